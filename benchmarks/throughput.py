@@ -1,0 +1,250 @@
+"""How fast the training loop is: observed against unobserved, and against other loops.
+
+Every loop runs for a second in turn, round after round, so that a machine whose speed drifts drifts
+for all; ratios are those of seconds next to each other. Two loops of the very same kind differ by a
+per cent or two, by where their arrays happen to lie: so all are made anew several times, and one of
+them runs twice to show how much such a difference is worth.
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from statistics import median, quantiles
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchvision import transforms
+from vramtop.trainer import models
+from vramtop.trainer.batches import Batches
+from vramtop.trainer.datasets import Dataset, Images, Library
+from vramtop.trainer.outbox import Outbox
+from vramtop.trainer.protocol import VERSION, Start, Stop, ToWorker
+from vramtop.trainer.session import Session
+from vramtop.trainer.settings import Settings
+from vramtop.trainer.training import Training, Unwatched
+from vramtop.trainer.watching import OBSERVE_SECONDS
+
+TIMES, ROUNDS = 4, 5  # how often all are made anew, and how many turns each then has
+STEPS = 300
+# Twice the interval between observations: a turn begins with one that is due, and has its share.
+TURN_SECONDS = 1.0
+
+SAMPLE = Library(None).load("mnist")
+# One test image: its evaluation takes no time to speak of.
+UNTESTED = replace(SAMPLE, test=Images(SAMPLE.test.inputs[:1], SAMPLE.test.targets[:1]))
+
+
+class Loop(Protocol):
+    """A training loop that runs for a turn and stands still until the next."""
+
+    def turn(self) -> float:
+        """Train for `TURN_SECONDS`; images a second."""
+
+    def close(self) -> None:
+        """Take no more turns."""
+
+
+class _Turns(queue.SimpleQueue):
+    """A session's inbox, which it looks into before every step: there it waits for its turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begins, self._ended = threading.Semaphore(0), threading.Semaphore(0)
+        self._steps, self._began = 0, 0.0
+        self.rate = 0.0
+
+    def empty(self) -> bool:
+        """Whether no command has come; called once a step by the session."""
+        elapsed = time.perf_counter() - self._began
+        if elapsed >= TURN_SECONDS:
+            self.rate = self._steps / elapsed
+            self._ended.release()
+            self._begins.acquire()
+            self._steps, self._began = 0, time.perf_counter()
+        self._steps += 1
+        return super().empty()
+
+    def turn(self) -> None:
+        """Let the session run for a turn; called by another thread."""
+        self._ended.acquire()
+        self._begins.release()
+        self._ended.acquire()
+        self._ended.release()
+
+    def stop(self) -> None:
+        """Let the session find that it is to stop."""
+        self.put(Stop())
+        self._begins.release()
+
+
+class SessionLoop:
+    """The trainer's own loop, its messages taken out as they come."""
+
+    def __init__(self, dataset: Dataset, batch_size: int, *, observe: bool) -> None:
+        outbox, self._batch_size = Outbox(), batch_size
+        self._inbox = _Turns()
+        start = Start(VERSION, Settings(batch_size=batch_size), observe=observe)
+        inbox: queue.SimpleQueue[ToWorker | None] = self._inbox
+        session = Session(start, torch.device("cpu"), lambda _: dataset, outbox, inbox)
+        threading.Thread(target=_drain, args=(outbox,), daemon=True).start()
+        self._thread = threading.Thread(target=session.run)
+        self._thread.start()
+
+    def turn(self) -> float:
+        """Train for `TURN_SECONDS`; images a second, an epoch's short last steps counted whole."""
+        self._inbox.turn()
+        return self._inbox.rate * self._batch_size
+
+    def close(self) -> None:
+        """End the session."""
+        self._inbox.stop()
+        self._thread.join()
+
+
+def _drain(outbox: Outbox) -> None:
+    while outbox.take():
+        pass
+
+
+class PlainLoop:
+    """A loop as one writes it, over any batches, with the same model and optimizer."""
+
+    def __init__(self, batches: Callable[[], Iterable[tuple[Tensor, Tensor]]]) -> None:
+        self._batches = _forever(batches)
+        self._model = models.build((1, 28, 28), 128, 42)
+        self._optimizer = torch.optim.Adam(self._model.parameters())
+        self._criterion = nn.CrossEntropyLoss()
+
+    def turn(self) -> float:
+        """Train for `TURN_SECONDS`; images a second."""
+        images, began = 0, time.perf_counter()
+        while (elapsed := time.perf_counter() - began) < TURN_SECONDS:
+            inputs, targets = next(self._batches)
+            loss = self._criterion(self._model(inputs), targets)
+            loss.backward()
+            self._optimizer.step()
+            self._optimizer.zero_grad()
+            images += len(targets)
+        return images / elapsed
+
+    def close(self) -> None:
+        """It stands still already."""
+
+
+def _forever(
+    batches: Callable[[], Iterable[tuple[Tensor, Tensor]]],
+) -> Iterator[tuple[Tensor, Tensor]]:
+    while True:
+        yield from batches()
+
+
+def ready(batch_size: int) -> PlainLoop:
+    """A tight loop on tensors that were made before."""
+    batches, made = Batches(SAMPLE, 42), []
+    while batches.remaining >= batch_size:
+        batch = batches.next(batch_size)
+        made.append((batch.inputs, batch.targets))
+        if batches.epoch > 1:
+            break
+    return PlainLoop(lambda: made)
+
+
+def torchvision_loop(batch_size: int) -> PlainLoop:
+    """The lesson's loop: torchvision's Dataset with transforms, in a DataLoader."""
+    images = SAMPLE.train
+    change = transforms.Compose(
+        [transforms.ToPILImage(), transforms.ToTensor(), transforms.Normalize(0.1307, 0.3081)]
+    )
+
+    class Digits(torch.utils.data.Dataset):
+        def __len__(self) -> int:
+            return len(images)
+
+        def __getitem__(self, index: int) -> tuple[Tensor, int]:
+            picture = images.inputs[index].view(28, 28)
+            return change(picture.numpy()), int(images.targets[index])
+
+    loader = DataLoader(Digits(), batch_size, shuffle=True, drop_last=True)
+    return PlainLoop(lambda: loader)
+
+
+def compare(title: str, makers: dict[str, Callable[[], Loop]]) -> None:
+    """All loops in turn, every other round in reverse; the first is held against each other."""
+    rates: dict[str, list[float]] = {name: [] for name in makers}
+    for _ in range(TIMES):
+        loops = {name: make() for name, make in makers.items()}
+        for loop in loops.values():
+            loop.turn()  # what happens once only: imports, the optimizer's state
+        for round_ in range(ROUNDS):
+            for name in list(loops) if round_ % 2 else reversed(loops):
+                rates[name].append(loops[name].turn())
+        for loop in loops.values():
+            loop.close()
+    first, *_ = makers
+    print(f"\n{title}; images a second, median of {TIMES * ROUNDS} turns")
+    for name, figures in rates.items():
+        line = f"  {name:34} {median(figures):10,.0f}"
+        if name != first:
+            ratios = [a / b for a, b in zip(rates[first], figures, strict=True)]
+            low, middle, high = quantiles(ratios, n=4)
+            line += f"   {first} / this {middle:.3f} (quartiles {low:.3f} to {high:.3f})"
+        print(line)
+
+
+def observation(batch_size: int) -> None:
+    """What looking at one step costs, and what share of the time that is at the usual rate."""
+    training = Training(Settings(batch_size=batch_size), UNTESTED, torch.device("cpu"))
+
+    def step(*, observe: bool) -> float:
+        began = time.perf_counter()
+        if observe:
+            recording = training.ledger.record()
+            training.step(batch_size, recording)
+            recording.anatomy()
+        else:
+            training.step(batch_size, Unwatched())
+        return time.perf_counter() - began
+
+    pairs = [(step(observe=False), step(observe=True)) for _ in range(STEPS)]
+    plain, observed = (median(times) for times in zip(*pairs, strict=True))
+    print(
+        f"\nbatch {batch_size}: a plain step takes {plain * 1000:.2f} ms, an observed one "
+        f"{observed * 1000:.2f} ms; once in {OBSERVE_SECONDS} s that is "
+        f"{(observed - plain) / OBSERVE_SECONDS:.2%} of the time"
+    )
+
+
+def main() -> None:
+    """All loops at both batch sizes."""
+    torch.set_num_threads(max(1, torch.get_num_threads() - 1))
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, MNIST sample, Adam, CPU")
+    for batch_size in (64, 1024):
+        observation(batch_size)
+        session = partial(SessionLoop, SAMPLE, batch_size)
+        compare(
+            f"batch {batch_size}, evaluations included",
+            {
+                "unobserved": partial(session, observe=False),
+                "observed": partial(session, observe=True),
+                "unobserved too": partial(session, observe=False),
+            },
+        )
+        makers: dict[str, Callable[[], Loop]] = {
+            "observed": partial(SessionLoop, UNTESTED, batch_size, observe=True),
+            "tight loop, ready tensors": partial(ready, batch_size),
+        }
+        if batch_size == 64:
+            makers["torchvision Dataset + DataLoader"] = partial(torchvision_loop, batch_size)
+        compare(f"batch {batch_size}, training alone", makers)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

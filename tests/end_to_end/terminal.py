@@ -1,0 +1,67 @@
+"""The installed command behind a pseudo-terminal."""
+
+import os
+import re
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pexpect
+import pyte
+
+VRAMTOP = str(Path(sys.executable).with_name("vramtop"))
+TIMEOUT_SECONDS = 60
+_SHOWN = {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
+
+
+class Terminal:
+    """A terminal of a given size with the monitor in it; `shown` is what it says it can show.
+
+    The signals that it is `deaf_to` never reach it.
+    """
+
+    def __init__(self, columns, lines, *arguments, environment=None, shown=None, deaf_to=()):
+        self.screen = pyte.Screen(columns, lines)
+        self._stream = pyte.ByteStream(self.screen)
+        self.child = pexpect.spawn(
+            VRAMTOP,
+            list(arguments),
+            dimensions=(lines, columns),
+            timeout=TIMEOUT_SECONDS,
+            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, deaf_to),
+            env={
+                **(environment or {"PATH": "", "HOME": "."}),
+                "XDG_CONFIG_HOME": os.environ["XDG_CONFIG_HOME"],
+                **(shown or _SHOWN),
+            },
+        )
+        self.raw = b""
+
+    def text(self):
+        return "\n".join(self.screen.display)
+
+    def wait_for(self, pattern):
+        """Read what is drawn until the screen shows the pattern."""
+        latest = time.monotonic() + TIMEOUT_SECONDS
+        while not re.search(pattern, self.text()):
+            assert time.monotonic() < latest, f"no {pattern!r} in:\n{self.text()}"
+            self._read()
+
+    def _read(self):
+        try:
+            data = self.child.read_nonblocking(65_536, TIMEOUT_SECONDS)
+        except pexpect.TIMEOUT as error:
+            raise AssertionError(f"nothing new in:\n{self.text()}") from error
+        self.raw += data
+        self._stream.feed(data)
+
+    def ended(self):
+        """The exit code, once the program has ended; negative for a signal."""
+        try:
+            while True:
+                self._read()
+        except pexpect.EOF:
+            pass
+        self.child.close()
+        return self.child.exitstatus

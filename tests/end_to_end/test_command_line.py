@@ -1,0 +1,173 @@
+"""The installed command, run as a user runs it."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+VRAMTOP = Path(sys.executable).with_name("vramtop")
+TIMEOUT_SECONDS = 120
+P = 407_080
+
+
+def vramtop(*arguments, **options):
+    return subprocess.run(
+        [VRAMTOP, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_SECONDS,
+        stdin=subprocess.DEVNULL,
+        **options,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--batch-size", "0"], "1 to 6,000, not 0"),
+        (["--batch-size", "1,2"], "1 to 6,000, not '1,2'"),
+        (["--batch-size", "many"], "whole number"),
+        (["--batch-size", "6001", "--headless"], "1 to 6,000"),
+        (["--lr", "-1"], "learning rate is a number above 0"),
+        (["--lr", "nan"], "learning rate is a number above 0"),
+        (["--hidden", "0"], "1 to 65,536"),
+        (["--accumulate", "0"], "accumulation is a whole number from 1 to 256, not 0"),
+        (["--accumulate", "94", "--headless"], "1 to 93 where batches are 64 of 6,000 images"),
+        (["--seed", "1.5"], "seed is a whole number"),
+        (["--vram", "lots"], "like 24MiB"),
+        (["--vram", "100KiB", "--headless"], "does not hold the model"),
+        (["--device", "tpu"], "auto, cpu, mps, cuda"),
+        (["--device", "cuda:99", "--headless", "--steps", "1"], "device cuda:99"),
+        (["--dataset", "imagenet"], "mnist"),
+        (["--optimizer", "lion"], "adamw"),
+        (["--data-dir", "nowhere", "--headless"], "does not exist"),
+        (["--steps", "0", "--headless"], "steps is a whole number"),
+        (["--steps", "5"], "--headless"),
+        (["--format", "xml", "--headless"], "jsonl"),
+        (["--data-dir", "two\nlines", "--headless"], "data directory two lines does not exist"),
+        (["--data-dir", "", "--headless"], "use . for the current one"),
+        (["sweep", "--batch-size", "64,,128"], "whole number"),
+        (["sweep", "--batch-size", "1,024"], "write 1024 or 1_024"),
+        (["sweep", "--format", "xml"], "table, json or csv, not 'xml'"),
+        (["--steps", "7", "sweep"], "--steps belongs after sweep: vramtop sweep --steps 7"),
+        (["--batchsize", "64"], "unknown option --batchsize; did you mean --batch-size?"),
+        (["--frobnicate"], "unknown option --frobnicate"),
+        (["--no-train", "--headless"], "--no-train only looks"),
+        (["--no-train", "--steps", "5"], "--no-train only looks"),
+        (["--no-train", "--seed", "0"], "--no-train only looks"),
+        (["--no-train", "sweep"], "--no-train only looks"),
+        (["sweep", "--no-train"], "--no-train does not belong after sweep"),
+        (["--no-train"], "needs a terminal"),
+        ([], "needs a terminal"),
+    ],
+)
+def test_bad_input_gets_one_line_and_exit_code_2(arguments, says):
+    result = vramtop(*arguments)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1
+    assert says in result.stderr
+
+
+def test_headless_lines_are_messages_as_json():
+    result = vramtop("--headless", "--steps", "5", "--format", "jsonl", "--device", "cpu")
+    assert (result.returncode, result.stderr) == (0, "")
+    messages = [json.loads(line) for line in result.stdout.splitlines()]
+    kinds = [message["type"] for message in messages]
+    assert kinds[0] == "hello"
+    assert kinds[-1] == "ended"
+    assert kinds.count("sample") == 5
+    measured = next(message for message in messages if message["type"] == "measured")
+    assert measured["anatomy"]["high_water"]["parameters"] == P
+
+
+def test_headless_table_shows_the_measured_bytes_beside_the_formula():
+    result = vramtop("--headless", "--steps", "5", "--device", "cpu")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "Optimizer state" in result.stdout
+    assert f"{2 * P + 16:,}" in result.stdout
+    assert f"Peak {P * 4 + 16 + 3_184 * 64 + 4 + 2 * 401_408:,} B in optimizer" in result.stdout
+
+
+def test_sweep_measures_each_batch_size_and_goes_on_after_one_that_does_not_fit():
+    result = vramtop(
+        "sweep", "--batch-size", "64,4096,128", "--steps", "3", "--vram", "5MiB", "--format", "json"
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    first, second, third = json.loads(result.stdout)
+    assert first["batch_size"] == 64
+    assert first["boundaries"]["load"]["optimizer_state"] == 2 * P + 16
+    assert first["formula"]["total"] == 4 * P + 3_136 * 64 + 512 * 64
+    assert first["peak"]["phase"] == "optimizer"
+    assert first["allocator"] is None
+    assert first["device"] == "cpu"
+    assert first["step_seconds"] > 0
+    assert first["updates_per_epoch"] == 94
+    assert second["oom"] is True
+    assert second["budget"] == 5 * 2**20 < second["needed"]
+    assert third["high_water"]["batch_data"] == 128 * 3_144
+
+
+def test_sweep_as_csv_has_a_line_a_size():
+    result = vramtop("sweep", "--batch-size", "1,6000", "--steps", "1", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert [row["batch_size"] for row in rows] == ["1", "6000"]
+    assert [row["oom"] for row in rows] == ["false", "false"]
+    assert rows[0]["boundaries.load.parameters"] == str(P)
+
+
+def test_a_download_is_not_begun_for_what_cannot_work(tmp_path):
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+    result = vramtop("--download", "--headless", "--batch-size", "60001", env=environment)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "from 1 to 60,000" in result.stderr
+    result = vramtop("--download", env=environment)
+    assert result.returncode == 2
+    assert "needs a terminal" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_and_version_need_no_torch(tmp_path):
+    (tmp_path / "torch.py").write_text("raise SystemExit('torch was imported')")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    assert "--batch-size" in vramtop("--help", env=environment).stdout
+    assert vramtop("--version", env=environment).stdout.startswith("vramtop 0.1")
+
+
+def test_headless_lines_tell_the_noise_of_the_gradient():
+    result = vramtop("--headless", "--steps", "40", "--format", "jsonl", "--device", "cpu")
+    messages = [json.loads(line) for line in result.stdout.splitlines()]
+    noise = [message for message in messages if message["type"] == "noise"]
+    assert noise[0]["step"] == 2  # as soon as the setting is settled
+    assert noise[0]["estimates"] == 1
+    assert noise[0]["noise"] > 0
+    assert noise[0]["peak"]["batch_data"] == 64 * (3_136 + 8)
+    assert noise[0]["scale"] is None
+
+
+def test_batches_add_up_without_a_screen():
+    arguments = ("--headless", "--steps", "4", "--device", "cpu", "--format", "jsonl")
+    result = vramtop(*arguments, "--batch-size", "64", "--accumulate", "16")
+    assert (result.returncode, result.stderr) == (0, "")
+    messages = [json.loads(line) for line in result.stdout.splitlines()]
+    settings = next(m["settings"] for m in messages if m["type"] == "configured")
+    assert (settings["batch_size"], settings["accumulation"]) == (64, 16)
+    samples = [message for message in messages if message["type"] == "sample"]
+    assert [sample["batch_size"] for sample in samples] == [1024] * 4
+    settled = [m for m in messages if m["type"] == "measured" and m["settled"]]
+    assert settled[0]["anatomy"]["high_water"]["batch_data"] == 64 * (3_136 + 8)
+
+
+def test_an_estimate_counts_the_updates_of_batches_that_add_up():
+    result = vramtop(
+        "estimate", "--batch-size", "64", "--accumulate", "16", "--device", "cpu", "--format=json"
+    )
+    (row,) = json.loads(result.stdout)
+    assert (row["batch_size"], row["accumulation"], row["updates_per_epoch"]) == (64, 16, 6)
+    assert row["boundaries"]["load"]["gradients"] == P

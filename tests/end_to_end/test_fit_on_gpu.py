@@ -1,0 +1,46 @@
+"""`vramtop fit` and `estimate` on a simulated GPU, whose allocator is PyTorch's own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from simulation import Environment, SimulatedGpu
+
+VRAMTOP = Path(sys.executable).with_name("vramtop")
+MIB = 2**20
+
+
+@pytest.fixture
+def machine(simgpu: SimulatedGpu) -> Environment:
+    return simgpu.environment(total=4 * 2**30, devices=1)
+
+
+def vramtop(machine: Environment, *arguments: str) -> Any:
+    command = [VRAMTOP, *arguments, "--device", "cuda", "--format", "json"]
+    return json.loads(subprocess.run(command, capture_output=True, check=True, env=machine).stdout)
+
+
+@pytest.mark.parametrize(
+    ("budget", "dataset"), [(90, ""), (90, "--dataset cifar10"), (130, "--dataset cifar10")]
+)
+def test_the_largest_batch_within_what_the_allocator_may_take(
+    machine: Environment, budget: int, dataset: str
+) -> None:
+    found = vramtop(machine, "fit", "--vram", f"{budget}MiB", *dataset.split())
+    assert found["peak_at_max"] <= budget * MIB < found["peak_beyond"]
+    assert (found["trial_steps"], found["oom_trials"]) == (3, 1)
+
+
+def test_an_estimate_on_a_gpu_has_its_allocators_figures(machine: Environment) -> None:
+    (row,) = vramtop(machine, "estimate", "--batch-size", "4096")
+    memory = row["allocator"]
+    assert memory["workspace"] == 64 * MIB
+    assert memory["requested_peak"] - memory["workspace"] == row["peak"]["bytes"]
+    assert memory["requested_peak"] < memory["allocated_peak"] <= memory["reserved"]

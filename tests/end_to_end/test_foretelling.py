@@ -1,0 +1,111 @@
+"""`vramtop estimate` and `vramtop fit`, run as a user runs them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+VRAMTOP = Path(sys.executable).with_name("vramtop")
+TIMEOUT_SECONDS = 120
+P = 407_080
+
+
+def vramtop(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [VRAMTOP, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_SECONDS,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["estimate", "--batch-size", "64,,128"], "whole number"),
+        (["estimate", "--batch-size", "0"], "from 1 to 1,000,000,000, not 0"),
+        (["estimate", "--batch-size", "16-64"], "whole number"),
+        (["estimate", "--format", "jsonl"], "table, json or csv, not 'jsonl'"),
+        (["estimate", "--parameters", "0"], "parameters is a whole number"),
+        (["estimate", "--parameters", "1e8.5"], "parameters is a whole number"),
+        (["estimate", "--parameters", "1e8", "--hidden", "3"], "goes without --hidden"),
+        (["estimate", "--steps", "3"], "--steps does not belong after estimate"),
+        (["estimate", "--device", "cuda:99"], "device cuda:99"),
+        (["fit", "--vram", "24 parsecs"], "a size is like 24MiB"),
+        (["fit", "--vram", "100KiB"], "does not hold the model"),
+        (["fit", "--vram", "1200KiB", "--device", "cpu"], "does not hold a batch of one image"),
+        (["fit", "--batch-size", "3"], "--batch-size does not belong after fit"),
+    ],
+)
+def test_bad_input_gets_one_line_and_exit_code_2(arguments: list[str], says: str) -> None:
+    result = vramtop(*arguments)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert says in result.stderr
+
+
+def test_an_estimate_says_what_a_sweep_measures() -> None:
+    common = ["--batch-size", "64,4096,128", "--vram", "5MiB", "--device", "cpu"]
+    foretold = json.loads(vramtop("estimate", *common, "--format", "json").stdout)
+    result = vramtop("sweep", *common, "--steps", "3", "--format", "json")
+    measured = json.loads(result.stdout)
+    for estimate, row in zip(foretold, measured, strict=True):
+        for name in ("step_seconds", "samples_per_second", "loss"):
+            assert name not in estimate
+        if "needed" in row:
+            # A step says what it would have held when it failed, an estimate what it needs.
+            assert row.pop("needed") <= estimate.pop("needed")
+        assert estimate == {name: row[name] for name in estimate}
+
+
+def test_an_estimate_of_a_batch_that_nobody_has_takes_no_memory() -> None:
+    result = vramtop("estimate", "--batch-size", "1_000_000_000", "--format", "csv")
+    assert (result.returncode, result.stderr) == (0, "")
+    (row,) = csv.DictReader(io.StringIO(result.stdout))
+    assert row["high_water.batch_data"] == str(3_144 * 10**9)
+    assert (row["updates_per_epoch"], row["oom"]) == ("1", "false")
+
+
+def test_the_lessons_table_for_a_hundred_million_parameters() -> None:
+    result = vramtop("estimate", "--parameters", "1e8")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "by the formula" in result.stdout
+    (adam,) = (line for line in result.stdout.splitlines() if line.startswith("adam "))
+    assert adam.split()[1:7:2] == ["400.0", "400.0", "800.0"]
+    rows = json.loads(vramtop("estimate", "--parameters", "1e8", "--format", "json").stdout)
+    assert [row["optimizer_state"] for row in rows] == [0, 4 * 10**8, 8 * 10**8, 8 * 10**8]
+    assert {row["source"] for row in rows} == {"formula"}
+
+
+def test_fit_finds_a_size_that_fits_and_proves_that_the_next_does_not() -> None:
+    arguments = ["fit", "--vram", "6MB", "--device", "cpu", "--format"]
+    result = vramtop(*arguments, "json")
+    assert (result.returncode, result.stderr) == (0, "")
+    found = json.loads(result.stdout)
+    size = found["max_batch_size"]
+    # Adam in a plain loop: the largest of the closed forms of each phase's peak.
+    peaks = [
+        3 * P + 16 + 3_144 * b + max(1_576 * b + 5_168, P + 40 * b + 4 + 2 * 401_408)
+        for b in (size, size + 1)
+    ]
+    assert [found["peak_at_max"], found["peak_beyond"]] == peaks
+    assert peaks[0] <= found["budget"] == 6_000_000 < peaks[1]
+    assert found["recommended_batch_size"] == size * 8 // 10
+    assert (found["trial_steps"], found["oom_trials"]) == (3, 1)
+    (row,) = csv.DictReader(io.StringIO(vramtop(*arguments, "csv").stdout))
+    assert (row["max_batch_size"], row["limited_by"]) == (str(size), "memory")
+
+
+def test_fit_says_where_the_data_is_the_limit() -> None:
+    result = vramtop("fit", "--vram", "1GiB", "--device", "cpu", "--hidden", "8")
+    assert result.returncode == 0
+    assert "All 6,000 training images fit: the data is the limit, not memory." in result.stdout
+    assert "images/s, measured" in result.stdout

@@ -1,0 +1,207 @@
+"""The real worker process on a simulated GPU: its allocator is PyTorch's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pynvml
+import pytest
+from vramtop.trainer.protocol import (
+    Change,
+    Configured,
+    Evaluated,
+    Failed,
+    FromWorker,
+    GiveBack,
+    Hello,
+    Measured,
+    Note,
+    OutOfMemory,
+    Sample,
+)
+from vramtop.trainer.settings import Settings
+from vramtop.tui.worker import Worker, start_worker
+
+if TYPE_CHECKING:
+    from simulation import Environment, SimulatedGpu
+
+TIMEOUT_SECONDS = 60
+MIB = 2**20
+WORKSPACE = 64 * MIB
+P = 407_080
+_Message = TypeVar("_Message", bound=FromWorker)
+
+
+class Driver:
+    """Sends commands to a worker and waits for what it says."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self._messages = worker.messages()
+        self._commands = 0
+
+    def change(self, **values: Any) -> None:
+        self._commands += 1
+        self.worker.send(Change(self._commands, **values))
+
+    async def until(
+        self, kind: type[_Message], condition: Callable[[_Message], object] = bool
+    ) -> _Message:
+        async def first() -> _Message:
+            async for message in self._messages:
+                if isinstance(message, kind) and condition(message):
+                    return message
+            raise AssertionError(f"the worker ended without {kind.__name__}")
+
+        return await asyncio.wait_for(first(), TIMEOUT_SECONDS)
+
+    async def settled(self, **wanted: object) -> Measured:
+        """The first settled step of settings with these values."""
+        await self.until(
+            Configured,
+            lambda new: all(getattr(new.settings, n) == value for n, value in wanted.items()),
+        )
+        return await self.until(Measured, lambda measured: measured.settled)
+
+
+@pytest.fixture
+def machine(simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch) -> Environment:
+    """Two GPUs of 4 GiB; every worker that is started runs on them."""
+    environment = simgpu.environment(total=4 * 2**30)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return environment
+
+
+@asynccontextmanager
+async def training(**settings: Any) -> AsyncIterator[Driver]:
+    worker = await start_worker(Settings(device="cuda:0", **settings))
+    try:
+        yield Driver(worker)
+    finally:
+        await worker.close()
+
+
+def unattributed(measured: Measured) -> dict[str, int]:
+    """What the allocator has at each boundary beyond the split and the workspace."""
+    allocator = measured.allocator
+    assert allocator is not None
+    return {
+        phase: reading.requested - allocator.workspace - measured.anatomy.boundaries[phase].total
+        for phase, reading in allocator.boundaries.items()
+    }
+
+
+@pytest.mark.usefixtures("machine")
+async def test_nothing_is_left_over_after_any_sequence_of_changes_and_evaluations() -> None:
+    changes: list[dict[str, Any]] = [
+        {"batch_size": 1024},
+        {"optimizer": "sgd"},
+        {"dataset": "cifar10"},
+        {"batch_size": 3000},  # whose epochs end, with an evaluation, after every 17 steps
+        {"hidden": 32},
+        {"optimizer": "momentum"},
+        {"dataset": "mnist"},
+        {"batch_size": 6000},  # after every step
+        {"optimizer": "adamw"},
+        {"batch_size": 1},
+        {"hidden": 512},
+    ]
+    async with training() as driver:
+        measured = [await driver.settled()]
+        for change in changes:
+            driver.change(**change)
+            measured.append(await driver.settled(**change))
+    assert [set(unattributed(each).values()) for each in measured] == [{0}] * 12
+    for each in measured:
+        assert each.allocator is not None
+        assert each.allocator.requested_peak - WORKSPACE == each.anatomy.peak.bytes
+        assert each.allocator.reserved == each.allocator.end.allocated + each.allocator.cache
+
+
+@pytest.mark.usefixtures("machine")
+async def test_a_real_shortage_brings_the_last_batch_size_back() -> None:
+    """The budget is the allocator's own limit; the step fails in a real allocation."""
+    async with training(hidden=8192) as driver:
+        measured = await driver.settled()
+        assert measured.allocator is not None
+        budget = measured.allocator.requested_peak + 24 * MIB
+        driver.change(budget=budget)
+        await driver.settled(budget=budget)
+        before = await driver.until(Sample)
+        driver.change(batch_size=4096)
+        shortage = await driver.until(OutOfMemory)
+        back = await driver.settled(batch_size=64)
+        after = await driver.until(Sample)
+    assert (shortage.batch_size, shortage.restored) == (4096, 64)
+    assert "CUDA out of memory" in shortage.detail
+    assert shortage.split.parameters == 4 * (785 * 8192 + 8193 * 10)
+    assert set(unattributed(back).values()) == {0}
+    assert after.step > before.step
+
+
+@pytest.mark.usefixtures("machine")
+async def test_the_cache_is_given_back_and_how_much_that_was_is_told() -> None:
+    async with training(batch_size=4096) as driver:
+        cached = (await driver.settled()).allocator
+        driver.worker.send(GiveBack(1))
+        note = await driver.until(Note)
+        left = await driver.until(Measured)
+    assert cached is not None
+    assert left.allocator is not None
+    freed = int(note.text.split()[0].replace(",", ""))
+    assert note.text.endswith("B of cache given back")
+    assert 0 < freed <= cached.cache + cached.reserved - left.allocator.end.allocated
+
+
+async def test_a_session_moves_to_another_gpu_with_all_it_has(
+    machine: Environment, simgpu: SimulatedGpu
+) -> None:
+    async with training() as driver:
+        hello = await driver.until(Hello)
+        first = await driver.settled()
+        sample = await driver.until(Sample)
+        driver.change(device="cuda:1")
+        moved = await driver.until(Configured, lambda new: new.device.name == "cuda:1")
+        second = await driver.until(Measured, lambda measured: measured.settled)
+        later = await driver.until(Sample)
+        with simgpu.nvml(machine):
+            pynvml.nvmlInit()
+            handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in (0, 1)]
+            used = [pynvml.nvmlDeviceGetComputeRunningProcesses(handle) for handle in handles]
+            uuids = [pynvml.nvmlDeviceGetUUID(handle) for handle in handles]
+    assert [hello.device.uuid, moved.device.uuid] == uuids
+    assert later.step > sample.step
+    assert second.anatomy == first.anatomy
+    assert second.allocator is not None
+    assert set(unattributed(second).values()) == {0}
+    bytes_used = [processes[0].usedGpuMemory for processes in used]
+    # The parameters have gone; what cuBLAS keeps stays with the first device's handle.
+    assert bytes_used[0] < bytes_used[1]
+
+
+@pytest.mark.usefixtures("machine")
+async def test_samples_have_the_time_of_steps_and_epochs_their_evaluation() -> None:
+    async with training(batch_size=600) as driver:
+        sample = await driver.until(Sample, lambda sample: sample.step_seconds)
+        evaluated = await driver.until(Evaluated)
+    assert sample.step_seconds is not None
+    assert sample.samples_per_second == pytest.approx(600 / sample.step_seconds)
+    assert evaluated.peak is not None
+    # Its own inputs, targets, and ReLU before and after; parameters and Adam's moments stay.
+    assert evaluated.peak.total == 3 * P + 1000 * (3_136 + 8 + 1_024)
+
+
+async def test_a_full_gpu_is_told_of_in_one_line(
+    simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = simgpu.environment(total=2**30)  # less than the driver and a context take
+    for name, value in full.items():
+        monkeypatch.setenv(name, value)
+    async with training() as driver:
+        failed = await driver.until(Failed)
+    assert failed.error.startswith("cuda:0 has no room for the model: CUDA error: out of memory")
+    assert len(failed.error.splitlines()) == 1

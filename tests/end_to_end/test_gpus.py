@@ -1,0 +1,61 @@
+"""The GPUs on the screen of the installed command, on a simulated machine."""
+
+import psutil
+from simulation import GIB
+from terminal import Terminal
+
+OTHER = 5_000_001  # no process of this machine has a pid as high as this
+LOST = "nvmlDeviceGetHandleByIndex_v2:1=15"
+
+
+def line_of(terminal, text):
+    return next(line for line in terminal.text().splitlines() if text in line)
+
+
+def test_the_monitor_alone_shows_the_gpus_and_starts_nothing(simgpu):
+    machine = simgpu.environment(devices=2, others=f"{OTHER}:1:{3 * GIB}")
+    terminal = Terminal(80, 24, "--no-train", environment=machine)
+    for told in (
+        r"driver 580\.65\.06 .* 2 GPUs",
+        r"0 Simulated X100-0 +37%",
+        r"1 Simulated X100-1 +37% .* 3\.00G/8\.00G",
+        rf"1 +{OTHER} +N/A +3\.00 GiB +N/A",
+    ):
+        terminal.wait_for(told)
+    assert psutil.Process(terminal.child.pid).children(recursive=True) == []
+
+    simgpu.control(machine, LOST)
+    terminal.wait_for(r"1 Simulated X100-1 +the GPU is lost")
+    assert "37%" in line_of(terminal, "0 Simulated")
+    simgpu.control(machine, "")
+    terminal.wait_for(r"1 Simulated X100-1 +37%")
+    assert "lost" not in line_of(terminal, "1 Simulated")
+
+    terminal.child.send("q")
+    assert terminal.ended() == 0
+
+
+def test_a_machine_without_a_driver_is_said_to_have_none_and_looked_at_on():
+    terminal = Terminal(80, 24, "--no-train")
+    terminal.wait_for("no NVIDIA driver here")
+    terminal.child.send("?")
+    terminal.wait_for("choose a GPU")
+    terminal.child.send("qq")
+    assert terminal.ended() == 0
+
+
+def test_g_down_enter_moves_the_training_to_the_other_gpu(simgpu):
+    # The simulated GPUs have different names, as those of several kinds would.
+    machine = {**simgpu.environment(devices=2), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    terminal = Terminal(120, 40, "--device", "cuda:0", environment=machine)
+    terminal.wait_for(r"batch 64 .* cuda:0 .* loss +\d")
+    terminal.child.send("g")
+    terminal.wait_for(r"▸ 0 Simulated")
+    terminal.child.send("\x1b[B\r")
+    terminal.wait_for(r"▸ 1 Simulated")
+    terminal.wait_for(r"batch 64 .* cuda:1 .* loss +\d")
+    terminal.child.send("g")
+    terminal.wait_for("device cuda:0 → cuda:1")
+    assert "cuda:1" in terminal.text().splitlines()[0]
+    terminal.child.send("q")
+    assert terminal.ended() == 0

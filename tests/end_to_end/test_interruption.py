@@ -1,0 +1,152 @@
+"""ctrl-C at any moment: quiet, soon, exit code 130, and what was measured is printed."""
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pexpect
+import psutil
+import pytest
+from vramtop.tui.worker import STOP_SECONDS
+
+VRAMTOP = str(Path(sys.executable).with_name("vramtop"))
+TIMEOUT_SECONDS = 60
+JSON_LINES = ("--headless", "--format", "jsonl", "--device", "cpu")
+
+
+@contextlib.contextmanager
+def running(*arguments, **options):
+    """The command with its streams in pipes, killed at the latest when the test is over."""
+    with subprocess.Popen(
+        [VRAMTOP, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def until(process, kind):
+    """Read lines of JSON up to the first message of this kind."""
+    for line in process.stdout:
+        if json.loads(line)["type"] == kind:
+            return
+    raise AssertionError(f"no {kind}; {process.stderr.read()}")
+
+
+def ends_quietly(process, *, within=TIMEOUT_SECONDS):
+    """The rest of its output, once it has ended as an interrupted command should."""
+    begun = time.monotonic()
+    rest, complaint = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert (process.returncode, complaint) == (130, "")
+    assert time.monotonic() - begun < within
+    return rest
+
+
+def shadowed(module, code, folder):
+    """An environment in which this code stands in for a module."""
+    (folder / f"{module}.py").write_text(code)
+    return os.environ | {"PYTHONPATH": str(folder)}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_among_the_first_imports_is_quiet(number, tmp_path):
+    environment = shadowed("msgspec", "print(flush=True)\nimport time\ntime.sleep(60)", tmp_path)
+    with running(*JSON_LINES, env=environment) as process:
+        assert process.stdout.readline() == "\n"
+        process.send_signal(number)
+        ends_quietly(process, within=STOP_SECONDS)
+
+
+def test_a_worker_that_is_still_importing_is_not_waited_for(tmp_path):
+    code = "print('importing', flush=True)\nimport time\ntime.sleep(60)"
+    with running(*JSON_LINES, env=shadowed("torch", code, tmp_path)) as process:
+        assert process.stderr.readline() == "importing\n"
+        process.send_signal(signal.SIGINT)
+        assert ends_quietly(process, within=STOP_SECONDS) == ""
+
+
+def test_a_download_ends_with_the_command(tmp_path):
+    code = "print('importing', flush=True)\nimport time\ntime.sleep(60)"
+    environment = shadowed("torchvision", code, tmp_path) | {"XDG_CACHE_HOME": str(tmp_path)}
+    with running(*JSON_LINES, "--download", env=environment) as process:
+        assert process.stdout.readline() == "importing\n"
+        (download,) = psutil.Process(process.pid).children()
+        process.send_signal(signal.SIGINT)
+        assert ends_quietly(process, within=STOP_SECONDS) == ""
+    assert psutil.wait_procs([download], TIMEOUT_SECONDS)[1] == []
+
+
+def test_ctrl_c_ends_the_training_and_another_one_meanwhile_changes_nothing():
+    with running(*JSON_LINES) as process:
+        until(process, "sample")
+        process.send_signal(signal.SIGINT)
+        until(process, "ended")
+        process.send_signal(signal.SIGINT)
+        assert ends_quietly(process) == ""
+
+
+def test_a_worker_that_hangs_is_killed_after_a_while():
+    with running(*JSON_LINES) as process:
+        until(process, "sample")
+        (worker,) = psutil.Process(process.pid).children()
+        worker.suspend()
+        process.send_signal(signal.SIGTERM)
+        ends_quietly(process, within=2 * STOP_SECONDS)
+        assert not worker.is_running()
+
+
+def test_a_second_signal_kills_a_worker_that_hangs_and_the_rows_so_far_are_printed():
+    terminal = pexpect.spawn(
+        VRAMTOP,
+        ["sweep", "--batch-size", "64,32,16", "--steps", "1000", "--device", "cpu"],
+        dimensions=(24, 80),
+        timeout=TIMEOUT_SECONDS,
+        encoding="utf-8",
+        env=os.environ | {"TERM": "xterm-256color"},
+    )
+    terminal.expect("1/3")
+    (worker,) = psutil.Process(terminal.pid).children()
+    worker.suspend()
+    begun = time.monotonic()
+    terminal.sendintr()
+    terminal.kill(signal.SIGTERM)  # two of the same kind may count as one
+    terminal.expect("batch 64")
+    terminal.expect("2.51 MiB")
+    rest = terminal.read()
+    terminal.close()
+    assert terminal.exitstatus == 130
+    assert time.monotonic() - begun < STOP_SECONDS
+    assert "Traceback" not in rest
+    assert not worker.is_running()
+
+
+def test_a_reader_that_reads_no_more_does_not_hold_the_end_up():
+    with running(*JSON_LINES) as process:
+        until(process, "sample")
+        filled = -1
+        while filled != (filled := _waiting(process.stdout)) or not filled:
+            select.select([], [], [], 0.2)  # full is when it no longer grows
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(TIMEOUT_SECONDS) == 130
+        assert process.stderr.read() == ""
+
+
+def _waiting(pipe):
+    """How many bytes wait in a pipe to be read."""
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]

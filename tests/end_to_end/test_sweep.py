@@ -1,0 +1,133 @@
+"""`vramtop sweep`: every size from the same start, on the same images."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+VRAMTOP = Path(sys.executable).with_name("vramtop")
+TIMEOUT_SECONDS = 120
+
+
+def sweep(*arguments, **options):
+    return subprocess.run(
+        [VRAMTOP, "sweep", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_SECONDS,
+        stdin=subprocess.DEVNULL,
+        **options,
+    )
+
+
+def rows(*arguments):
+    result = sweep(*arguments, "--format", "json", "--device", "cpu")
+    assert (result.returncode, result.stderr) == (0, "")
+    return json.loads(result.stdout)
+
+
+def learned(row):
+    """What must not depend on what was run before: all but the times."""
+    return {name: value for name, value in row.items() if "second" not in name}
+
+
+def test_a_size_learns_the_same_to_the_bit_whatever_was_run_before_it():
+    _, after = rows("--batch-size", "64,500", "--images", "7000")
+    (alone,) = rows("--batch-size", "500", "--images", "7000")
+    assert learned(after) == learned(alone)
+
+
+def test_every_size_sees_exactly_as_many_images_and_is_tested_at_their_end():
+    found = rows("--batch-size", "64,1000", "--images", "6500", "--lr-scale", "linear")
+    # 94 steps of an epoch and 8 of the next one; 6 and 1.
+    assert [(row["images"], row["steps"]) for row in found] == [(6_500, 102), (6_500, 7)]
+    assert [row["learning_rate"] for row in found] == [0.001, 0.001 * 1000 / 64]
+    for row in found:
+        assert 0.3 < row["test_accuracy"] < 1
+        assert row["test_loss"] > 0
+        assert row["seconds"] > row["step_seconds"]
+        assert row["spread"] is None
+
+
+def test_repeats_are_other_starts_and_a_size_that_does_not_fit_is_tried_once():
+    small, large = rows(
+        *("--batch-size", "64,4096", "--steps", "5", "--vram", "5MiB", "--repeat", "2")
+    )
+    assert small["repeats"] == 2
+    assert small["spread"]["test_loss"]["low"] < small["spread"]["test_loss"]["high"]
+    assert large["oom"] is True
+
+
+def test_as_csv_all_is_flat():
+    result = sweep("--batch-size", "3000", "--images", "9000", "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(result.stdout))
+    assert (row["images"], row["steps"], row["repeats"]) == ("9000", "3", "1")
+    assert row["spread.test_loss.low"] == ""
+
+
+def test_the_table_says_what_was_the_same_and_how_long_it_took():
+    result = sweep("--batch-size", "256,1024", "--images", "6000", "--lr-scale", "sqrt")
+    assert result.returncode == 0
+    assert "lr 0.001 × √(batch/256)" in result.stdout
+    assert "the same 6,000 images (one epoch) in the same order" in result.stdout
+    assert "1,000 images, seen after a run's last step" in result.stdout
+    assert "to start the worker once" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--batch-size", "64,64"], "each batch size is given once, 64 is there again"),
+        (["--batch-size", "16-64"], "a whole number from 1 to 6,000, not '16-64'"),
+        (["--batch-size", "64,7000"], "not 7,000: there are no more training images"),
+        (["--batch-size", ""], "with a comma between two, not ''"),
+        (["--images", "1000"], "batch 4,096 needs at least --images 16,096"),
+        (["--images", "0"], "images is a whole number from 1 to"),
+        (["--images", "9000", "--steps", "9"], "so many --images or so many --steps: give one"),
+        (["--repeat", "0"], "repeat is a whole number from 1 to 1,000, not 0"),
+        (["--lr-scale", "cubic"], "invalid choice: 'cubic' (choose from"),
+        (["--lr", "999", "--lr-scale", "linear"], "by linear scaling from 999 at batch 64"),
+        (["--plot", "plot.pdf"], "a plot ends in .svg or .png"),
+        (["--plot", "nowhere/plot.svg"], "cannot be written to nowhere/plot.svg: No such file"),
+    ],
+)
+def test_what_cannot_be_is_told_in_one_line_before_the_run(arguments, says):
+    result = sweep(*arguments)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert says in result.stderr
+
+
+@pytest.mark.skipif(find_spec("matplotlib") is not None, reason="matplotlib is there")
+def test_a_plot_without_matplotlib_is_told_before_the_run(tmp_path):
+    result = sweep("--plot", str(tmp_path / "plot.svg"))
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == ("vramtop: --plot needs matplotlib: pip install 'vramtop-lab[plot]'\n")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(find_spec("matplotlib") is None, reason="--plot is an optional extra")
+def test_a_plot_is_drawn_beside_the_rows(tmp_path):
+    file = tmp_path / "plot.svg"
+    result = sweep("--batch-size", "500,2000", "--images", "6000", "--plot", str(file))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "2,000" in result.stdout
+    assert "accuracy on the test data" in file.read_text()
+
+
+@pytest.mark.skipif(find_spec("matplotlib") is None, reason="--plot is an optional extra")
+def test_a_disk_that_is_full_at_the_end_loses_no_row(tmp_path):
+    file = tmp_path / "plot.svg"
+    file.symlink_to("/dev/full")
+    result = sweep("--batch-size", "500", "--images", "6000", "--plot", str(file))
+    assert (result.returncode, result.stderr) == (
+        1,
+        f"vramtop: cannot write {file}: No space left on device\n",
+    )
+    assert "accuracy" in result.stdout

@@ -1,0 +1,45 @@
+"""`vramtop sweep` on a simulated GPU: what one size leaves in the allocator is none of the next."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from simulation import Environment, SimulatedGpu
+
+VRAMTOP = Path(sys.executable).with_name("vramtop")
+
+
+@pytest.fixture
+def machine(simgpu: SimulatedGpu) -> Environment:
+    return simgpu.environment(total=4 * 2**30, devices=1)
+
+
+def rows(machine: Environment, *arguments: str) -> list[dict[str, Any]]:
+    command = [VRAMTOP, "sweep", *arguments, "--device", "cuda", "--format", "json"]
+    result = subprocess.run(command, capture_output=True, check=True, env=machine)
+    found: list[dict[str, Any]] = json.loads(result.stdout)
+    return found
+
+
+def test_what_a_large_batch_took_is_given_back_before_the_next_size(machine: Environment) -> None:
+    _, after = rows(machine, "--batch-size", "6000,64", "--images", "18000")
+    (alone,) = rows(machine, "--batch-size", "64", "--images", "18000")
+    for name in ("reserved", "allocated_peak", "requested_peak", "workspace"):
+        assert after["allocator"][name] == alone["allocator"][name], name
+    assert after["boundaries"] == alone["boundaries"]
+
+
+def test_a_size_after_one_that_ran_out_of_memory_begins_anew(machine: Environment) -> None:
+    arguments = ("--images", "18000", "--vram", "90MiB")
+    short, after = rows(machine, "--batch-size", "6000,64", *arguments)
+    assert short["oom"] is True
+    (alone,) = rows(machine, "--batch-size", "64", *arguments)
+    assert after["allocator"]["reserved"] == alone["allocator"]["reserved"]
+    assert after["test_loss"] == alone["test_loss"]

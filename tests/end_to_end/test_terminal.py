@@ -1,0 +1,84 @@
+"""The monitor in a real terminal: the installed command behind a pseudo-terminal."""
+
+import signal
+
+import psutil
+import pytest
+from terminal import TIMEOUT_SECONDS, Terminal
+
+
+def workers_of(pid):
+    return psutil.Process(pid).children(recursive=True)
+
+
+@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (120, 40)])
+def test_the_bars_come_alive_and_plus_doubles_the_batch(columns, lines):
+    terminal = Terminal(columns, lines, "--device", "cpu")
+    terminal.wait_for("starting")
+    terminal.wait_for(r"Activations +\S+ +\S+ +37\.0")
+    for name in ("Parameters", "Gradients", "Optimizer state", "Batch data", "Temporaries"):
+        assert name in terminal.text()
+    (worker,) = workers_of(terminal.child.pid)
+    terminal.child.send("+")
+    terminal.wait_for(r"batch 128\b")
+    terminal.wait_for(r"Activations +\S+ +\S+ +74\.0")
+    terminal.child.send("q")
+    assert terminal.ended() == 0
+    assert not worker.is_running()
+    # Out of the alternate screen, and the cursor is back.
+    assert terminal.raw.rindex(b"\x1b[?1049l") > terminal.raw.rindex(b"\x1b[?1049h")
+    assert terminal.raw.rindex(b"\x1b[?25h") > terminal.raw.rindex(b"\x1b[?25l")
+
+
+def test_a_worker_that_is_killed_is_told_of_on_the_screen():
+    terminal = Terminal(120, 40, "--device", "cpu")
+    terminal.wait_for(r"Activations +\S+ +\S+ +37\.0")
+    (worker,) = workers_of(terminal.child.pid)
+    worker.kill()
+    terminal.wait_for("SIGKILL")
+    terminal.child.send("q")
+    assert terminal.ended() is not None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_worker_and_gives_the_terminal_back(number):
+    terminal = Terminal(80, 24, "--device", "cpu")
+    terminal.wait_for(r"Activations +\S+ +\S+ +37\.0")
+    (worker,) = workers_of(terminal.child.pid)
+    terminal.child.kill(number)
+    assert terminal.ended() == 130
+    assert not worker.is_running()
+    assert terminal.raw.rindex(b"\x1b[?1049l") > terminal.raw.rindex(b"\x1b[?1049h")
+
+
+@pytest.mark.parametrize("keys", ["", "q"])
+def test_a_terminal_that_closes_leaves_no_process_behind(keys):
+    terminal = Terminal(80, 24, "--device", "cpu")
+    terminal.wait_for("starting")
+    monitor = psutil.Process(terminal.child.pid)
+    terminal.child.send(keys)
+    workers = monitor.children(recursive=True)
+    # The kernel then says so to the monitor: hang up, and go on.
+    # Closed by its owner, which would else close whatever gets this number next.
+    terminal.child.ptyproc.fileobj.close()
+    terminal.child.closed = terminal.child.ptyproc.closed = True
+    _, alive = psutil.wait_procs([monitor, *workers], TIMEOUT_SECONDS)
+    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_monitor_that_hears_of_no_hang_up_ends_with_its_terminal_all_the_same():
+    terminal = Terminal(80, 24, "--device", "cpu", deaf_to=[signal.SIGHUP])
+    terminal.wait_for("starting")
+    monitor = psutil.Process(terminal.child.pid)
+    processes = [monitor, *monitor.children(recursive=True)]
+    terminal.child.ptyproc.fileobj.close()
+    terminal.child.closed = terminal.child.ptyproc.closed = True
+    _, alive = psutil.wait_procs(processes, TIMEOUT_SECONDS)
+    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_settings_that_only_the_worker_can_judge_end_with_one_line():
+    terminal = Terminal(80, 24, "--device", "cuda:99")
+    assert terminal.ended() == 2
+    assert b"vramtop: device cuda:99" in terminal.raw
+    assert b"Traceback" not in terminal.raw

@@ -1,0 +1,68 @@
+"""The monitor under a shell in tmux: sizes, job control, and ends that nobody asked for."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import psutil
+from tmux import PROMPT, tmux
+
+CATEGORIES = ("Parameters", "Gradients", "Optimizer state", "Batch data", "Temporaries")
+
+
+def test_a_terminal_that_is_resized_keeps_what_it_shows(tmp_path: Path) -> None:
+    with tmux(tmp_path, 200, 60) as pane:
+        pane.start("--device", "cpu")
+        pane.keys("+")
+        pane.wait_for(r"Activations +\S+ +\S+ +74\.0")
+        pane.resize(80, 24)
+        # Only a narrow screen shortens the unit of this rate.
+        assert all(name in pane.wait_for(r"\d/s  step") for name in CATEGORIES)
+        pane.resize(120, 40)
+        assert all(name in pane.wait_for(r"samples/s  epoch") for name in CATEGORIES)
+        pane.resize(59, 17)
+        pane.wait_for("needs 60 by 18")
+        pane.resize(80, 24)
+        pane.wait_for(r"Activations +\S+ +\S+ +74\.0")
+        pane.keys("q")
+        pane.wait_for(PROMPT)
+        pane.all_end()
+
+
+def test_a_suspended_monitor_gives_the_terminal_and_the_device_back_until_it_goes_on(
+    tmp_path: Path,
+) -> None:
+    with tmux(tmp_path, 120, 40) as pane:
+        pane.start("--device", "cpu")
+        pane.keys("C-z")
+        pane.wait_for(rf"(?s)Stopped.*{PROMPT}")
+        assert pane.monitor.status() == psutil.STATUS_STOPPED
+        pane.keys("echo th''is is a shell", "Enter")
+        pane.wait_for("this is a shell")
+        pane.rests()
+        pane.keys("fg", "Enter")
+        pane.wait_for(r"Activations +\S+ +\S+ +37\.0")
+        pane.keys("+")
+        pane.wait_for(r"Activations +\S+ +\S+ +74\.0")
+        pane.keys("q")
+        pane.wait_for(PROMPT)
+        pane.all_end()
+
+
+def test_a_monitor_that_is_killed_leaves_no_worker(tmp_path: Path) -> None:
+    with tmux(tmp_path, 80, 24) as pane:
+        pane.start("--device", "cpu")
+        pane.monitor.send_signal(signal.SIGKILL)
+        pane.all_end()
+
+
+def test_a_closed_window_leaves_neither_monitor_nor_worker(tmp_path: Path) -> None:
+    with tmux(tmp_path, 80, 24) as pane:
+        pane.start("--device", "cpu")
+        pane.keys("C-c")
+        pane.wait_for(PROMPT)
+        pane.start("--device", "cpu")
+        pane.command("new-session", "-d", "-s", "other")
+        pane.command("kill-session", "-t", "0")
+        pane.all_end()

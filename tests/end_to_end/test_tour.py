@@ -1,0 +1,178 @@
+"""The guided tour on the real worker process: every step, by what it measures."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+from textual.pilot import Pilot
+from vramtop.trainer.settings import Settings
+from vramtop.tui import units
+from vramtop.tui.app import VramtopApp
+from vramtop.tui.state import State
+from vramtop.tui.tour import STEPS
+from vramtop.tui.widgets.tour import TourStrip
+from vramtop.tui.worker import start_worker
+
+if TYPE_CHECKING:
+    from simulation import SimulatedGpu
+
+TIMEOUT_SECONDS = 120
+P = 407_080
+MINE = Settings(device="cpu", batch_size=100, optimizer="momentum", hidden=64, budget=2**24)
+
+
+class Tour:
+    """A tour under way, with its pilot."""
+
+    def __init__(self, app: VramtopApp, pilot: Pilot[int]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    async def until(self, condition: Callable[[State], object]) -> State:
+        latest = time.monotonic() + TIMEOUT_SECONDS
+        while time.monotonic() < latest:
+            if condition(self.app.state):
+                return self.app.state
+            await self.pilot.pause(0.01)
+        state = self.app.state
+        raise AssertionError(f"still {state.settings}, {state.news}, {self.strip._guide.view}")
+
+    @property
+    def strip(self) -> TourStrip:
+        return self.app.screen.query_one(TourStrip)
+
+    @property
+    def told(self) -> str:
+        return self.strip._guide.view.told
+
+    async def step(self, place: int, *, enter: bool = True) -> State:
+        """The state once all of this step has been measured."""
+        if enter:
+            await self.pilot.press("enter")
+        return await self.until(
+            lambda _: (view := self.strip._guide.view).place == place and not view.waiting
+        )
+
+    def shown(self) -> str:
+        """All lines of the strip, in one."""
+        lines = (
+            "".join(segment.text for segment in self.strip.render_line(y))
+            for y in range(self.strip.content_size.height)
+        )
+        return " ".join(" ".join(lines).replace("▌", " ").split())
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_seven_steps_and_all_is_as_it_was(size: tuple[int, int]) -> None:
+    app = VramtopApp(MINE, lambda: start_worker(MINE), tour=True)
+    async with app.run_test(size=size) as pilot:
+        tour = Tour(app, pilot)
+        await tour.until(lambda _: app.screen.query(TourStrip))
+        state = await tour.step(0, enter=False)
+        assert (state.settings.batch_size, state.settings.optimizer) == (64, "adam")
+        peak = state.measured.anatomy.peak.bytes
+        assert f"batch 64: peak {units.size(peak)}" in tour.told
+
+        await tour.step(1)
+        data = [units.size(3144 * batch) for batch in (64, 256)]
+        assert f"batch data {data[0]} → {data[1]}" in tour.told
+        assert f"parameters stayed {units.size(P)}" in tour.told
+
+        await tour.step(2)
+        for phase in ("load", "forward", "backward", "optimizer", "zero"):
+            await tour.until(lambda _, at=phase: tour.told.startswith(f"after {at}: "))
+            gradients = P if phase in ("backward", "optimizer") else 0
+            assert tour.told.endswith(f"gradients {units.size(gradients)}")
+            if phase != "zero":
+                await pilot.press("enter")
+
+        state = await tour.step(3)
+        assert state.settings.optimizer == "sgd"
+        assert f"optimizer state {units.size(2 * P + 16)} → 0 B" in tour.told
+        assert "2.0 × the parameters" in tour.told
+
+        await tour.step(4)
+        wide = units.size(4 * (785 * 512 + 513 * 10))
+        assert f"parameters {units.size(P)} → {wide}" in tour.told
+        assert f"batch data stayed {data[1]}" in tour.told
+
+        state = await tour.step(5)
+        assert "batch 6,000 out of memory: at least" in tour.told
+        assert state.settings.batch_size == 256
+        assert state.news.trouble
+
+        state = await tour.step(6)
+        fitting, failed, largest, chosen = re.match(
+            r"([\d, ]+) fit, ([\d,]+) out of memory; 0\.8 × ([\d,]+) = ([\d,]+), peak", tour.told
+        ).groups()
+        assert fitting.split()[:3] == ["16", "32", "64"]
+        assert fitting.split()[-1] == largest
+        sizes = [int(text.replace(",", "")) for text in (largest, failed, chosen)]
+        assert sizes[1] == 2 * sizes[0]
+        assert sizes[2] == sizes[0] * 8 // 10 == state.settings.batch_size
+        assert state.measured.anatomy.peak.bytes <= state.settings.budget
+        assert tour.told in tour.shown()
+
+        await pilot.press("enter")
+        await tour.until(lambda state: state.settings == MINE and state.measured)
+        assert not app.screen.query(TourStrip)
+        assert not app.state.paused
+
+
+@pytest.mark.parametrize("size", [(60, 18), (80, 24), (120, 40)])
+async def test_what_was_measured_is_seen_at_every_size(size: tuple[int, int]) -> None:
+    app = VramtopApp(MINE, lambda: start_worker(MINE), tour=True)
+    async with app.run_test(size=size) as pilot:
+        tour = Tour(app, pilot)
+        await tour.until(lambda _: app.screen.query(TourStrip))
+        await tour.step(0, enter=False)
+        await tour.step(1)
+        app.paint()
+        await pilot.pause()
+        assert f"2 of {len(STEPS)}" in tour.shown()
+        assert tour.told in tour.shown()
+
+
+async def test_leaving_a_held_step_lets_the_training_go_on_as_before() -> None:
+    app = VramtopApp(MINE, lambda: start_worker(MINE))
+    async with app.run_test(size=(80, 24)) as pilot:
+        tour = Tour(app, pilot)
+        await tour.until(lambda state: state.measured)
+        await pilot.press("T", "enter", "enter")
+        await tour.until(lambda state: state.held)
+        await pilot.press("escape")
+        await tour.until(lambda state: state.settings == MINE and not state.paused)
+        step = app.state.sample.step
+        await tour.until(lambda state: state.sample.step > step)
+
+
+async def test_on_a_gpu_too_a_budget_is_met_and_a_batch_size_found(
+    simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in simgpu.environment(total=4 * 2**30).items():
+        monkeypatch.setenv(name, value)
+    settings = Settings(device="cuda:0")
+    app = VramtopApp(settings, lambda: start_worker(settings), tour=True)
+    async with app.run_test(size=(120, 40)) as pilot:
+        tour = Tour(app, pilot)
+        await tour.until(lambda _: app.screen.query(TourStrip))
+        await tour.step(0, enter=False)
+        for _ in range(4):
+            tour.strip.action_go_on()
+            await tour.until(lambda _: not tour.strip._guide.view.waiting)
+            while tour.strip._guide.view.phases:
+                before = tour.told
+                tour.strip.action_go_on()
+                await tour.until(lambda _, was=before: tour.told != was)
+        state = await tour.step(5)
+        assert "batch 6,000 out of memory" in tour.told
+        assert state.settings.batch_size == 256
+        state = await tour.step(6)
+        assert re.match(r"16 32 .* fit, [\d,]+ out of memory; 0\.8 × ", tour.told)
+        assert state.measured.allocator.reserved <= state.settings.budget
+        await pilot.press("enter")
+        await tour.until(lambda state: state.settings == settings)

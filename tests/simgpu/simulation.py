@@ -1,0 +1,148 @@
+"""The simulated GPU as tests use it: machines described by an environment, and programs on them."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from build import NVML, RUNTIME
+
+GIB = 1 << 30
+MIB = 1 << 20
+CONTEXT = 510 * MIB  # what a process's CUDA context takes of a device, beside its allocator
+DRIVER_RESERVED = 600 * MIB  # what the driver keeps of each device
+
+TIMEOUT_SECONDS = 60
+
+# Autograd's thread can wake up while the interpreter takes itself down, and then PyTorch aborts
+# the process. A program has done its work when its last line has run.
+_END = """
+import os, sys
+sys.stdout.flush()
+os._exit(0)
+"""
+
+Environment = dict[str, str]
+
+
+class SimulatedGpu:
+    """Makes simulated machines; `libraries` is the folder they were built into.
+
+    A machine is an environment: processes that get the same one share its devices.
+    """
+
+    def __init__(self, libraries: Path, states: Path) -> None:
+        self.libraries = libraries
+        self._states = states
+        self._numbers = itertools.count()
+        self._nvml = ctypes.CDLL(str(libraries / NVML.name))
+
+    def environment(
+        self,
+        *,
+        total: int = 8 * GIB,
+        devices: int = 2,
+        others: str = "",
+        faults: str = "",
+        values: str = "",
+        mig: str = "",
+        visible: str | None = None,
+    ) -> Environment:
+        """A fresh machine; README.md has what the strings may say.
+
+        `total` is bytes on each device, `visible` is CUDA_VISIBLE_DEVICES (None: not set). The
+        variables are this process's own with those of the simulation. Raises ValueError for a
+        fault of a function that is not simulated.
+        """
+        machine = self._states / str(next(self._numbers))
+        search = [str(self.libraries), os.environ.get("LD_LIBRARY_PATH", "")]
+        environment = {
+            **os.environ,
+            "LD_LIBRARY_PATH": ":".join(filter(None, search)),
+            "LD_PRELOAD": str(self.libraries / RUNTIME.name),
+            "SIMGPU_STATE": str(machine.with_suffix(".state")),
+            "SIMGPU_CONTROL": str(machine.with_suffix(".control")),
+            "SIMGPU_TOTAL": str(total),
+            "SIMGPU_DEVICES": str(devices),
+            "SIMGPU_OTHERS": others,
+            "SIMGPU_FAULT": self._checked(faults),
+            "SIMGPU_VALUES": values,
+            "SIMGPU_MIG": mig,
+        }
+        environment.pop("CUDA_VISIBLE_DEVICES", None)
+        if visible is not None:
+            environment["CUDA_VISIBLE_DEVICES"] = visible
+        return environment
+
+    def control(self, environment: Environment, text: str) -> None:
+        """From now on `text` stands for the machine's faults, and its values come before others."""
+        file = Path(environment["SIMGPU_CONTROL"])
+        unfinished = file.with_suffix(".unfinished")
+        unfinished.write_text(self._checked(text))
+        unfinished.replace(file)  # no reader sees half of it
+
+    def _checked(self, faults: str) -> str:
+        for entry in faults.replace("\n", ",").split(","):
+            name = entry.partition("=")[0].partition(":")[0]
+            if name.startswith("nvml") and not hasattr(self._nvml, name):
+                raise ValueError(f"{name} is not simulated")
+        return faults
+
+    def start(self, script: str, environment: Environment) -> subprocess.Popen[str]:
+        """A Python process on that machine that runs `script`; its streams are pipes of text."""
+        return subprocess.Popen(
+            [sys.executable, "-c", script],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, script: str, environment: Environment) -> str:
+        """What `script` printed; AssertionError with what it complained of where it failed.
+
+        It ends after its last line, without the interpreter's own end.
+        """
+        with self.start(script + _END, environment) as process:
+            try:
+                output, complaint = process.communicate(timeout=TIMEOUT_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+        assert process.returncode == 0, complaint
+        return output
+
+    @contextmanager
+    def nvml(self, environment: Environment) -> Iterator[None]:
+        """This process's own pynvml reads that machine, until the block ends.
+
+        pynvml keeps the library that it loaded and its functions in two globals: they are replaced
+        and put back, so that what it held before is untouched. Only SIMGPU_* variables are set. One
+        block at a time: the library is one, and is shut down at the end.
+        """
+        import pynvml
+
+        before = pynvml.nvmlLib, pynvml._nvmlGetFunctionPointer_cache, pynvml._nvmlLib_refcount
+        variables = {name: text for name, text in environment.items() if name[:7] == "SIMGPU_"}
+        own = {name: os.environ.get(name) for name in variables}
+        os.environ.update(variables)
+        pynvml.nvmlLib, pynvml._nvmlGetFunctionPointer_cache = self._nvml, {}
+        try:
+            yield
+        finally:
+            os.environ["SIMGPU_CONTROL"] = os.environ["SIMGPU_FAULT"] = ""
+            while self._nvml.nvmlShutdown() == 0:
+                pass  # as often as it was initialised
+            pynvml.nvmlLib, pynvml._nvmlGetFunctionPointer_cache, pynvml._nvmlLib_refcount = before
+            for name, text in own.items():
+                if text is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = text

@@ -1,0 +1,61 @@
+// cuBLAS's arithmetic, which is not done: each function succeeds and leaves its results as they
+// are. One kind of function without parameters stands for all: a callee may leave its arguments
+// unread.
+enum { SUCCESS = 0 }; // CUBLAS_STATUS_SUCCESS
+
+#define SUCCEEDS(function)                                                                         \
+    int function(void) { return SUCCESS; }
+
+// Settings of a handle that only arithmetic would follow
+SUCCEEDS(cublasSetSmCountTarget)
+SUCCEEDS(cublasSetStream_v2)
+SUCCEEDS(cublasSetWorkspace_v2)
+
+// Products, factorisations and solvers that torch imports
+SUCCEEDS(cublasCdotc_v2)
+SUCCEEDS(cublasCdotu_v2)
+SUCCEEDS(cublasCgelsBatched)
+SUCCEEDS(cublasCgemmStridedBatched)
+SUCCEEDS(cublasCgemm_v2)
+SUCCEEDS(cublasCgemv_v2)
+SUCCEEDS(cublasCgeqrfBatched)
+SUCCEEDS(cublasCgetrfBatched)
+SUCCEEDS(cublasCgetrsBatched)
+SUCCEEDS(cublasCtrsmBatched)
+SUCCEEDS(cublasCtrsm_v2)
+SUCCEEDS(cublasDdot_v2)
+SUCCEEDS(cublasDgelsBatched)
+SUCCEEDS(cublasDgemmStridedBatched)
+SUCCEEDS(cublasDgemm_v2)
+SUCCEEDS(cublasDgemv_v2)
+SUCCEEDS(cublasDgeqrfBatched)
+SUCCEEDS(cublasDgetrfBatched)
+SUCCEEDS(cublasDgetrsBatched)
+SUCCEEDS(cublasDotEx)
+SUCCEEDS(cublasDtrsmBatched)
+SUCCEEDS(cublasDtrsm_v2)
+SUCCEEDS(cublasGemmEx)
+SUCCEEDS(cublasGemmStridedBatchedEx)
+SUCCEEDS(cublasLtMatmul)
+SUCCEEDS(cublasSdot_v2)
+SUCCEEDS(cublasSgelsBatched)
+SUCCEEDS(cublasSgemmEx)
+SUCCEEDS(cublasSgemmStridedBatched)
+SUCCEEDS(cublasSgemm_v2)
+SUCCEEDS(cublasSgemv_v2)
+SUCCEEDS(cublasSgeqrfBatched)
+SUCCEEDS(cublasSgetrfBatched)
+SUCCEEDS(cublasSgetrsBatched)
+SUCCEEDS(cublasStrsmBatched)
+SUCCEEDS(cublasStrsm_v2)
+SUCCEEDS(cublasZdotc_v2)
+SUCCEEDS(cublasZdotu_v2)
+SUCCEEDS(cublasZgelsBatched)
+SUCCEEDS(cublasZgemmStridedBatched)
+SUCCEEDS(cublasZgemm_v2)
+SUCCEEDS(cublasZgemv_v2)
+SUCCEEDS(cublasZgeqrfBatched)
+SUCCEEDS(cublasZgetrfBatched)
+SUCCEEDS(cublasZgetrsBatched)
+SUCCEEDS(cublasZtrsmBatched)
+SUCCEEDS(cublasZtrsm_v2)

@@ -1,0 +1,92 @@
+"""Messages as the worker would send them, made by hand."""
+
+from __future__ import annotations
+
+from vramtop.trainer.formula import lesson
+from vramtop.trainer.protocol import (
+    Configured,
+    Data,
+    Device,
+    Hello,
+    Layer,
+    Measured,
+    Noise,
+    Picture,
+    Sample,
+    Stage,
+)
+from vramtop.trainer.settings import Settings
+from vramtop.trainer.split import Anatomy, Moment, Peak, Phase, Split
+
+P = 407_080
+HELLO = Hello(1, 7, "2.9.0", Device("cpu", "a processor", 16 * 2**30))
+DATA = Data("sample", "MNIST sample", 6000, 1000, (1, 28, 28), ("0", "1"))
+
+
+def configured(**values: object) -> Configured:
+    settings = Settings(**values)
+    formula = lesson(
+        pixels=784,
+        hidden=settings.hidden,
+        batch_size=settings.batch_size,
+        optimizer=settings.optimizer,
+    )
+    layer = Layer("MLP", (10,), P // 4, P, "Linear", P // 4 - 10, 10)
+    return Configured(settings, HELLO.device, DATA, (layer,), formula)
+
+
+def measured(batch_size: int = 64, *, settled: bool = True) -> Measured:
+    data = 3144 * batch_size
+    load = Split(parameters=P, optimizer_state=2 * P + 16, batch_data=data)
+    forward = Split(P, 0, 2 * P + 16, data, 592 * batch_size + 8, 0)
+    peak = Split(P, P, 2 * P + 16, data, 40 * batch_size + 4, P)
+    high = Split(P, P, 2 * P + 16, data, 592 * batch_size + 8, P)
+    moments: tuple[tuple[Phase, Split], ...] = (
+        ("load", load),
+        ("forward", forward),
+        ("backward", forward),
+        ("optimizer", peak),
+        ("zero_grad", load),
+    )
+    anatomy = Anatomy(
+        dict(moments),
+        high,
+        Peak(peak.total, "optimizer", "aten.div.Tensor", peak),
+        tuple(Moment(phase, split) for phase, split in moments),
+    )
+    return Measured(9, batch_size, settled, anatomy, None)
+
+
+def sample(
+    images: int = 640,
+    *,
+    batch_size: int = 64,
+    loss: float | None = 0.5,
+    phase: Phase = "zero_grad",
+    split: Split | None = None,
+) -> Sample:
+    return Sample(
+        images // batch_size, 1, images, images, batch_size, loss, phase, split, 1e-3, 64e3, 2**29
+    )
+
+
+def picture(index: int = 0, *, shape: tuple[int, int, int] = (1, 28, 28)) -> Picture:
+    """An image whose values count up, row after row, all channels alike."""
+    channels, height, width = shape
+    values = channels * height * width
+    stages = (
+        Stage("as stored", "uint8", shape, values, 0, 255, 33.3),
+        Stage("ToTensor", "float32", shape, 4 * values, 0, 1, 0.13),
+        Stage("Normalize", "float32", shape, 4 * values, -0.4242, 2.8215, 0.0012),
+        Stage("in a batch of 1", "float32", (1, *shape), 4 * values, -0.4242, 2.8215, 0.0012),
+        Stage("de-normalised", "uint8", shape, values, 0, 255, 33.3),
+        Stage("permute(1, 2, 0)", "uint8", (height, width, channels), values, 0, 255, 33.3),
+    )
+    pixels = bytes(at % 256 for at in range(height * width) for _ in range(channels))
+    return Picture(index, 5, "five", "sample", (0.1307, 0.3081), stages, pixels)
+
+
+def noise(scale: float | None = 310.0, low: float = 180.0, high: float = 520.0) -> Noise:
+    if scale is None:
+        return Noise(640, 64, 12, 120.0, -0.1, None, None, None, Split(P))
+    return Noise(640, 64, 1234, 120.0, 120.0 / scale, scale, low, high, Split(P))

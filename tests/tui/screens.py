@@ -1,0 +1,106 @@
+"""The monitor's screen, on messages alone: what stands where, for tests of its look."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.pilot import Pilot
+from vramtop.trainer.protocol import ToWorker
+from vramtop.trainer.settings import Settings
+from vramtop.tui.app import VramtopApp
+from vramtop.tui.config import Config
+from vramtop.tui.link import Received
+from vramtop.tui.palette import GLYPHS
+from vramtop.tui.state_app import FULL, NO_CONFIG
+from vramtop.tui.terminal import Terminal
+
+_MARGIN = " " + "".join(GLYPHS.values())
+
+
+class Silent:
+    """A worker that says nothing of its own."""
+
+    async def messages(self) -> AsyncIterator[Received]:
+        await asyncio.Event().wait()
+        yield  # never reached; it makes this a generator
+
+    def send(self, command: ToWorker) -> None:
+        raise AssertionError(f"nobody listens to {command}")
+
+    async def close(self) -> None:
+        pass
+
+
+class Screen:
+    """An app that has heard these messages, as it stands in its terminal."""
+
+    def __init__(self, app: VramtopApp, pilot: Pilot[int]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    async def hear(self, *messages: Received) -> None:
+        for message in messages:
+            self.app.receive(message)
+        self.app.paint()
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    @property
+    def lines(self) -> list[str]:
+        """What one sees: a character in the colour of its paper is none."""
+        strips = self.app.screen._compositor.render_strips()
+        return ["".join(_visible(segment) for segment in strip) for strip in strips]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    def line(self, start: str) -> str:
+        """The line that begins so, without the margins and the glyph of a category."""
+        lines = (line.strip(_MARGIN) for line in self.lines)
+        return next(line for line in lines if line.startswith(start))
+
+    def styles(self, text: str) -> list[Style]:
+        """The styles at the beginnings of this text, as a word or words of their own."""
+        strips = self.app.screen._compositor.render_strips()
+        found = []
+        for strip in strips:
+            cells = [s.style for s in strip for _ in s.text]
+            places = re.finditer(rf"(?<!\S){re.escape(text)}(?!\S)", strip.text)
+            found += [style for place in places if (style := cells[place.start()])]
+        assert found, f"no {text!r} in:\n{self.text}"
+        return found
+
+
+def _visible(segment: Segment) -> str:
+    style = segment.style
+    # The terminal's own ink and its own paper are both called default.
+    hidden = style and style.color and style.color == style.bgcolor and not style.color.is_default
+    return " " * len(segment.text) if hidden else segment.text
+
+
+@asynccontextmanager
+async def screen(
+    width: int,
+    height: int,
+    *messages: Received,
+    terminal: Terminal = FULL,
+    config: Config = NO_CONFIG,
+) -> AsyncIterator[Screen]:
+    async def start() -> Silent:
+        return Silent()
+
+    app = VramtopApp(Settings(), start, terminal=terminal, config=config)
+    async with app.run_test(size=(width, height), notifications=True) as pilot:
+        shown = Screen(app, pilot)
+        await pilot.pause()
+        await shown.hear(*messages)
+        yield shown

@@ -1,0 +1,58 @@
+"""The app behind a scripted worker: what it is told, what it sends, what is on the screen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+from made import HELLO, configured, measured, sample
+from textual.app import App
+from textual.pilot import Pilot
+from vramtop.trainer.protocol import Change, ToWorker
+from vramtop.tui.link import Received
+
+BEGUN = (HELLO, configured(), sample(), measured())
+
+
+class Script:
+    """A worker that says what it is told to."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[Received] = asyncio.Queue()
+        self.sent: list[ToWorker] = []
+        self.closed = False
+
+    async def messages(self) -> AsyncIterator[Received]:
+        while True:
+            yield await self.queue.get()
+
+    def send(self, command: ToWorker) -> None:
+        self.sent.append(command)
+
+    async def close(self) -> None:
+        self.closed = True
+
+    @property
+    def changes(self) -> list[dict[str, object]]:
+        return [
+            {
+                name: value
+                for name, value in msgspec.structs.asdict(command).items()
+                if name != "command" and value is not msgspec.UNSET
+            }
+            for command in self.sent
+            if isinstance(command, Change)
+        ]
+
+
+async def begin(pilot: Pilot[int], *messages: Received) -> None:
+    await pilot.pause()
+    for message in messages or BEGUN:
+        pilot.app.receive(message)  # type: ignore[attr-defined]
+    await pilot.pause()
+
+
+def seen(app: App[int]) -> str:
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in line) for line in strips)

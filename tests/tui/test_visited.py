@@ -1,0 +1,112 @@
+"""The table of batch sizes: its columns, its rows, and the mouse."""
+
+from __future__ import annotations
+
+import pytest
+from made import HELLO, configured, measured, sample
+from screens import Screen, screen
+from scripted import Script, begin
+from vramtop.trainer.protocol import Evaluated, OutOfMemory
+from vramtop.trainer.settings import Settings
+from vramtop.trainer.split import Split
+from vramtop.tui.app import VramtopApp
+from vramtop.tui.link import Received
+from vramtop.tui.widgets.visited import VisitedTable
+
+
+def visit(batch_size: int) -> tuple[Received, ...]:
+    images = batch_size * 10
+    return (
+        configured(batch_size=batch_size),
+        sample(images, batch_size=batch_size),
+        measured(batch_size),
+    )
+
+
+BEGUN = (HELLO, *visit(64))
+LEARNED = [Evaluated(epoch, 1 / epoch, 0.9, 1000, 1000, None) for epoch in range(1, 7)]
+SHORTAGE = OutOfMemory(8192, 43_200_000, 24 * 2**20, "forward", "relu", Split(), 64, "no")
+UNTOLD = OutOfMemory(8192, None, None, "forward", "relu", Split(), 64, "CUDA out of memory")
+
+
+def table(seen: Screen, width: int, height: int = 8) -> list[str]:
+    part = seen.app.query_one(VisitedTable)
+    return part.draw(part.pick(seen.app.state), width, height).plain.split("\n")
+
+
+async def test_with_more_room_come_more_columns_until_all_are_there() -> None:
+    async with screen(120, 40, *BEGUN, *LEARNED) as seen:
+        titles = {width: " ".join(table(seen, width)[0].split()) for width in (58, 78, 87, 140)}
+    assert titles == {
+        58: "batch KiB data activ. peak step ms samples/s",
+        78: "batch KiB data activ. peak formula step ms samples/s updates loss@30k",
+        87: "batch KiB data activ. temp. peak formula step ms samples/s updates loss@30k",
+        140: "batch KiB params grads optim. data activ. temp. peak formula step ms samples/s"
+        " updates loss@0 loss@30k",
+    }
+
+
+async def test_a_row_has_every_figure_in_the_unit_of_its_column() -> None:
+    async with screen(120, 40, *BEGUN, *LEARNED) as seen:
+        (row,) = table(seen, 140)[1:]
+    peak = measured().anatomy.peak.bytes
+    high = measured().anatomy.high_water
+    sizes = [high.parameters, high.gradients, high.optimizer_state, high.batch_data]
+    sizes += [high.activations, high.temporaries, peak, 1_628_320 + 64 * 3648]
+    assert row.split() == [
+        "▸",
+        "64",
+        *(f"{size / 1024:,.1f}" for size in sizes),
+        *("1.00", "64,000", "94", "1.0000", "0.1667"),
+    ]
+
+
+async def test_figures_end_where_their_titles_end() -> None:
+    async with screen(120, 40, *BEGUN, *visit(512), *LEARNED) as seen:
+        for width in range(58, 150):
+            head, *rows = table(seen, width)
+            for title in set(head.split()) - {"KiB", "step"}:
+                end = head.index(title) + len(title) - 1
+                ends = {row[end] != " " and row[end + 1 : end + 2] in ("", " ") for row in rows}
+                assert ends == {True}, (width, title)
+
+
+@pytest.mark.parametrize(
+    ("shortage", "told"),
+    [
+        (SHORTAGE, "8,192  out of memory: at least 41.2 MiB of 24.0 MiB"),
+        (UNTOLD, "8,192  out of memory"),
+    ],
+)
+async def test_a_size_that_did_not_fit_says_what_was_missing(
+    shortage: OutOfMemory, told: str
+) -> None:
+    async with screen(80, 24, *BEGUN, configured(batch_size=8192), shortage) as seen:
+        assert table(seen, 58)[-1].strip("▸ ") == told
+
+
+async def test_of_more_rows_than_room_those_around_the_one_in_force_are_shown() -> None:
+    sizes = [size for power in range(9) for size in visit(2**power)]
+    async with screen(80, 24, HELLO, *sizes, *visit(16)) as seen:
+        assert [row.split()[:2] for row in table(seen, 78, 4)[1:]] == [
+            ["8", "24.6"],
+            ["▸", "16"],
+            ["32", "98.2"],
+        ]
+
+
+async def test_a_click_on_a_row_goes_back_to_its_size() -> None:
+    script = Script()
+
+    async def start() -> Script:
+        return script
+
+    app = VramtopApp(Settings(), start)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await begin(pilot, *BEGUN, *visit(128), *visit(256))
+        app.paint()
+        await pilot.pause()
+        await pilot.click(VisitedTable, offset=(10, 1))
+        assert script.changes == [{"batch_size": 64}]
+        await pilot.click(VisitedTable, offset=(10, 0))
+        assert len(script.changes) == 1

@@ -1,0 +1,128 @@
+"""Draw the screens from the saved session: `python tools/pictures.py`.
+
+They go to docs/screens/, for the README and for the tests, which fold the same messages and see
+whether the screens still look so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator, Iterator
+from importlib.metadata import version
+from itertools import takewhile
+from pathlib import Path
+from unittest.mock import patch
+
+import msgspec
+from vramtop.trainer.protocol import Flow, FromWorker, Note, ToWorker
+from vramtop.trainer.settings import Settings
+from vramtop.tui.app import VramtopApp
+from vramtop.tui.config import Config
+from vramtop.tui.link import Link
+from vramtop.tui.terminal import Terminal
+
+DOCS = Path(__file__).parent.parent / "docs"
+SCREENS = DOCS / "screens"
+SIZES = ((80, 24), (120, 40), (200, 60))
+LOOKS = ("dark", "light", "no-color", "ascii")
+
+
+class Scene(msgspec.Struct, frozen=True):
+    """A screen: how large, how it looks, and which keys are pressed once the messages are heard.
+
+    They are those up to the pause, or where it is `held`, all of them.
+    """
+
+    name: str
+    size: tuple[int, int]
+    look: str = "dark"
+    keys: tuple[str, ...] = ()
+    held: bool = False
+
+    def of(self, messages: list[FromWorker]) -> list[FromWorker]:
+        """Those of the session's messages that it hears."""
+        if self.held:
+            return messages
+        return list(takewhile(lambda m: not (isinstance(m, Flow) and m.paused), messages))
+
+
+def scenes() -> Iterator[Scene]:
+    """All that are drawn."""
+    for width, height in SIZES:
+        for look in LOOKS:
+            yield Scene(f"main-{width}x{height}-{look}", (width, height), look)
+    for name, keys in (
+        ("help", ("question_mark",)),
+        ("tensors", ("down", "down", "down")),
+        ("moment", ("escape", "left", "left", "left")),
+        ("trends", ("y",)),
+    ):
+        for width, height in SIZES[:2]:
+            size, held = (width, height), name == "moment"
+            yield Scene(f"{name}-{width}x{height}", size, "dark", keys, held)
+
+
+def session() -> list[FromWorker]:
+    """What the worker said."""
+    decoder = msgspec.json.Decoder(FromWorker)
+    lines = (DOCS / "session.jsonl").read_text().splitlines()
+    return [decoder.decode(line) for line in lines]
+
+
+class Silent:
+    """A worker that has said all it had to say."""
+
+    async def messages(self) -> AsyncIterator[FromWorker]:
+        """Nothing more."""
+        await asyncio.Event().wait()
+        yield Note("")  # never reached; it makes this a generator
+
+    def send(self, command: ToWorker) -> None:
+        """Nobody listens."""
+
+    async def close(self) -> None:
+        """It has ended."""
+
+
+async def draw(scene: Scene, messages: list[FromWorker]) -> str:
+    """The scene as SVG."""
+
+    async def start() -> Link:
+        return Silent()
+
+    wanted = {"NO_COLOR": "1"} if scene.look == "no-color" else {}
+    kept = {name: text for name, text in os.environ.items() if name != "NO_COLOR"}
+    with patch.dict(os.environ, kept | wanted, clear=True):
+        terminal = Terminal(characters="ascii" if scene.look == "ascii" else "unicode")
+        app = VramtopApp(Settings(), start, terminal=terminal, config=Config())
+        app.theme = "light" if scene.look == "light" else "dark"
+        async with app.run_test(size=scene.size) as pilot:
+            await pilot.pause()
+            for message in scene.of(messages):
+                app.receive(message)
+            app.paint()
+            await pilot.press(*scene.keys)
+            await pilot.pause()
+            svg = app.export_screenshot(title="vramtop", simplify=True)
+    # Fonts from the network are no business of a picture; the reader's own monospace will do.
+    return drawn_by() + re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+
+
+def drawn_by() -> str:
+    """What draws the parts that are not ours; another version may draw them otherwise."""
+    return f"<!-- Textual {version('textual')}, Rich {version('rich')} -->\n"
+
+
+async def main() -> None:
+    """Draw all scenes."""
+    SCREENS.mkdir(exist_ok=True)
+    messages = session()
+    for scene in scenes():
+        picture = await draw(scene, messages)
+        (SCREENS / f"{scene.name}.svg").write_text(picture)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

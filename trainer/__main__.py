@@ -1,0 +1,123 @@
+"""The worker process: `python -m vramtop.trainer --socket FD --parent PID`.
+
+Messages go over the inherited socket; whatever is printed is for the log. It ends when it is told
+to stop, when the other end of the socket closes, and at the latest when its parent dies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import queue
+import socket
+import sys
+import threading
+import traceback
+from typing import TypeAlias
+
+from .outbox import Outbox
+from .parent import die_with
+from .protocol import VERSION, Failed, Hello, ProtocolError, Start, ToWorker, encode, to_worker
+from .settings import SettingError
+
+_RECEIVE_BYTES = 65_536
+
+Inbox: TypeAlias = "queue.SimpleQueue[ToWorker | None]"
+
+
+def main() -> int:
+    """Run one session; the exit code is 0 after a stop, 2 for wrong settings, 1 for a failure."""
+    parser = argparse.ArgumentParser(prog="vramtop.trainer", description=__doc__)
+    parser.add_argument("--socket", type=int, required=True, help="inherited file descriptor")
+    parser.add_argument("--parent", type=int, required=True, help="process to die with")
+    arguments = parser.parse_args()
+    die_with(arguments.parent)
+    connection = socket.socket(fileno=arguments.socket)
+    inbox: Inbox = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(connection, inbox), daemon=True).start()
+    start = inbox.get()
+    if not isinstance(start, Start):
+        return 1
+    outbox = Outbox(patient=start.every_step)
+    writer = threading.Thread(target=_write, args=(connection, outbox, inbox), daemon=True)
+    writer.start()
+    try:
+        code = _train(start, outbox, inbox)
+    except Exception as error:
+        traceback.print_exc()
+        outbox.post(Failed(f"{type(error).__name__}: {error}", usage=False))
+        code = 1
+    outbox.close()
+    writer.join()
+    return code
+
+
+def _train(start: Start, outbox: Outbox, inbox: Inbox) -> int:
+    """The session, from hello to its end."""
+    if start.version != VERSION:
+        outbox.post(
+            Failed(f"the worker speaks protocol {VERSION}, not {start.version}", usage=False)
+        )
+        return 1
+    # Seconds of import, so only now: a reader of the socket is already there.
+    if not start.train:
+        from .estimator import estimate
+
+        return estimate(start, outbox, inbox)
+    import torch
+
+    from . import datasets, devices, memory
+    from .session import Session
+
+    # One core is left to the monitor: threads that wait for each other at every operator stand
+    # still as soon as one of them must share its core.
+    torch.set_num_threads(max(1, torch.get_num_threads() - 1))
+    settings = start.settings
+    try:
+        device = devices.resolve(settings.device)
+        outbox.post(Hello(VERSION, os.getpid(), str(torch.__version__), devices.describe(device)))
+        library = datasets.Library(settings.data_dir)
+        session = Session(start, device, library.load, outbox, inbox)
+    except (SettingError, datasets.DataError) as error:
+        outbox.post(Failed(str(error), usage=True))
+        return 2
+    except RuntimeError as error:
+        if not memory.is_shortage(error):
+            raise
+        reason = str(error).partition("\n")[0]
+        outbox.post(Failed(f"{settings.device} has no room for the model: {reason}", usage=False))
+        return 1
+    session.run()
+    return 0
+
+
+def _read(connection: socket.socket, inbox: Inbox) -> None:
+    """Commands from the socket into the inbox; None once there will be no more."""
+    decoder = to_worker()
+    try:
+        while data := connection.recv(_RECEIVE_BYTES):
+            for command in decoder.feed(data):
+                inbox.put(command)
+    except (OSError, ProtocolError) as error:
+        print(f"commands: {error}", file=sys.stderr)  # noqa: T201 - the log panel shows it
+    inbox.put(None)
+
+
+def _write(connection: socket.socket, outbox: Outbox, inbox: Inbox) -> None:
+    """Messages from the outbox to the socket, until it is closed or nobody reads any more."""
+    try:
+        while messages := outbox.take():
+            connection.sendall(b"".join(map(encode, messages)))
+    except OSError:
+        pass  # the monitor is gone
+    finally:
+        outbox.close()
+        inbox.put(None)
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # All is said and nothing is left to save; torch would take seconds to clear itself away.
+    os._exit(code)

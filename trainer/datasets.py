@@ -1,0 +1,189 @@
+"""MNIST and CIFAR-10 through torchvision's own loaders, and what stands in for them.
+
+All images are loaded at once, so that damaged files are found before the training begins.
+"""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+import warnings
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torchvision import datasets
+from torchvision.datasets.utils import check_integrity
+
+from . import drawings, idx, sources
+from .formula import CLASSES
+from .protocol import Data
+from .settings import DatasetName
+from .sources import Source
+
+# The lesson's normalisation: mean and standard deviation, the same for every channel.
+NORMALISATION: dict[DatasetName, tuple[float, float]] = {
+    "mnist": (0.1307, 0.3081),
+    "cifar10": (0.5, 0.5),
+}
+# Channels, height and width.
+SHAPES: dict[DatasetName, tuple[int, int, int]] = {"mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
+_NAMES: dict[DatasetName, str] = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
+
+
+class DataError(Exception):
+    """Images that cannot be used; the text is one line."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """`inputs`: uint8 (N, C·H·W); `targets`: int64 (N,), 0 to 9."""
+
+    inputs: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset in host memory; `mean` and `std` normalise values that were scaled to 0…1."""
+
+    train: Images
+    test: Images
+    mean: float
+    std: float
+    data: Data
+
+    @property
+    def pixels(self) -> int:
+        """Values in an image, C·H·W."""
+        return self.train.inputs.shape[1]
+
+
+class Library:
+    """Loads each dataset once; those of files from `data_dir`."""
+
+    def __init__(self, data_dir: str | None) -> None:
+        self._data_dir = data_dir
+        self._loaded: dict[DatasetName, Dataset] = {}
+
+    def load(self, dataset: DatasetName) -> Dataset:
+        """The dataset; raises `SettingError` where its files are not, `DataError` for bad ones."""
+        if dataset not in self._loaded:
+            self._loaded[dataset] = load(sources.find(dataset, self._data_dir, download=False))
+        return self._loaded[dataset]
+
+
+def load(source: Source) -> Dataset:
+    """All images of a source, not of one that is yet to be downloaded.
+
+    Raises `DataError` with one line where they are damaged.
+    """
+    name, root = source.dataset, source.root
+    if root is not None:
+        train, test, classes = _read(name, root)
+        description = f"{_NAMES[name]}, {len(train):,} images from files"
+        data = Data("files", description, len(train), len(test), SHAPES[name], classes)
+    elif name == "mnist":
+        train, test, classes = _sample()
+        description = f"{_NAMES[name]} sample, {len(train):,} of 60,000 real digits"
+        data = Data("sample", description, len(train), len(test), SHAPES[name], classes)
+    else:
+        train, test = (Images(inputs.flatten(1), kinds) for inputs, kinds in drawings.draw())
+        description = f"{_NAMES[name]} synthetic, drawn shapes in its format"
+        classes = drawings.KINDS
+        data = Data("synthetic", description, len(train), len(test), SHAPES[name], classes)
+    mean, std = NORMALISATION[name]
+    return Dataset(train, test, mean, std, data)
+
+
+def _sample() -> tuple[Images, Images, tuple[str, ...]]:
+    """The digits that ship, laid out as torchvision's reader expects them."""
+    try:
+        with tempfile.TemporaryDirectory() as root:
+            raw = sources.folder("mnist", Path(root))
+            raw.mkdir(parents=True)
+            for name in sources.MNIST_FILES:
+                packed = (sources.SAMPLE / f"{name}.gz").read_bytes()
+                (raw / name).write_bytes(gzip.decompress(packed))
+            return _read("mnist", Path(root))
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"the sample that ships cannot be unpacked into {tempfile.gettempdir()} ({error}); "
+            "free some space there, or install vramtop again"
+        ) from error
+
+
+def _read(name: DatasetName, root: Path) -> tuple[Images, Images, tuple[str, ...]]:
+    """Training images, test images and the classes' names, by torchvision's loaders."""
+    try:
+        with warnings.catch_warnings():
+            # Some NumPy releases warn of how CIFAR-10 was pickled; nothing can be done about it.
+            warnings.simplefilter("ignore")
+            parts, classes = _digits(root) if name == "mnist" else _photographs(root)
+        for what, (inputs, targets) in zip(("training", "test"), parts, strict=True):
+            _validate(what, inputs, targets, SHAPES[name])
+    # Whatever a damaged file makes the readers stumble over, it is the file that is at fault.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        place = sources.folder(name, root)
+        raise DataError(
+            f"{_NAMES[name]} in {place} is damaged: {reason}; put the original files there, or "
+            "remove that folder and use --download"
+        ) from error
+    train, test = (Images(inputs.flatten(1), targets) for inputs, targets in parts)
+    return train, test, classes
+
+
+def _digits(root: Path) -> tuple[list[tuple[Tensor, Tensor]], tuple[str, ...]]:
+    """MNIST's training and test images, (N, 1, 28, 28), with their labels, and its classes."""
+    for part in ("train", "t10k"):
+        idx.count(sources.folder("mnist", root), part)
+    parts = [datasets.MNIST(str(root), train=train) for train in (True, False)]
+    named = tuple(str(digit) for digit in range(CLASSES))
+    return [(part.data.unsqueeze(1), part.targets) for part in parts], named
+
+
+def _photographs(root: Path) -> tuple[list[tuple[Tensor, Tensor]], tuple[str, ...]]:
+    """CIFAR-10's training and test images, (N, 3, 32, 32), with their labels, and its classes."""
+    try:
+        parts = [datasets.CIFAR10(str(root), train=train) for train in (True, False)]
+    except RuntimeError:
+        # It says only that something is wrong.
+        raise ValueError(_not_original(sources.folder("cifar10", root))) from None
+    # torchvision puts the channels last; the files have them first, as the model wants them.
+    images = [
+        (torch.from_numpy(part.data).permute(0, 3, 1, 2), torch.tensor(part.targets))
+        for part in parts
+    ]
+    return images, tuple(parts[0].classes)
+
+
+def _not_original(folder: Path) -> str:
+    """Which of CIFAR-10's files are not the original ones."""
+    kind = datasets.CIFAR10
+    meta = (kind.meta["filename"], kind.meta["md5"])
+    told = []
+    for name, md5 in (*kind.train_list, *kind.test_list, meta):
+        path = folder / name
+        if not path.is_file():
+            told.append(f"{name} is missing")
+        elif not check_integrity(str(path), md5):
+            told.append(f"{name}, {path.stat().st_size:,} B, has not the MD5 checksum {md5}")
+    return ", and ".join(told)
+
+
+def _validate(what: str, inputs: Tensor, targets: Tensor, shape: tuple[int, ...]) -> None:
+    """Raise `ValueError` unless these are images of `shape`, uint8, and their labels."""
+    if len(targets) == 0:
+        raise ValueError(f"there are no {what} images")
+    if len(inputs) != len(targets):
+        raise ValueError(f"{len(inputs):,} {what} images and {len(targets):,} labels")
+    if inputs.shape[1:] != shape:
+        raise ValueError(f"{what} images of {tuple(inputs.shape[1:])}, not {shape}")
+    if targets.min() < 0 or targets.max() >= CLASSES:
+        raise ValueError(f"{what} labels from {targets.min()} to {targets.max()}, not 0 to 9")

@@ -1,0 +1,45 @@
+"""A worker that only predicts: no data, nothing trained, nothing allocated on any device."""
+
+from __future__ import annotations
+
+import os
+import queue
+
+import torch
+
+from .datasets import SHAPES
+from .devices import describe, resolve
+from .fitting import forecast
+from .outbox import Outbox
+from .protocol import VERSION, Answer, Device, Failed, Hello, Predict, Start, ToWorker
+from .reduction import ASSUMED, Card, card
+from .settings import SettingError
+
+
+def estimate(start: Start, outbox: Outbox, inbox: queue.SimpleQueue[ToWorker | None]) -> int:
+    """Answer each `Predict` until there are no more; the exit code is 2 for a wrong device.
+
+    All are for the device that `start` names.
+    """
+    # Nothing is computed, and threads would only have to be started.
+    torch.set_num_threads(1)
+    try:
+        device, described, made = _device(start.settings.device)
+    except SettingError as error:
+        outbox.post(Failed(str(error), usage=True))
+        return 2
+    outbox.post(Hello(VERSION, os.getpid(), str(torch.__version__), described))
+    while isinstance(command := inbox.get(), Predict):
+        settings = command.settings
+        outbox.post(forecast(settings, SHAPES[settings.dataset], device, made))
+        outbox.post(Answer(command.command, None))
+    return 0
+
+
+def _device(name: str) -> tuple[torch.device, Device, Card | None]:
+    """The device that the step would run on; "cuda" is a known card where there is none here."""
+    if name == "cuda" and not torch.cuda.is_available():
+        told = f"as on one {ASSUMED}: there is no CUDA device here"
+        return torch.device("cuda"), Device("cuda", told, None), Card()
+    device = resolve(name)
+    return device, describe(device), card(device)

@@ -1,0 +1,59 @@
+"""MNIST's files: what each must begin with and how long it must be. No torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_SIDE = 28
+# Unsigned bytes (8) in three dimensions, or in one; then each dimension in four bytes.
+_IMAGES, _LABELS = bytes([0, 0, 8, 3]), bytes([0, 0, 8, 1])
+
+
+def count(folder: Path, part: str) -> int:
+    """How many labelled images the files of `part` ("train" or "t10k") hold.
+
+    Raises `ValueError` with one line that names the file, what is wrong with it and what would be
+    right, and `OSError` where it cannot be read.
+    """
+    images_file, labels_file = f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"
+    images, *sides = _dimensions(folder / images_file, _IMAGES)
+    (labels,) = _dimensions(folder / labels_file, _LABELS)
+    if sides != [_SIDE, _SIDE]:
+        height, width = sides
+        raise ValueError(f"{images_file} holds images of {height} × {width}, not {_SIDE} × {_SIDE}")
+    for name, number, each in ((images_file, images, _SIDE * _SIDE), (labels_file, labels, 1)):
+        _check_length(folder / name, number, each)
+    if images != labels:
+        raise ValueError(
+            f"{images_file} holds {images:,} images, but {labels_file} holds {labels:,} labels"
+        )
+    return images
+
+
+def _dimensions(path: Path, kind: bytes) -> list[int]:
+    """The dimensions that an IDX file states in its header."""
+    length = 4 + 4 * kind[3]
+    with path.open("rb") as file:
+        header = file.read(length)
+    if header[:4] != kind:
+        if not header:
+            raise ValueError(f"{path.name} is empty")
+        raise ValueError(
+            f"{path.name} begins with {header[:4].hex(' ')}, not with {kind.hex(' ')} as it should"
+        )
+    if len(header) < length:
+        raise ValueError(f"{path.name} ends inside its header, after {len(header)} B of {length}")
+    return [int.from_bytes(header[start : start + 4], "big") for start in range(4, length, 4)]
+
+
+def _check_length(path: Path, number: int, each: int) -> None:
+    """Raise `ValueError` unless the file holds as much as its header states, and not nothing."""
+    what, header = ("images", 16) if each > 1 else ("labels", 8)
+    if number == 0:
+        raise ValueError(f"{path.name} holds no {what}: its header states 0")
+    right, size = header + number * each, path.stat().st_size
+    if size != right:
+        raise ValueError(
+            f"{path.name} is {size:,} B long, but {right:,} B would hold the {number:,} {what} "
+            "that its header states"
+        )

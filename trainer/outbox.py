@@ -1,0 +1,63 @@
+"""Messages on their way out: only the latest sample counts, nothing else is dropped."""
+
+from __future__ import annotations
+
+import threading
+
+from .protocol import FromWorker
+
+
+class Outbox:
+    """Hands messages from the training thread to the one that writes them, in order.
+
+    With `patient`, `offer` drops nothing either: it waits while `PATIENT_BACKLOG` messages are
+    unread, so that a slow reader slows the training instead of filling the memory.
+    """
+
+    PATIENT_BACKLOG = 4096
+
+    def __init__(self, *, patient: bool = False) -> None:
+        self._patient = patient
+        self._changed = threading.Condition()
+        # Insertion order is the order of sending; a replaced message moves to the end.
+        self._waiting: dict[int, FromWorker] = {}
+        self._latest: dict[type[FromWorker], int] = {}
+        self._count = 0
+        self._closed = False
+
+    def post(self, message: FromWorker) -> None:
+        """Send this, whatever else comes."""
+        with self._changed:
+            self._append(message)
+
+    def offer(self, message: FromWorker) -> None:
+        """Send this unless a newer message of its type comes first."""
+        with self._changed:
+            if self._patient:
+                self._changed.wait_for(
+                    lambda: len(self._waiting) < self.PATIENT_BACKLOG or self._closed
+                )
+            else:
+                self._waiting.pop(self._latest.get(type(message), -1), None)
+                self._latest[type(message)] = self._count
+            self._append(message)
+
+    def take(self) -> list[FromWorker]:
+        """Everything that waits, as soon as something does; empty once closed and drained."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            messages = list(self._waiting.values())
+            self._waiting.clear()
+            self._changed.notify_all()
+            return messages
+
+    def close(self) -> None:
+        """No more messages will come, or nobody reads them any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _append(self, message: FromWorker) -> None:
+        self._waiting[self._count] = message
+        self._count += 1
+        self._changed.notify_all()

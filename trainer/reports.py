@@ -1,0 +1,202 @@
+"""What a session says of itself: samples, anatomies, timings, failures."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+import psutil
+import torch
+from msgspec.structs import replace
+from torch import Tensor
+
+from .formula import lesson
+from .ledger import LimitExceeded, Recording
+from .outbox import Outbox
+from .protocol import Configured, Device, Evaluated, Measured, Noise, Note, OutOfMemory, Sample
+from .settings import Settings
+from .split import Phase, Split
+from .timing import Fetch, Mean, stopwatch
+from .training import Score, Training
+
+SAMPLE_SECONDS = 0.1
+RESIDENT_SECONDS = 0.25
+
+
+class _Resident:
+    """The worker's resident memory; asking the system takes long enough to do it rarely."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._bytes = 0
+        self._read = -RESIDENT_SECONDS
+
+    def bytes(self) -> int:
+        now = time.monotonic()
+        if now - self._read >= RESIDENT_SECONDS:
+            self._bytes, self._read = self._process.memory_info().rss, now
+        return self._bytes
+
+
+class Reports:
+    """Puts into the outbox what becomes known, at most one sample in `SAMPLE_SECONDS`.
+
+    With `every_step` each step has its sample, and the device is waited for. Otherwise a sample
+    goes out once its loss has arrived, and the training never waits.
+    """
+
+    def __init__(self, outbox: Outbox, *, every_step: bool) -> None:
+        self._outbox = outbox
+        self._every_step = every_step
+        self._resident = _Resident()
+
+    def _forget(self, device: torch.device) -> None:
+        """Splits, timings and losses of other settings say nothing of these."""
+        self._end_of_step: dict[int, Split] = {}  # by rows of the step
+        self._stopwatch = stopwatch(device)
+        self._timing = Mean()
+        self._coming: tuple[Sample, Fetch] | None = None
+        self._loss: float | None = None
+        self._sampled = -SAMPLE_SECONDS
+
+    def settings(self, settings: Settings, device: Device, training: Training) -> None:
+        """These settings are in force now."""
+        self._forget(training.device)
+        dataset = training.dataset
+        formula = lesson(
+            pixels=dataset.pixels,
+            hidden=settings.hidden,
+            batch_size=settings.batch_size,
+            optimizer=settings.optimizer,
+        )
+        self._outbox.post(Configured(settings, device, dataset.data, training.layers(), formula))
+
+    def plain_step(self) -> None:
+        """A step that nobody watches is about to begin, and is timed."""
+        self._stopwatch.start()
+
+    def step(self, training: Training, loss: Tensor, rows: int, *, plain: bool) -> None:
+        """A step on `rows` images has ended; a plain one was timed."""
+        if plain:
+            self._stopwatch.stop(rows)
+        self._deliver(wait=False)
+        due = self._every_step or time.monotonic() - self._sampled >= SAMPLE_SECONDS
+        if due and self._coming is None:
+            self._sampled = time.monotonic()
+            sample = self._sample(training, rows, "zero_grad", self._end_of_step.get(rows))
+            self._coming = sample, Fetch(loss)
+            self._deliver(wait=self._every_step)
+
+    def held(self, training: Training, rows: int, phase: Phase, split: Split, part: int) -> None:
+        """A step on `rows` images is held at the end of `phase` of its batch number `part`."""
+        self._deliver(wait=True)
+        self._outbox.offer(replace(self._sample(training, rows, phase, split), part=part))
+
+    def _deliver(self, *, wait: bool) -> None:
+        """Send the sample whose loss was on its way, if it has arrived or is to be waited for."""
+        if self._coming is None:
+            return
+        sample, fetch = self._coming
+        if wait or fetch.arrived():
+            self._coming, self._loss = None, fetch.value()
+            self._timing.read(self._stopwatch.known())
+            self._outbox.offer(
+                replace(
+                    sample,
+                    loss=self._loss,
+                    step_seconds=self._timing.step_seconds,
+                    samples_per_second=self._timing.samples_per_second,
+                )
+            )
+
+    def _sample(self, training: Training, rows: int, phase: Phase, split: Split | None) -> Sample:
+        return Sample(
+            step=training.progress.steps,
+            epoch=training.epoch,
+            position=training.position,
+            images=training.progress.images,
+            batch_size=rows,
+            loss=self._loss,
+            phase=phase,
+            split=split,
+            step_seconds=self._timing.step_seconds,
+            samples_per_second=self._timing.samples_per_second,
+            resident=self._resident.bytes(),
+        )
+
+    def anatomy(
+        self,
+        training: Training,
+        recording: Recording,
+        rows: int,
+        *,
+        settled: bool,
+        news: bool,
+    ) -> None:
+        """An instrumented step has ended; as `news` it reaches the reader whatever follows."""
+        anatomy = recording.anatomy()
+        self._end_of_step = {rows: anatomy.boundaries["zero_grad"]}
+        message = Measured(
+            step=training.progress.steps,
+            batch_size=rows,
+            settled=settled,
+            anatomy=anatomy,
+            allocator=recording.allocator(),
+            tensors=recording.tensors(anatomy),
+        )
+        if news:
+            self._outbox.post(message)
+        else:
+            self._outbox.offer(message)
+
+    def evaluation(
+        self, training: Training, score: Score, batch_size: int, peak: Split | None
+    ) -> None:
+        """An epoch has ended, and the model was tried on the test data, with `peak` at most."""
+        self._outbox.post(
+            Evaluated(
+                epoch=training.epoch,
+                loss=score.loss,
+                accuracy=score.accuracy,
+                images=score.images,
+                batch_size=batch_size,
+                peak=peak,
+            )
+        )
+
+    def noise(self, noise: Noise | None) -> None:
+        """The gradient's noise was estimated, or there was no memory for that."""
+        if noise is None:
+            self._outbox.post(Note("no memory to spare for estimating the gradient's noise"))
+        else:
+            self._outbox.offer(noise)
+
+    def gave_back(self, size: int | None) -> None:
+        """The allocator gave so many bytes back to the driver; None where it keeps none."""
+        told = "this device's allocator keeps no cache"
+        if size is not None:
+            told = f"{size:,} B of cache given back" if size else "there was no cache to give back"
+        self._outbox.post(Note(told))
+
+    def out_of_memory(
+        self,
+        error: RuntimeError,
+        batch_size: int,
+        restored: int | None,
+        recording: Recording | None,
+        place: Literal["evaluation"] | None,
+    ) -> None:
+        """A batch did not fit; `restored` is the one that goes on."""
+        known = error if isinstance(error, LimitExceeded) else None
+        self._outbox.post(
+            OutOfMemory(
+                batch_size=batch_size,
+                needed=known.needed if known else None,
+                limit=known.limit if known else None,
+                phase=place or (known.phase if known else None),
+                operator=known.operator if known else "",
+                split=Split() if recording is None else recording.split(),
+                restored=restored,
+                detail=str(error).partition("\n")[0],
+            )
+        )

@@ -1,0 +1,427 @@
+"""The training loop: the commands it obeys, and how it gets over a lack of memory."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable
+
+import msgspec
+import torch
+from torch import Tensor
+
+from . import memory
+from .checks import check
+from .datasets import DataError, Dataset
+from .devices import describe, resolve
+from .fitting import forecast
+from .ledger import Recording
+from .noise import NoiseSampler
+from .outbox import Outbox
+from .pictures import Gallery
+from .protocol import (
+    Advance,
+    Answer,
+    CallOff,
+    Change,
+    Ended,
+    FindLargest,
+    Flow,
+    GiveBack,
+    Pause,
+    Predict,
+    Reset,
+    SearchEnded,
+    ShowImage,
+    SlowMotion,
+    Start,
+    Stop,
+    ToWorker,
+)
+from .reduction import card
+from .reports import Reports
+from .search import CalledOff, Search
+from .settings import DatasetName, SettingError, Settings
+from .split import Phase, Split
+from .training import EVALUATION_BATCH, Snapshot, Training, Unwatched, Watcher
+from .watching import Held, Schedule
+
+
+class _StopSession(Exception):
+    """The monitor wants no more, or is gone."""
+
+
+class Session:
+    """Trains until told to stop.
+
+    `load` gives the dataset of a name (it may raise `DataError`), `inbox` the commands, None when
+    nobody is there to send any. All of it happens on the thread that makes it and calls `run`.
+    Raises `SettingError` or `DataError` where it cannot begin.
+    """
+
+    def __init__(
+        self,
+        start: Start,
+        device: torch.device,
+        load: Callable[[DatasetName], Dataset],
+        outbox: Outbox,
+        inbox: queue.SimpleQueue[ToWorker | None],
+    ) -> None:
+        self._use(device)
+        self._load = load
+        self._outbox = outbox
+        self._inbox = inbox
+        self._observe = start.observe
+        # For whoever may press a key; not for a run that nobody can change.
+        self._foretells = start.observe and not start.every_step
+        self._reports = Reports(outbox, every_step=start.every_step)
+        self._gallery = Gallery()
+        self._paused = False
+        self._slow = False
+        self._slow_seconds = 0.0
+        self._phases = 0  # how many phases a paused training may still go
+        self._changes: list[Change | Reset | FindLargest] = []
+        self._called_off = False
+        self._begin(start.settings, start)
+
+    def run(self) -> None:
+        """Train and obey until `Stop`, or until nobody is there to command."""
+        try:
+            while True:
+                self._obey()
+                self._train()
+        except _StopSession:
+            self._end()
+
+    def _use(self, device: torch.device) -> None:
+        self._device = device
+        self._described = describe(device)
+
+    def _begin(self, settings: Settings, goal: Start | Reset) -> None:
+        """A training from its initial parameters on, up to where `goal` ends it."""
+        dataset = self._load(settings.dataset)
+        check(settings, pixels=dataset.pixels, images=len(dataset.train))
+        self._limit = memory.enforce(self._device, settings.budget)
+        self._training = Training(settings, dataset, self._device)
+        self._settings = settings
+        self._goal = goal
+        self._schedule = Schedule(settings.accumulation)
+        self._noise = NoiseSampler()
+        self._good: Snapshot | None = None
+        self._fits, self._worked = True, False
+        self._ended = False
+        self._evaluation_batch = EVALUATION_BATCH
+        self._evaluation_peak: Split | None = None
+        self._reports.settings(settings, self._described, self._training)
+
+    def _train(self) -> None:
+        """One step, and the test data after an epoch's last."""
+        training, settings = self._training, self._settings
+        rows = min(settings.effective_batch, training.batches.remaining)
+        if self._goal.images is not None:
+            rows = min(rows, self._goal.images - training.progress.images)
+        full = rows == settings.effective_batch
+        loaded = min(rows, settings.batch_size)
+        if self._observe and self._schedule.settled and self._noise.due(loaded):
+            self._reports.noise(self._noise.sample(training, loaded, self._limit))
+        recording, watcher = self._watcher(rows, full=full)
+        if recording is None:
+            self._reports.plain_step()
+        try:
+            loss = training.step(settings.batch_size, watcher, settings.accumulation, rows)
+        except RuntimeError as error:
+            shortage = _shortage(error)
+        else:
+            self._stepped(loss, rows, recording, full=full)
+            return
+        self._recover(shortage, recording)
+
+    def _stepped(self, loss: Tensor, rows: int, recording: Recording | None, *, full: bool) -> None:
+        """Tell of a step that has ended, and try the test data after an epoch's last."""
+        training = self._training
+        self._worked = self._worked or full
+        settled = self._schedule.settled
+        self._schedule.passed(full=full, seen=recording is not None)
+        if recording is not None:
+            self._reports.anatomy(
+                training, recording, rows, settled=self._schedule.settled, news=not settled
+            )
+        self._reports.step(training, loss, rows, plain=recording is None)
+        if self._schedule.settled and not settled:
+            self._good = training.snapshot(self._settings)
+            if self._foretells:
+                self._foretell()
+        if training.epoch_ended:
+            self._evaluate()
+        self._show_boundary()
+
+    def _foretell(self) -> None:
+        """Say what twice the batch size would hold: once, when that of this one is known."""
+        dataset = self._training.dataset
+        size = min(2 * self._settings.batch_size, len(dataset.train) // self._settings.accumulation)
+        if size > self._settings.batch_size:
+            larger = msgspec.structs.replace(self._settings, batch_size=size)
+            self._outbox.post(
+                forecast(larger, dataset.data.shape, self._device, card(self._device))
+            )
+
+    def _watcher(self, rows: int, *, full: bool) -> tuple[Recording | None, Watcher]:
+        """Who listens to the coming step; a walk through its phases is always recorded."""
+        walking = self._paused or self._slow
+        if not self._observe or not (walking or self._schedule.due(full=full)):
+            return None, Unwatched()
+        # Once settled, sizes stay as they were, and the limit need not be asked again.
+        limit = None if self._schedule.settled else self._limit
+        recording = self._training.ledger.record(limit)
+        if not walking:
+            return recording, recording
+        return recording, Held(
+            recording, lambda phase, split, part: self._hold(rows, phase, split, part)
+        )
+
+    def _evaluate(self) -> None:
+        """The model on the test data: memory of its own, never counted into a step's.
+
+        Its sizes depend on the settings alone, so one look at them is enough; small data ends many
+        epochs a second.
+        """
+        while True:
+            unseen = self._observe and self._evaluation_peak is None
+            recording = self._training.ledger.record(self._limit) if unseen else None
+            try:
+                first: Watcher = Unwatched() if recording is None else recording
+                score = self._training.evaluate(self._evaluation_batch, first)
+            except RuntimeError as error:
+                shortage = _shortage(error)
+            else:
+                if recording is not None:
+                    self._evaluation_peak = recording.anatomy().peak.split
+                self._reports.evaluation(
+                    self._training, score, self._evaluation_batch, self._evaluation_peak
+                )
+                return
+            size, half = self._evaluation_batch, self._evaluation_batch // 2
+            self._reports.out_of_memory(shortage, size, half or None, recording, "evaluation")
+            memory.release(self._device)
+            # Not even one image: at the next epoch's end there may be more room again.
+            self._evaluation_batch = half or EVALUATION_BATCH
+            if half == 0:
+                return
+
+    # ---- commands ---------------------------------------------------------------------------
+
+    def _obey(self) -> None:
+        """Take what has come, and wait while there is nothing to do."""
+        while True:
+            while not self._inbox.empty():
+                self._handle(self._inbox.get())
+            while self._changes:
+                self._take(self._changes.pop(0))
+            if self._reached:
+                self._finish()
+            elif self._fits and (not self._paused or self._phases):
+                self._phases = max(0, self._phases - 1)
+                return
+            self._handle(self._inbox.get())
+
+    def _handle(self, command: ToWorker | None) -> None:
+        """Do at once what concerns the flow; keep for the next step what concerns the settings."""
+        match command:
+            case None | Stop() | Start():
+                raise _StopSession
+            case Change() | Reset() | FindLargest():
+                self._changes.append(command)
+                return
+            case Predict():
+                told = "a worker that trains predicts by itself what comes next"
+                self._outbox.post(Answer(command.command, told))
+                return
+            case CallOff():
+                self._called_off = True
+            case Pause():
+                self._paused, self._phases = command.paused, 0
+            case Advance():
+                self._paused, self._phases = True, self._phases + 1
+            case SlowMotion():
+                self._slow, self._slow_seconds = command.slow, command.seconds
+            case GiveBack():
+                freed = memory.release(self._device)
+                self._reports.gave_back(freed)
+            case ShowImage():
+                self._show(command)
+                return
+        self._outbox.post(Answer(command.command, None))
+        self._outbox.post(Flow(self._paused, self._slow))
+
+    def _show(self, command: ShowImage) -> None:
+        """Send an image, or say why not; the training has nothing to do with it."""
+        refusal = None
+        try:
+            self._outbox.post(self._gallery.show(self._training.dataset, command.index))
+        except SettingError as error:
+            refusal = str(error)
+        self._outbox.post(Answer(command.command, refusal))
+
+    def _hold(self, rows: int, phase: Phase, split: Split, part: int) -> None:
+        """Show this boundary inside a step, and wait as the flow says."""
+        self._reports.held(self._training, rows, phase, split, part)
+        self._show_boundary()
+        while self._paused and not self._phases:
+            self._handle(self._inbox.get())
+        self._phases = max(0, self._phases - 1)
+
+    def _show_boundary(self) -> None:
+        """Let a boundary be seen in slow motion; a word about the flow may end it."""
+        end = time.monotonic() + self._slow_seconds
+        while self._slow and not self._paused and (left := end - time.monotonic()) > 0:
+            try:
+                self._handle(self._inbox.get(timeout=left))
+            except queue.Empty:
+                return
+
+    def _take(self, command: Change | Reset | FindLargest) -> None:
+        """Put a change into force, or say why not and stay as it was."""
+        shortage, refusal = None, None
+        try:
+            if isinstance(command, Reset):
+                self._begin(command.settings, command)
+                # What the training before left in the allocator's store is none of this one's.
+                memory.release(self._device)
+            elif isinstance(command, FindLargest):
+                self._find()
+            else:
+                self._change(command)
+        except (SettingError, DataError) as error:
+            refusal = str(error)
+        except RuntimeError as error:
+            shortage = _shortage(error)
+        self._outbox.post(Answer(command.command, refusal))
+        if shortage is not None:
+            self._recover(shortage, None)
+
+    def _find(self) -> None:
+        """Find the largest batch size; any other change calls that off."""
+
+        def listen() -> None:
+            while not self._inbox.empty():
+                self._handle(self._inbox.get())
+            if self._called_off or self._changes:
+                raise CalledOff
+
+        self._called_off = False
+        found = None
+        try:
+            found = Search(self._training, self._settings, self._outbox.post, listen).run()
+        except CalledOff:
+            pass
+        finally:
+            self._outbox.post(SearchEnded(found))
+
+    def _change(self, change: Change) -> None:
+        """New settings from the next step on."""
+        wanted = {
+            field: value
+            for field in Settings.__struct_fields__
+            if (value := getattr(change, field, msgspec.UNSET)) is not msgspec.UNSET
+        }
+        new = msgspec.structs.replace(self._settings, **wanted)
+        resolve(new.device)
+        dataset = self._load(new.dataset)
+        check(new, pixels=dataset.pixels, images=len(dataset.train))
+        if self._training.progress.steps == 0 and not self._fits:
+            self._begin(new, self._goal)
+            return
+        if self._worked and self._fits:
+            self._good = self._training.snapshot(self._settings)
+        self._adopt(new)
+
+    def _adopt(self, new: Settings) -> None:
+        """Train on with other settings; parameters stay wherever the model stays the same."""
+        old, self._settings = self._settings, new
+        self._fits, self._worked = True, False
+        if new.device != old.device:
+            self._move(old, new)
+        self._limit = memory.enforce(self._device, new.budget)
+        if (new.dataset, new.hidden) != (old.dataset, old.hidden):
+            self._training = Training(new, self._load(new.dataset), self._device)
+            self._noise = NoiseSampler()
+        elif new.optimizer != old.optimizer:
+            self._training.use_optimizer(new.optimizer, new.rate)
+        else:
+            self._training.use_rate(new.rate)
+        same = msgspec.structs.replace(
+            old,
+            batch_size=new.batch_size,
+            accumulation=new.accumulation,
+            learning_rate=new.learning_rate,
+        )
+        if same != new:
+            # What did not fit may fit now, and what fitted may not.
+            self._evaluation_batch = EVALUATION_BATCH
+            self._evaluation_peak = None
+        self._schedule.unsettle(new.accumulation)
+        self._noise.changed()
+        self._reports.settings(new, self._described, self._training)
+
+    def _move(self, old: Settings, new: Settings) -> None:
+        """Go on on another device, all else as it was; the one before gets its memory back."""
+        before, here = self._device, self._training.snapshot(old)
+        memory.enforce(before, None)
+        self._use(resolve(new.device))
+        self._training = Training(old, self._load(old.dataset), self._device)
+        self._training.restore(here)
+        memory.release(before)
+
+    # ---- ends and failures ------------------------------------------------------------------
+
+    def _recover(self, error: RuntimeError, recording: Recording | None) -> None:
+        """Back to the last settings that worked.
+
+        Where those are the ones that just failed, or there are none, wait for some that may work,
+        the parameters as they were before the step.
+        """
+        good, training = self._good, self._training
+        back = good if good is not None and good.settings != self._settings else None
+        restored = back.settings.batch_size if back else None
+        self._reports.out_of_memory(error, self._settings.batch_size, restored, recording, None)
+        training.drop_step()
+        # Whoever else is on the device may want it, and so may what comes back.
+        memory.release(self._device)
+        if back is not None:
+            self._adopt(back.settings)
+            self._training.restore(back)
+        else:
+            self._fits = False
+            if good is not None and training.cut_short:
+                training.restore(good)
+
+    @property
+    def _reached(self) -> bool:
+        """Whether the training has come to its goal."""
+        goal, progress = self._goal, self._training.progress
+        return (goal.steps is not None and progress.steps >= goal.steps) or (
+            goal.images is not None and progress.images >= goal.images
+        )
+
+    def _finish(self) -> None:
+        """The goal is reached; an epoch's end has just seen the test data by itself."""
+        if self._goal.evaluate and not self._ended and not self._training.epoch_ended:
+            self._evaluate()
+        self._end()
+
+    def _end(self) -> None:
+        """Say once that the training is over."""
+        if not self._ended:
+            self._ended = True
+            progress = self._training.progress
+            self._outbox.post(Ended(progress.steps, progress.images))
+
+
+def _shortage(error: RuntimeError) -> RuntimeError:
+    """The error, if it is one of memory, and without all that its traceback holds on to.
+
+    Raises any other one.
+    """
+    if not memory.is_shortage(error):
+        raise error
+    return error.with_traceback(None)

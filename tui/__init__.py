@@ -1,0 +1,1 @@
+"""The monitor: the command line and the screen. Nothing in here imports torch."""

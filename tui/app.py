@@ -1,0 +1,413 @@
+"""The monitor: messages of the worker in, commands out; what is shown follows from the state."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.events import Resize
+from textual.screen import ModalScreen
+from textual.worker import Worker
+
+from ..trainer.protocol import Answer, Configured, Evaluated, Failed, Measured, Sample
+from ..trainer.settings import DATASETS, OPTIMIZERS, Settings
+from . import wording
+from .cards import CardsReport
+from .choosing import ChoosingApp
+from .commands import Commands
+from .config import Config
+from .exits import BAD_USAGE
+from .keys import KEYS
+from .link import Link, Received, Watch, WorkerLine
+from .screens.room import TooSmall, fit
+from .state import State
+from .state_app import FULL, NO_CONFIG
+from .terminal import Terminal
+from .walking_app import WalkingApp
+from .widgets.anatomy import AnatomyChart
+from .widgets.device import DeviceBar
+from .widgets.layers import LayerTable
+from .widgets.lines import KeyLine, Log, NewsLine
+from .widgets.rows import Rows
+from .widgets.split_bar import SplitBar
+from .widgets.status import StatusLine
+from .widgets.tensors import TensorTable
+from .widgets.trade import TradeChart
+from .widgets.trends import Trends
+from .widgets.visited import VisitedTable
+
+if TYPE_CHECKING:
+    from .screens.questions import Question
+
+
+def _asks(action: str) -> bool:
+    return action.startswith("type_")
+
+
+class VramtopApp(WalkingApp, ChoosingApp):
+    """The screen.
+
+    `start` brings the worker to life, `watch` looks at the GPUs; both are called once the first
+    frame stands. With `tour` the guided tour begins by itself.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            # A question stands before the next key is looked at, which may be for it.
+            Binding(key.keys, key.action, key.told, show=False, priority=_asks(key.action))
+            for key in KEYS
+        ),
+    ]
+    KEYS = KEYS
+
+    def __init__(
+        self,
+        settings: Settings,
+        start: Callable[[], Awaitable[Link]],
+        watch: Callable[[], Watch] | None = None,
+        terminal: Terminal = FULL,
+        config: Config = NO_CONFIG,
+        *,
+        tour: bool = False,
+    ) -> None:
+        super().__init__(State(settings), watch, terminal, config)
+        self._tour = tour
+        self.usage_error: str | None = None
+        self._start = start
+        self._link: Link | None = None
+        self._commands: Commands | None = None
+        self._listener: Worker[None] | None = None
+
+    # ---- the picture ------------------------------------------------------------------------
+
+    def compose(self) -> ComposeResult:
+        """The parts, from top to bottom."""
+        yield TooSmall()
+        yield StatusLine()
+        yield DeviceBar()
+        yield SplitBar()
+        with Container(id="table"):
+            yield Rows()
+            yield LayerTable()
+        with Container(id="body"):
+            yield AnatomyChart()
+            yield TradeChart()
+            yield Trends()
+            yield TensorTable()
+        with Container(id="lower"):
+            yield VisitedTable()
+            yield Log()
+        yield NewsLine()
+        yield KeyLine()
+
+    def on_resize(self, event: Resize) -> None:
+        """Choose what the main screen has room for."""
+        fit(self.screen_stack[0], event.size)
+
+    def show_state(self) -> None:
+        """Tell every panel; a card has more lines than another device."""
+        device = self.state.device
+        self.screen_stack[0].set_class(device is not None and device.name != "cpu", "gpu")
+        super().show_state()
+
+    # ---- the worker -------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Start the worker, and look at the GPUs."""
+        # A mistake of ours in there ends the app with its traceback, not in silence.
+        self._listener = self.run_worker(self._listen())
+        super().begin()
+        if self._tour:
+            self.call_later(self.action_tour)
+
+    async def _listen(self) -> None:
+        try:
+            link = self._link = await self._start()
+        except OSError as error:
+            self.receive(Failed(f"the worker does not start: {error}", usage=False))
+            return
+        commands = self._commands = Commands(link)
+        # Whoever suspends the monitor wants the device to rest too; afterwards is too late to ask.
+        self.app_suspend_signal.subscribe(self, lambda _: commands.rest(), immediate=True)
+        self.app_resume_signal.subscribe(self, lambda _: commands.wake())
+        async for message in link.messages():
+            self.receive(message)
+
+    def receive(self, message: Received) -> None:
+        """Fold a message in; what one waits for is painted at once."""
+        before = self.state
+        super().receive(message)
+        if self._commands is not None:
+            self._commands.hear(message)
+        match message:
+            case Failed(usage=True) if before.sample is None:
+                self.usage_error = message.error
+                self.exit(return_code=BAD_USAGE)
+                return
+            case Answer(error=str(error)):
+                self.say(error, severity="error")
+            case Configured() if before.picture is not None and self.state.picture is None:
+                self._show_image()  # of the dataset that is in force now
+            case _:
+                pass
+        if _urgent(before, self.state, message):
+            self.paint()
+
+    async def on_unmount(self) -> None:
+        """However the app ends, its worker ends with it."""
+        if self._listener is not None:
+            self._listener.cancel()
+        if self._link is not None:
+            await self._link.close()
+
+    # ---- commands ---------------------------------------------------------------------------
+
+    def _trained(self) -> Commands | None:
+        """Where commands go, once there is a training to command."""
+        if self.state.configured is None or self.state.over:
+            starting = self.state.life == "starting"
+            told = "the worker is still starting" if starting else "there is no training any more"
+            self.say(told, severity="warning")
+            return None
+        return self._commands
+
+    @property
+    def _base(self) -> Settings:
+        """What the next change starts from."""
+        settings = self.state.settings
+        return self._commands.base(settings) if self._commands else settings
+
+    def on_visited_table_chosen(self, event: VisitedTable.Chosen) -> None:
+        """Go on with a batch size that was tried before."""
+        if event.accumulation == self._base.accumulation:
+            self._resize_batch(event.batch_size)
+        else:
+            self._change(batch_size=event.batch_size, accumulation=event.accumulation)
+
+    def _change(self, **values: Any) -> None:  # noqa: ANN401 - of each field's type
+        if commands := self._trained():
+            before = self._base
+            commands.change(self.state.settings, **values)
+            if self.state.held is not None:
+                told = wording.change(before, self._base)
+                self.say(f"{told} from the next step on" if told else "nothing to change")
+
+    def _resize_batch(self, size: int) -> None:
+        """Ask for a batch of this size, or of the nearest that can be."""
+        configured = self.state.configured
+        most = configured.data.train_images // self._base.accumulation if configured else size
+        size = max(1, min(size, most))
+        if size == self._base.batch_size and configured:
+            limit = "all of the data" if size > 1 else "one image"
+            self.say(f"a batch of {size:,} is {limit}")
+            return
+        self._change(batch_size=size)
+
+    def action_double(self) -> None:
+        """Twice the batch size."""
+        self._resize_batch(self._base.batch_size * 2)
+
+    def action_halve(self) -> None:
+        """Half the batch size."""
+        self._resize_batch(self._base.batch_size // 2)
+
+    def action_more(self) -> None:
+        """A tenth more in a batch, at least one."""
+        size = self._base.batch_size
+        self._resize_batch(size + max(1, size // 10))
+
+    def action_less(self) -> None:
+        """A tenth less in a batch, at least one."""
+        size = self._base.batch_size
+        self._resize_batch(size - max(1, size // 10))
+
+    def action_find_largest(self) -> None:
+        """Find the largest batch size that fits."""
+        if commands := self._trained():
+            if self.state.searching:
+                self.say("the search is still on; escape calls it off")
+                return
+            self.say("finding the largest batch; escape calls the search off")
+            commands.find_largest()
+
+    def action_recommended(self) -> None:
+        """Take four fifths of the largest batch size that was found."""
+        if self.state.found is None:
+            self.say("first find the largest batch with m")
+            return
+        self._resize_batch(self.state.found.recommended_batch_size)
+
+    def action_next_optimizer(self) -> None:
+        """The next optimizer, with its own learning rate unless one was typed."""
+        here = OPTIMIZERS.index(self._base.optimizer)
+        self._change(optimizer=OPTIMIZERS[(here + 1) % len(OPTIMIZERS)])
+
+    def action_next_dataset(self) -> None:
+        """The other dataset."""
+        here = DATASETS.index(self._base.dataset)
+        self._change(dataset=DATASETS[(here + 1) % len(DATASETS)])
+
+    async def action_type_batch_size(self) -> None:
+        """Ask for a batch size."""
+        await self._ask("batch_size")
+
+    async def action_type_accumulation(self) -> None:
+        """Ask how many batches a step adds up."""
+        await self._ask("accumulation")
+
+    async def action_type_hidden(self) -> None:
+        """Ask for a hidden width."""
+        await self._ask("hidden")
+
+    async def action_type_learning_rate(self) -> None:
+        """Ask for a learning rate."""
+        await self._ask("learning_rate")
+
+    async def action_type_budget(self) -> None:
+        """Ask for a memory budget."""
+        await self._ask("budget")
+
+    async def _ask(self, name: Question) -> None:
+        """Ask for a setting; what is typed right after its key is for the answer already."""
+        configured = self.state.configured
+        if self._trained() is None or configured is None:
+            return
+        # The screens over this one are imported when they are first wanted, not before the first
+        # frame.
+        from .screens.questions import question
+
+        images = configured.data.train_images
+        prompt = question(name, self._base, images, partial(self._accept, name))
+        await self.push_screen(prompt)
+        prompt.set_focus(prompt.query_one("#answer"))
+
+    def _accept(self, name: str, value: float | None) -> None:
+        self._change(**{name: value})
+
+    def action_pause(self) -> None:
+        """Hold the training, or let it go on."""
+        if commands := self._trained():
+            commands.pause()
+
+    def action_advance(self) -> None:
+        """Go on by one phase, and hold there."""
+        if commands := self._trained():
+            commands.advance()
+
+    def action_slow(self) -> None:
+        """Slow motion, or full speed again."""
+        if commands := self._trained():
+            commands.slow()
+
+    def action_leave(self) -> None:
+        """Out of a search, then from a moment to the step, and from a category to all of them."""
+        if self.state.searching and self._commands is not None:
+            self._commands.call_off()
+        elif self.state.cursor is not None:
+            self.leave_moment()
+        else:
+            self.choose(None)
+
+    def action_scale(self) -> None:
+        """The next scale of the split bar."""
+        bar = self.screen_stack[0].query_one(SplitBar)
+        bar.cycle_scale(budget=self.state.settings.budget is not None)
+
+    def action_trends(self) -> None:
+        """The trends instead of the anatomy, or back."""
+        self.screen_stack[0].remove_class("trade").toggle_class("trends")
+
+    def action_trade(self) -> None:
+        """What the batch sizes give and take instead of the anatomy, or back."""
+        self.screen_stack[0].remove_class("trends").toggle_class("trade")
+
+    async def action_gpus(self) -> None:
+        """All GPUs; from there the training can move to another one."""
+        from .screens.gpus import TrainingGpus
+
+        await self.push_screen(TrainingGpus(self._move_to))
+        self.show_state()
+
+    async def action_image(self) -> None:
+        """A training image on its way to the model, and where the batch size enters."""
+        from .screens.image import ImageScreen
+
+        if self._trained():
+            await self.push_screen(ImageScreen(self._show_image))
+            self.show_state()
+            if self.state.picture is None:
+                self._show_image()
+
+    async def action_next_image(self) -> None:
+        """Another image; where none is shown, the screen that shows them."""
+        from .screens.image import ImageScreen
+
+        if isinstance(self.screen, ImageScreen):
+            self._show_image()
+        else:
+            await self.action_image()
+
+    def _show_image(self, index: int | None = None) -> None:
+        if commands := self._trained():
+            commands.show_image(index)
+
+    def _move_to(self, place: int) -> None:
+        """Let the training go on on the GPU that has this place among the cards."""
+        from .moving import CannotMove, destination
+
+        cards = self.state.cards.cards if self.state.cards else ()
+        here = self.state.card
+        if here is not None and cards[place] is here:
+            self.say(f"the training is on GPU {here.index}")
+            return
+        try:
+            device = destination(cards, place, os.environ)
+        except CannotMove as reason:
+            self.say(str(reason), severity="warning")
+            return
+        self._change(device=device)
+
+    async def action_help(self) -> None:
+        """What the keys do and what the words mean."""
+        from .screens.help import Help
+
+        await self.push_screen(Help())
+        self.show_state()
+
+    async def action_tour(self) -> None:
+        """A guided tour of the main screen, on the training that runs."""
+        from .guide import Guide
+        from .widgets.tour import tour
+
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+        await tour(self.screen, Guide(self.state.settings, lambda: self._commands))
+        self.show_state()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """Over a screen that waits for an answer, letters are for what is typed there."""
+        del parameters
+        return not _asks(action) or not isinstance(self.screen, ModalScreen)
+
+    def action_give_back(self) -> None:
+        """Give the allocator's cache back to the driver."""
+        if commands := self._trained():
+            commands.give_back()
+
+
+def _urgent(before: State, after: State, message: Received) -> bool:
+    """Whether someone waits to see it; the rest is painted by the clock."""
+    match message:
+        case Sample():
+            return after.held is not before.held or before.sample is None
+        case Measured():
+            return before.measured is None
+        case Evaluated() | WorkerLine() | CardsReport():
+            return False
+        case _:
+            return True

@@ -1,0 +1,208 @@
+"""What NVML says of every GPU at one moment. Pure: no NVML in here, no clock.
+
+Every field can be None: not available. `refused` gives the reason under the field's name, or under
+`memory`, `utilization`, `instances` for what is asked at once, and under `graphics_processes` and
+`mps_processes` for lists that `processes` had to do without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+UNLISTED = "NVML no longer lists this GPU"
+
+
+class GpuProcess(msgspec.Struct, frozen=True):
+    """A process that holds memory on a GPU; `used` in bytes, its context included.
+
+    `user` and `command` are None for a process that this machine does not know: one that has just
+    ended, or one of another namespace.
+    """
+
+    pid: int
+    used: int | None = None
+    user: str | None = None
+    command: str | None = None
+
+
+class Card(msgspec.Struct, frozen=True):
+    """A GPU, or an instance of one that is split by MIG.
+
+    `index` is NVML's own (the order of the PCI bus), an instance's is its slot within the GPU.
+    Memory is in bytes. Where `reserved` is a number, the driver keeps that much for itself and
+    `used` is what processes hold: total = reserved + used + free. Where it is None while `used` is
+    not (a driver that only knows the first form of the question), `used` holds the driver's share
+    too: total = used + free.
+
+    Utilizations and the fan are in percent, the temperature in °C, power in watts, clocks in MHz;
+    `performance_state` counts from 0, the fastest, to 15. `ecc_errors` are the uncorrected ones
+    since the driver was loaded. `throttled` names what holds the clocks down; being idle is no such
+    reason. An instance has an identity, memory and processes; the rest is the whole GPU's.
+
+    `trouble` is why the GPU cannot be asked at all; then only what never changes is still there.
+    """
+
+    index: int
+    uuid: str | None = None
+    name: str | None = None
+    total: int | None = None
+    reserved: int | None = None
+    used: int | None = None
+    free: int | None = None
+    gpu_utilization: int | None = None
+    memory_utilization: int | None = None
+    temperature: int | None = None
+    power: float | None = None
+    power_cap: float | None = None
+    sm_clock: int | None = None
+    memory_clock: int | None = None
+    fan: int | None = None
+    performance_state: int | None = None
+    ecc_errors: int | None = None
+    throttled: tuple[str, ...] | None = None
+    mig: bool | None = None
+    instances: tuple[Card, ...] = ()
+    processes: tuple[GpuProcess, ...] | None = None
+    trouble: str | None = None
+    refused: dict[str, str] = {}
+
+
+class CardsReport(msgspec.Struct, frozen=True):
+    """All GPUs of the machine; `trouble` is why there is none, or why NVML cannot be asked."""
+
+    cards: tuple[Card, ...] = ()
+    driver_version: str | None = None
+    cuda_version: str | None = None
+    trouble: str | None = None
+    refused: dict[str, str] = {}
+
+
+class Occupancy(msgspec.Struct, frozen=True):
+    """Who has a GPU's memory, in bytes; the parts add up to `total`.
+
+    `driver` is None where NVML does not tell it apart; it is then within `others`, and so are our
+    own bytes where `ours` is None.
+    """
+
+    total: int
+    driver: int | None
+    others: int
+    ours: int | None
+    free: int
+
+
+def held(card: Card, pids: Collection[int]) -> int | None:
+    """The bytes that these processes hold on the card by NVML.
+
+    None where it does not say: it lists none of them (as in many containers), or tells no bytes.
+    """
+    ours = [process.used for process in card.processes or () if process.pid in pids]
+    known = [used for used in ours if used is not None]
+    return sum(known) if known and len(known) == len(ours) else None
+
+
+def occupancy(card: Card, ours: int | None) -> Occupancy | None:
+    """Who has the card's memory when `ours` bytes of it are our own; None without total and free.
+
+    Total, reserved and free are one answer of NVML and set the frame; what is neither reserved nor
+    free is in use. `ours` may come from another moment: it is taken as at most what is in use, and
+    the others have the rest, so that the parts always add up.
+    """
+    if card.total is None or card.free is None:
+        return None
+    free = min(card.free, card.total)
+    driver = None if card.reserved is None else min(card.reserved, card.total - free)
+    in_use = card.total - free - (driver or 0)
+    if ours is not None:
+        ours = min(ours, in_use)
+    return Occupancy(card.total, driver, in_use - (ours or 0), ours, free)
+
+
+def visible(uuids: Sequence[str], setting: str | None) -> list[int]:
+    """Which of `uuids` cuda:0, cuda:1, … of a process are, by its CUDA_VISIBLE_DEVICES.
+
+    `uuids` are NVML's, those of GPUs in its order, which is the PCI bus's; after them may follow
+    those of MIG instances. None is a variable that is not set: all GPUs. Entries are numbers or
+    unique beginnings of UUIDs, all of one kind; the first that names nothing ends the list, one
+    that is named twice empties it, and of MIG instances a process gets the first alone.
+
+    Numbers are taken in PCI order. CUDA's own default is the fastest first, which is the same where
+    all GPUs are of one kind; elsewhere it needs CUDA_DEVICE_ORDER=PCI_BUS_ID, or UUIDs.
+    """
+    gpus = [place for place, uuid in enumerate(uuids) if not uuid.startswith("MIG-")]
+    if setting is None:
+        return gpus
+    entries = [entry.strip() for entry in setting.split(",")]
+    kind = next((kind for kind in ("GPU-", "MIG-") if entries[0].startswith(kind)), "")
+    chosen: list[int] = []
+    for entry in entries:
+        place = _by_uuid(uuids, entry, kind) if kind else _by_number(gpus, entry)
+        if place is None:
+            break
+        if place in chosen:
+            return []
+        chosen.append(place)
+    return chosen[:1] if kind == "MIG-" else chosen
+
+
+def _by_uuid(uuids: Sequence[str], entry: str, kind: str) -> int | None:
+    if not entry.startswith(kind):
+        return None
+    found = [place for place, uuid in enumerate(uuids) if uuid.startswith(entry)]
+    return found[0] if len(found) == 1 else None
+
+
+def _by_number(gpus: list[int], entry: str) -> int | None:
+    """CUDA reads the digits that an entry begins with, and no others."""
+    entry = entry.removeprefix("+")
+    digits = entry[: len(entry) - len(entry.lstrip("0123456789"))]
+    return gpus[int(digits)] if digits and int(digits) < len(gpus) else None
+
+
+def lost(card: Card, trouble: str) -> Card:
+    """What remains of a card that cannot be asked: its place, and what never changes."""
+    return Card(card.index, card.uuid, card.name, total=card.total, trouble=trouble)
+
+
+def keep_places(before: Sequence[Card], now: Sequence[Card]) -> tuple[Card, ...]:
+    """The cards of `now`, and at their old places those of `before` that NVML no longer lists.
+
+    A card that does not tell its name or UUID now is the one that had its index before.
+    """
+    listed = {card.index: card for card in before if card.trouble != UNLISTED}
+    cards = [
+        _recognized(card, listed[card.index]) if card.index in listed else card for card in now
+    ]
+    uuids = {card.uuid for card in cards}
+    for place, card in enumerate(before):
+        gone = card.index >= len(now) if card.uuid is None else card.uuid not in uuids
+        if gone:
+            cards.insert(place, lost(card, UNLISTED))
+    return tuple(cards)
+
+
+def _recognized(card: Card, before: Card) -> Card:
+    known = replace(card, uuid=card.uuid or before.uuid, name=card.name or before.name)
+    return replace(known, total=before.total) if known.trouble else known
+
+
+def reasons(report: CardsReport) -> list[str]:
+    """Each reason for which something is not available, one a line, the same every time."""
+    lines = [] if report.trouble is None else [report.trouble]
+    lines += _refusals("driver", report.refused)
+    for card in report.cards:
+        name = f"GPU {card.index}"
+        if card.trouble not in (None, report.trouble):
+            lines.append(f"{name}: {card.trouble}")
+        lines += _refusals(name, card.refused)
+        for part in card.instances:
+            lines += _refusals(f"{name} instance {part.index}", part.refused)
+    return lines
+
+
+def _refusals(whose: str, refused: dict[str, str]) -> list[str]:
+    told = ((field.replace("_", " "), reason) for field, reason in refused.items())
+    return [f"{whose}: {field} not available: {reason}" for field, reason in told]

@@ -1,0 +1,102 @@
+"""What is asked of the worker, and what was asked and is not yet in force."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ..trainer.protocol import (
+    Advance,
+    Answer,
+    CallOff,
+    Change,
+    FindLargest,
+    Flow,
+    GiveBack,
+    Pause,
+    ShowImage,
+    SlowMotion,
+)
+from ..trainer.settings import Settings
+from .link import Link, Received
+
+
+class Commands:
+    """Numbers commands and sends them; quick presses add up to what they all ask for."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._number = 0
+        # What the settings will be, until the latest change is answered.
+        self._wanted: Settings | None = None
+        self._asked = 0
+        self._paused = self._slow = False
+        self._resting = False
+
+    def base(self, settings: Settings) -> Settings:
+        """What the next change starts from, where `settings` are in force."""
+        return self._wanted or settings
+
+    def change(self, settings: Settings, **values: Any) -> None:  # noqa: ANN401 - of each field's type
+        """Ask for other values than those of `settings` and of what was asked before."""
+        self._asked = self._next()
+        self._wanted = msgspec.structs.replace(self.base(settings), **values)
+        self._link.send(Change(self._asked, **values))
+
+    def pause(self) -> None:
+        """Hold the training, or let it go on."""
+        self._paused = not self._paused
+        self._link.send(Pause(self._next(), self._paused))
+
+    def rest(self) -> None:
+        """Hold the training while the monitor itself is suspended."""
+        if not self._paused:
+            self._resting = True
+            self.pause()
+
+    def wake(self) -> None:
+        """Let it go on, unless it was paused before."""
+        if self._resting:
+            self._resting = False
+            self.pause()
+
+    def advance(self) -> None:
+        """Go on by one phase, and hold there."""
+        self._paused = True
+        self._link.send(Advance(self._next()))
+
+    def slow(self) -> None:
+        """Slow motion, or full speed again."""
+        self._slow = not self._slow
+        self._link.send(SlowMotion(self._next(), self._slow))
+
+    def give_back(self) -> None:
+        """Let the allocator give its cache back to the driver."""
+        self._link.send(GiveBack(self._next()))
+
+    def show_image(self, index: int | None = None) -> None:
+        """Ask for a training image; without an index for the one after the last shown."""
+        self._link.send(ShowImage(self._next(), index))
+
+    def find_largest(self) -> None:
+        """Find the largest batch size that fits."""
+        self._link.send(FindLargest(self._next()))
+
+    def call_off(self) -> None:
+        """End that search."""
+        self._link.send(CallOff(self._next()))
+
+    def hear(self, message: Received) -> None:
+        """The worker's word is what counts."""
+        match message:
+            case Answer(command=command) if command == self._asked:
+                self._wanted = None
+            case Flow():
+                self._paused, self._slow = message.paused, message.slow
+            case _:
+                pass
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number

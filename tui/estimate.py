@@ -1,0 +1,81 @@
+"""`vramtop estimate`: what each batch size would hold, without running or allocating anything."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+import msgspec
+
+from ..trainer.protocol import Hello, Predict, Predicted
+from ..trainer.settings import Settings
+from ..trainer.sources import Source
+from . import units, wording
+from .exits import FINE, INTERRUPTED
+from .interruption import Interruption
+from .output import complain, show, write
+from .rows import Estimate, OutOfMemoryRow, make_estimate, to_csv
+from .run import WorkerFailed, follow
+from .sweep_table import tables
+from .worker import start_worker
+
+
+async def estimate(sizes: Sequence[Settings], source: Source, form: str) -> int:
+    """Foretell each of these settings on images of `source`, print the rows; the exit code.
+
+    Raises `CannotWrite` where the rows cannot be written.
+    """
+    worker = await start_worker(sizes[0], train=False)
+    interruption = Interruption(worker)
+    rows: list[Estimate | OutOfMemoryRow] = []
+    device, code = "", FINE
+    try:
+        for number, settings in enumerate(sizes):
+            worker.send(Predict(number, settings))
+        async for message in follow(worker):
+            if isinstance(message, Hello):
+                device = message.device.description
+            if isinstance(message, Predicted):
+                rows.append(make_estimate(message, source))
+            if len(rows) == len(sizes):
+                break
+    except WorkerFailed as failure:
+        complain(failure)
+        code = failure.exit_code
+    finally:
+        await worker.close()
+    if rows:
+        _print(_title(sizes[0], source, device), rows, form)
+    return INTERRUPTED if interruption.came else code
+
+
+def _title(settings: Settings, source: Source, device: str) -> str:
+    return (
+        f"{source.dataset} · {settings.optimizer} · hidden {settings.hidden:,} · {device}"
+        f"{wording.added(settings)}\n"
+        "foretold, nothing was run"
+    )
+
+
+def _print(title: str, rows: Sequence[Estimate | OutOfMemoryRow], form: str) -> None:
+    if form == "table":
+        notes = [_allocator(row) for row in rows if isinstance(row, Estimate) and row.allocator]
+        show(*tables(title, rows, *notes))
+        return
+    as_json = form == "json"
+    text = f"{msgspec.json.format(msgspec.json.encode(rows)).decode()}\n" if as_json else ""
+    with contextlib.suppress(BrokenPipeError):
+        write(text or to_csv(Estimate, rows))
+
+
+def _allocator(row: Estimate) -> str:
+    """What a CUDA device's allocator makes of it."""
+    memory = row.allocator
+    assert memory is not None
+    assert memory.allocated_peak is not None
+    assert memory.workspace is not None
+    return (
+        f"batch {row.batch_size:,}: {units.size(memory.allocated_peak)} allocated at most, "
+        f"{units.size(memory.workspace)} of it cuBLAS's workspaces, "
+        f"{units.size(memory.reserved)} reserved (to within a segment)"
+    )

@@ -1,0 +1,124 @@
+"""Samples the GPUs in a thread of its own, so that a slow driver holds nothing up."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator
+
+from .cards import CardsReport, lost
+from .nvml import NO_DRIVER
+from .readings import Reader
+
+SECONDS = 1.0
+RETRY_SECONDS = 10.0
+PATIENCE_SECONDS = 5.0
+CLOSE_SECONDS = 0.25
+
+
+class Sampler:
+    """Asks NVML every so many `seconds`, from its creation until `close`.
+
+    After a failure of NVML or of one GPU, NVML is initialized anew at intervals that double up to
+    `RETRY_SECONDS`; on a machine without a driver they are the longest from the start.
+    """
+
+    def __init__(
+        self, seconds: float = SECONDS, *, patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
+        self._seconds = seconds
+        self._patience = patience_seconds
+        self._loop = asyncio.get_running_loop()
+        self._news = asyncio.Event()
+        self._latest: CardsReport | Exception | None = None
+        self._asking_since: float | None = None
+        self._closing = threading.Event()
+        # A daemon: a call that hangs in the driver must not keep the program from ending.
+        self._thread = threading.Thread(target=self._run, name="nvml", daemon=True)
+        self._thread.start()
+
+    async def reports(self) -> AsyncIterator[CardsReport]:
+        """Each report that says something new; of several that wait, only the latest.
+
+        Ends when the sampler is closed. Raises what went wrong in the thread by a mistake of ours.
+        A driver that does not answer for `patience_seconds` makes a report of its own.
+        """
+        last = CardsReport()
+        while True:
+            try:
+                await asyncio.wait_for(self._news.wait(), self._patience)
+                self._news.clear()
+                report = self._latest
+            except asyncio.TimeoutError:
+                report = self._unanswered(last)
+            if self._closing.is_set():
+                return
+            if isinstance(report, Exception):
+                raise report
+            if report is not None and report != last:
+                last = report
+                yield report
+
+    def close(self) -> None:
+        """End the thread, and wait for it unless the driver holds it."""
+        self._closing.set()
+        self._news.set()
+        self._thread.join(CLOSE_SECONDS)
+
+    def _unanswered(self, last: CardsReport) -> CardsReport | None:
+        since = self._asking_since
+        if since is None or time.monotonic() - since < self._patience:
+            return None
+        trouble = f"the driver has not answered for {self._patience:g} s"
+        return CardsReport(
+            tuple(lost(card, trouble) for card in last.cards),
+            driver_version=last.driver_version,
+            cuda_version=last.cuda_version,
+            trouble=trouble,
+        )
+
+    # ---- in the thread ----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._sample()
+        except Exception as mistake:  # it is the app's to raise
+            self._hand_over(mistake)
+
+    def _sample(self) -> None:
+        reader = Reader()
+        failures, retry_at = 0, 0.0
+        while not self._closing.is_set():
+            self._asking_since = time.monotonic()
+            report = reader.read()
+            self._asking_since = None
+            self._hand_over(report)
+            now, pause = time.monotonic(), self._seconds
+            if report.trouble is None and not any(card.trouble for card in report.cards):
+                failures, retry_at = 0, 0.0
+            elif now >= retry_at:
+                reader.close()
+                retry_at = now + retry_seconds(report.trouble, failures, self._seconds)
+                failures += 1
+            if report.trouble is not None:  # where one GPU is lost, the others go on being asked
+                pause = retry_at - now
+            self._closing.wait(pause)
+        reader.close()
+
+    def _hand_over(self, news: CardsReport | Exception) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._take, news)
+        except RuntimeError:  # the loop has ended before its sampler
+            self._closing.set()
+
+    def _take(self, news: CardsReport | Exception) -> None:
+        self._latest = news
+        self._news.set()
+
+
+def retry_seconds(trouble: str | None, failures: int, seconds: float) -> float:
+    """How long to wait before NVML begins anew, after so many failures in a row before this one."""
+    if trouble == NO_DRIVER:
+        return RETRY_SECONDS
+    return min(RETRY_SECONDS, seconds * 2.0 ** min(failures, 60))

@@ -1,0 +1,56 @@
+"""The GPUs alone: nothing is trained, no worker is started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from ..trainer.settings import Settings
+from .config import Config
+from .keys import LOOKING
+from .link import Received, Watch
+from .screens.gpus import GpuScreen
+from .screens.help import LIST, Help
+from .state import State
+from .state_app import FULL, NO_CONFIG, StateApp
+from .terminal import Terminal
+
+
+class GpuApp(StateApp):
+    """The machine's GPUs and their processes, as the whole program."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key.keys, key.action, key.told, show=False) for key in LOOKING
+    ]
+    KEYS = LOOKING
+
+    def __init__(
+        self,
+        watch: Callable[[], Watch] | None = None,
+        terminal: Terminal = FULL,
+        config: Config = NO_CONFIG,
+    ) -> None:
+        super().__init__(State(Settings(), life="none"), watch, terminal, config)
+
+    def get_default_screen(self) -> GpuScreen:
+        """The GPUs."""
+        return GpuScreen()
+
+    def begin(self) -> None:
+        """Show that there is nothing yet: its own screen stands only now; then look."""
+        self.show_state()
+        super().begin()
+
+    def receive(self, message: Received) -> None:
+        """Fold a message in; the first is what one waits for."""
+        first = self.state.cards is None
+        super().receive(message)
+        if first:
+            self.paint()
+
+    async def action_help(self) -> None:
+        """What the keys do."""
+        await self.push_screen(Help(LOOKING, (LIST,)))
+        self.show_state()

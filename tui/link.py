@@ -1,0 +1,55 @@
+"""What the screen asks of whatever stands behind it: a worker process, or a script in a test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import msgspec
+
+from ..trainer.protocol import FromWorker, ToWorker
+from .cards import CardsReport
+
+
+class WorkerLine(msgspec.Struct, frozen=True):
+    """A line that the worker printed."""
+
+    text: str
+
+
+class WorkerGone(msgspec.Struct, frozen=True):
+    """The worker has ended; `exit_code` is minus the signal's number where one ended it."""
+
+    exit_code: int
+    lines: tuple[str, ...]
+
+
+Received = FromWorker | WorkerLine | WorkerGone | CardsReport
+
+
+class Watch(Protocol):
+    """Whoever looks at the machine's GPUs."""
+
+    def reports(self) -> AsyncIterator[CardsReport]:
+        """Each report that says something new, until it is closed."""
+        ...
+
+    def close(self) -> None:
+        """Look no more."""
+        ...
+
+
+class Link(Protocol):
+    """A worker, as the screen sees it."""
+
+    def messages(self) -> AsyncIterator[Received]:
+        """All that comes, in order; last of all `WorkerGone`."""
+        ...
+
+    def send(self, command: ToWorker) -> None:
+        """Send a command; one to a worker that is gone is lost with it."""
+        ...
+
+    async def close(self) -> None:
+        """End the worker, and wait until it has."""
+        ...

@@ -1,0 +1,124 @@
+"""One training run of a worker, gathered into what is known at its end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from statistics import median
+
+from ..trainer.protocol import (
+    Configured,
+    Ended,
+    Evaluated,
+    Failed,
+    FromWorker,
+    Hello,
+    Measured,
+    Noise,
+    OutOfMemory,
+    Sample,
+)
+from .exits import BAD_USAGE, FAILED
+from .link import WorkerGone, WorkerLine
+from .output import say
+from .wording import gone
+from .worker import Worker
+
+
+@dataclass
+class Run:
+    """What a run has told so far.
+
+    `measured` is the first settled anatomy of a full step, and until there is one the latest: what
+    the allocator took for test data since then is none of a step's. `end` is how it ended.
+    `seconds` is how long it took in all, by the clock of whoever has followed it.
+    """
+
+    hello: Hello | None = None
+    configured: Configured | None = None
+    sample: Sample | None = None
+    measured: Measured | None = None
+    evaluated: Evaluated | None = None
+    noise: Noise | None = None
+    end: Ended | OutOfMemory | None = None
+    step_seconds: list[float] = field(default_factory=list)
+    seconds: float | None = None
+
+    def add(self, message: FromWorker) -> None:
+        """Take one message in."""
+        match message:
+            case Hello():
+                self.hello = message
+            case Configured():
+                self.configured = message
+                self.sample = self.measured = self.evaluated = self.noise = self.end = None
+                self.step_seconds = []
+            case Sample():
+                self._add_sample(message)
+            case Measured():
+                size = self.configured.settings.effective_batch if self.configured else None
+                if message.batch_size == size and not (self.measured and self.measured.settled):
+                    self.measured = message
+            case Evaluated():
+                self.evaluated = message
+            case Noise():
+                self.noise = message
+            case Ended():
+                self.end = message
+            case OutOfMemory() if message.phase != "evaluation":
+                self.end = message
+            case _:
+                pass
+
+    def _add_sample(self, sample: Sample) -> None:
+        news = self.sample is None or sample.step_seconds != self.sample.step_seconds
+        full = self.configured and sample.batch_size == self.configured.settings.effective_batch
+        if sample.step_seconds is not None and news and full:
+            self.step_seconds.append(sample.step_seconds)
+        self.sample = sample
+
+    @property
+    def median_step_seconds(self) -> float | None:
+        """Of the plain steps on full batches; None where there was none."""
+        return median(self.step_seconds) if self.step_seconds else None
+
+    @property
+    def samples_per_second(self) -> float | None:
+        """What the median step makes of a full batch."""
+        if self.configured is None or self.median_step_seconds is None:
+            return None
+        return self.configured.settings.effective_batch / self.median_step_seconds
+
+
+class WorkerFailed(Exception):
+    """The worker could not go on; `usage` says that what it was told was wrong."""
+
+    def __init__(self, error: str, *, usage: bool = False) -> None:
+        super().__init__(error)
+        self.exit_code = BAD_USAGE if usage else FAILED
+
+
+async def follow(worker: Worker) -> AsyncIterator[FromWorker]:
+    """All messages of the worker, while the lines that it prints go to stderr.
+
+    Ends when the worker does after it was asked to. Raises `WorkerFailed` where it ends otherwise,
+    or says that it cannot go on.
+    """
+    async for message in worker.messages():
+        if isinstance(message, WorkerLine):
+            say(message.text)
+        elif isinstance(message, WorkerGone):
+            if not worker.stopping:
+                raise WorkerFailed(_end(message))
+        elif isinstance(message, Failed):
+            raise WorkerFailed(message.error, usage=message.usage)
+        else:
+            yield message
+
+
+def _end(message: WorkerGone) -> str:
+    """How the worker ended although nobody asked it to."""
+    if message.exit_code == 0:
+        return "the worker ended before its training did"
+    last = f"; its last line: {message.lines[-1]}" if message.lines else ""
+    return f"{gone(message)}{last}"

@@ -1,0 +1,48 @@
+"""What the keys do, how to read the bars, and what the words mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.events import Resize
+from textual.screen import ModalScreen
+
+from ..keys import KEYS, Key
+from ..vocabulary import READING, WORDS, Entry, Section
+from ..widgets.help import HelpText
+
+LIST = Section("on this screen", (Entry("↑ ↓", "choose a GPU, as a click does"),))
+# From so many columns on there is room for two of text.
+_COLUMNS = 120
+
+
+class Help(ModalScreen[None]):
+    """The keys, over another screen; any of the usual keys closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("escape,question_mark,enter,space", "dismiss", "Close"),
+        ("T", "app.tour", "Guided tour"),
+        ("q", "app.quit", "Quit"),
+    ]
+
+    def __init__(
+        self, keys: Sequence[Key] = KEYS, sections: Sequence[Section] = (READING, WORDS)
+    ) -> None:
+        super().__init__()
+        self._keys = keys
+        self._sections = sections
+
+    def compose(self) -> ComposeResult:
+        """The text; it scrolls where the terminal is small."""
+        with VerticalScroll(id="dialog") as dialog:
+            dialog.border_title = "help"
+            dialog.border_subtitle = "↑ ↓ scroll · esc closes"
+            yield HelpText(self._keys, self._sections)
+
+    def on_resize(self, event: Resize) -> None:
+        """Two columns where there is room for them."""
+        self.set_class(event.size.width >= _COLUMNS, "columns")

@@ -1,0 +1,88 @@
+"""An image on its way to the model, the model, and the batch size between them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.events import Resize
+from textual.screen import Screen
+
+from ..widgets.batch_size import BatchEnds, BatchPlaces
+from ..widgets.gpu_ends import KeyHints
+from ..widgets.graphics import available
+from ..widgets.layers import LayerTable
+from ..widgets.picture import ImageLine, PicturePanel
+from ..widgets.stages import StageTable
+from ..widgets.status import StatusLine
+from ..widgets.types import TypeTable
+from .room import TooSmall, fit
+
+# With so much room, all is shown at once.
+_WIDE, _HIGH = 116, 39
+
+
+class ImageScreen(Screen[None]):
+    """All at once in a large terminal; else page by page, the image first.
+
+    `show` asks for another image: for the next one, or for the one at an index.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("escape,i", "dismiss", "Close"),
+        ("N", "previous", "The image before"),
+        ("tab", "page(1)", "The next page"),
+        ("shift+tab", "page(-1)", "The page before"),
+    ]
+    HINTS: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("n", "another image"),
+        ("N", "the one before"),
+        ("+ -", "batch"),
+        ("d", "dataset"),
+        ("esc", "back"),
+        ("?", "help"),
+        ("q", "quit"),
+    )
+
+    MORE: ClassVar[tuple[tuple[str, str], ...]] = (("tab", "more"), *HINTS)
+
+    def __init__(self, show: Callable[[int | None], None]) -> None:
+        super().__init__()
+        self._show = show
+        self._page = 0
+
+    def compose(self) -> ComposeResult:
+        """The parts; what stands where is in `app.tcss`."""
+        yield TooSmall()
+        yield StatusLine()
+        yield ImageLine()
+        with Container(id="parts"):
+            yield PicturePanel(real=available(os.environ))
+            yield StageTable()
+            yield TypeTable()
+            yield LayerTable()
+            yield BatchEnds()
+            yield BatchPlaces()
+        yield KeyHints(self.HINTS).add_class("all")
+        yield KeyHints(self.MORE).add_class("some")
+
+    def on_resize(self, event: Resize) -> None:
+        """Choose what the room is enough for."""
+        fit(self, event.size)
+        self.set_class(event.size.width >= _WIDE and event.size.height >= _HIGH, "whole")
+
+    def action_page(self, by: int) -> None:
+        """Another page; a short terminal has three, others two or all at once."""
+        if self.has_class("whole"):
+            return
+        self._page = (self._page + by) % (3 if self.has_class("short") else 2)
+        self.set_class(self._page == 1, "second")
+        self.set_class(self._page == 2, "third")
+
+    def action_previous(self) -> None:
+        """The image before the one that is shown; before the first comes the last."""
+        self._show(self.query_one(PicturePanel).before)

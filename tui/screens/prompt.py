@@ -1,0 +1,61 @@
+"""A question with one typed answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, Generic, TypeVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from ...trainer.settings import SettingError
+
+_Value = TypeVar("_Value")
+
+
+class Prompt(ModalScreen[None], Generic[_Value]):
+    """Asks until the answer can be read, or escape is pressed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss", "Cancel")]
+
+    def __init__(
+        self,
+        question: str,
+        hint: str,
+        value: str,
+        parse: Callable[[str], _Value],
+        accept: Callable[[_Value], None],
+    ) -> None:
+        super().__init__()
+        self._question = question
+        self._hint = hint
+        self._value = value
+        self._parse = parse
+        self._accept = accept
+
+    def compose(self) -> ComposeResult:
+        """The question, the line to type in, and room for what was wrong."""
+        with Vertical(id="dialog"):
+            yield Static(self._question, id="question", markup=False)
+            yield Input(self._value, id="answer", compact=True)
+            yield Static(f"{self._hint}\nenter sets it, esc leaves it", id="hint", markup=False)
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        # Enter overtakes what was typed in the same breath and still waits to be put in.
+        event.input.call_later(self._read, event.input)
+
+    def _read(self, answer: Input) -> None:
+        hint = self.query_one("#hint", Static)
+        try:
+            value = self._parse(answer.value)
+        except SettingError as error:
+            hint.update(str(error))
+            hint.add_class("wrong")
+            return
+        self.dismiss()
+        self._accept(value)

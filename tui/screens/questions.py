@@ -1,0 +1,85 @@
+"""The questions that the keys ask, each with its check and its hint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from ...trainer import settings as limits
+from ...trainer.settings import Settings
+from .. import units
+from .prompt import Prompt
+
+Question = Literal["batch_size", "accumulation", "hidden", "learning_rate", "budget"]
+
+
+def question(
+    name: Question, base: Settings, images: int, accept: Callable[[Any], None]
+) -> Prompt[Any]:
+    """The question for a setting, where there are so many training `images`."""
+    match name:
+        case "batch_size":
+            return batch_size(base, images, accept)
+        case "accumulation":
+            return accumulation(base, accept)
+        case "hidden":
+            return hidden(base, accept)
+        case "learning_rate":
+            return learning_rate(base, accept)
+        case "budget":
+            return budget(base, accept)
+
+
+def batch_size(base: Settings, images: int, accept: Callable[[int], None]) -> Prompt[int]:
+    """A batch size within the data."""
+    return Prompt(
+        "Batch size",
+        f"1 to {images:,} images",
+        str(base.batch_size),
+        lambda text: limits.parse_batch_size(text, images),
+        accept,
+    )
+
+
+def accumulation(base: Settings, accept: Callable[[int], None]) -> Prompt[int]:
+    """How many batches a step adds up."""
+    return Prompt(
+        "Accumulation",
+        f"1 to {limits.MAX_ACCUMULATION:,} batches of {base.batch_size:,} for each update",
+        str(base.accumulation),
+        limits.parse_accumulation,
+        accept,
+    )
+
+
+def hidden(base: Settings, accept: Callable[[int], None]) -> Prompt[int]:
+    """A hidden width."""
+    return Prompt(
+        "Hidden width",
+        f"1 to {limits.MAX_HIDDEN:,}; the model begins anew",
+        str(base.hidden),
+        limits.parse_hidden,
+        accept,
+    )
+
+
+def learning_rate(base: Settings, accept: Callable[[float | None], None]) -> Prompt[float | None]:
+    """A learning rate; None is the optimizer's usual one."""
+    return Prompt(
+        "Learning rate",
+        "above 0 and up to 1000; nothing for the optimizer's usual one",
+        units.learning_rate(base.rate),
+        lambda text: limits.parse_learning_rate(text) if text.strip() else None,
+        accept,
+    )
+
+
+def budget(base: Settings, accept: Callable[[int | None], None]) -> Prompt[int | None]:
+    """A memory budget; None is no limit."""
+    return Prompt(
+        "Memory budget",
+        "like 24MiB or 1.5GiB; nothing for no budget",
+        "" if base.budget is None else units.typed_size(base.budget),
+        lambda text: limits.parse_size(text) if text.strip() else None,
+        accept,
+    )

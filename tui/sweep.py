@@ -1,0 +1,151 @@
+"""`vramtop sweep`: each batch size from the same start, on the same images, measured."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from ..trainer.protocol import Answer, Configured, OutOfMemory, Reset, Sample
+from .exits import FINE, INTERRUPTED
+from .interruption import Interruption
+from .learning import LossCurve
+from .output import CannotWrite, complain, show, write
+from .plan import Plan, Trial
+from .progress import progress_bar
+from .rows import OutOfMemoryRow, Row, make_row, to_csv
+from .run import Run, WorkerFailed, follow
+from .sweep_notes import Times, compared, notes, title
+from .sweep_table import tables
+from .worker import Worker, start_worker
+
+
+class Measurements:
+    """The runs of each batch size that have ended so far, and how the loss fell in them."""
+
+    def __init__(self) -> None:
+        self.runs: dict[int, list[Run]] = {}
+        self.curves: dict[int, list[LossCurve]] = {}
+        self.starting = 0.0  # seconds until the worker was ready
+
+    def add(self, run: Run, curve: LossCurve) -> None:
+        """Take in a run that has ended or run out of memory."""
+        assert run.configured is not None
+        size = run.configured.settings.batch_size
+        self.runs.setdefault(size, []).append(run)
+        self.curves.setdefault(size, []).append(curve)
+
+    def fits(self, size: int) -> bool:
+        """Whether this size has not run out of memory so far."""
+        return not any(isinstance(run.end, OutOfMemory) for run in self.runs.get(size, ()))
+
+    def rows(self) -> list[Row | OutOfMemoryRow]:
+        """A row a size, in the order in which they were given."""
+        return [make_row(runs) for runs in self.runs.values()]
+
+
+async def sweep(plan: Plan, form: str, plot: str | None) -> int:
+    """Run the plan, print its rows, draw them into the file `plot`; returns the exit code.
+
+    Raises `CannotWrite` where the rows or the picture cannot be written.
+    """
+    began = time.monotonic()
+    first = plan.trials[0]
+    worker = await start_worker(
+        first.settings, steps=first.steps, images=first.images, evaluate=True, every_step=True
+    )
+    interruption = Interruption(worker)
+    measured, code = Measurements(), FINE
+    try:
+        await _measure(worker, plan.trials, measured)
+    except WorkerFailed as failure:
+        complain(failure)
+        code = failure.exit_code
+    finally:
+        await worker.close()
+    if measured.runs:
+        _print(plan, measured, form, time.monotonic() - began)
+        if plot is not None:
+            _draw(plan, measured, plot)
+    return INTERRUPTED if interruption.came else code
+
+
+async def _measure(worker: Worker, trials: Sequence[Trial], measured: Measurements) -> None:
+    """Run the trials one after the other, but for sizes that ran out of memory before.
+
+    Stops early where the worker was told to.
+    """
+    coming = list(trials)
+    trial = coming.pop(0)
+    run, curve, began = Run(), _curve(trial), time.monotonic()
+    with progress_bar() as progress:
+        task = progress.add_task("starting", total=len(trials))
+        async for message in follow(worker):
+            run.add(message)
+            match message:
+                case Answer(error=str(error)):
+                    raise WorkerFailed(error, usage=True)
+                case Configured() if trial is trials[0]:
+                    # The worker's own start is none of the run's.
+                    measured.starting, began = time.monotonic() - began, time.monotonic()
+                case Sample():
+                    curve.add(message)
+            done = len(trials) - len(coming) - 1 + _share(trial, run)
+            told = f"batch {trial.settings.batch_size:,}" if run.configured else "starting"
+            progress.update(task, description=told, completed=done)
+            if message is not run.end or worker.stopping:
+                continue
+            run.seconds = time.monotonic() - began
+            measured.add(run, curve)
+            while coming and not measured.fits(coming[0].settings.batch_size):
+                coming.pop(0)
+            if not coming:
+                return
+            trial = coming.pop(0)
+            run, curve, began = Run(), _curve(trial), time.monotonic()
+            worker.send(
+                Reset(len(coming), trial.settings, trial.steps, trial.images, evaluate=True)
+            )
+
+
+def _curve(trial: Trial) -> LossCurve:
+    steps = trial.steps or 0
+    return LossCurve(trial.images or steps * trial.settings.effective_batch)
+
+
+def _share(trial: Trial, run: Run) -> float:
+    """How far a run has come, from 0 to 1."""
+    if run.end is not None or run.sample is None:
+        return float(run.end is not None)
+    if trial.images is not None:
+        return run.sample.images / trial.images
+    return run.sample.step / trial.steps if trial.steps else 0.0
+
+
+def _print(plan: Plan, measured: Measurements, form: str, seconds: float) -> None:
+    rows = measured.rows()
+    if form == "table":
+        runs = [run for each in measured.runs.values() for run in each]
+        times = Times(seconds, measured.starting, sum(run.seconds or 0 for run in runs))
+        show(*tables(title(plan, runs[0]), rows, *notes(plan, runs, rows, times)))
+        return
+    as_json = form == "json"
+    text = f"{msgspec.json.format(msgspec.json.encode(rows)).decode()}\n" if as_json else ""
+    with contextlib.suppress(BrokenPipeError):
+        write(text or to_csv(Row, rows))
+
+
+def _draw(plan: Plan, measured: Measurements, file: str) -> None:
+    """The picture of it; matplotlib is imported only here, when all else is done."""
+    from . import plot as picture
+
+    run = next(iter(measured.runs.values()))[0]
+    assert run.configured is not None
+    told = compared(plan, run.configured.data.train_images)
+    curves = {size: [each.points for each in some] for size, some in measured.curves.items()}
+    try:
+        picture.write(file, title(plan, run), measured.rows(), curves, told)
+    except OSError as error:
+        raise CannotWrite(f"cannot write {file}: {error.strerror}") from None

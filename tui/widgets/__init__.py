@@ -1,0 +1,1 @@
+"""What one sees on the main screen, a module each."""

@@ -1,0 +1,41 @@
+"""Which cells of a picture differ from those of the picture before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+
+
+def changes(before: Sequence[Strip], after: Sequence[Strip]) -> list[Region]:
+    """The parts of lines that must be drawn again to make `after` out of `before`.
+
+    One part a line, from its first change to its last: Textual sends each part from where its
+    widget begins, so that two of them would send the same cells twice.
+    """
+    regions: list[Region] = []
+    for y, (old, new) in enumerate(zip_longest(before, after, fillvalue=Strip.blank(0))):
+        if old == new:
+            continue
+        width = max(old.cell_length, new.cell_length)
+        old_cells, new_cells = list(_cells(old)), list(_cells(new))
+        if len(old_cells) != old.cell_length or len(new_cells) != new.cell_length:
+            # Some character is two cells wide, and those after it stand elsewhere.
+            regions.append(Region(0, y, width, 1))
+            continue
+        pairs = enumerate(zip_longest(old_cells, new_cells))
+        differing = [x for x, (was, now) in pairs if was != now]
+        if differing:
+            regions.append(Region(differing[0], y, differing[-1] + 1 - differing[0], 1))
+    return regions
+
+
+def _cells(line: Strip) -> Iterator[tuple[str, Style | None]]:
+    segment: Segment
+    for segment in line:
+        for character in segment.text:
+            yield character, segment.style

@@ -1,0 +1,171 @@
+"""The device bar: who holds the device's memory, at the device's own scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import takewhile
+
+import msgspec
+from rich.text import Text
+
+from ...trainer.split import AllocatorMemory
+from .. import units
+from ..cards import Card
+from ..holders import Held, of_allocator, of_card
+from ..palette import Palette, ink
+from ..state import State
+from .holder_bar import holder_bar, holder_name
+from .panel import Panel, between
+
+_PARTIAL = " ▏▎▍▌▋▊▉"
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What is used of what; `whole` is None where nobody knows it.
+
+    `parts` say whose it is, where that is known; they add up to the whole. `facts` are the card's
+    own, in a few words, and `trouble` is why there are none.
+    """
+
+    name: str
+    what: str
+    used: int | None
+    whole_name: str
+    whole: int | None
+    parts: tuple[Held, ...] = ()
+    facts: str = ""
+    trouble: str = ""
+
+    @property
+    def start(self) -> int:
+        """Where in the whole the training step begins, in bytes."""
+        before = takewhile(lambda part: part.holder != "step", self.parts)
+        return sum(part.bytes for part in before)
+
+
+def usage(state: State) -> Usage | None:
+    """The usage that this state tells; None until the device is known."""
+    device, measured = state.device, state.measured
+    if device is None:
+        return None
+    allocator = measured.allocator if measured else None
+    card, budget = state.card, state.settings.budget
+    if device.total_bytes is not None and (device.uuid is not None or allocator is not None):
+        parts = of_card(card, state.pid, allocator) if card else None
+        if parts is None:
+            parts = of_allocator(device.total_bytes, allocator) if allocator else ()
+        whole = sum(part.bytes for part in parts) or device.total_bytes
+        free = sum(part.bytes for part in parts if part.holder in ("free", "others or free"))
+        told = "device memory" if budget is None else f"(budget {units.size(budget)})"
+        return Usage(
+            device.description, "in use", whole - free if parts else None, told, whole,
+            parts, " · ".join([*facts(card), *strain(allocator)]), trouble(state),
+        )  # fmt: skip
+    if budget is not None:
+        peak = measured.anatomy.peak.bytes if measured else None
+        return Usage(device.description, "peak", peak, "budget", budget)
+    whole_name = "machine memory" if device.name == "cpu" else "device memory"
+    return Usage(device.description, "worker", state.resident, whole_name, device.total_bytes)
+
+
+def facts(card: Card | None) -> list[str]:
+    """Load, temperature, power and clock, each `N/A` where NVML does not tell it."""
+    if card is None or card.trouble is not None:
+        return []
+    watts = units.number(card.power)
+    if card.power_cap is not None:
+        watts += f"/{card.power_cap:.0f}"
+    return [
+        f"{units.number(card.gpu_utilization)}%",
+        f"{units.number(card.temperature)}°C",
+        f"{watts} W",
+        f"{units.number(card.sm_clock)} MHz",
+        *(card.throttled or ()),
+    ]
+
+
+def strain(allocator: AllocatorMemory | None) -> list[str]:
+    """What the allocator found hard: memory in fragments, and allocations that had to wait."""
+    if allocator is None:
+        return []
+    told = [f"{units.short(allocator.inactive)} in fragments"] if allocator.inactive else []
+    told += [f"{allocator.retries} retries"] if allocator.retries else []
+    return told + ([f"{allocator.shortages} × out of memory"] if allocator.shortages else [])
+
+
+def trouble(state: State) -> str:
+    """Why an NVIDIA card's own figures are missing."""
+    if state.device is None or state.device.uuid is None:
+        return ""
+    if state.card is not None:
+        return state.card.trouble or ""
+    return (state.cards.trouble or "NVML does not list this GPU") if state.cards else ""
+
+
+class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
+    """Names and numbers, on a card who is who in the bar, and under them the bar."""
+
+    def pick(self, state: State) -> tuple[Usage | None, bool, str]:
+        """The usage, and whether the worker is still on its way."""
+        return usage(state), state.over, state.settings.device
+
+    def draw(self, shown: tuple[Usage | None, bool, str], width: int, height: int) -> Text:
+        """The bar, or that the worker is starting."""
+        used, over, device = shown
+        colors = self.palette
+        if used is None:
+            waiting = "no worker" if over else f"starting the worker… (device {device})"
+            line = Text(waiting, ink(colors.muted))
+            return line.append("\n").append(colors.empty * width, ink(colors.faint, colors.track))
+        line = between(self._left(used), self._right(used), width).append("\n")
+        if not used.parts:
+            return line.append_text(_plain_bar(used, width, colors))
+        # The bar comes last, next to the one that magnifies a part of it.
+        line.append_text(_legend(used.parts, width, height - 2, colors))
+        return line.append_text(holder_bar(used.parts, width, colors))
+
+    def _left(self, used: Usage) -> Text:
+        colors = self.palette
+        left = Text(used.name, ink(colors.text))
+        left.append(f"  {used.facts}" if used.facts else "", ink(colors.muted))
+        return left.append(f"  {used.trouble}" if used.trouble else "", ink(colors.trouble))
+
+    def _right(self, used: Usage) -> Text:
+        colors, right = self.palette, Text()
+        right.append(f"{used.what} ", ink(colors.muted))
+        right.append(f"{units.NOTHING if used.used is None else units.size(used.used):>10}")
+        if used.whole is not None:
+            right.append(" of ", ink(colors.muted))
+            right.append(units.size(used.whole), ink(colors.text))
+            right.append(f" {used.whole_name}", ink(colors.muted))
+            part = units.NOTHING if used.used is None else units.share(used.used, used.whole)
+            right.append(f" {part:>4}", ink(colors.text))
+        return right
+
+
+def _plain_bar(used: Usage, width: int, colors: Palette) -> Text:
+    """A bar of one part: what it is made of is the split bar's to show."""
+    if not used.used or not used.whole:
+        return Text(colors.empty * width, ink(colors.faint, colors.track))
+    full = used.used >= used.whole
+    eighths = min(width * 8, max(1, round(used.used * width * 8 / used.whole)))
+    filled = "█" * (eighths // 8) + _PARTIAL[eighths % 8].strip()
+    color = colors.trouble if full else colors.muted
+    bar = Text(filled, ink(color, colors.track))
+    return bar.append(colors.empty * (width - len(filled)), ink(colors.faint, colors.track))
+
+
+def _legend(parts: Sequence[Held], width: int, lines: int, colors: Palette) -> Text:
+    """Every part by name with its bytes, on as many lines as there are."""
+    rows, used = list[Text](), width
+    for part in parts:
+        told = holder_name(part, colors)
+        if used + told.cell_len > width:
+            if len(rows) == lines:
+                break
+            rows.append(Text())
+            used = 0
+        rows[-1].append_text(told).append("  ")
+        used += told.cell_len + 2
+    rows += [Text()] * (lines - len(rows))
+    return Text().join(row.append("\n") for row in rows)

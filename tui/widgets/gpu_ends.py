@@ -1,0 +1,59 @@
+"""The first and the last line of the GPU screen: the driver, and the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from .. import units
+from ..cards import CardsReport
+from ..palette import ink
+from ..state import State
+from .panel import Panel, between
+
+
+class DriverLine(Panel[tuple[CardsReport | None]]):
+    """The driver and how many GPUs it has, or calmly why there is nothing to show."""
+
+    def pick(self, state: State) -> tuple[CardsReport | None]:
+        """What NVML said last; None before it has said anything."""
+        return (state.cards,)
+
+    def draw(self, shown: tuple[CardsReport | None], width: int, height: int) -> Text:
+        """One line."""
+        del height
+        (report,), colors = shown, self.palette
+        if report is None:
+            return Text("asking NVML…", ink(colors.muted))
+        if report.trouble is not None:
+            return Text(units.fit(report.trouble, width), ink(colors.text))
+        versions = f"NVIDIA driver {report.driver_version or units.MISSING}"
+        versions += f" · CUDA {report.cuda_version or units.MISSING}"
+        number = len(report.cards)
+        count = Text(f"{number} GPU{'' if number == 1 else 's'}", ink(colors.muted))
+        return between(Text(versions, ink(colors.text)), count, width)
+
+
+class KeyHints(Panel[bool]):
+    """The keys of a screen that has its own."""
+
+    def __init__(self, keys: Sequence[tuple[str, str]]) -> None:
+        super().__init__()
+        self._keys = keys
+
+    def pick(self, state: State) -> bool:
+        """Nothing of it; keys are keys."""
+        del state
+        return True
+
+    def draw(self, shown: bool, width: int, height: int) -> Text:
+        """As many keys as there is room for."""
+        del shown, height
+        colors, line = self.palette, Text()
+        for key, name in self._keys:
+            if line.cell_len + len(key) + len(name) + 1 > width:
+                break
+            line.append(key, ink(colors.accent, bold=True))
+            line.append(f" {name}  ", ink(colors.muted))
+        return line

@@ -1,0 +1,109 @@
+"""The lines of text at the bottom: the log, the news, the keys."""
+
+from __future__ import annotations
+
+from textwrap import wrap
+
+from rich.text import Text
+
+from .. import units
+from ..palette import ink
+from ..state import Life, News, State
+from .panel import Panel
+
+_KEYS = (
+    ("+ -", "batch"),
+    ("b", "type"),
+    ("m", "largest"),
+    ("o", "optimizer"),
+    ("space", "pause"),
+    (".", "phase"),
+    ("s", "slow"),
+    ("?", "help"),
+    ("q", "quit"),
+    ("i", "image"),
+    ("↑ ↓", "tensors"),
+    ("g", "GPUs"),
+    ("y", "trends"),
+    ("x", "trade"),
+    ("z", "scale"),
+    ("v", "budget"),
+    ("d", "dataset"),
+    ("w", "width"),
+    ("l", "lr"),
+    ("[ ]", "±10%"),
+)
+
+_PAUSED = {"pause": ("space", "resume"), "optimizer": ("← →", "moment")}
+
+_FIRST = (
+    "press + and watch the batch double; ? tells how to read the bars",
+    "+ doubles the batch; ? tells how to read the bars",
+)
+
+
+class Log(Panel[tuple[str, ...]]):
+    """The last lines that the worker said or printed."""
+
+    def pick(self, state: State) -> tuple[str, ...]:
+        """The log."""
+        return state.log
+
+    def draw(self, shown: tuple[str, ...], width: int, height: int) -> Text:
+        """As many of the last lines as fit, the newest brightest; long ones go on below."""
+        colors, room, lines = self.palette, height - 1, list[Text]()
+        for line in reversed(shown):
+            style = ink(colors.muted if lines else colors.text)
+            pieces = wrap(line, width, subsequent_indent="  ") or [""]
+            if len(lines) + len(pieces) > room and lines:
+                break
+            lines = [Text(piece, style) for piece in pieces] + lines
+        picture = Text("log", style=ink(colors.muted))
+        for piece in lines[max(0, len(lines) - room) :] if room > 0 else []:
+            picture.append("\n").append_text(piece)
+        return picture
+
+
+class NewsLine(Panel[tuple[News | None, Life]]):
+    """What changed last, for whoever looks up after an hour."""
+
+    def pick(self, state: State) -> tuple[News | None, Life]:
+        """The news."""
+        return state.news, state.life
+
+    def draw(self, shown: tuple[News | None, Life], width: int, height: int) -> Text:
+        """As many lines as there is room for; trouble stands out."""
+        news, life = shown
+        colors = self.palette
+        if news is None:
+            first = _FIRST if life in ("starting", "running") else ()
+            told = next((text for text in first if len(text) <= width), "")
+            return Text(told, ink(colors.muted))
+        mark = "! " if news.trouble else "▸ "
+        text = f"{mark}{news.text}".replace("\n", " ")
+        pieces = [text[at : at + width] for at in range(0, len(text), width)]
+        if len(pieces) > height:
+            pieces[height - 1] = units.fit("".join(pieces[height - 1 :]), width)
+        style = ink(colors.trouble, bold=True) if news.trouble else ink(colors.text)
+        return Text("\n".join(pieces[:height]), style)
+
+
+class KeyLine(Panel[bool]):
+    """The keys, the ones most used first; `?` shows all."""
+
+    def pick(self, state: State) -> bool:
+        """Whether the training is paused."""
+        return state.paused
+
+    def draw(self, shown: bool, width: int, height: int) -> Text:
+        """As many keys as there is room for."""
+        del height
+        colors, line = self.palette, Text()
+        for usual in _KEYS:
+            key, label = _PAUSED.get(usual[1], usual) if shown else usual
+            gap = "  " if line else ""
+            if line.cell_len + len(f"{gap}{key} {label}") > width:
+                break
+            line.append(gap).append(key, ink(colors.accent, bold=True))
+            line.append(f" {label}", ink(colors.muted))
+        return line

@@ -1,0 +1,223 @@
+"""The split bar: what one step holds, by category, at a scale that is stated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+from rich.style import Style
+from rich.text import Text
+
+from ...trainer.split import Peak, Split
+from .. import units, wording
+from ..moments import Spot
+from ..palette import EMPTY, ink, label
+from ..state import Held, Life, State
+from ..wording import PHASE_NAMES
+from .blocks import Cell, bar, drawn, write
+from .device import usage
+from .labels import labels
+from .panel import Panel, between
+from .zoom import Part, connector
+
+# What stands in which column of an empty part.
+_Marks: TypeAlias = dict[int, tuple[str, Style]]
+Scale = Literal["power of two", "peak", "budget"]
+
+
+class View(msgspec.Struct, frozen=True):
+    """What the bar shows: the peak, unless another moment is `seen`.
+
+    `whole` is what the device bar shows, and `start` where in it the step begins, in bytes.
+    `foretold` is the peak that `+` would make, in bytes.
+    """
+
+    peak: Peak | None
+    foretold: int | None
+    seen: Spot | Held | None
+    batch_size: int
+    accumulation: int
+    budget: int | None
+    whole: int | None
+    start: int
+    life: Life
+    paused: bool
+    stuck: bool
+
+
+def next_power(number: int) -> int:
+    """The least power of two that is no smaller."""
+    return 1 << max(0, number - 1).bit_length()
+
+
+def full_bar(scale: Scale, largest: int, budget: int | None) -> int:
+    """How many bytes fill the bar: never fewer than what is to be shown."""
+    if scale == "budget" and budget is not None:
+        return max(budget, largest)
+    return largest if scale == "peak" else next_power(largest)
+
+
+class SplitBar(Panel[View]):
+    """The moment that is shown with the scale, and the bar below it: one line high or more."""
+
+    _scale: Scale = "power of two"
+
+    def cycle_scale(self, *, budget: bool) -> Scale:
+        """The next scale; the budget is one where there is a budget."""
+        scales: list[Scale] = ["power of two", "peak"]
+        if budget:
+            scales.append("budget")
+        here = scales.index(self._scale) if self._scale in scales else -1
+        self._scale = scales[(here + 1) % len(scales)]
+        self.draw_again()
+        return self._scale
+
+    def pick(self, state: State) -> View:
+        """The peak of the settings in force and the moment that is seen instead."""
+        used = usage(state)
+        return View(
+            peak=state.measured.anatomy.peak if state.measured else None,
+            foretold=state.predicted.anatomy.peak.bytes if state.predicted else None,
+            seen=state.seen,
+            batch_size=state.settings.batch_size,
+            accumulation=state.settings.accumulation,
+            budget=state.settings.budget,
+            whole=used.whole if used else None,
+            start=used.start if used else 0,
+            life=state.life,
+            paused=state.paused,
+            stuck=state.stuck,
+        )
+
+    def draw(self, shown: View, width: int, height: int) -> Text:
+        """The caption and the bar; in four lines or more, what of the device it magnifies."""
+        if height < 4:
+            return self._bar(shown, width, height, zoom=True)
+        part = self._magnified(shown)
+        line = Text(connector(part, width) if part else "", ink(self.palette.faint))
+        return line.append("\n").append_text(self._bar(shown, width, height - 1, zoom=not line))
+
+    def _magnified(self, shown: View) -> Part | None:
+        split = _split(shown)
+        if split is None or shown.whole is None:
+            return None
+        return Part(shown.start, self._full(shown, split), shown.whole)
+
+    def _full(self, shown: View, split: Split) -> int:
+        """How many bytes fill the bar."""
+        return full_bar(self._scale, max(1, _peak(shown), split.total), shown.budget)
+
+    def _bar(self, shown: View, width: int, height: int, *, zoom: bool) -> Text:
+        colors, rows = self.palette, max(1, height - 1)
+        split = _split(shown)
+        if split is None:
+            empty = ink(colors.faint, colors.track)
+            picture = Text(_waiting(shown), ink(colors.muted))
+            for _ in range(rows):
+                picture.append("\n").append(colors.empty * width, empty)
+            return picture
+        scale = self._full(shown, split)
+        moments = [self._moment(shown, operator=True), self._moment(shown, operator=False)]
+        if shown.foretold and shown.seen is None:
+            told = f" ┊ + makes it {units.size(shown.foretold)}"
+            moments.insert(0, moments[0].copy().append(told, ink(colors.muted)))
+        picture = _caption(
+            moments, self._scale_texts(shown, scale, zoom=zoom), width, ink(colors.muted)
+        )
+        cells = bar(msgspec.structs.astuple(split), scale, width)
+        marks: _Marks = {}
+        if shown.foretold and shown.seen is None:
+            marks[shown.foretold * width // scale] = "┊", ink(colors.muted, colors.track)
+        if shown.budget is not None and shown.budget < scale:
+            marks[shown.budget * width // scale] = "╎", ink(colors.trouble, colors.track)
+        if shown.seen and shown.peak:
+            place = min(width - 1, _peak(shown) * width // scale)
+            marks[place] = "╎", ink(colors.text, colors.track)
+        for row, words in enumerate(labels(cells, split, rows)):
+            picture.append("\n")
+            write(picture, self._row(cells, words, marks, bold=row == 0))
+        return picture
+
+    def _row(
+        self, cells: Sequence[Cell], words: dict[int, str], marks: _Marks, *, bold: bool
+    ) -> Iterator[tuple[str, Style]]:
+        """A line of the bar with the words in it, and marks in its empty part."""
+        colors = self.palette
+        for column, cell in enumerate(cells):
+            if column in words:
+                yield words[column], label(colors, cell.first, bold=bold)
+            elif column in marks and cell.first == cell.second == EMPTY:
+                yield marks[column]
+            else:
+                yield drawn(cell, colors)
+
+    def _moment(self, shown: View, *, operator: bool) -> Text:
+        colors, text = self.palette, Text()
+        seen = shown.seen
+        if isinstance(seen, Spot):
+            number = f"{seen.place + 1:>{len(str(seen.count))}}/{seen.count}"
+            text.append(f"moment {number} ", ink(colors.accent, bold=True))
+            text.append(units.size(seen.split.total), ink(colors.text, bold=True))
+            text.append(f" in {seen.phase}", ink(colors.muted))
+            maker = wording.maker(seen)
+            return text.append(f", {maker}" if operator and maker else "", ink(colors.muted))
+        if seen is not None:
+            text.append("held ", ink(colors.accent, bold=True))
+            text.append(units.size(seen.split.total), ink(colors.text, bold=True))
+            text.append(f" after {PHASE_NAMES[seen.phase]}", ink(colors.muted))
+            if shown.accumulation > 1 and seen.phase not in ("optimizer", "zero_grad"):
+                text.append(f" of batch {seen.part}/{shown.accumulation}", ink(colors.muted))
+            if seen.rows < shown.batch_size * shown.accumulation:
+                text.append(f" · {seen.rows:,} images", ink(colors.muted))
+            return text
+        if shown.peak is not None:
+            text.append("peak ", ink(colors.muted))
+            text.append(units.size(shown.peak.bytes), ink(colors.text, bold=True))
+            text.append(f" in {shown.peak.phase}", ink(colors.muted))
+            if operator and shown.peak.operator:
+                text.append(f", by {wording.operator(shown.peak.operator)}", ink(colors.muted))
+        return text
+
+    def _scale_texts(self, shown: View, scale: int, *, zoom: bool) -> list[str]:
+        """What fills the bar, in fewer and fewer words."""
+        told = f"full bar {units.size(scale)}"
+        named = f"{told} ({self._scale})"
+        whole = shown.whole
+        zoomed = []
+        if zoom and whole is not None and whole > scale:
+            zoomed = [f"{named}, {units.times(whole / scale)} zoom"]
+        return [*zoomed, named, told]
+
+
+def _split(shown: View) -> Split | None:
+    if shown.seen:
+        return shown.seen.split
+    return shown.peak.split if shown.peak else None
+
+
+def _peak(shown: View) -> int:
+    """Where the allocator saw more than the ledger, the peak is more than its split's sum."""
+    return max(shown.peak.bytes, shown.peak.split.total) if shown.peak else 0
+
+
+def _caption(moments: Sequence[Text], scales: Sequence[str], width: int, style: Style) -> Text:
+    """The moment at the left and the scale at the right, with all of their words that fit."""
+    for moment in moments:
+        for scale in scales:
+            if moment.cell_len + 2 + len(scale) <= width:
+                return between(moment, Text(scale, style), width)
+    return between(moments[-1], Text(scales[-1], style), width)
+
+
+def _waiting(shown: View) -> str:
+    """Why there is nothing to show, and what would change that."""
+    if shown.life in ("failed", "gone"):
+        return ""
+    if shown.life == "starting":
+        return "one step of training, by category"
+    if shown.stuck:
+        return f"batch {shown.batch_size:,} does not fit"
+    if shown.paused:
+        return "paused: space or . measures a step"
+    return f"measuring batch {shown.batch_size:,}…"

@@ -1,0 +1,120 @@
+"""The first line: what is trained, with which settings, and how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from rich.text import Text
+
+from ...trainer.protocol import Data, Device, Sample
+from ...trainer.settings import Settings
+from .. import units
+from ..palette import ink
+from ..state import Life, State
+from .panel import Panel, between
+
+_DATASETS = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
+_Shown = tuple[Settings, Data | None, Device | None, Sample | None, Life, bool, bool, bool]
+
+
+# From these widths on there is room for whole words, and for more than the essentials.
+_WORDS = 100
+_NARROW = 70
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Some text; the higher its rank, the sooner it gives way, and rank 0 never does."""
+
+    rank: int
+    text: str
+    strong: bool = False
+    muted: bool = False
+    accent: bool = False
+    flag: bool = False
+
+
+class StatusLine(Panel[_Shown]):
+    """One line; its numbers stand in fields that do not move."""
+
+    LIVE = True
+
+    def pick(self, state: State) -> _Shown:
+        """The settings, the data and the latest sample."""
+        data = state.configured.data if state.configured else None
+        return (
+            state.settings, data, state.device, state.sample, state.life,
+            state.stuck, state.paused, state.slow,
+        )  # fmt: skip
+
+    def draw(self, shown: _Shown, width: int, height: int) -> Text:
+        """Settings on the left, numbers on the right; what has no room is left out whole."""
+        del height
+        settings, data, device, sample, life, stuck, paused, slow = shown
+        source = f" {data.source}" if data else ""
+        added = settings.accumulation > 1
+        gap = " " if width >= _WORDS else ""
+        times = f"{gap}×{settings.accumulation}" if added else ""
+        total = f"{gap}={gap}{settings.effective_batch:,}" if added else ""
+        left = [
+            Part(7, "vramtop  ", muted=True),
+            Part(0, _DATASETS[settings.dataset], strong=True),
+            Part(0, source, muted=True),
+            Part(0, f"  batch {settings.batch_size:,}{times}", strong=True, accent=True),
+            Part(4, total, strong=True, accent=True),
+            Part(0, f"  {settings.optimizer}"),
+            Part(6, f"  lr {units.learning_rate(settings.rate)}"),
+            Part(9, f"  hidden {settings.hidden:,}", muted=True),
+            Part(8, f"  {device.name}" if device else "", muted=True),
+            Part(0, _cap(settings.budget, width)),
+        ]
+        flow = _flow(life, stuck=stuck, paused=paused, slow=slow, width=width)
+        right = [Part(0, f" {flow} ", flag=True)] if flow else []
+        if sample is not None:
+            right += [
+                Part(3, f"{units.rate(sample.samples_per_second):>10}"),
+                Part(3, " samples/s" if width >= _WORDS else "/s", muted=True),
+                *_number(5, "epoch" if width >= _WORDS else "ep", f"{sample.epoch:>5,}"),
+                *_number(1 if width < _NARROW else 2, "step", f"{sample.step:>7,}"),
+                *_number(2 if width < _NARROW else 1, "loss", f"{units.loss(sample.loss):>7}"),
+            ]
+        for rank in range(9, 0, -1):
+            if sum(len(part.text) for part in (*left, *right)) < width:
+                break
+            left = [part for part in left if part.rank != rank]
+            right = [part for part in right if part.rank != rank]
+        return between(self._line(left), self._line(right), width)
+
+    def _line(self, parts: Sequence[Part]) -> Text:
+        colors, line = self.palette, Text()
+        for part in parts:
+            if part.flag:
+                style = ink(colors.on_accent, colors.accent, bold=True)
+            else:
+                color = colors.accent if part.accent else colors.text
+                style = ink(colors.muted if part.muted else color, bold=part.strong)
+            line.append(part.text, style)
+        return line
+
+
+def _number(rank: int, name: str, value: str) -> tuple[Part, Part]:
+    return Part(rank, f"  {name} ", muted=True), Part(rank, value)
+
+
+def _cap(budget: int | None, width: int) -> str:
+    """The limit that a budget sets to what a step may hold."""
+    if budget is None:
+        return ""
+    return f"  ≤{units.short(budget)}" if width < _NARROW else f"  ≤ {units.size(budget)}"
+
+
+def _flow(life: Life, *, stuck: bool, paused: bool, slow: bool, width: int) -> str:
+    if life in ("failed", "gone"):
+        return "STOPPED"
+    if life == "ended":
+        return "DONE"
+    if stuck:
+        return "OOM" if width < _NARROW else "OUT OF MEMORY"
+    if paused:
+        return "PAUSED"
+    return "SLOW" if slow else ""

@@ -1,0 +1,129 @@
+"""What things are called, and what happened, in one line each."""
+
+from __future__ import annotations
+
+import signal
+
+from ..trainer.protocol import Evaluated, OutOfMemory, SearchEnded, Timed, Tried
+from ..trainer.settings import Settings
+from ..trainer.split import Category, Phase
+from . import units
+from .link import WorkerGone
+from .moments import Spot
+
+NAMES: dict[Category, str] = {
+    "parameters": "Parameters",
+    "gradients": "Gradients",
+    "optimizer_state": "Optimizer state",
+    "batch_data": "Batch data",
+    "activations": "Activations",
+    "temporaries": "Temporaries",
+}
+PHASE_NAMES: dict[Phase, str] = {
+    "load": "load",
+    "forward": "forward",
+    "backward": "backward",
+    "optimizer": "optimizer",
+    "zero_grad": "zero",
+}
+
+
+def change(old: Settings, new: Settings) -> str:
+    """What sets two settings apart: `batch 64 → 128`; empty where nothing does."""
+    pairs = (
+        ("batch", batch(old), batch(new)),
+        ("dataset", old.dataset, new.dataset),
+        ("optimizer", old.optimizer, new.optimizer),
+        ("hidden", f"{old.hidden:,}", f"{new.hidden:,}"),
+        ("lr", units.learning_rate(old.rate), units.learning_rate(new.rate)),
+        ("budget", _budget(old), _budget(new)),
+        ("device", old.device, new.device),
+    )
+    return ", ".join(f"{what} {was} → {now}" for what, was, now in pairs if was != now)
+
+
+def batch(settings: Settings) -> str:
+    """The batch size, and where batches add up how many, and to what: `64 ×16 = 1,024`."""
+    if settings.accumulation == 1:
+        return f"{settings.batch_size:,}"
+    return f"{settings.batch_size:,} ×{settings.accumulation:,} = {settings.effective_batch:,}"
+
+
+def added(settings: Settings) -> str:
+    """How many batches make a step, for the end of a list; empty where it is one."""
+    return f" · {settings.accumulation} batches a step" if settings.accumulation > 1 else ""
+
+
+def _budget(settings: Settings) -> str:
+    return "none" if settings.budget is None else units.size(settings.budget)
+
+
+def shortage(event: OutOfMemory) -> str:
+    """`batch 8,192 out of memory, back to 64: at least 41.2 MiB of 24.0 MiB, by relu`.
+
+    What is needed is known only up to the allocation that did not fit.
+    """
+    evaluation = event.phase == "evaluation"
+    told = f"{'test data' if evaluation else 'batch'} {event.batch_size:,}"
+    told += f"{' at a time' if evaluation else ''} out of memory"
+    if event.restored is not None:
+        told += f", {'now' if evaluation else 'back to'} {event.restored:,}"
+    elif not evaluation:
+        told += ", press - or raise the budget with v"
+    if event.needed and event.limit:
+        told += f": {units.at_least(event.needed, event.limit)}"
+    where = [] if event.operator in ("", "batch") else [f"by {operator(event.operator)}"]
+    where += [f"in {event.phase}"] if event.phase and not evaluation else []
+    return f"{told}, {' '.join(where)}" if where else told
+
+
+def tried(event: Tried | Timed) -> str:
+    """A real step of a search, or the speed of a size."""
+    if isinstance(event, Timed):
+        return f"batch {event.batch_size:,}: {event.samples_per_second:,.0f} images/s"
+    return f"batch {event.batch_size:,} {'fits' if event.fits else 'does not fit'}"
+
+
+def searched(event: Tried | Timed | SearchEnded) -> str:
+    """A search on its way, or what it has come to."""
+    if not isinstance(event, SearchEnded):
+        return f"largest batch: {tried(event)}"
+    found = event.found
+    if found is None:
+        return "the search for the largest batch is called off"
+    reason = f"in {units.size(found.budget)}" if found.limited_by == "memory" else "of all the data"
+    return (
+        f"largest batch {found.max_batch_size:,} {reason}, "
+        f"recommended {found.recommended_batch_size:,}: press M to take it"
+    )
+
+
+def operator(name: str) -> str:
+    """An operator without PyTorch's namespace and overload: `relu` for `aten.relu.default`."""
+    return name.removeprefix("aten.").partition(".")[0]
+
+
+def maker(spot: Spot) -> str:
+    """What made a moment: `by mm`, or `after mm` where something was released; may be empty."""
+    if spot.operator in ("", "batch"):
+        return ""
+    return f"{'by' if spot.grew else 'after'} {operator(spot.operator)}"
+
+
+def evaluated(event: Evaluated) -> str:
+    """An epoch's end, by the test data."""
+    told = f"epoch {event.epoch:,}: test {event.accuracy:.2%}"
+    if event.peak is None:
+        return told
+    return f"{told}, peak {units.size(event.peak.total)}"
+
+
+def gone(event: WorkerGone) -> str:
+    """How the worker ended: `the worker is gone (SIGKILL)`."""
+    if event.exit_code >= 0:
+        return f"the worker is gone (exit code {event.exit_code})"
+    try:
+        name = signal.Signals(-event.exit_code).name
+    except ValueError:
+        name = f"signal {-event.exit_code}"
+    return f"the worker is gone ({name})"
