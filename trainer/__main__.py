@@ -33,6 +33,7 @@ def main() -> int:
     arguments = parser.parse_args()
     die_with(arguments.parent)
     connection = socket.socket(fileno=arguments.socket)
+    connection.setblocking(True)  # a parent with a default timeout hands it over without waiting
     inbox: Inbox = queue.SimpleQueue()
     threading.Thread(target=_read, args=(connection, inbox), daemon=True).start()
     start = inbox.get()

@@ -30,7 +30,6 @@ def download(dataset: DatasetName, root: Path) -> str | None:
     place = folder(dataset, root)
     new = [path for path in (place, *place.parents) if not path.exists()]
     kinds = {"mnist": datasets.MNIST, "cifar10": datasets.CIFAR10}
-    socket.setdefaulttimeout(TIMEOUT_SECONDS)
     try:
         root.mkdir(parents=True, exist_ok=True)
         with Path(os.devnull).open("w") as nowhere:
@@ -53,6 +52,7 @@ def main() -> int:
     """Fetch what the arguments name; 1 if that failed."""
     dataset, root, parent = sys.argv[1:]
     die_with(int(parent))
+    socket.setdefaulttimeout(TIMEOUT_SECONDS)  # torchvision asks without one
     failure = download("cifar10" if dataset == "cifar10" else "mnist", Path(root))
     if failure:
         print(f"vramtop: {failure}", file=sys.stderr)  # noqa: T201

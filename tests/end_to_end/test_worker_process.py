@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -113,6 +114,18 @@ async def test_a_module_where_the_user_stands_is_not_imported(module, tmp_path, 
     (tmp_path / f"{module}.py").write_text("raise SystemExit('the wrong one')")
     monkeypatch.chdir(tmp_path)
     worker = await start_worker(Settings(device="cpu"))
+    try:
+        assert isinstance(await until(worker.messages(), object), Hello)
+    finally:
+        await worker.close()
+
+
+async def test_a_worker_waits_for_commands_whatever_its_parents_sockets_do():
+    socket.setdefaulttimeout(TIMEOUT_SECONDS)
+    try:
+        worker = await start_worker(Settings(device="cpu"))
+    finally:
+        socket.setdefaulttimeout(None)
     try:
         assert isinstance(await until(worker.messages(), object), Hello)
     finally:
