@@ -1,5 +1,7 @@
 """How fast the training loop is: observed against unobserved, and against other loops.
 
+    python benchmarks/throughput.py [DEVICE]
+
 Every loop runs for a second in turn, round after round, so that a machine whose speed drifts drifts
 for all; ratios are those of seconds next to each other. Two loops of the very same kind differ by a
 per cent or two, by where their arrays happen to lie: so all are made anew several times, and one of
@@ -32,6 +34,7 @@ from vramtop.trainer.settings import Settings
 from vramtop.trainer.training import Training, Unwatched
 from vramtop.trainer.watching import OBSERVE_SECONDS
 
+DEVICE = torch.device(*sys.argv[1:2] or ("cpu",))
 TIMES, ROUNDS = 4, 5  # how often all are made anew, and how many turns each then has
 STEPS = 300
 # Twice the interval between observations: a turn begins with one that is due, and has its share.
@@ -93,7 +96,7 @@ class SessionLoop:
         self._inbox = _Turns()
         start = Start(VERSION, Settings(batch_size=batch_size), observe=observe)
         inbox: queue.SimpleQueue[ToWorker | None] = self._inbox
-        session = Session(start, torch.device("cpu"), lambda _: dataset, outbox, inbox)
+        session = Session(start, DEVICE, lambda _: dataset, outbox, inbox)
         threading.Thread(target=_drain, args=(outbox,), daemon=True).start()
         self._thread = threading.Thread(target=session.run)
         self._thread.start()
@@ -119,7 +122,7 @@ class PlainLoop:
 
     def __init__(self, batches: Callable[[], Iterable[tuple[Tensor, Tensor]]]) -> None:
         self._batches = _forever(batches)
-        self._model = models.build((1, 28, 28), 128, 42)
+        self._model = models.build((1, 28, 28), 128, 42).to(DEVICE)
         self._optimizer = torch.optim.Adam(self._model.parameters())
         self._criterion = nn.CrossEntropyLoss()
 
@@ -127,7 +130,7 @@ class PlainLoop:
         """Train for `TURN_SECONDS`; images a second."""
         images, began = 0, time.perf_counter()
         while (elapsed := time.perf_counter() - began) < TURN_SECONDS:
-            inputs, targets = next(self._batches)
+            inputs, targets = (part.to(DEVICE) for part in next(self._batches))
             loss = self._criterion(self._model(inputs), targets)
             loss.backward()
             self._optimizer.step()
@@ -201,7 +204,7 @@ def compare(title: str, makers: dict[str, Callable[[], Loop]]) -> None:
 
 def observation(batch_size: int) -> None:
     """What looking at one step costs, and what share of the time that is at the usual rate."""
-    training = Training(Settings(batch_size=batch_size), UNTESTED, torch.device("cpu"))
+    training = Training(Settings(batch_size=batch_size), UNTESTED, DEVICE)
 
     def step(*, observe: bool) -> float:
         began = time.perf_counter()
@@ -211,6 +214,8 @@ def observation(batch_size: int) -> None:
             recording.anatomy()
         else:
             training.step(batch_size, Unwatched())
+        if DEVICE.type == "cuda":
+            torch.cuda.synchronize()
         return time.perf_counter() - began
 
     pairs = [(step(observe=False), step(observe=True)) for _ in range(STEPS)]
@@ -225,7 +230,9 @@ def observation(batch_size: int) -> None:
 def main() -> None:
     """All loops at both batch sizes."""
     torch.set_num_threads(max(1, torch.get_num_threads() - 1))
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, MNIST sample, Adam, CPU")
+    print(
+        f"torch {torch.__version__}, {torch.get_num_threads()} threads, MNIST sample, Adam, {DEVICE}"
+    )
     for batch_size in (64, 1024):
         observation(batch_size)
         session = partial(SessionLoop, SAMPLE, batch_size)

@@ -1,39 +1,55 @@
-"""Record a real session for the pictures: `python tools/session.py`.
+"""Record a real session for the pictures: `python tools/session.py [DEVICE]`.
 
-Trains on the CPU under a budget, at larger and larger batch sizes until one is out of memory, goes
-back to a small one, and at last one phase at a time. All that the worker says goes to
-docs/session.jsonl, a message a line; `tools/pictures.py` makes pictures of it.
+Trains on the CPU, or on a GPU, under a budget: at larger and larger batch sizes until one is out of
+memory, then at a small one again, and at last one phase at a time. All that the worker and NVML say
+goes to docs/session-cpu.jsonl or docs/session-gpu.jsonl, a message a line; `tools/pictures.py`
+makes pictures of it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Union
 
 import msgspec
 from vramtop.trainer.protocol import Advance, Change, FromWorker, Measured, Pause, to_json
 from vramtop.trainer.settings import Settings
+from vramtop.tui.cards import CardsReport
+from vramtop.tui.gpu import Sampler
 from vramtop.tui.link import WorkerGone, WorkerLine
 from vramtop.tui.state import State, fold
 from vramtop.tui.worker import Worker, start_worker
 
-SESSION = Path(__file__).parent.parent / "docs" / "session.jsonl"
-SETTINGS = Settings(device="cpu", budget=6 * 2**20)
-SIZES = (128, 256, 512, 1024, 2048, 256)
+DOCS = Path(__file__).parent.parent / "docs"
+# On a GPU cuBLAS alone takes 64 MiB.
+BUDGETS = {"cpu": 6 * 2**20, "gpu": 88 * 2**20}
+SIZES = (128, 256, 512, 1024, 2048, 4096, 256)
 SECONDS = 3.0  # at each size
 PHASES = ("load", "forward", "backward", "optimizer")
 
+Said = Union[FromWorker, CardsReport]
+
+
+class Cards(msgspec.Struct):
+    """A line with what NVML said; every other line is a message of the worker."""
+
+    cards: CardsReport
+
 
 class Recorder:
-    """Folds what a worker says, and keeps it."""
+    """Folds what a worker and NVML say, and keeps it."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, settings: Settings) -> None:
         self.worker = worker
-        self.state = State(SETTINGS)
-        self.kept: list[FromWorker] = []
+        self.state = State(settings)
+        self.kept: list[Said] = []
         self._numbers = itertools.count(1)
+        self.sampler = Sampler()
+        self._watch = asyncio.create_task(self._look())
 
     async def until(self, condition: Callable[[State], object]) -> None:
         """Listen until the condition holds of the state."""
@@ -67,24 +83,44 @@ class Recorder:
             self.worker.send(Advance(next(self._numbers)))
             await self.until(lambda state, at=phase: state.held and state.held.phase == at)  # type: ignore[misc]
 
+    async def close(self) -> None:
+        """End the worker and the sampling."""
+        self.sampler.close()
+        await self._watch
+        await self.worker.close()
 
-async def main() -> None:
+    async def _look(self) -> None:
+        async for report in self.sampler.reports():
+            self.kept.append(report)
+            self.state = fold(self.state, report)
+
+
+async def main(device: str) -> None:
     """Record, and write what was said."""
-    recorder = Recorder(await start_worker(SETTINGS))
+    name = "cpu" if device == "cpu" else "gpu"
+    settings = Settings(device=device, budget=BUDGETS[name])
+    recorder = Recorder(await start_worker(settings), settings)
     try:
         await recorder.until(lambda state: state.evaluated and state.measured)
         for size in SIZES:
             await recorder.sized(size)
         await recorder.held()
     finally:
-        await recorder.worker.close()
-    lines = [to_json(message) for message in thinned(recorder.kept)]
-    SESSION.write_text("\n".join(lines) + "\n")
+        await recorder.close()
+    lines = [line(said) for said in thinned(recorder.kept)]
+    (DOCS / f"session-{name}.jsonl").write_text("\n".join(lines) + "\n")
 
 
-def thinned(messages: list[FromWorker]) -> list[FromWorker]:
+def line(said: Said) -> str:
+    """A message as it stands in the file."""
+    if isinstance(said, CardsReport):
+        return msgspec.json.encode(Cards(said)).decode()
+    return to_json(said)
+
+
+def thinned(messages: Iterable[Said]) -> list[Said]:
     """Without the measurements that say again what the one before them said."""
-    kept: list[FromWorker] = []
+    kept: list[Said] = []
     last: object = None
     for message in messages:
         if isinstance(message, Measured):
@@ -97,4 +133,4 @@ def thinned(messages: list[FromWorker]) -> list[FromWorker]:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "cpu"))

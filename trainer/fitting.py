@@ -42,7 +42,7 @@ class Fitting:
     ) -> None:
         self._predictor = Predictor(settings, shape, kind, card)
         self._limit = limit
-        self._replay = Replay(card.workspace) if card else None
+        self._replay = Replay(card) if card else None
         _, log = self._predictor.step(1)
         if self._replay is not None:
             self._replay.step(log)

@@ -9,7 +9,7 @@ step counters, stays on the host there too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -53,10 +53,13 @@ class Predictor:
         self._card = card
         self._accumulation = settings.accumulation
         stand_in = _HOST if kind == "cpu" else _META
-        # Fake tensors are slower to begin with, and the mode's records are worth keeping.
-        self._mode: AbstractContextManager[object] = FakeTensorMode() if kind == "cpu" else _META
+        # Fake tensors are slower to begin with, and the mode's records are worth keeping. A step on
+        # meta tensors needs none: it would also take what an optimizer keeps on the host.
+        self._mode: AbstractContextManager[object] = (
+            FakeTensorMode() if kind == "cpu" else nullcontext()
+        )
         blank = _Blank(shape, stand_in)
-        with self._mode:
+        with self._mode, stand_in:
             self._training = Training(settings, blank.dataset, stand_in, blank)
         for group in self._training.optimizer.param_groups:
             # PyTorch chooses by the device of the parameters, and theirs is a stand-in.
@@ -82,7 +85,7 @@ def predict(settings: Settings, shape: Shape, kind: str, card: Card | None) -> P
     a segment of its own.
     """
     predictor = Predictor(settings, shape, kind, card)
-    replay = Replay(card.workspace) if card else None
+    replay = Replay(card) if card else None
     for _ in range(2):
         anatomy, log = predictor.step(settings.batch_size)
         allocator = replay.step(log) if replay else None

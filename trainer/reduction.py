@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import torch
 
+from .cublas import handle_bytes, lt_bytes
+
 _FLOAT_BYTES = 4
 _COUNTER_BYTES = 4
 _BLOCK_THREADS = 512  # at most
@@ -26,12 +28,14 @@ class Card:
     """What sizes within operators depend on.
 
     `processors` are its multiprocessors, `threads` what each of them holds, `workspace` the bytes
-    that a cuBLAS handle takes at its first use and keeps.
+    that a cuBLAS handle takes at its first use and keeps, `lt_workspace` those that cuBLASLt takes
+    for itself.
     """
 
     processors: int = 132
     threads: int = 2048
     workspace: int = 33_554_432
+    lt_workspace: int = 0
 
 
 # Where there is none to ask; the numbers above are its own.
@@ -46,7 +50,8 @@ def card(device: torch.device) -> Card | None:
     return Card(
         properties.multi_processor_count,
         properties.max_threads_per_multi_processor,
-        torch._C._cuda_getCublasWorkspaceSize(),
+        handle_bytes(device),
+        lt_bytes(),
     )
 
 

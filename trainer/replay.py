@@ -8,23 +8,27 @@ import torch
 
 from .anatomy import Change, Life, Log
 from .caching import Allocator, Block
+from .reduction import Card
 from .split import AllocatorMemory, Phase, Reading
 
-_PRODUCTS = {str(op) for op in (torch.ops.aten.addmm.default, torch.ops.aten.mm.default)}
+_WITH_BIAS = str(torch.ops.aten.addmm.default)
+_PRODUCTS = {_WITH_BIAS, str(torch.ops.aten.mm.default)}
 
 
 class Replay:
     """The allocator of a process whose steps are told one after the other.
 
-    `workspace` is what a cuBLAS handle takes at its first product: forward's thread has one, and
-    backward's another.
+    A cuBLAS handle takes its workspace at its first product: forward's thread has one, and
+    backward's another. cuBLASLt, where it takes one, does so at the first product with a bias that
+    has more than one output and, which is not seen here, more than one input.
     """
 
-    def __init__(self, workspace: int) -> None:
+    def __init__(self, card: Card) -> None:
         self.allocator = Allocator()
         self.workspace = 0
-        self._each = workspace
+        self._card = card
         self._handles: set[Phase] = set()
+        self._lt = card.lt_workspace == 0
         self._held: dict[int, Block] = {}  # between steps, by storage
 
     def copy(self) -> Replay:
@@ -64,8 +68,14 @@ class Replay:
         lives[life] = self.allocator.take(size)
         if phase not in self._handles and str(operator) in _PRODUCTS:
             self._handles.add(phase)
-            self.workspace += self._each
-            self.allocator.take(self._each)
+            self._keep(self._card.workspace)
+        if not self._lt and str(operator) == _WITH_BIAS and life.shape and life.shape[-1] > 1:
+            self._lt = True
+            self._keep(self._card.lt_workspace)
+
+    def _keep(self, workspace: int) -> None:
+        self.workspace += workspace
+        self.allocator.take(workspace)
 
     def _end(self, lives: dict[Life, Block]) -> None:
         """Batch, output and loss go with the step; parameters and the optimizer's state stay."""

@@ -1,0 +1,51 @@
+"""The workspaces that cuBLAS and cuBLASLt keep on a CUDA device, taken through PyTorch's allocator.
+
+The rules are those of ATen/cuda/CublasHandlePool.cpp. Newer versions of PyTorch tell the sizes, in
+older ones they follow from the environment and the device. In newer ones cuBLASLt also uses
+cuBLAS's workspace by default, in older ones it takes its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+import torch
+
+_KIB = 1024
+_LARGE = 8 * 4096 * _KIB  # from Hopper on
+_SMALL = 2 * 4096 * _KIB + 8 * 16 * _KIB
+_HOPPER = 9
+_LT_KIB = 1024
+
+
+def handle_bytes(device: torch.device) -> int:
+    """What a cuBLAS handle takes at its first use and keeps; in bytes."""
+    tell = getattr(torch._C, "_cuda_getCublasWorkspaceSize", None)
+    if tell is not None:
+        return int(tell())
+    major, _ = torch.cuda.get_device_capability(device)
+    return by_rule(os.environ, major)
+
+
+def by_rule(environment: Mapping[str, str], major: int) -> int:
+    """The same by `CUBLAS_WORKSPACE_CONFIG` and the major compute capability."""
+    parts = re.findall(r":([0-9]+):([0-9]+)", environment.get("CUBLAS_WORKSPACE_CONFIG", ""))
+    if parts:
+        return sum(int(size) * int(count) * _KIB for size, count in parts)
+    return _LARGE if major >= _HOPPER else _SMALL
+
+
+def lt_bytes(environment: Mapping[str, str] = os.environ) -> int:
+    """What cuBLASLt takes for itself at its first use, 0 where it shares; in bytes."""
+    tell = getattr(torch._C, "_cuda_getCublasLtWorkspaceSize", None)
+    shares = {"0": False, "1": True}.get(
+        environment.get("TORCH_CUBLASLT_UNIFIED_WORKSPACE", ""), tell is not None
+    )
+    if shares:
+        return 0
+    if tell is not None:
+        return int(tell())
+    told = environment.get("CUBLASLT_WORKSPACE_SIZE", "")
+    return _KIB * (int(told) if told.isdecimal() else _LT_KIB)
