@@ -230,9 +230,8 @@ def observation(batch_size: int) -> None:
 def main() -> None:
     """All loops at both batch sizes."""
     torch.set_num_threads(max(1, torch.get_num_threads() - 1))
-    print(
-        f"torch {torch.__version__}, {torch.get_num_threads()} threads, MNIST sample, Adam, {DEVICE}"
-    )
+    threads = torch.get_num_threads()
+    print(f"torch {torch.__version__}, {threads} threads, MNIST sample, Adam, {DEVICE}")
     for batch_size in (64, 1024):
         observation(batch_size)
         session = partial(SessionLoop, SAMPLE, batch_size)
