@@ -241,7 +241,9 @@ class Found(_Message, frozen=True, tag="found"):
     counts: on a CUDA device what its allocator takes from the driver, elsewhere the bytes that the
     step asks for. `trial_steps` were real ones, `oom_trials` of them ran out of memory. `speeds`
     were measured at doubling sizes; `fast_batch_size` is the smallest of them within 5% of the
-    best. All steps add up `accumulation` batches.
+    best. `no_room` are those of all these sizes for which an allocator has no room although it has
+    for the largest: the segments that it takes are cut up well for one size and badly for another.
+    All steps add up `accumulation` batches.
     """
 
     max_batch_size: int
@@ -255,6 +257,7 @@ class Found(_Message, frozen=True, tag="found"):
     fast_batch_size: int
     speeds: tuple[Timed, ...]
     accumulation: int = 1
+    no_room: tuple[int, ...] = ()
 
 
 class SearchEnded(_Message, frozen=True, tag="search_ended"):

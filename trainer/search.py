@@ -6,7 +6,7 @@ The training that searches is afterwards what it was before, to the bit.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from statistics import median
 
 import torch
@@ -85,12 +85,16 @@ class Search:
             )
         largest = self._prove(foretold)
         by_data = largest == self._most
-        speeds = self._speeds(largest)
+        sizes = [*_doubling(largest), largest]
+        recommended = max(1, int(RECOMMENDED * largest))
+        judged = sorted({*sizes, recommended})
+        no_room = tuple(size for size in judged if not fitting.judge(size).fits)
+        speeds = tuple(self._speed(size) for size in sizes if size not in no_room)
         best = max(speed.samples_per_second for speed in speeds)
         fast = (s.batch_size for s in speeds if s.samples_per_second >= FAST * best)
         return Found(
             max_batch_size=largest,
-            recommended_batch_size=max(1, int(RECOMMENDED * largest)),
+            recommended_batch_size=recommended,
             limited_by="data" if by_data else "memory",
             budget=budget,
             peak_at_max=self._taken[largest],
@@ -100,6 +104,7 @@ class Search:
             fast_batch_size=min(fast),
             speeds=speeds,
             accumulation=self._accumulation,
+            no_room=no_room,
         )
 
     def _prove(self, foretold: int) -> int:
@@ -148,15 +153,6 @@ class Search:
         self._tell(Tried(size, fits))
         return fits
 
-    def _speeds(self, largest: int) -> tuple[Timed, ...]:
-        """Plain steps of doubling sizes, and of the largest, timed."""
-        sizes = [largest]
-        size = _SMALLEST_TIMED
-        while size < largest:
-            sizes.append(size)
-            size *= 2
-        return tuple(self._speed(size) for size in sorted(sizes))
-
     def _speed(self, size: int) -> Timed:
         """The median of a few steps, the first one left out: it makes the allocator's cache."""
         training = self._training
@@ -174,3 +170,11 @@ class Search:
         timed = Timed(size, size * self._accumulation / median(taken[1:]))
         self._tell(timed)
         return timed
+
+
+def _doubling(largest: int) -> Iterator[int]:
+    """The sizes below the largest at which speed is measured."""
+    size = _SMALLEST_TIMED
+    while size < largest:
+        yield size
+        size *= 2

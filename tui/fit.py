@@ -70,7 +70,7 @@ async def _find(worker: Worker, run: Run) -> Found | None:
                     found = message.found
                 case Answer(error=str(error)):
                     raise WorkerFailed(error, usage=True)
-                case Answer():
+                case Answer() if found is not None:
                     return found
                 case _:
                     pass
@@ -114,13 +114,14 @@ def _notes(found: Found) -> list[str]:
         end = f"All {images:,} training images fit: the data is the limit, not memory."
     else:
         end = f"{beyond:,} does not fit: it takes at least {found.peak_beyond:,} B."
+    wasted = ", ".join(f"{size:,}" for size in found.no_room)
     proof = f"Proved by {found.trial_steps} real steps, {found.oom_trials} of them out of memory."
-    return [end, proof]
+    return [end, proof, *([f"Smaller, and yet without room: {wasted}."] if wasted else [])]
 
 
 def _to_csv(plain: dict[str, object]) -> str:
-    """One line; the speeds, which are a table of their own, are left to JSON."""
-    columns = [name for name in plain if name != "speeds"]
+    """One line; what is a table or a list of its own is left to JSON."""
+    columns = [name for name in plain if name not in ("speeds", "no_room")]
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()

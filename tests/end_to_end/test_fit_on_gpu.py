@@ -38,6 +38,17 @@ def test_the_largest_batch_within_what_the_allocator_may_take(
     assert (found["trial_steps"], found["oom_trials"]) == (3, 1)
 
 
+def test_a_smaller_size_that_the_allocator_cuts_up_worse_is_told_and_not_tried(
+    machine: Environment,
+) -> None:
+    # At 2,048 images an array of the hidden layer is 1 MiB: one more segment for small ones.
+    found = vramtop(machine, "fit", "--vram", "88MiB")
+    assert found["no_room"] == [2048]
+    assert found["max_batch_size"] > 2048
+    assert 2048 not in [speed["batch_size"] for speed in found["speeds"]]
+    assert found["oom_trials"] == 1
+
+
 def test_an_estimate_on_a_gpu_has_its_allocators_figures(machine: Environment) -> None:
     (row,) = vramtop(machine, "estimate", "--batch-size", "4096")
     memory = row["allocator"]
