@@ -1,4 +1,4 @@
-"""Draw the screens from the saved session: `python tools/pictures.py`.
+"""Draw the screens from the saved sessions: `python tools/pictures.py`.
 
 They go to docs/screens/, for the README and for the tests, which fold the same messages and see
 whether the screens still look so.
@@ -13,12 +13,14 @@ from collections.abc import AsyncIterator, Iterator
 from importlib.metadata import version
 from itertools import takewhile
 from pathlib import Path
+from typing import Literal, Union
 from unittest.mock import patch
 
 import msgspec
 from vramtop.trainer.protocol import Flow, FromWorker, Note, ToWorker
 from vramtop.trainer.settings import Settings
 from vramtop.tui.app import VramtopApp
+from vramtop.tui.cards import CardsReport
 from vramtop.tui.config import Config
 from vramtop.tui.link import Link
 from vramtop.tui.terminal import Terminal
@@ -27,12 +29,13 @@ DOCS = Path(__file__).parent.parent / "docs"
 SCREENS = DOCS / "screens"
 SIZES = ((80, 24), (120, 40), (200, 60))
 LOOKS = ("dark", "light", "no-color", "ascii")
+Said = Union[FromWorker, CardsReport]
 
 
 class Scene(msgspec.Struct, frozen=True):
     """A screen: how large, how it looks, and which keys are pressed once the messages are heard.
 
-    They are those up to the pause, or where it is `held`, all of them.
+    They are those of a `session` up to the pause, or where it is `held`, all of them.
     """
 
     name: str
@@ -40,8 +43,9 @@ class Scene(msgspec.Struct, frozen=True):
     look: str = "dark"
     keys: tuple[str, ...] = ()
     held: bool = False
+    session: Literal["cpu", "gpu"] = "cpu"
 
-    def of(self, messages: list[FromWorker]) -> list[FromWorker]:
+    def of(self, messages: list[Said]) -> list[Said]:
         """Those of the session's messages that it hears."""
         if self.held:
             return messages
@@ -53,6 +57,9 @@ def scenes() -> Iterator[Scene]:
     for width, height in SIZES:
         for look in LOOKS:
             yield Scene(f"main-{width}x{height}-{look}", (width, height), look)
+    for width, height in SIZES:
+        yield Scene(f"gpu-{width}x{height}", (width, height), session="gpu")
+    yield Scene("gpus-120x40", (120, 40), keys=("g",), session="gpu")
     for name, keys in (
         ("help", ("question_mark",)),
         ("tensors", ("down", "down", "down")),
@@ -64,11 +71,22 @@ def scenes() -> Iterator[Scene]:
             yield Scene(f"{name}-{width}x{height}", size, "dark", keys, held)
 
 
-def session() -> list[FromWorker]:
-    """What the worker said."""
-    decoder = msgspec.json.Decoder(FromWorker)
-    lines = (DOCS / "session.jsonl").read_text().splitlines()
-    return [decoder.decode(line) for line in lines]
+class Cards(msgspec.Struct):
+    """A line with what NVML said; every other line is a message of the worker."""
+
+    cards: CardsReport
+
+
+def session(name: str) -> list[Said]:
+    """What the worker and NVML said."""
+    messages = msgspec.json.Decoder(FromWorker)
+    lines = (DOCS / f"session-{name}.jsonl").read_text().splitlines()
+    return [
+        msgspec.json.decode(line, type=Cards).cards
+        if line.startswith('{"cards"')
+        else messages.decode(line)
+        for line in lines
+    ]
 
 
 class Silent:
@@ -86,7 +104,7 @@ class Silent:
         """It has ended."""
 
 
-async def draw(scene: Scene, messages: list[FromWorker]) -> str:
+async def draw(scene: Scene, messages: list[Said]) -> str:
     """The scene as SVG."""
 
     async def start() -> Link:
@@ -118,9 +136,9 @@ def drawn_by() -> str:
 async def main() -> None:
     """Draw all scenes."""
     SCREENS.mkdir(exist_ok=True)
-    messages = session()
+    sessions = {name: session(name) for name in ("cpu", "gpu")}
     for scene in scenes():
-        picture = await draw(scene, messages)
+        picture = await draw(scene, sessions[scene.session])
         (SCREENS / f"{scene.name}.svg").write_text(picture)
 
 

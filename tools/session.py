@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import Union
 
 import msgspec
-from vramtop.trainer.protocol import Advance, Change, FromWorker, Measured, Pause, to_json
+from vramtop.trainer.protocol import (
+    Advance,
+    Change,
+    Evaluated,
+    FromWorker,
+    Measured,
+    Pause,
+    to_json,
+)
 from vramtop.trainer.settings import Settings
 from vramtop.tui.cards import CardsReport
 from vramtop.tui.gpu import Sampler
@@ -25,9 +33,11 @@ from vramtop.tui.state import State, fold
 from vramtop.tui.worker import Worker, start_worker
 
 DOCS = Path(__file__).parent.parent / "docs"
-# On a GPU cuBLAS alone takes 64 MiB.
-BUDGETS = {"cpu": 6 * 2**20, "gpu": 88 * 2**20}
-SIZES = (128, 256, 512, 1024, 2048, 4096, 256)
+# Each with the sizes to try under it; on a GPU cuBLAS alone takes 64 MiB.
+RUNS = {
+    "cpu": (6 * 2**20, (128, 256, 512, 1024, 2048, 256)),
+    "gpu": (100 * 2**20, (256, 1024, 2048, 4096, 1024)),
+}
 SECONDS = 3.0  # at each size
 PHASES = ("load", "forward", "backward", "optimizer")
 
@@ -98,11 +108,12 @@ class Recorder:
 async def main(device: str) -> None:
     """Record, and write what was said."""
     name = "cpu" if device == "cpu" else "gpu"
-    settings = Settings(device=device, budget=BUDGETS[name])
+    budget, sizes = RUNS[name]
+    settings = Settings(device=device, budget=budget)
     recorder = Recorder(await start_worker(settings), settings)
     try:
         await recorder.until(lambda state: state.evaluated and state.measured)
-        for size in SIZES:
+        for size in sizes:
             await recorder.sized(size)
         await recorder.held()
     finally:
@@ -119,7 +130,10 @@ def line(said: Said) -> str:
 
 
 def thinned(messages: Iterable[Said]) -> list[Said]:
-    """Without the measurements that say again what the one before them said."""
+    """Without what only says again what was said before, and without epochs that flew by.
+
+    Of the ends of epochs between two samples, the last one is kept.
+    """
     kept: list[Said] = []
     last: object = None
     for message in messages:
@@ -128,6 +142,8 @@ def thinned(messages: Iterable[Said]) -> list[Said]:
             if told == last:
                 continue
             last = told
+        if isinstance(message, Evaluated) and isinstance(kept[-1], Evaluated):
+            kept.pop()
         kept.append(message)
     return kept
 

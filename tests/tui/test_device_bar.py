@@ -14,7 +14,7 @@ from vramtop.tui.cards import Card, CardsReport, GpuProcess
 from vramtop.tui.holders import Held
 from vramtop.tui.link import Received
 from vramtop.tui.state import State, fold
-from vramtop.tui.widgets.device import Usage, usage
+from vramtop.tui.widgets.device import Usage, usage, whole
 
 GIB, MIB = 2**30, 2**20
 GPU = Device("cuda:0", "A card", 8 * GIB, "GPU-1")
@@ -59,7 +59,7 @@ def test_on_a_card_every_byte_has_its_holder() -> None:
 
 def test_what_nvidia_smi_tells_stands_beside_it() -> None:
     told = seen(*ON_GPU, replace(measured(), allocator=STEP), CardsReport((CARD,)))
-    assert told.facts.split(" · ") == [
+    assert list(told.facts) == [
         "37%", "54°C", "217/700 W", "1980 MHz", "software power cap",
         "1.00M in fragments", "2 retries", "1 × out of memory",
     ]  # fmt: skip
@@ -68,7 +68,15 @@ def test_what_nvidia_smi_tells_stands_beside_it() -> None:
 
 def test_what_the_card_does_not_tell_is_not_available() -> None:
     told = seen(*ON_GPU, CardsReport((Card(0, "GPU-1", total=8 * GIB, free=8 * GIB),)))
-    assert told.facts == "N/A% · N/A°C · N/A W · N/A MHz"
+    assert told.facts == ("N/A%", "N/A°C", "N/A W", "N/A MHz")
+
+
+@pytest.mark.parametrize(
+    ("room", "told"),
+    [(20, "37% · 54°C · 217 W"), (18, "37% · 54°C · 217 W"), (17, "37% · 54°C"), (2, "")],
+)
+def test_where_room_is_short_a_fact_is_left_out_and_none_is_cut(room: int, told: str) -> None:
+    assert whole(("37%", "54°C", "217 W"), room) == told
 
 
 @pytest.mark.parametrize(
@@ -97,4 +105,4 @@ def test_an_apple_gpu_tells_what_is_live_and_what_is_taken() -> None:
         Held("cache", 2 * MIB),
         Held("others or free", 8 * GIB - 5 * MIB),
     )
-    assert (told.facts, told.trouble) == ("", "")
+    assert (told.facts, told.trouble) == ((), "")

@@ -24,7 +24,7 @@ class Usage(msgspec.Struct, frozen=True):
     """What is used of what; `whole` is None where nobody knows it.
 
     `parts` say whose it is, where that is known; they add up to the whole. `facts` are the card's
-    own, in a few words, and `trouble` is why there are none.
+    own, the most wanted first, and `trouble` is why there are none.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Usage(msgspec.Struct, frozen=True):
     whole_name: str
     whole: int | None
     parts: tuple[Held, ...] = ()
-    facts: str = ""
+    facts: tuple[str, ...] = ()
     trouble: str = ""
 
     @property
@@ -59,7 +59,7 @@ def usage(state: State) -> Usage | None:
         told = "device memory" if budget is None else f"(budget {units.size(budget)})"
         return Usage(
             device.description, "in use", whole - free if parts else None, told, whole,
-            parts, " · ".join([*facts(card), *strain(allocator)]), trouble(state),
+            parts, (*facts(card), *strain(allocator)), trouble(state),
         )  # fmt: skip
     if budget is not None:
         peak = measured.anatomy.peak.bytes if measured else None
@@ -117,18 +117,22 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
             waiting = "no worker" if over else f"starting the worker… (device {device})"
             line = Text(waiting, ink(colors.muted))
             return line.append("\n").append(colors.empty * width, ink(colors.faint, colors.track))
-        line = between(self._left(used), self._right(used), width).append("\n")
+        right = self._right(used)
+        left = self._left(used, width - right.cell_len - 1)
+        line = between(left, right, width).append("\n")
         if not used.parts:
             return line.append_text(_plain_bar(used, width, colors))
         # The bar comes last, next to the one that magnifies a part of it.
         line.append_text(_legend(used.parts, width, height - 2, colors))
         return line.append_text(holder_bar(used.parts, width, colors))
 
-    def _left(self, used: Usage) -> Text:
+    def _left(self, used: Usage, room: int) -> Text:
+        """The name, what is wrong, and as many facts as there is room for, each whole."""
         colors = self.palette
         left = Text(used.name, ink(colors.text))
-        left.append(f"  {used.facts}" if used.facts else "", ink(colors.muted))
-        return left.append(f"  {used.trouble}" if used.trouble else "", ink(colors.trouble))
+        left.append(f"  {used.trouble}" if used.trouble else "", ink(colors.trouble))
+        told = whole(used.facts, room - left.cell_len - 2)
+        return left.append(f"  {told}" if told else "", ink(colors.muted))
 
     def _right(self, used: Usage) -> Text:
         colors, right = self.palette, Text()
@@ -141,6 +145,17 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
             part = units.NOTHING if used.used is None else units.share(used.used, used.whole)
             right.append(f" {part:>4}", ink(colors.text))
         return right
+
+
+def whole(facts: Sequence[str], room: int) -> str:
+    """As many of the facts as fit into so many columns, none of them cut."""
+    told = ""
+    for fact in facts:
+        longer = f"{told} · {fact}" if told else fact
+        if len(longer) > room:
+            break
+        told = longer
+    return told
 
 
 def _plain_bar(used: Usage, width: int, colors: Palette) -> Text:

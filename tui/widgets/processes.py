@@ -76,7 +76,8 @@ class ProcessTable(Panel[View]):
         told = f"{process.pid:>9}  {owner:<{user}}{used:>10}  "
         room = width - line.cell_len - len(told)
         line.append(told, ink(colors.text, bold=ours))
-        command = units.fit(process.command or units.MISSING, room)
+        told = "this session's trainer" if ours else process.command or units.MISSING
+        command = units.fit(told, room)
         return line.append(command, ink(colors.text if ours else colors.muted))
 
 
