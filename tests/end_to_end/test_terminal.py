@@ -82,3 +82,14 @@ def test_settings_that_only_the_worker_can_judge_end_with_one_line():
     assert terminal.ended() == 2
     assert b"vramtop: device cuda:99" in terminal.raw
     assert b"Traceback" not in terminal.raw
+
+
+def test_what_is_typed_in_one_breath_is_taken_key_by_key():
+    terminal = Terminal(80, 24, "--device", "cpu")
+    terminal.wait_for(r"Activations +\S+ +\S+ +37\.0")
+    terminal.child.send("b")
+    terminal.wait_for("Batch size")
+    terminal.child.send("\x7f\x7f\x7f51\x7f\x1b[D\x1b[C12\r")
+    terminal.wait_for("batch 512 ")
+    terminal.child.send("q")
+    assert terminal.ended() == 0

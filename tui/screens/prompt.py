@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Generic, TypeVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
@@ -15,6 +15,30 @@ from textual.widgets import Input, Static
 from ...trainer.settings import SettingError
 
 _Value = TypeVar("_Value")
+
+_ACTIONS = {
+    key: binding.action
+    for binding in Input.BINDINGS
+    if isinstance(binding, Binding)
+    for key in binding.key.split(",")
+}
+
+
+class _Answer(Input):
+    """Takes every key in its turn.
+
+    Textual lets a key that edits go up through the screen before it acts: what is typed in the same
+    breath would overtake it.
+    """
+
+    async def _on_key(self, event: events.Key) -> None:
+        action = _ACTIONS.get(event.key)
+        if action is None:
+            await super()._on_key(event)
+            return
+        event.stop()
+        event.prevent_default()
+        await self.app.run_action(action, self)
 
 
 class Prompt(ModalScreen[None], Generic[_Value]):
@@ -41,18 +65,14 @@ class Prompt(ModalScreen[None], Generic[_Value]):
         """The question, the line to type in, and room for what was wrong."""
         with Vertical(id="dialog"):
             yield Static(self._question, id="question", markup=False)
-            yield Input(self._value, id="answer", compact=True)
+            yield _Answer(self._value, id="answer", compact=True)
             yield Static(f"{self._hint}\nenter sets it, esc leaves it", id="hint", markup=False)
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
-        # Enter overtakes what was typed in the same breath and still waits to be put in.
-        event.input.call_later(self._read, event.input)
-
-    def _read(self, answer: Input) -> None:
         hint = self.query_one("#hint", Static)
         try:
-            value = self._parse(answer.value)
+            value = self._parse(event.value)
         except SettingError as error:
             hint.update(str(error))
             hint.add_class("wrong")
