@@ -161,7 +161,7 @@ class TradeChart(Panel[View]):
         axis = [(" ", ink(colors.muted))] * bars.room
         taken = [False] * bars.room
         for size in sorted(bars.starts, key=lambda size: (size != winner, size not in bars.short)):
-            told = f"{size:,}"
+            told = str(size)  # a comma would take the place of a neighbour
             middle = bars.starts[size] + (bars.width - len(told)) // 2
             at = min(max(0, middle), bars.room - len(told))
             if at < 0 or any(taken[max(0, at - 1) : at + len(told) + 1]):
