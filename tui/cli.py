@@ -68,7 +68,8 @@ def _run(options: Options) -> int:
         _check_terminal("; without one use --headless")
         if cannot_place(os.environ):
             reason = f"TERM={os.environ['TERM']} denies it a cursor"
-            output.complain(f"no screen, since {reason}: a line a second, at ctrl-C a table")
+            missing = "no screen and no tour" if options.tour else "no screen"
+            output.complain(f"{missing}, since {reason}: a line a second, at ctrl-C a table")
             way, form = "headless", "seconds"
     if way == "estimate":
         from .estimate import estimate

@@ -85,6 +85,13 @@ def test_a_terminal_without_a_cursor_gets_a_line_a_second_and_the_table_at_ctrl_
     assert b"Traceback" not in terminal.raw
 
 
+def test_a_tour_that_cannot_be_shown_is_not_left_out_in_silence():
+    terminal = Terminal(120, 60, "--tour", "--device", "cpu", shown=DUMB)
+    terminal.wait_for(r"no screen and no tour, since TERM=dumb")
+    terminal.child.send("\x03")
+    assert terminal.ended() == 130
+
+
 def test_the_gpus_alone_need_a_cursor_and_say_so_in_one_line():
     terminal = Terminal(120, 10, "--no-train", shown=DUMB)
     assert terminal.ended() == 2
