@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pynvml
 import pytest
+from vramtop.trainer.cublas import lt_bytes
 from vramtop.trainer.protocol import (
     Change,
     Configured,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 60
 MIB = 2**20
-WORKSPACE = 64 * MIB
+WORKSPACE = 64 * MIB + lt_bytes()
 P = 407_080
 _Message = TypeVar("_Message", bound=FromWorker)
 

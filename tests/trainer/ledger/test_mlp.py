@@ -247,6 +247,7 @@ def test_adamw_needs_as_much_as_adam():
     assert (adam.high_water, adam.peak) == (adamw.high_water, adamw.peak)
 
 
+@pytest.mark.filterwarnings("ignore:.*Profiler clears events")  # PyTorch before 2.12
 @pytest.mark.parametrize(
     ("d", "b", "variant"),
     [(784, 1, "sgd"), (784, 64, "adam"), (784, 4096, "adam-foreach"), (3072, 256, "adam-fused")],
