@@ -14,7 +14,7 @@ from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.worker import Worker
 
-from ..trainer.protocol import Answer, Configured, Evaluated, Failed, Measured, Sample
+from ..trainer.protocol import Answer, Configured, Evaluated, Failed, Measured, Noise, Sample
 from ..trainer.settings import DATASETS, OPTIMIZERS, Settings
 from . import wording
 from .cards import CardsReport
@@ -407,7 +407,7 @@ def _urgent(before: State, after: State, message: Received) -> bool:
             return after.held is not before.held or before.sample is None
         case Measured():
             return before.measured is None
-        case Evaluated() | WorkerLine() | CardsReport():
+        case Evaluated() | Noise() | WorkerLine() | CardsReport():
             return False
         case _:
             return True
