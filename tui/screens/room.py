@@ -21,12 +21,17 @@ class TooSmall(Static):
 def fit(screen: Screen[Any], size: Size) -> None:
     """Choose what of a screen the room is enough for; `app.tcss` has what each class means."""
     width, height = size
-    screen.set_class(width < MIN_WIDTH or height < MIN_HEIGHT, "tiny")
-    screen.set_class(width >= 100, "wide")
-    screen.set_class(width >= 168, "broad")
-    screen.set_class(height >= 34, "tall")
-    screen.set_class(height >= 39, "airy")
-    screen.set_class(height >= 46, "high")
-    screen.set_class(height < 22, "short")
+    # All at once: each change of classes styles every part of the screen anew.
+    screen.update_classes(
+        {
+            "tiny": width < MIN_WIDTH or height < MIN_HEIGHT,
+            "wide": width >= 100,
+            "broad": width >= 168,
+            "tall": height >= 34,
+            "airy": height >= 39,
+            "high": height >= 46,
+            "short": height < 22,
+        }
+    )
     told = f"A little more room, please:\nvramtop needs {MIN_WIDTH} by {MIN_HEIGHT}"
     screen.query_one(TooSmall).update(f"{told},\nthis is {width} by {height}.")
