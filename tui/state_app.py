@@ -105,7 +105,7 @@ class StateApp(App[int]):
 
     @property
     def _panels(self) -> list[Panel[Any]]:
-        parts = (part for screen in self.screen_stack for part in screen.query("*"))
+        parts = (part for screen in self.screen_stack for part in screen.walk_children())
         return [part for part in parts if isinstance(part, Panel)]
 
     # ---- what comes in ----------------------------------------------------------------------
