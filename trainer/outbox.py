@@ -6,9 +6,14 @@ import threading
 
 from .protocol import FromWorker
 
+COMPANY_SECONDS = 0.1
+
 
 class Outbox:
     """Hands messages from the training thread to the one that writes them, in order.
+
+    What need not come `at_once` waits up to `COMPANY_SECONDS` for one that must: a reader that is
+    woken for each message does more work for its waking than for what it reads.
 
     With `patient`, `offer` drops nothing either: it waits while `PATIENT_BACKLOG` messages are
     unread, so that a slow reader slows the training instead of filling the memory.
@@ -23,14 +28,15 @@ class Outbox:
         self._waiting: dict[int, FromWorker] = {}
         self._latest: dict[type[FromWorker], int] = {}
         self._count = 0
+        self._pressing = False
         self._closed = False
 
-    def post(self, message: FromWorker) -> None:
+    def post(self, message: FromWorker, *, at_once: bool = True) -> None:
         """Send this, whatever else comes."""
         with self._changed:
-            self._append(message)
+            self._append(message, at_once=at_once)
 
-    def offer(self, message: FromWorker) -> None:
+    def offer(self, message: FromWorker, *, at_once: bool = True) -> None:
         """Send this unless a newer message of its type comes first."""
         with self._changed:
             if self._patient:
@@ -40,12 +46,14 @@ class Outbox:
             else:
                 self._waiting.pop(self._latest.get(type(message), -1), None)
                 self._latest[type(message)] = self._count
-            self._append(message)
+            self._append(message, at_once=at_once)
 
     def take(self) -> list[FromWorker]:
-        """Everything that waits, as soon as something does; empty once closed and drained."""
+        """Everything that waits, once it has waited long enough; empty once closed and drained."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
+            self._changed.wait_for(lambda: self._pressing or self._closed, COMPANY_SECONDS)
+            self._pressing = False
             messages = list(self._waiting.values())
             self._waiting.clear()
             self._changed.notify_all()
@@ -57,7 +65,8 @@ class Outbox:
             self._closed = True
             self._changed.notify_all()
 
-    def _append(self, message: FromWorker) -> None:
+    def _append(self, message: FromWorker, *, at_once: bool) -> None:
+        self._pressing = self._pressing or at_once
         self._waiting[self._count] = message
         self._count += 1
         self._changed.notify_all()

@@ -147,7 +147,7 @@ class Reports:
         if news:
             self._outbox.post(message)
         else:
-            self._outbox.offer(message)
+            self._outbox.offer(message, at_once=False)
 
     def evaluation(
         self, training: Training, score: Score, batch_size: int, peak: Split | None
@@ -161,7 +161,8 @@ class Reports:
                 images=score.images,
                 batch_size=batch_size,
                 peak=peak,
-            )
+            ),
+            at_once=False,  # small data ends many epochs a second
         )
 
     def noise(self, noise: Noise | None) -> None:
@@ -169,7 +170,7 @@ class Reports:
         if noise is None:
             self._outbox.post(Note("no memory to spare for estimating the gradient's noise"))
         else:
-            self._outbox.offer(noise)
+            self._outbox.offer(noise, at_once=False)
 
     def gave_back(self, size: int | None) -> None:
         """The allocator gave so many bytes back to the driver; None where it keeps none."""

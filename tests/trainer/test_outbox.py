@@ -1,5 +1,6 @@
 import threading
 
+from vramtop.trainer import outbox as outbox_module
 from vramtop.trainer.outbox import Outbox
 from vramtop.trainer.protocol import Ended, Flow, Note
 
@@ -45,6 +46,25 @@ def test_a_patient_outbox_drops_no_offer_and_waits_for_its_reader():
         received += messages
     writer.join()
     assert received == [Ended(steps, 0) for steps in range(count)]
+
+
+def test_what_need_not_come_at_once_waits_for_company(monkeypatch):
+    monkeypatch.setattr(outbox_module, "COMPANY_SECONDS", 3600)
+    outbox = Outbox()
+    outbox.post(Note("an epoch's end"), at_once=False)
+    taken = []
+    reader = threading.Thread(target=lambda: taken.append(outbox.take()))
+    reader.start()
+    outbox.offer(Flow(False, False))
+    reader.join()
+    assert taken == [[Note("an epoch's end"), Flow(False, False)]]
+
+
+def test_where_no_company_comes_it_goes_alone(monkeypatch):
+    monkeypatch.setattr(outbox_module, "COMPANY_SECONDS", 0.001)
+    outbox = Outbox()
+    outbox.offer(Flow(False, False), at_once=False)
+    assert outbox.take() == [Flow(False, False)]
 
 
 def test_closing_lets_a_waiting_reader_go():
