@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar, Generic, TypeVar
 
+from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual.geometry import Size
@@ -75,8 +76,8 @@ class Panel(Widget, Generic[_Shown]):
             # A text without spans renders without its own style.
             style = self._paper + console.get_style(picture.style)
             for line in picture.split("\n")[:height]:
-                strip = Strip(line.render(console)).apply_style(style).simplify()
-                self._lines.append(strip.crop(0, width))
+                segments = Segment.apply_style(line.render(console), style)
+                self._lines.append(Strip(Segment.simplify(segments)).crop(0, width))
 
     @property
     def _paper(self) -> Style:
