@@ -5,6 +5,7 @@ What takes a while to import is imported in the functions, once ctrl-C is known 
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -51,6 +52,7 @@ def _run(options: Options) -> int:
     if options.way == "look":
         _check_terminal("")
         _check_cursor()
+        _hasten()
         from .monitor import look
 
         return look()
@@ -95,9 +97,15 @@ def _run(options: Options) -> int:
         from .headless import headless
 
         return asyncio.run(headless(runs[0], options.steps, form))
+    _hasten()
     from .monitor import monitor
 
     return monitor(runs[0], tour=options.tour)
+
+
+def _hasten() -> None:
+    """Look for no garbage until the first frame stands: what it imports and makes all stays."""
+    gc.disable()
 
 
 def _settings(options: Options, source: Source) -> list[Settings]:

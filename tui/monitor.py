@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -54,6 +55,10 @@ def _terminal() -> Terminal:
 
 
 def _watch() -> Watch:
+    """Who looks at the GPUs, wanted once the first frame stands."""
+    # Garbage is collected from now on; what is there stays, and need not be looked through again.
+    gc.freeze()
+    gc.enable()
     # Only now: the first frame need not wait for what it imports.
     from .gpu import Sampler
 
