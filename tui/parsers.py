@@ -1,4 +1,4 @@
-"""The grammar of the command line: its options, in groups, and what `--help` says of them.
+"""The grammar of the command line: each command with its own options, and what `--help` says.
 
 Nothing has a default here: what is not given must not hide what was given before a command. What
 the help says of a default stands in brackets.
@@ -7,21 +7,21 @@ the help says of a default stands in brackets.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from typing import NoReturn, TypeAlias, TypeVar
+from functools import partial
+from typing import NoReturn, TypeAlias
 
-from ..trainer import settings as limits
-from ..trainer.settings import DATASETS, OPTIMIZERS, SettingError
+from ..trainer.settings import parse_parameters, parse_whole
+from .common_options import about, common, value
 from .exits import BAD_USAGE
 from .output import complain, write
 from .plan import IMAGES, SCALES
 
-MAX_STEPS = 10**9
-MAX_IMAGES = 10**12
-MAX_REPEATS = 1000
 SWEEP_SIZES = "64,256,1024,4096"
-_SIZES = f"images a step ({SWEEP_SIZES})"
-SHELLS = ("bash", "zsh", "fish")
+_SHELLS = ("bash", "zsh", "fish")
+
+_steps = partial(parse_whole, what="steps", low=1, high=10**9)
+_images = partial(parse_whole, what="images", low=1, high=10**12)
+_repeats = partial(parse_whole, what="repeat", low=1, high=1000)
 
 # No line is longer than a terminal of 80 columns.
 _EXAMPLES = """\
@@ -40,8 +40,6 @@ examples:
 sizes are like 24MiB, 1.5GiB or 4096 (bytes)
 exit codes: 0 fine, 1 failed, 2 bad usage, 130 interrupted
 """
-
-_Value = TypeVar("_Value")
 
 
 class Parser(argparse.ArgumentParser):
@@ -98,13 +96,17 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
         epilog=_EXAMPLES,
     )
     _ways(parser)
-    _common(parser, "--batch-size", dest="one_batch_size", metavar="N", help="images a step (64)")
-    about = _about(parser)
-    about.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
-    about.add_argument(
+    training = parser.add_argument_group("training")
+    training.add_argument(
+        "--batch-size", dest="one_batch_size", metavar="N", help="images a step (64)"
+    )
+    common(parser, training)
+    itself = about(parser)
+    itself.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    itself.add_argument(
         "--print-completion",
         action=_Completion,
-        choices=SHELLS,
+        choices=_SHELLS,
         metavar="SHELL",
         help="print the completion for bash, zsh or fish and exit",
     )
@@ -127,13 +129,7 @@ def _ways(parser: Parser) -> None:
     )
     without = parser.add_argument_group("without a screen")
     without.add_argument("--headless", action="store_true", help="train without a screen")
-    without.add_argument(
-        "--steps",
-        dest="headless_steps",
-        metavar="N",
-        type=_checked(_steps),
-        help="end after so many steps",
-    )
+    value(without, "--steps", "N", _steps, "end after so many steps", dest="headless_steps")
     without.add_argument(
         "--format", dest="headless_format", metavar="FORM", help="table or jsonl (table)"
     )
@@ -146,15 +142,10 @@ def _estimate(commands: _Commands) -> Parser:
     told = "foretell what each batch size holds, allocating nothing"
     estimate = _command(commands, "estimate", told)
     group = estimate.add_argument_group("estimate")
-    group.add_argument(
-        "--parameters",
-        metavar="N",
-        type=_checked(limits.parse_parameters),
-        help="by the formula alone, for any model of so many, as 1e8",
-    )
+    told = "by the formula alone, for any model of so many, as 1e8"
+    value(group, "--parameters", "N", parse_parameters, told)
     _format(group)
-    _common(estimate, "--batch-size", dest="batch_sizes", metavar="N,N,…", help=_SIZES)
-    _about(estimate)
+    _of_sizes(estimate)
     return estimate
 
 
@@ -162,27 +153,18 @@ def _fit(commands: _Commands) -> Parser:
     told = "find the largest batch size that fits, proved by real steps"
     fit = _command(commands, "fit", told)
     _format(fit.add_argument_group("fit"))
-    _common(fit)
-    _about(fit)
+    common(fit, fit.add_argument_group("training"))
+    about(fit)
     return fit
 
 
 def _sweep(commands: _Commands) -> Parser:
     sweep = _command(commands, "sweep", "run each batch size from the same start and measure it")
     group = sweep.add_argument_group("sweep")
-    group.add_argument(
-        "--images",
-        metavar="N",
-        type=_checked(_images),
-        help=f"train each size on so many ({IMAGES:,}, or what three full batches take)",
-    )
-    group.add_argument(
-        "--steps",
-        dest="sweep_steps",
-        metavar="N",
-        type=_checked(_steps),
-        help="or for so many steps, at least as many as show a settled and a plain one",
-    )
+    told = f"train each size on so many ({IMAGES:,}, or what three full batches take)"
+    value(group, "--images", "N", _images, told)
+    told = "or for so many steps, at least as many as show a settled and a plain one"
+    value(group, "--steps", "N", _steps, told, dest="sweep_steps")
     group.add_argument(
         "--lr-scale",
         dest="scale",
@@ -190,19 +172,13 @@ def _sweep(commands: _Commands) -> Parser:
         metavar="RULE",
         help="the learning rate by size: none, linear or sqrt, from the smallest one on (none)",
     )
-    group.add_argument(
-        "--repeat",
-        dest="repeats",
-        metavar="N",
-        type=_checked(_repeats),
-        help="measure so often, each time with the next seed; medians are shown (1)",
-    )
+    told = "measure so often, each time with the next seed; medians are shown (1)"
+    value(group, "--repeat", "N", _repeats, told, dest="repeats")
     group.add_argument(
         "--plot", metavar="FILE", help="draw memory and learning into a .svg or .png too"
     )
     _format(group)
-    _common(sweep, "--batch-size", dest="batch_sizes", metavar="N,N,…", help=_SIZES)
-    _about(sweep)
+    _of_sizes(sweep)
     return sweep
 
 
@@ -226,92 +202,14 @@ def _format(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _common(parser: Parser, *batch: str, **of_batch: str) -> None:
-    """The options that count wherever they stand, and that of the batch, which has its place."""
-    training = parser.add_argument_group("training")
-    if batch:
-        training.add_argument(*batch, **of_batch)  # type: ignore[arg-type]
+def _of_sizes(command: Parser) -> None:
+    """What follows a command's own options where it has several batch sizes."""
+    training = command.add_argument_group("training")
     training.add_argument(
-        "--accumulate",
-        dest="accumulation",
-        metavar="N",
-        type=_checked(limits.parse_accumulation),
-        help="batches whose gradients add up before an update (1)",
+        "--batch-size",
+        dest="batch_sizes",
+        metavar="N,N,…",
+        help=f"images a step ({SWEEP_SIZES})",
     )
-    training.add_argument(
-        "--dataset", choices=DATASETS, metavar="NAME", help="mnist or cifar10 (mnist)"
-    )
-    training.add_argument(
-        "--optimizer",
-        choices=OPTIMIZERS,
-        metavar="NAME",
-        help="sgd, momentum, adam or adamw (adam)",
-    )
-    training.add_argument(
-        "--lr",
-        dest="learning_rate",
-        metavar="X",
-        type=_checked(limits.parse_learning_rate),
-        help="learning rate (0.001 for adam and adamw, else 0.01)",
-    )
-    training.add_argument(
-        "--hidden", metavar="N", type=_checked(limits.parse_hidden), help="hidden width (128)"
-    )
-    training.add_argument(
-        "--seed", metavar="N", type=_checked(limits.parse_seed), help="of all that is random (42)"
-    )
-    device = parser.add_argument_group("device")
-    device.add_argument(
-        "--device",
-        metavar="NAME",
-        type=_checked(limits.parse_device),
-        help="auto, cpu, mps, cuda or cuda:N (auto)",
-    )
-    device.add_argument(
-        "--vram",
-        dest="budget",
-        metavar="SIZE",
-        type=_checked(limits.parse_size),
-        help="budget of device memory; more is out of memory",
-    )
-    data = parser.add_argument_group("data")
-    data.add_argument(
-        "--data-dir",
-        metavar="PATH",
-        help="where the dataset lies in torchvision's layout; without it, the sample that ships",
-    )
-    data.add_argument(
-        "--download",
-        action="store_true",
-        help="fetch the dataset into --data-dir, or into the user's cache, where it is not there",
-    )
-
-
-def _about(parser: Parser) -> argparse._ArgumentGroup:
-    about = parser.add_argument_group("about")
-    about.add_argument("-h", "--help", action="help", help="show this help and exit")
-    return about
-
-
-def _checked(parse: Callable[[str], _Value]) -> Callable[[str], _Value]:
-    """The same parser of a value, its complaint in a form that argparse passes on."""
-
-    def checked(text: str) -> _Value:
-        try:
-            return parse(text)
-        except SettingError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return checked
-
-
-def _steps(text: str) -> int:
-    return limits.parse_whole(text, what="steps", low=1, high=MAX_STEPS)
-
-
-def _images(text: str) -> int:
-    return limits.parse_whole(text, what="images", low=1, high=MAX_IMAGES)
-
-
-def _repeats(text: str) -> int:
-    return limits.parse_whole(text, what="repeat", low=1, high=MAX_REPEATS)
+    common(command, training)
+    about(command)
