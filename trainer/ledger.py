@@ -3,30 +3,31 @@
 A dispatch mode sees each operator of an instrumented step, in forward, backward and optimizer. A
 storage is counted once, from the operator that made it until its last reference is gone. What it
 is, is known only afterwards (a gradient is one from its birth in `mm`, but nobody can tell before
-backward has put it into `.grad`), so changes are noted first and classified at the end.
+backward has put it into `.grad`), so changes are noted first, in a journal, and classified at the
+end.
 
 Knows PyTorch and nothing of this trainer. Sizes are bytes as asked for.
 """
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache
 from types import TracebackType
 
 import torch
-from torch import UntypedStorage, nn
+from torch import nn
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 from typing_extensions import Self
 
-from .anatomy import Change, Life, Log, Mark, Page, anatomy
+from .anatomy import Log, Mark, anatomy
+from .journal import Journal
 from .memory import Gauge, gauge
-from .ownership import Named, Owners, Roster, named_in, storages_on, stored_on
+from .ownership import Owners, named_in, storages_on, stored_on
 from .rehearsal import Rehearsal
-from .split import CATEGORIES, AllocatorMemory, Anatomy, Category, Phase, Split, Tensors
+from .split import AllocatorMemory, Anatomy, Category, Phase, Split, Tensors
 from .tensors import tensors
 
 # `torch.tensor` fills a storage unseen and hands it over as this operator's argument.
@@ -92,21 +93,11 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._gauge = gauge
         self._limit = limit
         self._rehearsal = None if limit is None else Rehearsal(device)
-        self._alive: dict[int, Life] = {}
-        self._held = 0
-        self._start: list[tuple[Life, int]] = []
-        self._pages: list[Page] = []
+        self._journal = Journal(device, owners)
         self._loss: Mark | None = None
-        self._operation: tuple[object] = ("",)
         self._aside = False
         self._failure: tuple[tuple[object], Split] | None = None
         self._last: Split | None = None
-        self._open("load")
-        self._roster = Roster(owners)
-        self._own("parameters", owners.parameters())
-        self._identify()
-
-    # ---- the step ---------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
         super().__enter__()  # type: ignore[no-untyped-call]
@@ -121,29 +112,25 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         traceback: TracebackType | None,
     ) -> None:
         super().__exit__(kind, error, traceback)  # type: ignore[no-untyped-call]
-        # Parameters and buffers may have been made within the step.
-        self._own("parameters", self._roster.owners.parameters())
-        self._close()
-        self._last = self._now()
-        if error is not None and self._failure and self._failure[0] is self._operation:
+        self._last = self._journal.end()
+        if self._gauge is not None:
+            self._gauge.boundary(self._journal.phase)
+        if error is not None and self._failure and self._failure[0] is self._journal.operation:
             self._last = self._failure[1]
-        for life in list(self._alive.values()):
-            life.reference = None
-        self._alive = {}
-        self._roster.forget()
         self._rehearsal = None
 
     def begin(self, phase: Phase) -> None:
         """End the phase before and start this one; phases may repeat."""
-        self._close()
-        self._open(phase)
+        ended = self._journal.turn(phase)
+        if self._gauge is not None:
+            self._gauge.boundary(ended)
 
     def loss(self) -> None:
         """From here on, until the phase ends, it is the loss that is computed.
 
         Where forward comes more than once, the anatomy knows of its first loss.
         """
-        self._loss = self._loss or (len(self._pages), len(self._changes))
+        self._loss = self._loss or self._journal.place()
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -156,7 +143,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def expect(self, size: int) -> None:
         """Raise `LimitExceeded` where a batch of `size` bytes, not made yet, would be too much."""
-        self._operation = ("batch",)
+        self._journal.operation = ("batch",)
         self._check(size)
 
     def batch(self, *tensors: object, **named: object) -> None:
@@ -165,27 +152,27 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         What of it was there before the step counts from now on. Raises `LimitExceeded` where
         that is more than the limit, and `TypeError` where no tensor can be found in it.
         """
-        self._operation = ("batch",)
+        self._journal.operation = ("batch",)
         found = named_in("batch", tensors)
         for name, part in named.items():
             found += named_in(name, part)
         if not found:
             kinds = ", ".join(type(part).__name__ for part in (*tensors, *named.values()))
             raise TypeError(f"no tensor is found in a batch of {kinds}")
-        self._own("batch_data", found, born=True)
+        self._journal.own("batch_data", found, born=True)
         self._check()
 
     def anatomy(self) -> Anatomy:
         """The whole step, after its end, when all is known of it."""
-        return anatomy(self._start, self._pages, self._loss)
+        return anatomy(*self._journal.log(), self._loss)
 
     def tensors(self, anatomy: Anatomy) -> dict[Category, Tensors]:
         """The largest tensors of each category at its high water, as this step's anatomy has it."""
-        return tensors(self._start, self._pages, anatomy)
+        return tensors(*self._journal.log(), anatomy)
 
     def log(self) -> Log:
         """What `anatomy` is made of: each storage at the start, each change since."""
-        return self._start, self._pages
+        return self._journal.log()
 
     def split(self) -> Split:
         """What is alive right now, as far as it is known; after the step, what was at its end.
@@ -194,8 +181,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """
         if self._last is not None:
             return self._last
-        self._identify()
-        return self._now()
+        return self._journal.split()
 
     def __torch_dispatch__(
         self,
@@ -207,12 +193,13 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs = kwargs or {}
         if self._aside:
             return func(*args, **kwargs)
-        self._operation = (func,)
+        journal = self._journal
+        journal.operation = (func,)
         if self._rehearsal is not None:
             self._check(self._rehearsal.allocates(func, args, kwargs))
         if self._gauge is not None:
             self._gauge.before()
-        held = self._held
+        held = journal.held
         # An argument that is written to may come back with another storage.
         older = self._storages(args, kwargs) if _writes(func) else None
         try:
@@ -222,19 +209,19 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
             raise
         for tensor in stored_on(self._device, result):
             storage = tensor.untyped_storage()
-            life = self._alive.get(storage._cdata)
+            life = journal.life_of(storage)
             if life is None:
                 # What an operator only passes on was there before the step, unknown to us.
                 if older is None:
                     older = set() if func in _FRESH else self._storages(args, kwargs)
                 born = storage._cdata not in older
-                self._see(storage, born=born).look_at(tensor)
+                journal.see(storage, born=born).look_at(tensor)
                 held += 0 if born else storage.nbytes()
             elif life.bytes != storage.nbytes():
                 life.look_at(tensor)
-                self._resize(life, storage.nbytes())
+                journal.resize(life, storage.nbytes())
         if self._gauge is not None:
-            self._pass(self._gauge.after(self._held - held))
+            journal.passing(self._gauge.after(journal.held - held))
         if self._rehearsal is not None:
             self._check()
         return result
@@ -248,93 +235,17 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         passed = [*args, *kwargs.values()]
         return {storage._cdata for storage in storages_on(self._device, passed)}
 
-    # ---- what is noted ----------------------------------------------------------------------
-
-    def _open(self, phase: Phase) -> None:
-        self._phase = phase
-        self._changes: list[Change] = []
-        self._operation = ("",)
-
-    def _close(self) -> None:
-        self._identify()
-        for life in list(self._alive.values()):
-            storage = life.reference() if life.reference else None
-            if storage is not None and storage.nbytes() != life.bytes:
-                # Resized directly, past all operators.
-                self._resize(life, storage.nbytes())
-            if self._phase == life.phase == "forward":
-                life.survived_forward = True
-        self._pages.append((self._phase, self._changes))
-        if self._gauge is not None:
-            self._gauge.boundary(self._phase)
-
-    def _identify(self) -> None:
-        """Name what parameters and optimizers hold by now."""
-        self._own("gradients", self._roster.gradients())
-        self._own("optimizer_state", self._roster.optimizer_state())
-
-    def _own(self, category: Category, named: Iterable[Named], *, born: bool = False) -> None:
-        for name, whole in named:
-            for tensor in stored_on(self._device, whole):
-                storage = tensor.untyped_storage()
-                life = self._alive.get(storage._cdata) or self._see(storage, born=born)
-                if life.category is None:
-                    life.category, life.name = category, name
-                    life.look_at(tensor)
-
-    def _see(self, storage: UntypedStorage, *, born: bool) -> Life:
-        """Count a storage not known before, from now on or else from the step's start."""
-        operation: tuple[object] = self._operation if born else ("",)
-        life = Life(storage._cdata, self._phase if born else None, operation)
-        life.reference = weakref.ref(storage, partial(self._release, life))
-        self._alive[life.key] = life
-        if born:
-            self._resize(life, storage.nbytes())
-        else:
-            life.bytes = storage.nbytes()
-            self._held += life.bytes
-            self._start.append((life, life.bytes))
-        return life
-
-    def _resize(self, life: Life, size: int) -> None:
-        change = size - life.bytes
-        if change:
-            life.bytes = size
-            self._held += change
-            self._changes.append((life, change, self._operation))
-
-    def _pass(self, *sizes: int) -> None:
-        """Count buffers that the operator took, all at once, and gave back within."""
-        lives = [Life(0, self._phase, self._operation) for _ in sizes]
-        for life, size in zip(lives, sizes, strict=True):
-            life.end = self._phase
-            self._resize(life, size)
-        for life in lives:
-            self._resize(life, 0)
-
-    def _release(self, life: Life, _: object) -> None:
-        """The last reference to a storage is gone; its address may soon be another's."""
-        self._alive.pop(life.key, None)
-        life.reference, life.end = None, self._phase
-        self._resize(life, 0)
-
-    def _now(self) -> Split:
-        sizes = [0] * len(CATEGORIES)
-        for life in list(self._alive.values()):
-            sizes[life.index(forward_ends=self._phase == "forward")] += life.bytes
-        return Split(*sizes)
-
     def _check(self, more: int = 0) -> None:
         """Raise `LimitExceeded` if the step would hold too much with so many bytes more."""
-        needed = self._held + more
+        needed = self._journal.held + more
         if self._limit is not None and needed > self._limit:
-            operator = str(self._operation[0])
-            raise LimitExceeded(needed, self._limit, self._phase, operator, self._fail())
+            phase, operator = self._journal.phase, str(self._journal.operation[0])
+            raise LimitExceeded(needed, self._limit, phase, operator, self._fail())
 
     def _fail(self) -> Split:
         """Remember what is alive now: on its way up an error lets go of much of it."""
         split = self.split()
-        self._failure = self._operation, split
+        self._failure = self._journal.operation, split
         return split
 
 

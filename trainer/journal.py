@@ -1,0 +1,151 @@
+"""What is alive in one step and how it changed, noted phase by phase while the step runs.
+
+Knows PyTorch and nothing of this trainer. Sizes are bytes as asked for.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from functools import partial
+
+import torch
+from torch import UntypedStorage
+
+from .anatomy import Change, Life, Log, Mark, Page
+from .ownership import Named, Owners, Roster, stored_on
+from .split import CATEGORIES, Category, Phase, Split
+
+
+class Journal:
+    """The storages of a step on `device`, each counted once, until its last reference is gone.
+
+    It begins in `load`, with what the owners hold when it is made, and keeps no tensor alive.
+    `held` is how many bytes are alive now, `phase` the one under way, and `operation` the run of
+    an operator that changes belong to; who runs another sets it.
+    """
+
+    def __init__(self, device: torch.device, owners: Owners) -> None:
+        self._device = device
+        self._alive: dict[int, Life] = {}
+        self._start: list[tuple[Life, int]] = []
+        self._pages: list[Page] = []
+        self.held = 0
+        self._open("load")
+        self._roster = Roster(owners)
+        self.own("parameters", owners.parameters())
+        self._identify()
+
+    # ---- phases -----------------------------------------------------------------------------
+
+    def turn(self, phase: Phase) -> Phase:
+        """End the phase under way, which is returned, and start this one."""
+        ended = self.phase
+        self._close()
+        self._open(phase)
+        return ended
+
+    def end(self) -> Split:
+        """End the step, and let go of everything; what was alive at its end."""
+        # Parameters and buffers may have been made within the step.
+        self.own("parameters", self._roster.owners.parameters())
+        self._close()
+        split = self._now()
+        for life in list(self._alive.values()):
+            life.reference = None
+        self._alive = {}
+        self._roster.forget()
+        return split
+
+    def place(self) -> Mark:
+        """Between what is noted already and what comes next."""
+        return len(self._pages), len(self._changes)
+
+    def log(self) -> Log:
+        """Each storage at the start, and each change in the phases that have ended."""
+        return self._start, self._pages
+
+    def split(self) -> Split:
+        """What is alive right now, as far as it is known."""
+        self._identify()
+        return self._now()
+
+    def _open(self, phase: Phase) -> None:
+        self.phase = phase
+        self._changes: list[Change] = []
+        self.operation: tuple[object] = ("",)
+
+    def _close(self) -> None:
+        self._identify()
+        for life in list(self._alive.values()):
+            storage = life.reference() if life.reference else None
+            if storage is not None and storage.nbytes() != life.bytes:
+                # Resized directly, past all operators.
+                self.resize(life, storage.nbytes())
+            if self.phase == life.phase == "forward":
+                life.survived_forward = True
+        self._pages.append((self.phase, self._changes))
+
+    def _now(self) -> Split:
+        sizes = [0] * len(CATEGORIES)
+        for life in list(self._alive.values()):
+            sizes[life.index(forward_ends=self.phase == "forward")] += life.bytes
+        return Split(*sizes)
+
+    # ---- storages ---------------------------------------------------------------------------
+
+    def own(self, category: Category, named: Iterable[Named], *, born: bool = False) -> None:
+        """Note whose these tensors are, and count those not known before, as `see` does."""
+        for name, whole in named:
+            for tensor in stored_on(self._device, whole):
+                storage = tensor.untyped_storage()
+                life = self.life_of(storage) or self.see(storage, born=born)
+                if life.category is None:
+                    life.category, life.name = category, name
+                    life.look_at(tensor)
+
+    def _identify(self) -> None:
+        """Name what parameters and optimizers hold by now."""
+        self.own("gradients", self._roster.gradients())
+        self.own("optimizer_state", self._roster.optimizer_state())
+
+    def life_of(self, storage: UntypedStorage) -> Life | None:
+        """The life of a storage that is counted already."""
+        return self._alive.get(storage._cdata)
+
+    def see(self, storage: UntypedStorage, *, born: bool) -> Life:
+        """Count a storage not known before, from now on or else from the step's start."""
+        operation: tuple[object] = self.operation if born else ("",)
+        life = Life(storage._cdata, self.phase if born else None, operation)
+        life.reference = weakref.ref(storage, partial(self._release, life))
+        self._alive[life.key] = life
+        if born:
+            self.resize(life, storage.nbytes())
+        else:
+            life.bytes = storage.nbytes()
+            self.held += life.bytes
+            self._start.append((life, life.bytes))
+        return life
+
+    def resize(self, life: Life, size: int) -> None:
+        """Note that a storage has so many bytes from now on."""
+        change = size - life.bytes
+        if change:
+            life.bytes = size
+            self.held += change
+            self._changes.append((life, change, self.operation))
+
+    def passing(self, *sizes: int) -> None:
+        """Count buffers that the operator took, all at once, and gave back within."""
+        lives = [Life(0, self.phase, self.operation) for _ in sizes]
+        for life, size in zip(lives, sizes, strict=True):
+            life.end = self.phase
+            self.resize(life, size)
+        for life in lives:
+            self.resize(life, 0)
+
+    def _release(self, life: Life, _: object) -> None:
+        """The last reference to a storage is gone; its address may soon be another's."""
+        self._alive.pop(life.key, None)
+        life.reference, life.end = None, self.phase
+        self.resize(life, 0)
