@@ -1,18 +1,25 @@
-"""Datasets to test with: those that ship, loaded once, and small ones in their real layouts."""
+"""Datasets to test with: those that ship, loaded once, and small ones in their real layouts.
+
+Lets these tests share `driven.py` too: pytest's importlib mode puts no folder on the path.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import pickle
 import struct
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torchvision
 from hypothesis import settings
-from vramtop.trainer.datasets import Dataset, Library
+from vramtop.trainer.datasets import Dataset, Images, Library
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 Mnist = dict[str, bytes]
 
@@ -29,6 +36,17 @@ def library() -> Library:
 @pytest.fixture(scope="session")
 def sample(library: Library) -> Dataset:
     return library.load("mnist")
+
+
+@pytest.fixture(scope="session")
+def few(sample: Dataset) -> Dataset:
+    """600 of the digits, and one to evaluate."""
+    train, test = sample.train, sample.test
+    return replace(
+        sample,
+        train=Images(train.inputs[:600], train.targets[:600]),
+        test=Images(test.inputs[:1], test.targets[:1]),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,21 +1,13 @@
 """A session whose steps add up several batches, on a few of the digits."""
 
-import queue
-import threading
-from contextlib import contextmanager
-from dataclasses import replace
-
 import pytest
-import torch
+from driven import running, whole
 from vramtop.trainer import watching
-from vramtop.trainer.datasets import Images
-from vramtop.trainer.outbox import Outbox
 from vramtop.trainer.protocol import (
     Advance,
     Answer,
     Change,
     Configured,
-    Ended,
     FindLargest,
     Flow,
     Measured,
@@ -25,81 +17,18 @@ from vramtop.trainer.protocol import (
     Predicted,
     Sample,
     SearchEnded,
-    Start,
-    Stop,
 )
-from vramtop.trainer.session import Session
 from vramtop.trainer.settings import Settings
 
 P, W = 407_080, 401_408
 IMAGE = 3_144
 
 
-@pytest.fixture(scope="module")
-def few(sample):
-    """600 of the digits, and one to evaluate."""
-    train, test = sample.train, sample.test
-    return replace(
-        sample,
-        train=Images(train.inputs[:600], train.targets[:600]),
-        test=Images(test.inputs[:1], test.targets[:1]),
-    )
-
-
-class Driver:
-    def __init__(self, outbox, inbox):
-        self._outbox = outbox
-        self.send = inbox.put
-        self.seen, self._fresh = [], []
-
-    def until(self, kind, condition=lambda _: True):
-        while True:
-            while self._fresh:
-                self.seen.append(message := self._fresh.pop(0))
-                if isinstance(message, kind) and condition(message):
-                    return message
-            self._fresh = self._outbox.take()
-            assert self._fresh, f"the session ended without {kind.__name__}"
-
-    def all(self, kind):
-        return [message for message in self.seen if isinstance(message, kind)]
-
-
-@contextmanager
-def running(dataset, settings, *, every_step=True, **start):
-    outbox, inbox = Outbox(patient=every_step), queue.SimpleQueue()
-    start = Start(1, settings, every_step=every_step, **start)
-    session = Session(start, torch.device("cpu"), lambda _: dataset, outbox, inbox)
-
-    def run():
-        session.run()
-        outbox.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield Driver(outbox, inbox)
-    finally:
-        inbox.put(Stop())
-        outbox.close()
-        thread.join()
-
-
-def whole(dataset, settings, steps, **start):
-    with running(dataset, settings, steps=steps, **start) as driver:
-        driver.until(Ended)
-    return driver
-
-
-def losses(driver):
-    return [sample.loss for sample in driver.all(Sample)]
-
-
 def test_losses_are_the_same_to_the_bit_with_and_without_observation(few, monkeypatch):
     monkeypatch.setattr(watching, "OBSERVE_SECONDS", 0.0)
     settings = Settings(batch_size=32, accumulation=4)
     observed = whole(few, settings, 20)
-    assert losses(observed) == losses(whole(few, settings, 20, observe=False))
+    assert observed.losses == whole(few, settings, 20, observe=False).losses
     assert len(observed.all(Measured)) > 5
     assert observed.all(Noise)
 
@@ -113,12 +42,12 @@ def test_a_step_counts_all_of_its_images_and_an_epoch_its_updates(few):
 
 
 def test_a_small_batch_learns_as_the_large_one_that_it_adds_up_to(few):
-    added = losses(whole(few, Settings(batch_size=30, accumulation=10), 6))
-    assert added == pytest.approx(losses(whole(few, Settings(batch_size=300), 6)), rel=1e-4)
+    added = whole(few, Settings(batch_size=30, accumulation=10), 6).losses
+    assert added == pytest.approx(whole(few, Settings(batch_size=300), 6).losses, rel=1e-4)
 
 
 def test_it_is_walked_through_batch_by_batch(few):
-    with running(few, Settings(batch_size=32, accumulation=2), every_step=False) as driver:
+    with running(few, Settings(batch_size=32, accumulation=2)) as driver:
         driver.until(Measured, lambda measured: measured.settled)
         driver.send(Pause(1, True))
         driver.until(Flow, lambda flow: flow.paused)
@@ -136,7 +65,7 @@ def test_it_is_walked_through_batch_by_batch(few):
 
 
 def test_it_is_changed_while_it_trains_and_refused_where_the_images_do_not_reach(few):
-    with running(few, Settings(batch_size=64)) as driver:
+    with running(few, Settings(batch_size=64), every_step=True) as driver:
         driver.until(Sample, lambda sample: sample.step == 5)
         driver.send(Change(1, accumulation=3))
         driver.until(Configured, lambda message: message.settings.accumulation == 3)
@@ -156,7 +85,9 @@ def test_it_is_changed_while_it_trains_and_refused_where_the_images_do_not_reach
 def test_gradients_that_stay_can_be_too_much_and_the_last_settings_come_back(few):
     """With SGD, the second batch's activations come on top of the first one's gradients."""
     single = P + IMAGE * 64 + P + 552 * 64 + 8
-    with running(few, Settings(optimizer="sgd", batch_size=64, budget=single)) as driver:
+    with running(
+        few, Settings(optimizer="sgd", batch_size=64, budget=single), every_step=True
+    ) as driver:
         driver.until(Sample, lambda sample: sample.step == 5)
         driver.send(Change(1, accumulation=2))
         failure = driver.until(OutOfMemory)
@@ -167,11 +98,11 @@ def test_gradients_that_stay_can_be_too_much_and_the_last_settings_come_back(few
     assert failure.split.gradients == P
     assert back.settings.accumulation == 1
     expected = whole(few, Settings(optimizer="sgd", batch_size=64), last)
-    assert losses(driver) == losses(expected)
+    assert driver.losses == expected.losses
 
 
 def test_what_comes_next_is_foretold_with_it(few):
-    with running(few, Settings(batch_size=64, accumulation=2), every_step=False) as driver:
+    with running(few, Settings(batch_size=64, accumulation=2)) as driver:
         larger = driver.until(Predicted)
         assert (larger.settings.batch_size, larger.settings.accumulation) == (128, 2)
         driver.send(Change(1, batch_size=128))
@@ -184,7 +115,7 @@ def test_the_largest_batch_that_fits_is_found_with_it(few):
     """Of gradients that stay: P + W + 552·b + 524 on top of parameters and (4·784 + 8)·b."""
     budget = 2 * P + W + (IMAGE + 552) * 100 + 524 + 3_000
     settings = Settings(optimizer="sgd", accumulation=2, budget=budget)
-    with running(few, settings, every_step=False) as driver:
+    with running(few, settings) as driver:
         driver.until(Measured, lambda measured: measured.settled)
         driver.send(FindLargest(1))
         found = driver.until(SearchEnded).found

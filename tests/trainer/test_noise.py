@@ -1,36 +1,19 @@
 """The gradient's noise: beside per-sample gradients on real digits, and without a trace."""
 
-import queue
-import threading
-from contextlib import contextmanager
-from dataclasses import replace
 from statistics import mean
 
 import pytest
 import torch
+from driven import running, whole
 from torch.func import functional_call, grad, vmap
 from vramtop.trainer import noise
-from vramtop.trainer.datasets import Images
 from vramtop.trainer.noise import Estimate, NoiseSampler, Smoothed, estimate
-from vramtop.trainer.outbox import Outbox
-from vramtop.trainer.protocol import Change, Ended, Measured, Noise, Note, Sample, Start, Stop
-from vramtop.trainer.session import Session
+from vramtop.trainer.protocol import Change, Measured, Noise, Note, Sample
 from vramtop.trainer.settings import Settings
 from vramtop.trainer.training import Training, Unwatched
 
 CPU = torch.device("cpu")
 P = 407_080
-
-
-@pytest.fixture(scope="module")
-def few(sample):
-    """600 of the digits, and one to evaluate."""
-    train, test = sample.train, sample.test
-    return replace(
-        sample,
-        train=Images(train.inputs[:600], train.targets[:600]),
-        test=Images(test.inputs[:1], test.targets[:1]),
-    )
 
 
 def per_sample(training, batch):
@@ -49,38 +32,6 @@ def per_sample(training, batch):
 def always(monkeypatch):
     """An estimate before every step."""
     monkeypatch.setattr(noise, "SHARE", float("inf"))
-
-
-@contextmanager
-def session(dataset, settings, **start):
-    outbox, inbox = Outbox(patient=True), queue.SimpleQueue()
-    start = Start(1, settings, every_step=True, **start)
-    made = Session(start, CPU, lambda _: dataset, outbox, inbox)
-
-    def run():
-        made.run()
-        outbox.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield outbox, inbox
-    finally:
-        inbox.put(Stop())
-        outbox.close()
-        thread.join()
-
-
-def told(dataset, settings, steps, *, observe=True):
-    with session(dataset, settings, steps=steps, observe=observe) as (outbox, _):
-        heard = []
-        while not any(isinstance(message, Ended) for message in heard):
-            heard += outbox.take()
-        return heard
-
-
-def of(kind, messages):
-    return [message for message in messages if isinstance(message, kind)]
 
 
 # ---- the estimate -------------------------------------------------------------------------------
@@ -184,15 +135,16 @@ def test_the_band_holds_the_truth_nine_times_in_ten():
 @pytest.mark.usefixtures("always")
 def test_losses_are_the_same_to_the_bit_with_an_estimate_before_every_step(few):
     settings = Settings(batch_size=64)
-    observed, plain = told(few, settings, 30), told(few, settings, 30, observe=False)
-    assert [s.loss for s in of(Sample, observed)] == [s.loss for s in of(Sample, plain)]
-    assert len(of(Noise, observed)) >= 25
-    assert not of(Noise, plain)
+    observed, plain = whole(few, settings, 30), whole(few, settings, 30, observe=False)
+    assert observed.losses == plain.losses
+    assert len(observed.all(Noise)) >= 25
+    assert not plain.all(Noise)
 
 
 @pytest.mark.usefixtures("always")
 def test_no_anatomy_and_no_peak_knows_of_it(few):
-    peaks = {m.anatomy.peak.bytes for m in of(Measured, told(few, Settings(), 30)) if m.settled}
+    measured = whole(few, Settings(), 30).all(Measured)
+    peaks = {message.anatomy.peak.bytes for message in measured if message.settled}
     full = 3 * P + 16 + P + (3_136 + 48) * 64 + 4 + 2 * 401_408
     short = full - (3_136 + 48) * 40  # 600 images are nine batches of 64, and 24 more
     assert full in peaks
@@ -218,7 +170,7 @@ def test_it_needs_no_more_memory_than_the_step(few, optimizer, batch_size):
 
 @pytest.mark.usefixtures("always")
 def test_a_batch_of_one_has_no_halves(few):
-    assert not of(Noise, told(few, Settings(batch_size=1), 5))
+    assert not whole(few, Settings(batch_size=1), 5).all(Noise)
 
 
 def test_a_large_batch_is_not_needed_whole(few):
@@ -251,16 +203,10 @@ def test_without_room_it_is_left_out_until_something_changes(few, monkeypatch):
         raise torch.OutOfMemoryError("others took it")
 
     monkeypatch.setattr(NoiseSampler, "_norms", norms)
-    with session(few, Settings()) as (outbox, inbox):
-        heard = []
-
-        def until(condition):
-            while not condition():
-                heard.extend(outbox.take())
-
-        until(lambda: len(of(Sample, heard)) > 20)
-        inbox.put(Change(1, batch_size=32))
-        until(lambda: len(of(Note, heard)) == 2)
+    with running(few, Settings(), every_step=True) as driver:
+        driver.until(Sample, lambda _: len(driver.all(Sample)) > 20)
+        driver.send(Change(1, batch_size=32))
+        driver.until(Note, lambda _: len(driver.all(Note)) == 2)
     assert tried == [64, 32]
 
 

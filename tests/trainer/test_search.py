@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TypeVar
-
 import msgspec
 import pytest
 import torch
+from driven import running, whole
 from vramtop.trainer import search
 from vramtop.trainer.datasets import Library
 from vramtop.trainer.fitting import Fitting, bisect
-from vramtop.trainer.outbox import Outbox
 from vramtop.trainer.protocol import (
     Answer,
     CallOff,
@@ -22,48 +16,20 @@ from vramtop.trainer.protocol import (
     Ended,
     FindLargest,
     Found,
-    FromWorker,
     OutOfMemory,
     Pause,
     Predicted,
     Sample,
     SearchEnded,
-    Start,
     Stop,
-    ToWorker,
     Tried,
 )
 from vramtop.trainer.reduction import Card
-from vramtop.trainer.session import Session
 from vramtop.trainer.settings import OPTIMIZERS, OptimizerName, Settings
 from vramtop.trainer.training import Training
 
 CPU = torch.device("cpu")
 P = 407_080
-WAIT_SECONDS = 20
-_Message = TypeVar("_Message", bound=FromWorker)
-
-
-class Driver:
-    """Sends commands to a session and takes what it says."""
-
-    def __init__(self, outbox: Outbox, inbox: queue.SimpleQueue[ToWorker | None]) -> None:
-        self.send = inbox.put
-        self.seen: list[FromWorker] = []
-        self._outbox, self._fresh = outbox, list[FromWorker]()
-
-    def until(self, kind: type[_Message]) -> _Message:
-        while True:
-            while self._fresh:
-                message = self._fresh.pop(0)
-                self.seen.append(message)
-                if isinstance(message, kind):
-                    return message
-            self._fresh = self._outbox.take()
-            assert self._fresh, f"the session ended without {kind.__name__}"
-
-    def all(self, kind: type[_Message]) -> list[_Message]:
-        return [message for message in self.seen if isinstance(message, kind)]
 
 
 @pytest.fixture(autouse=True)
@@ -73,31 +39,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "_TIMED_SECONDS", 0)
 
 
-@contextmanager
-def running(library: Library, settings: Settings, steps: int | None) -> Iterator[Driver]:
-    outbox, inbox = Outbox(patient=True), queue.SimpleQueue[ToWorker | None]()
-    start = Start(1, settings, steps=steps, every_step=True)
-    session = Session(start, CPU, library.load, outbox, inbox)
-
-    def run() -> None:
-        try:
-            session.run()
-        finally:
-            outbox.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield Driver(outbox, inbox)
-    finally:
-        inbox.put(Stop())
-        outbox.close()
-        thread.join(WAIT_SECONDS)
-        assert not thread.is_alive()
-
-
 def found_in(library: Library, settings: Settings) -> tuple[Found, list[Tried]]:
-    with running(library, settings, steps=0) as driver:
+    with running(library, settings, steps=0, every_step=True) as driver:
         driver.send(FindLargest(1))
         found = driver.until(SearchEnded).found
         assert found is not None
@@ -147,7 +90,7 @@ def test_where_all_the_data_fits_it_says_that_the_data_is_the_limit(library: Lib
 
 def test_a_budget_that_holds_no_image_is_answered_in_one_line(library: Library) -> None:
     budget = 3 * P
-    with running(library, Settings(budget=budget), steps=0) as driver:
+    with running(library, Settings(budget=budget), steps=0, every_step=True) as driver:
         driver.send(FindLargest(7))
         assert driver.until(SearchEnded).found is None
         answer = driver.until(Answer)
@@ -167,26 +110,20 @@ def test_speeds_are_measured_at_doubling_sizes_and_the_largest(library: Library)
     assert found.fast_batch_size == fast[0]
 
 
-def losses(library: Library, settings: Settings, steps: int) -> list[float | None]:
-    with running(library, settings, steps) as driver:
-        driver.until(Ended)
-        return [sample.loss for sample in driver.all(Sample)]
-
-
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_training_goes_on_as_if_nothing_had_been_searched(
     library: Library, optimizer: OptimizerName
 ) -> None:
     settings = Settings(optimizer=optimizer, budget=6_000_000)
-    expected = losses(library, settings, 30)
-    with running(library, settings, steps=30) as driver:
+    expected = whole(library, settings, 30).losses
+    with running(library, settings, steps=30, every_step=True) as driver:
         for _ in range(10):
             driver.until(Sample)
         driver.send(FindLargest(1))
         assert driver.until(SearchEnded).found is not None
         driver.until(Ended)
     samples = driver.all(Sample)
-    assert [sample.loss for sample in samples] == expected
+    assert driver.losses == expected
     assert [sample.position for sample in samples] == [64 * step for step in range(1, 31)]
     assert driver.all(OutOfMemory) == []
 
@@ -196,22 +133,22 @@ def test_a_search_that_is_called_off_leaves_the_training_as_it_was(
 ) -> None:
     monkeypatch.setattr(search, "_TIMED_SECONDS", 1e9)  # it never ends by itself
     settings = Settings(budget=6_000_000)
-    expected = losses(library, settings, 20)
-    with running(library, settings, steps=20) as driver:
+    expected = whole(library, settings, 20).losses
+    with running(library, settings, steps=20, every_step=True) as driver:
         driver.until(Sample)
         driver.send(FindLargest(1))
         driver.until(Tried)
         driver.send(CallOff(2))
         assert driver.until(SearchEnded).found is None
         driver.until(Ended)
-    assert [sample.loss for sample in driver.all(Sample)] == expected
+    assert driver.losses == expected
 
 
 def test_another_change_calls_the_search_off_and_counts(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "_TIMED_SECONDS", 1e9)
-    with running(library, Settings(budget=6_000_000), steps=None) as driver:
+    with running(library, Settings(budget=6_000_000), every_step=True) as driver:
         driver.until(Sample)
         driver.send(FindLargest(1))
         driver.until(Tried)
@@ -222,7 +159,7 @@ def test_another_change_calls_the_search_off_and_counts(
 
 
 def test_a_paused_training_can_search_and_stays_paused(library: Library) -> None:
-    with running(library, Settings(budget=6_000_000), steps=None) as driver:
+    with running(library, Settings(budget=6_000_000), every_step=True) as driver:
         driver.send(Pause(1, True))
         driver.until(Answer)
         driver.send(FindLargest(2))
@@ -260,17 +197,12 @@ def test_bisection_finds_the_last_size_that_fits() -> None:
 
 
 def test_what_twice_the_batch_would_hold_is_told_once_for_each_setting(library: Library) -> None:
-    outbox, inbox = Outbox(), queue.SimpleQueue[ToWorker | None]()
-    session = Session(Start(1, Settings(budget=5_000_000)), CPU, library.load, outbox, inbox)
-    thread = threading.Thread(target=session.run)
-    thread.start()
-    driver = Driver(outbox, inbox)
-    first = driver.until(Predicted)
-    driver.send(Change(1, batch_size=512))
-    second = driver.until(Predicted)
-    driver.send(Stop())
-    driver.until(Ended)
-    thread.join(WAIT_SECONDS)
+    with running(library, Settings(budget=5_000_000)) as driver:
+        first = driver.until(Predicted)
+        driver.send(Change(1, batch_size=512))
+        second = driver.until(Predicted)
+        driver.send(Stop())
+        driver.until(Ended)
     assert [first.settings.batch_size, second.settings.batch_size] == [128, 1024]
     assert first.needed is None
     assert second.needed == second.anatomy.peak.bytes > 5_000_000

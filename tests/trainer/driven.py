@@ -1,0 +1,89 @@
+"""A session driven through its inbox and read through its outbox."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import torch
+from vramtop.trainer.datasets import Dataset, Library
+from vramtop.trainer.outbox import Outbox
+from vramtop.trainer.protocol import Ended, FromWorker, Sample, Start, Stop, ToWorker
+from vramtop.trainer.session import Session
+from vramtop.trainer.settings import Settings
+
+WAIT_SECONDS = 20
+_Message = TypeVar("_Message", bound=FromWorker)
+
+
+class Driver:
+    """Sends commands to a running session and waits for what it says."""
+
+    def __init__(self, outbox: Outbox, inbox: queue.SimpleQueue[ToWorker | None]) -> None:
+        self.send = inbox.put
+        self.seen: list[FromWorker] = []
+        self._outbox, self._fresh = outbox, list[FromWorker]()
+
+    def until(
+        self, kind: type[_Message], condition: Callable[[_Message], object] = lambda _: True
+    ) -> _Message:
+        """The next message of a kind for which the condition holds."""
+        while True:
+            while self._fresh:
+                message = self._fresh.pop(0)
+                self.seen.append(message)
+                if isinstance(message, kind) and condition(message):
+                    return message
+            self._fresh = self._outbox.take()
+            assert self._fresh, f"the session ended without {kind.__name__}"
+
+    def all(self, kind: type[_Message]) -> list[_Message]:
+        """What was seen of a kind."""
+        return [message for message in self.seen if isinstance(message, kind)]
+
+    @property
+    def losses(self) -> list[float | None]:
+        """Those of the steps seen."""
+        return [sample.loss for sample in self.all(Sample)]
+
+
+@contextmanager
+def running(
+    data: Library | Dataset, settings: Settings | None = None, **start: Any
+) -> Iterator[Driver]:
+    """A session on the CPU in a thread, on what the library has or on this one dataset."""
+    outbox = Outbox(patient=start.get("every_step", False))
+    inbox = queue.SimpleQueue[ToWorker | None]()
+    session = Session(
+        Start(1, settings or Settings(device="cpu"), **start),
+        torch.device("cpu"),
+        data.load if isinstance(data, Library) else lambda _: data,
+        outbox,
+        inbox,
+    )
+
+    def run() -> None:
+        try:
+            session.run()
+        finally:
+            outbox.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield Driver(outbox, inbox)
+    finally:
+        inbox.put(Stop())
+        outbox.close()
+        thread.join(WAIT_SECONDS)
+        assert not thread.is_alive()
+
+
+def whole(data: Library | Dataset, settings: Settings, steps: int, **start: Any) -> Driver:
+    """The driver of a session that has ended after so many steps, each of them seen."""
+    with running(data, settings, steps=steps, every_step=True, **start) as driver:
+        driver.until(Ended)
+    return driver
