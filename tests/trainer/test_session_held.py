@@ -1,0 +1,55 @@
+"""A session that is held: paused, a phase at a time, in slow motion."""
+
+from driven import running, whole
+from vramtop.trainer.protocol import Advance, Ended, Flow, Measured, Pause, Sample, SlowMotion
+from vramtop.trainer.settings import Settings
+
+P = 407_080  # bytes of 101,770 parameters
+
+
+def test_a_paused_training_goes_phase_by_phase(library):
+    with running(library) as driver:
+        driver.until(Measured, lambda measured: measured.settled)
+        driver.send(Pause(1, True))
+        driver.until(Flow, lambda flow: flow.paused)
+        held = []
+        for command in range(2, 6):
+            driver.send(Advance(command))
+            held.append(driver.until(Sample, lambda s: s.phase != "zero_grad"))
+        assert [sample.phase for sample in held] == ["load", "forward", "backward", "optimizer"]
+        assert [sample.split.gradients for sample in held] == [0, 0, P, P]
+        assert [sample.split.activations for sample in held] == [0, 592 * 64 + 8, 2_564, 2_564]
+        driver.send(Pause(9, False))
+        driver.until(Flow, lambda flow: not flow.paused)
+        driver.until(Sample, lambda sample: sample.step > held[-1].step + 1)
+
+
+def test_slow_motion_holds_every_boundary_and_ends_when_told(library):
+    with running(library) as driver:
+        driver.until(Measured, lambda measured: measured.settled)
+        driver.send(SlowMotion(1, True))
+        sample = driver.until(Sample, lambda sample: sample.phase == "load")
+        assert sample.split.batch_data == (3_136 + 8) * 64
+        driver.send(SlowMotion(2, False))
+        driver.until(Sample, lambda later: later.step > sample.step + 5)
+
+
+def test_slow_motion_is_as_slow_as_it_is_asked_to_be(library):
+    with running(library) as driver:
+        driver.until(Measured, lambda measured: measured.settled)
+        driver.send(SlowMotion(1, True, seconds=1e-4))
+        first = driver.until(Sample, lambda sample: sample.phase == "load")
+        later = driver.until(Sample, lambda sample: sample.step > first.step + 5)
+        assert later.split is not None
+
+
+def test_losses_are_the_same_to_the_bit_with_every_step_observed(library):
+    expected = whole(library, Settings(), 6, observe=False).losses
+    with running(library, every_step=True, steps=6) as driver:
+        driver.send(Pause(1, True))
+        for command in range(2, 2 + 6 * 5):
+            driver.send(Advance(command))
+        driver.until(Ended)
+    ends = [sample for sample in driver.all(Sample) if sample.phase == "zero_grad"]
+    assert [sample.loss for sample in ends] == expected
+    assert len(driver.all(Measured)) == 6
