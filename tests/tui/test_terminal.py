@@ -8,12 +8,12 @@ import re
 from collections import Counter
 
 import pytest
+from gpu_table import card, report
 from msgspec.structs import replace
 from rich.cells import cell_len
 from rich.console import Console
 from screens import Screen, screen
 from scripted import seen
-from test_gpus_screen import card, report
 from vramtop.trainer.protocol import Change, Configured, FromWorker, Measured
 from vramtop.trainer.settings import Settings
 from vramtop.trainer.split import CATEGORIES

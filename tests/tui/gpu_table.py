@@ -1,0 +1,55 @@
+"""GPUs as NVML tells of them, and how the table of them reads on the screen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+from vramtop.tui.cards import Card, CardsReport, GpuProcess
+
+GIB = 2**30
+
+
+def card(index: int, *processes: GpuProcess, **values: Any) -> Card:
+    used = sum(process.used or 0 for process in processes)
+    usual = Card(
+        index=index,
+        uuid=f"GPU-{index}",
+        name="NVIDIA X100 80GB",
+        total=80 * GIB,
+        reserved=GIB,
+        used=used,
+        free=79 * GIB - used,
+        gpu_utilization=37,
+        temperature=54,
+        power=217.0,
+        power_cap=700.0,
+        sm_clock=1755,
+        memory_clock=2619,
+        fan=31,
+        performance_state=2,
+        ecc_errors=0,
+        throttled=(),
+        processes=processes,
+    )
+    return replace(usual, **values)
+
+
+def report(*cards: Card, **values: Any) -> CardsReport:
+    return CardsReport(cards, "580.65.06", "13.0", **values)
+
+
+def line_of(text: str, start: str) -> str:
+    """The line of the GPU table that begins with this, the marks aside."""
+    lines = [line for line in text.splitlines() if line[3:].lstrip().startswith(start)]
+    assert lines, f"no {start!r} in\n{text}"
+    return lines[0]
+
+
+def marked(line: str) -> bool:
+    return "▸" in line[:4]
+
+
+def chosen(text: str) -> list[str]:
+    """The index of each GPU that the cursor stands at."""
+    return [line.split()[1] for line in text.replace("▸", " ").splitlines() if "›" in line[:3]]
