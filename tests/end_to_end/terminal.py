@@ -3,14 +3,12 @@
 import os
 import re
 import signal
-import sys
 import time
-from pathlib import Path
 
 import pexpect
 import pyte
+from command import VRAMTOP
 
-VRAMTOP = str(Path(sys.executable).with_name("vramtop"))
 TIMEOUT_SECONDS = 60
 _SHOWN = {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
 

@@ -4,27 +4,11 @@ import csv
 import io
 import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from command import complaint, vramtop
 
-VRAMTOP = Path(sys.executable).with_name("vramtop")
-TIMEOUT_SECONDS = 120
 P = 407_080
-
-
-def vramtop(*arguments, **options):
-    return subprocess.run(
-        [VRAMTOP, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TIMEOUT_SECONDS,
-        stdin=subprocess.DEVNULL,
-        **options,
-    )
 
 
 @pytest.mark.parametrize(
@@ -68,11 +52,7 @@ def vramtop(*arguments, **options):
     ],
 )
 def test_bad_input_gets_one_line_and_exit_code_2(arguments, says):
-    result = vramtop(*arguments)
-    assert result.returncode == 2
-    assert result.stdout == ""
-    assert len(result.stderr.splitlines()) == 1
-    assert says in result.stderr
+    assert says in complaint(*arguments)
 
 
 def test_headless_lines_are_messages_as_json():
@@ -124,12 +104,9 @@ def test_sweep_as_csv_has_a_line_a_size():
 
 def test_a_download_is_not_begun_for_what_cannot_work(tmp_path):
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
-    result = vramtop("--download", "--headless", "--batch-size", "60001", env=environment)
-    assert (result.returncode, result.stdout) == (2, "")
-    assert "from 1 to 60,000" in result.stderr
-    result = vramtop("--download", env=environment)
-    assert result.returncode == 2
-    assert "needs a terminal" in result.stderr
+    too_large = ("--download", "--headless", "--batch-size", "60001")
+    assert "from 1 to 60,000" in complaint(*too_large, env=environment)
+    assert "needs a terminal" in complaint("--download", env=environment)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -5,26 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from command import complaint, vramtop
 
-VRAMTOP = Path(sys.executable).with_name("vramtop")
-TIMEOUT_SECONDS = 120
 P = 407_080
-
-
-def vramtop(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [VRAMTOP, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TIMEOUT_SECONDS,
-        stdin=subprocess.DEVNULL,
-    )
 
 
 @pytest.mark.parametrize(
@@ -46,10 +31,7 @@ def vramtop(*arguments: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_bad_input_gets_one_line_and_exit_code_2(arguments: list[str], says: str) -> None:
-    result = vramtop(*arguments)
-    assert (result.returncode, result.stdout) == (2, "")
-    assert len(result.stderr.splitlines()) == 1
-    assert says in result.stderr
+    assert says in complaint(*arguments)
 
 
 def test_an_estimate_says_what_a_sweep_measures() -> None:

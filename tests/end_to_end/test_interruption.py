@@ -8,17 +8,15 @@ import select
 import signal
 import struct
 import subprocess
-import sys
 import termios
 import time
-from pathlib import Path
 
 import pexpect
 import psutil
 import pytest
+from command import VRAMTOP
 from vramtop.tui.worker import STOP_SECONDS
 
-VRAMTOP = str(Path(sys.executable).with_name("vramtop"))
 TIMEOUT_SECONDS = 60
 JSON_LINES = ("--headless", "--format", "jsonl", "--device", "cpu")
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from textual.pilot import Pilot
+from piloted import Piloted
 from vramtop.trainer.formula import lesson
 from vramtop.trainer.settings import Settings
 from vramtop.trainer.split import PHASES, Split
@@ -16,25 +15,9 @@ from vramtop.tui.widgets.split_bar import SplitBar
 from vramtop.tui.widgets.tensors import TensorTable
 from vramtop.tui.worker import start_worker
 
-TIMEOUT_SECONDS = 60
 
-
-class Monitor:
-    """An app with its pilot."""
-
-    def __init__(self, app: VramtopApp, pilot: Pilot[int]) -> None:
-        self.app = app
-        self.pilot = pilot
-
-    async def until(self, condition: Callable[[State], object]) -> State:
-        """The state, once the condition holds."""
-        latest = time.monotonic() + TIMEOUT_SECONDS
-        while time.monotonic() < latest:
-            if condition(self.app.state):
-                return self.app.state
-            await self.pilot.pause(0.01)
-        state = self.app.state
-        raise AssertionError(f"still {state.settings}, {state.news}, {state.log[-5:]}")
+class Monitor(Piloted):
+    """What a user does in a piloted app."""
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)

@@ -3,15 +3,13 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pexpect
 import psutil
 import pytest
+from command import TIMEOUT_SECONDS, VRAMTOP
 
-VRAMTOP = Path(sys.executable).with_name("vramtop")
-TIMEOUT_SECONDS = 120
 STEPS = ("--steps", "3", "--device", "cpu")
 FORMS = (
     ("--headless",),
@@ -114,7 +112,7 @@ def test_a_worker_that_ends_before_its_training_is_a_failure_whatever_it_says(fo
 
 def test_what_was_measured_is_printed_though_the_worker_was_killed():
     terminal = pexpect.spawn(
-        str(VRAMTOP),
+        VRAMTOP,
         ["--headless", "--device", "cpu"],
         dimensions=(50, 80),
         timeout=TIMEOUT_SECONDS,

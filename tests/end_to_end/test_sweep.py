@@ -3,27 +3,14 @@
 import csv
 import io
 import json
-import subprocess
-import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
-
-VRAMTOP = Path(sys.executable).with_name("vramtop")
-TIMEOUT_SECONDS = 120
+from command import complaint, vramtop
 
 
-def sweep(*arguments, **options):
-    return subprocess.run(
-        [VRAMTOP, "sweep", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TIMEOUT_SECONDS,
-        stdin=subprocess.DEVNULL,
-        **options,
-    )
+def sweep(*arguments):
+    return vramtop("sweep", *arguments)
 
 
 def rows(*arguments):
@@ -98,17 +85,13 @@ def test_the_table_says_what_was_the_same_and_how_long_it_took():
     ],
 )
 def test_what_cannot_be_is_told_in_one_line_before_the_run(arguments, says):
-    result = sweep(*arguments)
-    assert (result.returncode, result.stdout) == (2, "")
-    assert len(result.stderr.splitlines()) == 1
-    assert says in result.stderr
+    assert says in complaint("sweep", *arguments)
 
 
 @pytest.mark.skipif(find_spec("matplotlib") is not None, reason="matplotlib is there")
 def test_a_plot_without_matplotlib_is_told_before_the_run(tmp_path):
-    result = sweep("--plot", str(tmp_path / "plot.svg"))
-    assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr == ("vramtop: --plot needs matplotlib: pip install 'vramtop-lab[plot]'\n")
+    told = complaint("sweep", "--plot", str(tmp_path / "plot.svg"))
+    assert told == "vramtop: --plot needs matplotlib: pip install 'vramtop-lab[plot]'\n"
     assert not list(tmp_path.iterdir())
 
 

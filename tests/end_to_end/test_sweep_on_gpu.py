@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from command import VRAMTOP
 
 if TYPE_CHECKING:
     from simulation import Environment, SimulatedGpu
-
-VRAMTOP = Path(sys.executable).with_name("vramtop")
 
 
 @pytest.fixture

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from textual.pilot import Pilot
+from piloted import Piloted
 from vramtop.trainer.settings import Settings
 from vramtop.tui import units
 from vramtop.tui.app import VramtopApp
@@ -20,26 +18,18 @@ from vramtop.tui.worker import start_worker
 if TYPE_CHECKING:
     from simulation import SimulatedGpu
 
-TIMEOUT_SECONDS = 120
 P = 407_080
 MINE = Settings(device="cpu", batch_size=100, optimizer="momentum", hidden=64, budget=2**24)
 
 
-class Tour:
-    """A tour under way, with its pilot."""
+class Tour(Piloted):
+    """A tour under way."""
 
-    def __init__(self, app: VramtopApp, pilot: Pilot[int]) -> None:
-        self.app = app
-        self.pilot = pilot
+    timeout_seconds = 120
 
-    async def until(self, condition: Callable[[State], object]) -> State:
-        latest = time.monotonic() + TIMEOUT_SECONDS
-        while time.monotonic() < latest:
-            if condition(self.app.state):
-                return self.app.state
-            await self.pilot.pause(0.01)
-        state = self.app.state
-        raise AssertionError(f"still {state.settings}, {state.news}, {self.strip._guide.view}")
+    @property
+    def last_seen(self) -> object:
+        return self.strip._guide.view
 
     @property
     def strip(self) -> TourStrip:

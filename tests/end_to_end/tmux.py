@@ -12,7 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from terminal import TIMEOUT_SECONDS, VRAMTOP
+from command import VRAMTOP
+from terminal import TIMEOUT_SECONDS
 
 PROMPT = "ready>"
 
