@@ -1,4 +1,4 @@
-"""Lets these tests share `made.py`, and gives them a machine with simulated GPUs.
+"""Lets these tests share `made.py`, and gives them an app, and a machine with simulated GPUs.
 
 pytest's importlib mode puts no folder on the path.
 """
@@ -18,6 +18,25 @@ if TYPE_CHECKING:
     from simulation import SimulatedGpu
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+from scripted import Script
+from vramtop.trainer.settings import Settings
+from vramtop.tui.app import VramtopApp
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script()
+
+
+@pytest.fixture
+def app(script: Script) -> VramtopApp:
+    """The monitor on the scripted worker."""
+
+    async def start() -> Script:
+        return script
+
+    return VramtopApp(Settings(), start)
 
 
 class Machine:

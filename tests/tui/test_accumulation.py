@@ -48,13 +48,7 @@ async def test_the_first_line_says_what_adds_up_to_what(size: tuple[int, int]) -
         assert "64,000" in shown.lines[0]
 
 
-async def test_the_key_asks_how_many() -> None:
-    script = Script()
-
-    async def start() -> Script:
-        return script
-
-    app = VramtopApp(Settings(), start)
+async def test_the_key_asks_how_many(app: VramtopApp, script: Script) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await begin(pilot)
         await pilot.press("a")
@@ -69,26 +63,18 @@ async def test_the_key_asks_how_many() -> None:
         assert script.changes == [{"accumulation": 16}]
 
 
-async def test_doubling_stops_where_the_images_of_a_step_end() -> None:
-    script = Script()
-
-    async def start() -> Script:
-        return script
-
-    app = VramtopApp(Settings(), start)
+async def test_doubling_stops_where_the_images_of_a_step_end(
+    app: VramtopApp, script: Script
+) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await begin(pilot, HELLO, configured(batch_size=250, accumulation=16))
         await pilot.press("plus")
         assert script.changes == [{"batch_size": 375}]
 
 
-async def test_the_table_has_both_and_a_click_goes_to_either() -> None:
-    script = Script()
-
-    async def start() -> Script:
-        return script
-
-    app = VramtopApp(Settings(), start)
+async def test_the_table_has_both_and_a_click_goes_to_either(
+    app: VramtopApp, script: Script
+) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         before = [HELLO, configured(), measured(), sample(64), sample(128)]
         await begin(pilot, *before, ADDED, added(), *steps(2))  # type: ignore[arg-type]

@@ -24,19 +24,6 @@ from vramtop.tui.screens.help import Help
 from vramtop.tui.screens.prompt import Prompt
 
 
-@pytest.fixture
-def script() -> Script:
-    return Script()
-
-
-@pytest.fixture
-def app(script: Script) -> VramtopApp:
-    async def start() -> Script:
-        return script
-
-    return VramtopApp(Settings(), start)
-
-
 async def test_before_the_worker_speaks_it_is_starting(app: VramtopApp) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from made import HELLO, configured
-from scripted import BEGUN, Script, begin, seen
+from scripted import BEGUN, begin, seen
 from vramtop.trainer.protocol import Evaluated, OutOfMemory
 from vramtop.trainer.settings import Settings
 from vramtop.trainer.split import Split
@@ -65,11 +65,7 @@ def test_what_was_never_there_is_no_event() -> None:
     assert told((), CardsReport(trouble="no NVIDIA driver"), covered=True) is None
 
 
-async def test_a_shortage_is_told_over_the_help() -> None:
-    async def start() -> Script:
-        return Script()
-
-    app = VramtopApp(Settings(), start)
+async def test_a_shortage_is_told_over_the_help(app: VramtopApp) -> None:
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await begin(pilot, HELLO, configured())
         await pilot.press("question_mark")

@@ -28,19 +28,6 @@ FOUND = Found(4711, 3768, "memory", 24 * 2**20, 2**24, 2**25, 2, 1, 512, (Timed(
 BEGUN = (HELLO, configured(), sample(), measured())
 
 
-@pytest.fixture
-def script() -> Script:
-    return Script()
-
-
-@pytest.fixture
-def app(script: Script) -> VramtopApp:
-    async def start() -> Script:
-        return script
-
-    return VramtopApp(Settings(), start)
-
-
 def after(*messages: Received) -> State:
     return reduce(fold, (*BEGUN, *messages), State(Settings()))
 

@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 
 import pytest
-from scripted import Script, begin, seen
-from vramtop.trainer.settings import Settings
+from scripted import begin, seen
 from vramtop.trainer.split import CATEGORIES
 from vramtop.tui.app import VramtopApp
 from vramtop.tui.gpu_app import GpuApp
@@ -25,14 +24,6 @@ TERMS = (
     *("split", "boundary", "anatomy", "peak", "high water", "formula", "allocated", "reserved"),
     *("cache", "rounding", "workspace", "context", "budget", "settled"),
 )
-
-
-@pytest.fixture
-def app() -> VramtopApp:
-    async def start() -> Script:
-        return Script()
-
-    return VramtopApp(Settings(), start)
 
 
 def lines(app: VramtopApp | GpuApp) -> list[str]:

@@ -9,7 +9,6 @@ from made import HELLO, configured, measured, picture, sample
 from msgspec.structs import replace
 from scripted import Script, begin, seen
 from vramtop.trainer.protocol import Change, Data, Layer, ShowImage
-from vramtop.trainer.settings import Settings
 from vramtop.tui.app import VramtopApp
 from vramtop.tui.screens.help import Help
 from vramtop.tui.screens.image import ImageScreen
@@ -33,19 +32,6 @@ DISC = replace(
 )
 # One a layout, and each side of where the layout changes.
 SIZES = [(60, 18), (76, 21), (80, 24), (115, 40), (116, 38), (116, 39), (120, 40), (200, 60)]
-
-
-@pytest.fixture
-def script() -> Script:
-    return Script()
-
-
-@pytest.fixture
-def app(script: Script) -> VramtopApp:
-    async def start() -> Script:
-        return script
-
-    return VramtopApp(Settings(), start)
 
 
 def asked(script: Script) -> list[int | None]:

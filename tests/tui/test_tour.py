@@ -193,19 +193,6 @@ def test_a_halted_training_goes_on_for_the_tour() -> None:
 # ---- on the screen ------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def script() -> Script:
-    return Script()
-
-
-@pytest.fixture
-def app(script: Script) -> VramtopApp:
-    async def start() -> Script:
-        return script
-
-    return VramtopApp(Settings(), start)
-
-
 def place(app: VramtopApp) -> int:
     return app.screen.query_one(TourStrip)._guide.view.place
 

@@ -8,7 +8,6 @@ from made import HELLO, configured, measured, sample
 from msgspec.structs import replace
 from scripted import BEGUN, Script, begin, seen
 from vramtop.trainer.protocol import Device
-from vramtop.trainer.settings import Settings
 from vramtop.tui.app import VramtopApp
 from vramtop.tui.cards import CardsReport, GpuProcess
 from vramtop.tui.screens.gpus import TrainingGpus
@@ -25,19 +24,9 @@ TRAINING = (
 TWO = report(card(0, GpuProcess(OURS, GIB, "me", "python -m trainer")), card(1))
 
 
-@pytest.fixture
-def script() -> Script:
-    return Script()
-
-
-@pytest.fixture
-def app(script: Script, monkeypatch: pytest.MonkeyPatch) -> VramtopApp:
+@pytest.fixture(autouse=True)
+def all_visible(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-
-    async def start() -> Script:
-        return script
-
-    return VramtopApp(Settings(), start)
 
 
 async def test_g_opens_the_screen_and_closes_it(app: VramtopApp) -> None:

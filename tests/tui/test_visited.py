@@ -7,7 +7,6 @@ from made import HELLO, configured, measured, sample
 from screens import Screen, screen
 from scripted import Script, begin
 from vramtop.trainer.protocol import Evaluated, OutOfMemory
-from vramtop.trainer.settings import Settings
 from vramtop.trainer.split import Split
 from vramtop.tui.app import VramtopApp
 from vramtop.tui.link import Received
@@ -95,13 +94,7 @@ async def test_of_more_rows_than_room_those_around_the_one_in_force_are_shown() 
         ]
 
 
-async def test_a_click_on_a_row_goes_back_to_its_size() -> None:
-    script = Script()
-
-    async def start() -> Script:
-        return script
-
-    app = VramtopApp(Settings(), start)
+async def test_a_click_on_a_row_goes_back_to_its_size(app: VramtopApp, script: Script) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await begin(pilot, *BEGUN, *visit(128), *visit(256))
         app.paint()
