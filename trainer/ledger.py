@@ -36,14 +36,17 @@ _FRESH = (torch.ops.aten.lift_fresh.default, torch.ops.aten.lift.default)
 class LimitExceeded(torch.OutOfMemoryError):
     """What would have made the step hold `needed` bytes, more than `limit`.
 
-    `operator` is named as PyTorch's dispatcher names it, or "batch" where the batch is too large;
-    `split` is what the step held then, without the operator's results unless they were the first
-    to tell of their size.
+    `wanted` of them are what the operator came for. It is named as PyTorch's dispatcher names it,
+    or "batch" where the batch is too large; `split` is what the step held then, without the
+    operator's results unless they were the first to tell of their size.
     """
 
-    def __init__(self, needed: int, limit: int, phase: Phase, operator: str, split: Split) -> None:
+    def __init__(
+        self, needed: int, limit: int, *, wanted: int, phase: Phase, operator: str, split: Split
+    ) -> None:
         super().__init__(f"{operator} in {phase} needs {needed:,} B, and the limit is {limit:,} B")
         self.needed = needed
+        self.wanted = wanted
         self.limit = limit
         self.phase = phase
         self.operator = operator
@@ -93,7 +96,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._limit = limit
         self._rehearsal = None if limit is None else Rehearsal(device)
         self._alive: dict[int, Life] = {}
-        self._held = 0
+        self._held = self._before = 0  # bytes: now, and when the latest operation began
         self._start: list[tuple[Life, int]] = []
         self._pages: list[Page] = []
         self._loss: Mark | None = None
@@ -156,7 +159,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def expect(self, size: int) -> None:
         """Raise `LimitExceeded` where a batch of `size` bytes, not made yet, would be too much."""
-        self._operation = ("batch",)
+        self._operate("batch")
         self._check(size)
 
     def batch(self, *tensors: object, **named: object) -> None:
@@ -165,7 +168,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         What of it was there before the step counts from now on. Raises `LimitExceeded` where
         that is more than the limit, and `TypeError` where no tensor can be found in it.
         """
-        self._operation = ("batch",)
+        self._operate("batch")
         found = named_in("batch", tensors)
         for name, part in named.items():
             found += named_in(name, part)
@@ -197,6 +200,12 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._identify()
         return self._now()
 
+    @property
+    def failure(self) -> tuple[Phase, str]:
+        """Where a step that failed has ended: the phase, and the operator, empty if in none."""
+        failed = self._failure is not None and self._failure[0] is self._operation
+        return self._phase, str(self._operation[0]) if failed else ""
+
     def __torch_dispatch__(
         self,
         func: Callable[..., object],
@@ -207,12 +216,12 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs = kwargs or {}
         if self._aside:
             return func(*args, **kwargs)
-        self._operation = (func,)
+        self._operate(func)
         if self._rehearsal is not None:
             self._check(self._rehearsal.allocates(func, args, kwargs))
         if self._gauge is not None:
             self._gauge.before()
-        held = self._held
+        held = self._before
         # An argument that is written to may come back with another storage.
         older = self._storages(args, kwargs) if _writes(func) else None
         try:
@@ -254,6 +263,10 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._phase = phase
         self._changes: list[Change] = []
         self._operation = ("",)
+
+    def _operate(self, operator: object) -> None:
+        self._operation = (operator,)
+        self._before = self._held
 
     def _close(self) -> None:
         self._identify()
@@ -328,8 +341,14 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Raise `LimitExceeded` if the step would hold too much with so many bytes more."""
         needed = self._held + more
         if self._limit is not None and needed > self._limit:
-            operator = str(self._operation[0])
-            raise LimitExceeded(needed, self._limit, self._phase, operator, self._fail())
+            raise LimitExceeded(
+                needed,
+                self._limit,
+                wanted=needed - self._before,
+                phase=self._phase,
+                operator=str(self._operation[0]),
+                split=self._fail(),
+            )
 
     def _fail(self) -> Split:
         """Remember what is alive now: on its way up an error lets go of much of it."""

@@ -35,6 +35,7 @@ from vramtop.trainer.protocol import (
 from vramtop.trainer.session import Session
 from vramtop.trainer.settings import SettingError, Settings
 from vramtop.trainer.training import Training
+from vramtop.trainer.watching import Schedule
 
 P = 407_080  # bytes of 101,770 parameters
 WAIT_SECONDS = 20
@@ -404,13 +405,13 @@ def test_an_evaluation_that_does_not_fit_goes_on_in_halves_and_remembers(library
     assert peak == 250 * (3_136 + 8)
 
 
-def fail_after(monkeypatch, owner, name, calls, *, before=id):
-    """Let the method run out of memory once, in the call after so many, as if others had it."""
+def fail_after(monkeypatch, owner, name, calls, *, before=id, times=1):
+    """Let the method run out of memory in the calls after so many, as if others had it."""
     method, made = getattr(owner, name), []
 
     def run(self, *given, **named):
         made.append(1)
-        if len(made) == calls + 1:
+        if calls < len(made) <= calls + times:
             before(self)
             raise torch.OutOfMemoryError("others took it")
         return method(self, *given, **named)
@@ -418,17 +419,42 @@ def fail_after(monkeypatch, owner, name, calls, *, before=id):
     monkeypatch.setattr(owner, name, run)
 
 
-def test_a_shortage_of_what_has_long_worked_keeps_everything_and_waits(library, monkeypatch):
+@pytest.fixture
+def unwatched(monkeypatch):
+    """Only the steps after a change are recorded, until they have settled."""
+    monkeypatch.setattr(Schedule, "due", lambda schedule, **_: not schedule.settled)
+
+
+@pytest.mark.usefixtures("unwatched")
+def test_a_plain_step_that_lacks_memory_is_taken_once_more_and_nothing_is_lost(
+    library, monkeypatch
+):
     expected = losses(library, Settings(), 60)
     fail_after(monkeypatch, nn.CrossEntropyLoss, "forward", 50)
+    with running(library, every_step=True, steps=60) as driver:
+        told = driver.until(Note).text
+        driver.until(Ended)
+    assert told == "out of memory in forward: the step is taken again, with the cache given back"
+    samples = [message for message in driver.seen if isinstance(message, Sample)]
+    assert [sample.loss for sample in samples] == expected
+    assert not any(isinstance(message, OutOfMemory) for message in driver.seen)
+
+
+@pytest.mark.usefixtures("unwatched")
+def test_a_shortage_of_what_has_long_worked_keeps_everything_and_waits(library, monkeypatch):
+    expected = losses(library, Settings(), 60)
+    fail_after(monkeypatch, nn.CrossEntropyLoss, "forward", 50, times=2)
     with running(library, every_step=True) as driver:
-        assert driver.until(OutOfMemory).restored is None
+        shortage = driver.until(OutOfMemory)
         driver.send(Change(1, learning_rate=0.001))
         driver.until(Sample, lambda sample: sample.step == 60)
+    assert (shortage.restored, shortage.back, shortage.phase) == (None, None, "forward")
+    assert shortage.split.parameters == P
     samples = [message for message in driver.seen if isinstance(message, Sample)]
     assert [sample.loss for sample in samples] == expected
 
 
+@pytest.mark.usefixtures("unwatched")
 def test_an_update_cut_short_is_taken_back(library, monkeypatch):
     def change_some(optimizer):
         with torch.no_grad():
@@ -442,8 +468,7 @@ def test_an_update_cut_short_is_taken_back(library, monkeypatch):
         step = max(message.step for message in driver.seen if isinstance(message, Sample))
         fail_after(monkeypatch, torch.optim.Adam, "step", 0, before=change_some)
         driver.send(Pause(2, False))
-        driver.until(OutOfMemory)
-        driver.send(Change(3, learning_rate=0.001))
+        driver.until(Note)
         again = driver.until(Sample)
     # Back to where it was last known to be whole: the second step, and on from there.
     assert step > 2
