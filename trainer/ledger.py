@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from types import TracebackType
+from typing import NamedTuple
 
 import torch
 from torch import UntypedStorage, nn
@@ -51,6 +52,14 @@ class LimitExceeded(torch.OutOfMemoryError):
         self.phase = phase
         self.operator = operator
         self.split = split
+
+
+class _Failure(NamedTuple):
+    """What was alive when an operator failed: on its way up, the error lets go of much of it."""
+
+    error: BaseException | None
+    operation: tuple[object]
+    split: Split
 
 
 class Ledger:
@@ -102,7 +111,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._loss: Mark | None = None
         self._operation: tuple[object] = ("",)
         self._aside = False
-        self._failure: tuple[tuple[object], Split] | None = None
+        self._failure: _Failure | None = None
         self._last: Split | None = None
         self._open("load")
         self._roster = Roster(owners)
@@ -128,8 +137,16 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._own("parameters", self._roster.owners.parameters())
         self._close()
         self._last = self._now()
-        if error is not None and self._failure and self._failure[0] is self._operation:
-            self._last = self._failure[1]
+        failure = self._failure
+        # An error that was caught on its way was none of the step's. What cleans up after one may
+        # be an operator too, and not every error stays the same object.
+        if failure and failure.operation is not self._operation and failure.error is not error:
+            self._failure = None
+        elif failure and error is not None:
+            self._last = failure.split
+        if self._failure is not None:
+            # Its traceback would keep all of the step.
+            self._failure = self._failure._replace(error=None)
         for life in list(self._alive.values()):
             life.reference = None
         self._alive = {}
@@ -203,8 +220,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
     @property
     def failure(self) -> tuple[Phase, str]:
         """Where a step that failed has ended: the phase, and the operator, empty if in none."""
-        failed = self._failure is not None and self._failure[0] is self._operation
-        return self._phase, str(self._operation[0]) if failed else ""
+        return self._phase, str(self._failure.operation[0]) if self._failure else ""
 
     def __torch_dispatch__(
         self,
@@ -226,8 +242,8 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         older = self._storages(args, kwargs) if _writes(func) else None
         try:
             result = func(*args, **kwargs)
-        except BaseException:
-            self._fail()
+        except BaseException as error:
+            self._failure = _Failure(error, self._operation, self.split())
             raise
         for tensor in stored_on(self._device, result):
             storage = tensor.untyped_storage()
@@ -341,20 +357,16 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Raise `LimitExceeded` if the step would hold too much with so many bytes more."""
         needed = self._held + more
         if self._limit is not None and needed > self._limit:
-            raise LimitExceeded(
+            error = LimitExceeded(
                 needed,
                 self._limit,
                 wanted=needed - self._before,
                 phase=self._phase,
                 operator=str(self._operation[0]),
-                split=self._fail(),
+                split=self.split(),
             )
-
-    def _fail(self) -> Split:
-        """Remember what is alive now: on its way up an error lets go of much of it."""
-        split = self.split()
-        self._failure = self._operation, split
-        return split
+            self._failure = _Failure(error, self._operation, error.split)
+            raise error
 
 
 @cache
