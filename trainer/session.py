@@ -118,7 +118,7 @@ class Session:
         self._good: Snapshot | None = None
         self._owed: Snapshot | None = None  # what there was no room to go back to
         self._hindsight: Hindsight | None = None
-        self._fits, self._worked = True, False
+        self._fits, self._worked, self._retried = True, False, False
         self._ended = False
         self._evaluation_batch = EVALUATION_BATCH
         self._evaluation_peak: Split | None = None
@@ -145,14 +145,15 @@ class Session:
         else:
             self._stepped(loss, rows, recording, full=full)
             return
-        if recording is None and self._observe and self._try_again(lack):
+        if self._can_try_again(seen=recording is not None):
+            self._try_again(lack)
             return
         self._recover(lack)
 
     def _stepped(self, loss: Tensor, rows: int, recording: Recording | None, *, full: bool) -> None:
         """Tell of a step that has ended, and try the test data after an epoch's last."""
         training = self._training
-        self._worked = self._worked or full
+        self._worked, self._retried = self._worked or full, False
         settled = self._schedule.settled
         self._schedule.passed(full=full, seen=recording is not None)
         if recording is not None:
@@ -365,10 +366,10 @@ class Session:
         resolve(new.device)
         dataset = self._load(new.dataset)
         check(new, pixels=dataset.pixels, images=len(dataset.train))
+        if self._owed is not None and not self._pay(self._owed, new):
+            return
         if self._training.progress.steps == 0 and not self._fits:
             self._begin(new, self._goal)
-            return
-        if self._owed is not None and not self._pay(self._owed, new):
             return
         if self._worked and self._fits:
             self._good = self._training.snapshot(self._settings)
@@ -377,7 +378,7 @@ class Session:
     def _adopt(self, new: Settings) -> None:
         """Train on with other settings; parameters stay wherever the model stays the same."""
         old, self._settings = self._settings, new
-        self._fits, self._worked = True, False
+        self._fits, self._worked, self._retried = True, False, False
         if new.device != old.device:
             self._move(old, new)
         self._limit = memory.enforce(self._device, new.budget)
@@ -417,21 +418,27 @@ class Session:
 
     # ---- ends and failures ------------------------------------------------------------------
 
-    def _try_again(self, lack: Shortage) -> bool:
-        """Whether the step that nobody watched can be taken again, watched and from an empty cache.
+    def _can_try_again(self, *, seen: bool) -> bool:
+        """Whether the step that failed can be taken again, watched and from an empty cache.
 
-        It may fit then; and if it does not, it is known what did not.
+        Once: it may fit then, where what the allocator kept was cut up for other sizes or nobody
+        watched; and if it does not, it is known what did not.
         """
-        training, good = self._training, self._good
-        if training.cut_short and good is None:
+        if self._retried or not self._observe or (seen and self._device.type != "cuda"):
             return False
+        good = self._good
+        whole = not self._training.cut_short
+        return whole or (good is not None and good.settings == self._settings)
+
+    def _try_again(self, lack: Shortage) -> None:
+        training, good = self._training, self._good
+        self._retried = True
         self._reports.again(lack)
         training.drop_step()
         memory.release(self._device)
         if training.cut_short and good is not None:
             self._return(good)
         self._schedule.unsettle(self._settings.accumulation)
-        return True
 
     def _recover(self, lack: Shortage) -> None:
         """Back to the last settings that worked.

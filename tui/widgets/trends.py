@@ -57,7 +57,8 @@ class Trends(Panel[View]):
     """Charts below one another, as many as there is room for: the loss first, then the speed.
 
     Each goes through every sample of the history. A change of the batch size, and an out of memory,
-    stand in the same column of all of them. `braille` False draws with characters of ASCII, but for the changes.
+    stand in the same column of all of them. `braille` False draws with characters of ASCII, but for
+    the changes.
     """
 
     def __init__(self, *, braille: bool = True) -> None:
