@@ -8,6 +8,7 @@ import io
 from made import P, configured, measured, sample
 from msgspec.structs import replace
 from vramtop.trainer.protocol import Evaluated, Noise, OutOfMemory, WouldFit
+from vramtop.trainer.settings import Settings
 from vramtop.trainer.split import CATEGORIES, PHASES, Split
 from vramtop.tui.rows import GradientNoise, OutOfMemoryRow, Range, Row, make_row, to_csv
 from vramtop.tui.run import Run
