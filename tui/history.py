@@ -60,8 +60,14 @@ def extended(history: History, new: Point) -> History:
     points, marks = history.points, history.shortages
     if points and new.images < points[-1].images:
         # Parameters went back, or began anew.
+        end = points[-1].images
         points = tuple(point for point in points if point.images < new.images)
-        marks = tuple(mark for mark in marks if mark.images < new.images)
+        # What did not fit just now is why it went back.
+        marks = tuple(
+            mark if mark.images < new.images else Mark(new.images, mark.batch_size)
+            for mark in marks
+            if mark.images < new.images or mark.images == end
+        )
     if points and points[-1].images == new.images:
         return History(points, history.apart, marks)
     if len(points) > 1 and points[-1].images - points[-2].images < history.apart:

@@ -147,6 +147,11 @@ def test_where_it_cannot_be_known_nothing_is_said_of_what_would_fit() -> None:
 def test_an_out_of_memory_has_its_place_on_the_trends_axis() -> None:
     state = after(*BEGUN, configured(batch_size=8192), shortage(64))
     assert state.history.shortages == (Mark(640, 8192),)
+    # The settings that come back may be older than the last step, a short one that did fit.
+    back = fold(fold(state, configured()), sample(576))
+    assert back.history.shortages == (Mark(576, 8192),)
+    later = fold(fold(back, sample(1280)), sample(64))
+    assert later.history.shortages == ()
 
 
 def test_where_there_is_no_way_back_the_news_says_what_to_press() -> None:
