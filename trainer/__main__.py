@@ -65,6 +65,8 @@ def _train(start: Start, outbox: Outbox, inbox: Inbox) -> int:
         from .estimator import estimate
 
         return estimate(start, outbox, inbox)
+    # The allocator prints a warning of its own with each lack of memory, of which messages tell.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     import torch
 
     from . import datasets, devices, memory

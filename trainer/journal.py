@@ -21,8 +21,8 @@ class Journal:
     """The storages of a step on `device`, each counted once, until its last reference is gone.
 
     It begins in `load`, with what the owners hold when it is made, and keeps no tensor alive.
-    `held` is how many bytes are alive now, `phase` the one under way, and `operation` the run of
-    an operator that changes belong to; who runs another sets it.
+    `held` is how many bytes are alive now, `phase` the one under way, `operation` the run of an
+    operator that changes belong to, and `before` how many bytes were alive when it began.
     """
 
     def __init__(self, device: torch.device, owners: Owners) -> None:
@@ -30,7 +30,8 @@ class Journal:
         self._alive: dict[int, Life] = {}
         self._start: list[tuple[Life, int]] = []
         self._pages: list[Page] = []
-        self.held = 0
+        self.held = self.before = 0
+        self.operation: tuple[object] = ("",)
         self._open("load")
         self._roster = Roster(owners)
         self.own("parameters", owners.parameters())
@@ -57,6 +58,11 @@ class Journal:
         self._roster.forget()
         return split
 
+    def operate(self, operator: object) -> None:
+        """Changes belong to a run of this operator from now on."""
+        self.operation = (operator,)
+        self.before = self.held
+
     def place(self) -> Mark:
         """Between what is noted already and what comes next."""
         return len(self._pages), len(self._changes)
@@ -73,7 +79,7 @@ class Journal:
     def _open(self, phase: Phase) -> None:
         self.phase = phase
         self._changes: list[Change] = []
-        self.operation: tuple[object] = ("",)
+        self.operation = ("",)
 
     def _close(self) -> None:
         self._identify()

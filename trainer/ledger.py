@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from types import TracebackType
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -37,18 +38,29 @@ _FRESH = (torch.ops.aten.lift_fresh.default, torch.ops.aten.lift.default)
 class LimitExceeded(torch.OutOfMemoryError):
     """What would have made the step hold `needed` bytes, more than `limit`.
 
-    `operator` is named as PyTorch's dispatcher names it, or "batch" where the batch is too large;
-    `split` is what the step held then, without the operator's results unless they were the first
-    to tell of their size.
+    `wanted` of them are what the operator came for. It is named as PyTorch's dispatcher names it,
+    or "batch" where the batch is too large; `split` is what the step held then, without the
+    operator's results unless they were the first to tell of their size.
     """
 
-    def __init__(self, needed: int, limit: int, phase: Phase, operator: str, split: Split) -> None:
+    def __init__(
+        self, needed: int, limit: int, *, wanted: int, phase: Phase, operator: str, split: Split
+    ) -> None:
         super().__init__(f"{operator} in {phase} needs {needed:,} B, and the limit is {limit:,} B")
         self.needed = needed
+        self.wanted = wanted
         self.limit = limit
         self.phase = phase
         self.operator = operator
         self.split = split
+
+
+class _Failure(NamedTuple):
+    """What was alive when an operator failed: on its way up, the error lets go of much of it."""
+
+    error: BaseException | None
+    operation: tuple[object]
+    split: Split
 
 
 class Ledger:
@@ -96,7 +108,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._journal = Journal(device, owners)
         self._loss: Mark | None = None
         self._aside = False
-        self._failure: tuple[tuple[object], Split] | None = None
+        self._failure: _Failure | None = None
         self._last: Split | None = None
 
     def __enter__(self) -> Self:
@@ -115,8 +127,17 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._last = self._journal.end()
         if self._gauge is not None:
             self._gauge.boundary(self._journal.phase)
-        if error is not None and self._failure and self._failure[0] is self._journal.operation:
-            self._last = self._failure[1]
+        failure = self._failure
+        # An error that was caught on its way was none of the step's. What cleans up after one may
+        # be an operator too, and not every error stays the same object.
+        latest = self._journal.operation
+        if failure and failure.operation is not latest and failure.error is not error:
+            self._failure = None
+        elif failure and error is not None:
+            self._last = failure.split
+        if self._failure is not None:
+            # Its traceback would keep all of the step.
+            self._failure = self._failure._replace(error=None)
         self._rehearsal = None
 
     def begin(self, phase: Phase) -> None:
@@ -143,7 +164,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def expect(self, size: int) -> None:
         """Raise `LimitExceeded` where a batch of `size` bytes, not made yet, would be too much."""
-        self._journal.operation = ("batch",)
+        self._journal.operate("batch")
         self._check(size)
 
     def batch(self, *tensors: object, **named: object) -> None:
@@ -152,7 +173,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         What of it was there before the step counts from now on. Raises `LimitExceeded` where
         that is more than the limit, and `TypeError` where no tensor can be found in it.
         """
-        self._journal.operation = ("batch",)
+        self._journal.operate("batch")
         found = named_in("batch", tensors)
         for name, part in named.items():
             found += named_in(name, part)
@@ -183,6 +204,12 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return self._last
         return self._journal.split()
 
+    @property
+    def failure(self) -> tuple[Phase, str]:
+        """Where a step that failed has ended: the phase, and the operator, empty if in none."""
+        operator = str(self._failure.operation[0]) if self._failure else ""
+        return self._journal.phase, operator
+
     def __torch_dispatch__(
         self,
         func: Callable[..., object],
@@ -194,18 +221,18 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if self._aside:
             return func(*args, **kwargs)
         journal = self._journal
-        journal.operation = (func,)
+        journal.operate(func)
         if self._rehearsal is not None:
             self._check(self._rehearsal.allocates(func, args, kwargs))
         if self._gauge is not None:
             self._gauge.before()
-        held = journal.held
+        held = journal.before
         # An argument that is written to may come back with another storage.
         older = self._storages(args, kwargs) if _writes(func) else None
         try:
             result = func(*args, **kwargs)
-        except BaseException:
-            self._fail()
+        except BaseException as error:
+            self._failure = _Failure(error, journal.operation, self.split())
             raise
         for tensor in stored_on(self._device, result):
             storage = tensor.untyped_storage()
@@ -237,16 +264,19 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _check(self, more: int = 0) -> None:
         """Raise `LimitExceeded` if the step would hold too much with so many bytes more."""
-        needed = self._journal.held + more
+        journal = self._journal
+        needed = journal.held + more
         if self._limit is not None and needed > self._limit:
-            phase, operator = self._journal.phase, str(self._journal.operation[0])
-            raise LimitExceeded(needed, self._limit, phase, operator, self._fail())
-
-    def _fail(self) -> Split:
-        """Remember what is alive now: on its way up an error lets go of much of it."""
-        split = self.split()
-        self._failure = self._journal.operation, split
-        return split
+            error = LimitExceeded(
+                needed,
+                self._limit,
+                wanted=needed - journal.before,
+                phase=journal.phase,
+                operator=str(journal.operation[0]),
+                split=self.split(),
+            )
+            self._failure = _Failure(error, journal.operation, error.split)
+            raise error
 
 
 @cache

@@ -12,14 +12,16 @@ from typing import Any, Protocol
 import psutil
 import torch
 
+from . import denials
 from .split import AllocatorMemory, Phase, Reading
 
 # What is said where no `torch.OutOfMemoryError` is raised: by the host's allocator, by Metal's, and
-# by CUDA itself where there is not even room for a context.
+# by CUDA and cuBLAS themselves where there is not even room for a context or a handle.
 _SHORTAGES = (
     "DefaultCPUAllocator: can't allocate memory",
     "MPS backend out of memory",
     "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
 )
 
 
@@ -60,6 +62,7 @@ class CudaGauge:
     """
 
     def __init__(self, device: torch.device) -> None:
+        denials.watch()
         self._device = device
         self.workspace = 0
         self._taken: list[int] = []  # what the workspace came in, or went

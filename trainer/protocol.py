@@ -18,7 +18,7 @@ from .settings import DatasetName, OptimizerName, Settings
 from .split import AllocatorMemory, Anatomy, Category, Phase, Split, Tensors
 
 Source = Literal["files", "sample", "synthetic"]
-VERSION = 1
+VERSION = 2
 MAX_FRAME = 64 * 2**20
 SLOW_SECONDS = 1.5
 _LENGTH = 4
@@ -190,19 +190,42 @@ class Noise(_Message, frozen=True, tag="noise"):
 class OutOfMemory(_Message, frozen=True, tag="out_of_memory"):
     """A step that did not fit. `restored` is the batch size that goes on, None if none does.
 
-    All in bytes: `needed` is what the step would have held with the allocation that failed, `limit`
-    what there was (both None where only the device's allocator could tell), `split` what it held
-    then. `detail` is PyTorch's own account.
+    In bytes: the allocation that failed, in `phase` and `operator`, `wanted` so many while there
+    were `free` ones. With it there would have been `needed` of the `limit`, counted as the budget
+    counts: on a CUDA device what its allocator takes from the driver, elsewhere what the step asks
+    for. All four are None where the device does not tell. `split` is what the step held then.
+    `operator` is "batch" where the batch is too large by itself, and empty where nobody watched.
+    The phase "model" is none of a step's: what has no room is the model, on its way to the device.
+
+    The step added up `accumulation` batches. The settings that go on are `back`, with all that was
+    learned; in an evaluation nothing but `restored` changes. `detail` is PyTorch's own account.
     """
 
     batch_size: int
     needed: int | None
     limit: int | None
-    phase: Phase | Literal["evaluation"] | None
+    phase: Phase | Literal["evaluation", "model"] | None
     operator: str
     split: Split
     restored: int | None
     detail: str
+    wanted: int | None = None
+    free: int | None = None
+    accumulation: int = 1
+    back: Settings | None = None
+
+
+class WouldFit(_Message, frozen=True, tag="would_fit"):
+    """The `largest` batch size of settings that ran out of memory that would have fitted `limit`.
+
+    It comes some time after each `OutOfMemory` of a step, unless another one comes before, and is
+    foretold: no step was tried. `limit` is their budget or what the device had for them, in bytes.
+    0 is not even one image, None what cannot be told.
+    """
+
+    settings: Settings
+    limit: int
+    largest: int | None
 
 
 class Predicted(_Message, frozen=True, tag="predicted"):
@@ -326,6 +349,7 @@ FromWorker = Union[
     Evaluated,
     Noise,
     OutOfMemory,
+    WouldFit,
     Predicted,
     Tried,
     Timed,

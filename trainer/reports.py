@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Literal
 
 import psutil
 import torch
@@ -11,10 +10,11 @@ from msgspec.structs import replace
 from torch import Tensor
 
 from .formula import lesson
-from .ledger import LimitExceeded, Recording
+from .ledger import Recording
 from .outbox import Outbox
 from .protocol import Configured, Device, Evaluated, Measured, Noise, Note, OutOfMemory, Sample
 from .settings import Settings
+from .shortage import Shortage
 from .split import Phase, Split
 from .timing import Fetch, Mean, stopwatch
 from .training import Score, Training
@@ -179,25 +179,36 @@ class Reports:
             told = f"{size:,} B of cache given back" if size else "there was no cache to give back"
         self._outbox.post(Note(told))
 
-    def out_of_memory(
+    def out_of_memory(self, lack: Shortage, failed: Settings, back: Settings | None) -> None:
+        """A step did not fit; training goes on with the settings `back`, if there are any."""
+        restored = back.batch_size if back else None
+        self._lacked(lack, failed.batch_size, restored, accumulation=failed.accumulation, back=back)
+
+    def evaluation_out_of_memory(self, lack: Shortage, batch_size: int) -> None:
+        """So many test images did not fit; it goes on with half of them, if that is any."""
+        self._lacked(lack, batch_size, batch_size // 2 or None)
+
+    def _lacked(
         self,
-        error: RuntimeError,
+        lack: Shortage,
         batch_size: int,
         restored: int | None,
-        recording: Recording | None,
-        place: Literal["evaluation"] | None,
+        *,
+        accumulation: int = 1,
+        back: Settings | None = None,
     ) -> None:
-        """A batch did not fit; `restored` is the one that goes on."""
-        known = error if isinstance(error, LimitExceeded) else None
         self._outbox.post(
             OutOfMemory(
                 batch_size=batch_size,
-                needed=known.needed if known else None,
-                limit=known.limit if known else None,
-                phase=place or (known.phase if known else None),
-                operator=known.operator if known else "",
-                split=Split() if recording is None else recording.split(),
                 restored=restored,
-                detail=str(error).partition("\n")[0],
+                accumulation=accumulation,
+                back=back,
+                **vars(lack),
             )
         )
+
+    def again(self, lack: Shortage) -> None:
+        """A step that nobody watched did not fit, and is taken once more."""
+        where = f" in {lack.phase}" if lack.phase else ""
+        told = f"out of memory{where}: the step is taken again, with the cache given back"
+        self._outbox.post(Note(told))

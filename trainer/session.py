@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 import torch
@@ -15,6 +16,7 @@ from .checks import check
 from .datasets import DataError, Dataset
 from .devices import describe, resolve
 from .fitting import forecast
+from .hindsight import Hindsight
 from .ledger import Recording
 from .noise import NoiseSampler
 from .outbox import Outbox
@@ -42,8 +44,9 @@ from .reduction import card
 from .reports import Reports
 from .search import CalledOff, Search
 from .settings import DatasetName, SettingError, Settings
+from .shortage import Shortage, shortage
 from .split import Phase, Split
-from .training import EVALUATION_BATCH, Snapshot, Training, Unwatched, Watcher
+from .training import EVALUATION_BATCH, Snapshot, Training, Unwatched, Watcher, kind
 from .watching import Held, Schedule
 
 
@@ -90,6 +93,7 @@ class Session:
             while True:
                 self._obey()
                 self._train()
+                self._look_back()
         except _StopSession:
             self._end()
 
@@ -98,17 +102,23 @@ class Session:
         self._described = describe(device)
 
     def _begin(self, settings: Settings, goal: Start | Reset) -> None:
-        """A training from its initial parameters on, up to where `goal` ends it."""
+        """A training from its initial parameters on, up to where `goal` ends it.
+
+        Until it has room, nothing of the one before is touched.
+        """
         dataset = self._load(settings.dataset)
         check(settings, pixels=dataset.pixels, images=len(dataset.train))
-        self._limit = memory.enforce(self._device, settings.budget)
+        limit = memory.enforce(self._device, settings.budget)
         self._training = Training(settings, dataset, self._device)
+        self._limit = limit
         self._settings = settings
         self._goal = goal
         self._schedule = Schedule(settings.accumulation)
         self._noise = NoiseSampler()
         self._good: Snapshot | None = None
-        self._fits, self._worked = True, False
+        self._owed: Snapshot | None = None  # what there was no room to go back to
+        self._hindsight: Hindsight | None = None
+        self._fits, self._worked, self._retried = True, False, False
         self._ended = False
         self._evaluation_batch = EVALUATION_BATCH
         self._evaluation_peak: Split | None = None
@@ -125,21 +135,25 @@ class Session:
         if self._observe and self._schedule.settled and self._noise.due(loaded):
             self._reports.noise(self._noise.sample(training, loaded, self._limit))
         recording, watcher = self._watcher(rows, full=full)
-        if recording is None:
+        if isinstance(watcher, Unwatched):
             self._reports.plain_step()
         try:
             loss = training.step(settings.batch_size, watcher, settings.accumulation, rows)
         except RuntimeError as error:
-            shortage = _shortage(error)
+            seen = watcher if isinstance(watcher, Unwatched) else recording
+            lack = shortage(error, seen)
         else:
             self._stepped(loss, rows, recording, full=full)
             return
-        self._recover(shortage, recording)
+        if self._can_try_again(seen=recording is not None):
+            self._try_again(lack)
+            return
+        self._recover(lack)
 
     def _stepped(self, loss: Tensor, rows: int, recording: Recording | None, *, full: bool) -> None:
         """Tell of a step that has ended, and try the test data after an epoch's last."""
         training = self._training
-        self._worked = self._worked or full
+        self._worked, self._retried = self._worked or full, False
         settled = self._schedule.settled
         self._schedule.passed(full=full, seen=recording is not None)
         if recording is not None:
@@ -192,7 +206,7 @@ class Session:
                 first: Watcher = Unwatched() if recording is None else recording
                 score = self._training.evaluate(self._evaluation_batch, first)
             except RuntimeError as error:
-                shortage = _shortage(error)
+                lack = shortage(error, recording, "evaluation")
             else:
                 if recording is not None:
                     self._evaluation_peak = recording.anatomy().peak.split
@@ -200,9 +214,12 @@ class Session:
                     self._training, score, self._evaluation_batch, self._evaluation_peak
                 )
                 return
-            size, half = self._evaluation_batch, self._evaluation_batch // 2
-            self._reports.out_of_memory(shortage, size, half or None, recording, "evaluation")
             memory.release(self._device)
+            if recording is None and self._observe:
+                self._evaluation_peak = None  # once more, to see what has no room
+                continue
+            size, half = self._evaluation_batch, self._evaluation_batch // 2
+            self._reports.evaluation_out_of_memory(lack, size)
             # Not even one image: at the next epoch's end there may be more room again.
             self._evaluation_batch = half or EVALUATION_BATCH
             if half == 0:
@@ -222,6 +239,8 @@ class Session:
             elif self._fits and (not self._paused or self._phases):
                 self._phases = max(0, self._phases - 1)
                 return
+            while self._hindsight is not None and self._inbox.empty():
+                self._look_back()
             self._handle(self._inbox.get())
 
     def _handle(self, command: ToWorker | None) -> None:
@@ -281,12 +300,10 @@ class Session:
 
     def _take(self, command: Change | Reset | FindLargest) -> None:
         """Put a change into force, or say why not and stay as it was."""
-        shortage, refusal = None, None
+        lack, refusal = None, None
         try:
             if isinstance(command, Reset):
-                self._begin(command.settings, command)
-                # What the training before left in the allocator's store is none of this one's.
-                memory.release(self._device)
+                self._reset(command)
             elif isinstance(command, FindLargest):
                 self._find()
             else:
@@ -294,10 +311,24 @@ class Session:
         except (SettingError, DataError) as error:
             refusal = str(error)
         except RuntimeError as error:
-            shortage = _shortage(error)
+            lack = shortage(error, None, "model")
         self._outbox.post(Answer(command.command, refusal))
-        if shortage is not None:
-            self._recover(shortage, None)
+        if lack is not None:
+            self._recover(lack)
+
+    def _reset(self, reset: Reset) -> None:
+        """Begin anew; where there is no room for that, go on with what is there."""
+        try:
+            self._begin(reset.settings, reset)
+        except RuntimeError as error:
+            lack = shortage(error, None, "model")
+        else:
+            # What the training before left in the allocator's store is none of this one's.
+            memory.release(self._device)
+            return
+        self._limit = memory.enforce(self._device, self._settings.budget)
+        self._reports.out_of_memory(lack, reset.settings, self._settings)
+        self._ask_what_fits(reset.settings, self._device)
 
     def _find(self) -> None:
         """Find the largest batch size; any other change calls that off."""
@@ -309,13 +340,20 @@ class Session:
                 raise CalledOff
 
         self._called_off = False
-        found = None
+        found = lack = None
+        here = self._training.snapshot(self._settings)
         try:
             found = Search(self._training, self._settings, self._outbox.post, listen).run()
         except CalledOff:
             pass
+        except RuntimeError as error:
+            lack = shortage(error, None)
         finally:
             self._outbox.post(SearchEnded(found))
+        if lack is not None:
+            memory.release(self._device)
+            self._return(here)
+            raise SettingError(f"the search ran out of memory: {lack.detail}")
 
     def _change(self, change: Change) -> None:
         """New settings from the next step on."""
@@ -328,6 +366,8 @@ class Session:
         resolve(new.device)
         dataset = self._load(new.dataset)
         check(new, pixels=dataset.pixels, images=len(dataset.train))
+        if self._owed is not None and not self._pay(self._owed, new):
+            return
         if self._training.progress.steps == 0 and not self._fits:
             self._begin(new, self._goal)
             return
@@ -338,11 +378,11 @@ class Session:
     def _adopt(self, new: Settings) -> None:
         """Train on with other settings; parameters stay wherever the model stays the same."""
         old, self._settings = self._settings, new
-        self._fits, self._worked = True, False
+        self._fits, self._worked, self._retried = True, False, False
         if new.device != old.device:
             self._move(old, new)
         self._limit = memory.enforce(self._device, new.budget)
-        if (new.dataset, new.hidden) != (old.dataset, old.hidden):
+        if self._training.kind != kind(new):
             self._training = Training(new, self._load(new.dataset), self._device)
             self._noise = NoiseSampler()
         elif new.optimizer != old.optimizer:
@@ -365,8 +405,12 @@ class Session:
 
     def _move(self, old: Settings, new: Settings) -> None:
         """Go on on another device, all else as it was; the one before gets its memory back."""
-        before, here = self._device, self._training.snapshot(old)
+        before = self._device
         memory.enforce(before, None)
+        if self._training.kind is None:
+            self._use(resolve(new.device))
+            return
+        here = self._training.snapshot(old)
         self._use(resolve(new.device))
         self._training = Training(old, self._load(old.dataset), self._device)
         self._training.restore(here)
@@ -374,26 +418,86 @@ class Session:
 
     # ---- ends and failures ------------------------------------------------------------------
 
-    def _recover(self, error: RuntimeError, recording: Recording | None) -> None:
+    def _can_try_again(self, *, seen: bool) -> bool:
+        """Whether the step that failed can be taken again, watched and from an empty cache.
+
+        Once: it may fit then, where what the allocator kept was cut up for other sizes or nobody
+        watched; and if it does not, it is known what did not.
+        """
+        if self._retried or not self._observe or (seen and self._device.type != "cuda"):
+            return False
+        good = self._good
+        whole = not self._training.cut_short
+        return whole or (good is not None and good.settings == self._settings)
+
+    def _try_again(self, lack: Shortage) -> None:
+        training, good = self._training, self._good
+        self._retried = True
+        self._reports.again(lack)
+        training.drop_step()
+        memory.release(self._device)
+        if training.cut_short and good is not None:
+            self._return(good)
+        self._schedule.unsettle(self._settings.accumulation)
+
+    def _recover(self, lack: Shortage) -> None:
         """Back to the last settings that worked.
 
         Where those are the ones that just failed, or there are none, wait for some that may work,
         the parameters as they were before the step.
         """
+        failed, device = self._settings, self._device
         good, training = self._good, self._training
-        back = good if good is not None and good.settings != self._settings else None
-        restored = back.settings.batch_size if back else None
-        self._reports.out_of_memory(error, self._settings.batch_size, restored, recording, None)
+        back = good if good is not None and good.settings != failed else None
+        self._reports.out_of_memory(lack, failed, back.settings if back else None)
         training.drop_step()
         # Whoever else is on the device may want it, and so may what comes back.
-        memory.release(self._device)
+        memory.release(device)
+        self._fits = back is not None
         if back is not None:
-            self._adopt(back.settings)
-            self._training.restore(back)
+            self._return(back)
+        elif good is not None and training.cut_short:
+            self._return(good)
+        self._ask_what_fits(failed, device)
+
+    def _return(self, snapshot: Snapshot) -> None:
+        """Be what the snapshot was; where there is no room for that any more, owe it."""
+        settings, training = snapshot.settings, self._training
+        self._owed = snapshot
+        try:
+            if training.kind != kind(settings) and settings.device == self._settings.device:
+                training.leave()
+                memory.release(self._device)
+            if settings != self._settings or training.kind is None:
+                self._adopt(settings)
+            self._training.restore(snapshot)
+        except RuntimeError as error:
+            lack = shortage(error, None, "model")
         else:
-            self._fits = False
-            if good is not None and training.cut_short:
-                training.restore(good)
+            self._owed = None
+            return
+        self._fits = False
+        self._reports.out_of_memory(lack, settings, None)
+
+    def _pay(self, owed: Snapshot, new: Settings) -> bool:
+        """Return to what there was no room for, if there is now; not where the model changes."""
+        if kind(new) != kind(owed.settings):
+            self._owed = None
+            return True
+        settings = msgspec.structs.replace(new, optimizer=owed.settings.optimizer)
+        self._return(replace(owed, settings=settings))
+        return self._owed is None
+
+    def _ask_what_fits(self, failed: Settings, device: torch.device) -> None:
+        """Find out which size would have fitted, while the training goes on."""
+        self._hindsight = Hindsight(failed, self._load(failed.dataset).data.shape, device)
+
+    def _look_back(self) -> None:
+        """Go on with that for a moment."""
+        answer = self._hindsight.go_on() if self._hindsight else None
+        if answer is not None:
+            self._hindsight = None
+            self._outbox.post(answer)
 
     @property
     def _reached(self) -> bool:
@@ -415,13 +519,3 @@ class Session:
             self._ended = True
             progress = self._training.progress
             self._outbox.post(Ended(progress.steps, progress.images))
-
-
-def _shortage(error: RuntimeError) -> RuntimeError:
-    """The error, if it is one of memory, and without all that its traceback holds on to.
-
-    Raises any other one.
-    """
-    if not memory.is_shortage(error):
-        raise error
-    return error.with_traceback(None)

@@ -17,10 +17,11 @@ from .batches import Batch, Batches, batch_bytes, in_order
 from .datasets import Dataset
 from .ledger import Ledger
 from .protocol import Layer
-from .settings import OptimizerName, Settings
+from .settings import DatasetName, OptimizerName, Settings
 from .split import Phase
 
 EVALUATION_BATCH = 1000
+Kind = tuple[DatasetName, int]
 
 
 class Watcher(Protocol):
@@ -53,7 +54,9 @@ class Watcher(Protocol):
 
 
 class Unwatched(nullcontext[None]):
-    """The watcher of a plain step."""
+    """The watcher of a plain step; it knows the `phase` in which that is, and nothing else."""
+
+    phase: Phase = "load"
 
     def expect(self, size: int) -> None:
         """Nobody listens."""
@@ -63,7 +66,8 @@ class Unwatched(nullcontext[None]):
         return self
 
     def begin(self, phase: Phase) -> None:
-        """Nobody listens."""
+        """A phase begins."""
+        self.phase = phase
 
     def loss(self) -> None:
         """Nobody listens."""
@@ -116,6 +120,7 @@ class Training:
     ) -> None:
         self.dataset = dataset
         self.device = device
+        self.kind: Kind | None = kind(settings)  # None once its memory was given back
         self.progress = Progress()
         self.batches = batches or Batches(dataset, settings.seed)
         self.model = models.build(dataset.data.shape, settings.hidden, settings.seed)
@@ -251,6 +256,12 @@ class Training:
         self.optimizer.zero_grad()
         self.batches.seek(*self._place)
 
+    def leave(self) -> None:
+        """Give back all memory on the device; there is no more training after that."""
+        self.kind = None
+        self.optimizer.state.clear()
+        self.model.to("meta")
+
     def snapshot(self, settings: Settings) -> Snapshot:
         """The training as it is now, copied to host memory."""
         return Snapshot(
@@ -270,6 +281,11 @@ class Training:
         self.optimizer.load_state_dict(_on_host(snapshot.optimizer))
         self.batches.seek(snapshot.epoch, snapshot.position)
         self.progress = msgspec.structs.replace(snapshot.progress)
+
+
+def kind(settings: Settings) -> Kind:
+    """What a model, and all that it has learned, stays the same for."""
+    return settings.dataset, settings.hidden
 
 
 def _on_host(state: dict[str, Any]) -> dict[str, Any]:

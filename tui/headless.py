@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ..trainer.protocol import OutOfMemory, Sample, to_json
+from ..trainer.protocol import Sample, to_json
 from ..trainer.settings import Settings
 from . import seconds
 from .exits import FAILED, FINE, INTERRUPTED
@@ -39,8 +39,8 @@ async def headless(settings: Settings, steps: int | None, form: str) -> int:
         pass  # whoever read has seen enough
     finally:
         await worker.close()
-    if isinstance(run.end, OutOfMemory):
-        complain(out_of_memory_line(run.end))
+    if run.shortage is not None:
+        complain(out_of_memory_line(run.shortage, run.would_fit))
         code = FAILED
     # What was measured is worth printing however the run has ended.
     if form != "jsonl" and run.measured is not None:
@@ -53,7 +53,7 @@ async def _print_messages(worker: Worker, run: Run) -> None:
     async for message in follow(worker):
         run.add(message)
         write(f"{to_json(message)}\n")
-        if message is run.end:
+        if run.end is not None:
             return
 
 
@@ -67,7 +67,7 @@ async def _print_seconds(worker: Worker, run: Run) -> None:
         if isinstance(message, Sample) and run.measured is not None and now >= latest + 1:
             write(f"{seconds.line(message, run.measured)}\n")
             latest = now
-        if message is run.end:
+        if run.end is not None:
             return
 
 
@@ -79,5 +79,5 @@ async def _train(worker: Worker, run: Run, steps: int | None) -> None:
             run.add(message)
             if isinstance(message, Sample):
                 progress.update(task, completed=message.step)
-            if message is run.end:
+            if run.end is not None:
                 return

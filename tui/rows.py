@@ -102,12 +102,15 @@ class Row(Estimate, frozen=True):
 
 
 class OutOfMemoryRow(msgspec.Struct, frozen=True):
-    """A batch size that did not fit."""
+    """A batch size that did not fit, where that was seen, and the largest foretold to fit."""
 
     batch_size: int
     oom: bool
     needed: int | None
     budget: int | None
+    phase: str | None = None
+    operator: str = ""
+    would_fit: int | None = None
 
 
 def make_row(runs: Sequence[Run]) -> Row | OutOfMemoryRow:
@@ -116,7 +119,10 @@ def make_row(runs: Sequence[Run]) -> Row | OutOfMemoryRow:
         assert run.configured is not None
         if isinstance(run.end, OutOfMemory):
             budget = run.configured.settings.budget
-            return OutOfMemoryRow(run.end.batch_size, True, run.end.needed, budget)
+            short, largest = run.end, run.would_fit.largest if run.would_fit else None
+            return OutOfMemoryRow(
+                short.batch_size, True, short.needed, budget, short.phase, short.operator, largest
+            )
     run = max(runs, key=_peak)
     assert run.configured is not None
     assert run.measured is not None

@@ -17,6 +17,7 @@ from ..trainer.protocol import (
     Noise,
     OutOfMemory,
     Sample,
+    WouldFit,
 )
 from .exits import BAD_USAGE, FAILED
 from .link import WorkerGone, WorkerLine
@@ -30,7 +31,8 @@ class Run:
     """What a run has told so far.
 
     `measured` is the first settled anatomy of a full step, and until there is one the latest: what
-    the allocator took for test data since then is none of a step's. `end` is how it ended.
+    the allocator took for test data since then is none of a step's. `end` is how it ended; after an
+    out of memory, the `shortage`, that is once it is known what `would_fit`.
     `seconds` is how long it took in all, by the clock of whoever has followed it.
     """
 
@@ -40,6 +42,8 @@ class Run:
     measured: Measured | None = None
     evaluated: Evaluated | None = None
     noise: Noise | None = None
+    shortage: OutOfMemory | None = None
+    would_fit: WouldFit | None = None
     end: Ended | OutOfMemory | None = None
     step_seconds: list[float] = field(default_factory=list)
     seconds: float | None = None
@@ -52,6 +56,7 @@ class Run:
             case Configured():
                 self.configured = message
                 self.sample = self.measured = self.evaluated = self.noise = self.end = None
+                self.shortage = self.would_fit = None
                 self.step_seconds = []
             case Sample():
                 self._add_sample(message)
@@ -66,7 +71,10 @@ class Run:
             case Ended():
                 self.end = message
             case OutOfMemory() if message.phase != "evaluation":
-                self.end = message
+                self.shortage = message
+            case WouldFit():
+                self.would_fit = message
+                self.end = self.shortage
             case _:
                 pass
 

@@ -27,14 +27,16 @@ from ..trainer.protocol import (
     SearchEnded,
     Timed,
     Tried,
+    WouldFit,
 )
 from ..trainer.settings import Settings
 from ..trainer.split import Category, Phase, Split
-from . import history, moments, units, visits, wording
+from . import history, moments, shortages, units, visits, wording
 from .cards import Card, CardsReport, reasons
 from .history import History
 from .link import Received, WorkerGone, WorkerLine
 from .moments import Spot
+from .shortages import Failure
 from .walk import Walk
 
 MAX_LINES = 200
@@ -59,10 +61,14 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class News(msgspec.Struct, frozen=True):
-    """What changed last; `trouble` is what one should see first."""
+    """What changed last; `trouble` is what one should see first.
+
+    `shorter` says the same in fewer and fewer words.
+    """
 
     text: str
     trouble: bool = False
+    shorter: tuple[str, ...] = ()
 
 
 class Before(msgspec.Struct, frozen=True):
@@ -78,8 +84,9 @@ class State(msgspec.Struct, frozen=True):
     `pid` and `resident` (bytes) are the worker's, `cards` what NVML said last. `measured` is the
     latest of the settings in force, None until there is one. `before` is what a change is compared
     with, until it is measured; `recovering` tells that settings come back after an out of memory,
-    `stuck` that there are none to come back to. `first_evaluated` is the first of the settings in
-    force, from which on the losses of batch sizes are compared. `cursor` is a place in the measured
+    `stuck` that there are none to come back to; `failure` is the latest out of memory of a step.
+    `first_evaluated` is the first of the settings in force, from which on the losses of batch sizes
+    are compared. `cursor` is a place in the measured
     curve: that of the `walk` to the boundary, or where there is none, one that somebody chose.
     `chosen` is the category that one looks into.
     `predicted` is what twice the batch would hold; `found` the outcome of the latest search for
@@ -110,6 +117,7 @@ class State(msgspec.Struct, frozen=True):
     before: Before | None = None
     recovering: bool = False
     stuck: bool = False
+    failure: Failure | None = None
     predicted: Predicted | None = None
     searching: bool = False
     found: Found | None = None
@@ -158,8 +166,8 @@ def fold(state: State, message: Received) -> State:
             return _measured(state, message)
         case Evaluated():
             return _evaluated(state, message)
-        case OutOfMemory():
-            return _out_of_memory(state, message)
+        case OutOfMemory() | WouldFit():
+            return _short_of_memory(state, message)
         case Picture() | Noise():
             kept = {"picture" if isinstance(message, Picture) else "noise": message}
             return replace(state, **kept)
@@ -343,17 +351,23 @@ def _measured(state: State, measured: Measured) -> State:
     )
 
 
-def _out_of_memory(state: State, event: OutOfMemory) -> State:
-    told = wording.shortage(event)
-    # Where the ledger did not foresee it, the allocator's own account says more.
-    state = _logged(state, *([] if event.needed else [event.detail]), told)
+def _short_of_memory(state: State, event: OutOfMemory | WouldFit) -> State:
+    if isinstance(event, WouldFit):
+        return _would_fit(state, event)
+    failure = Failure(event, state.settings)
+    news = _told(failure)
+    # Where there is nothing in bytes, PyTorch's own account says more.
+    lines = [] if event.needed else [event.detail]
+    state = _logged(state, *lines, news.text, *filter(None, [shortages.held(event)]))
     if event.phase == "evaluation":
         # It goes on in smaller batches: no trouble, and no news beside what was changed.
         return state
     return replace(
         state,
-        news=News(told, trouble=True),
-        visited=visits.ran_out(state.visited, state.settings, event),
+        news=news,
+        failure=failure,
+        visited=visits.ran_out(state.visited, event),
+        history=history.marked(state.history, event.batch_size * event.accumulation),
         measured=None,
         held=None,
         cursor=None,
@@ -361,4 +375,26 @@ def _out_of_memory(state: State, event: OutOfMemory) -> State:
         before=None,
         recovering=event.restored is not None,
         stuck=event.restored is None,
+    )
+
+
+def _told(failure: Failure) -> News:
+    text, *shorter = shortages.told(failure)
+    return News(text, trouble=True, shorter=tuple(shorter))
+
+
+def _would_fit(state: State, answer: WouldFit) -> State:
+    failure = state.failure
+    if answer.largest is None or failure is None or failure.settings != answer.settings:
+        return state
+    known = replace(failure, would_fit=answer)
+    told = f"of batch {wording.batch(answer.settings)}: {shortages.foretold(answer)}"
+    return _logged(
+        replace(
+            state,
+            failure=known,
+            news=_told(known) if state.news == _told(failure) else state.news,
+            visited=visits.would_fit(state.visited, answer),
+        ),
+        f"{told} in {units.size(answer.limit)}",
     )

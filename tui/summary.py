@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ..trainer.formula import Formula
-from ..trainer.protocol import Configured, Layer, OutOfMemory
+from ..trainer.protocol import Configured, Layer, OutOfMemory, WouldFit
 from ..trainer.split import CATEGORIES, PHASES, AllocatorMemory, Anatomy, Split
-from . import noise, units, wording
+from . import noise, shortages, units, wording
 from .run import Run
 from .wording import NAMES
 
@@ -50,14 +50,19 @@ def heading(configured: Configured) -> str:
     )
 
 
-def out_of_memory_line(message: OutOfMemory) -> str:
-    """What did not fit, in one line."""
+def out_of_memory_line(message: OutOfMemory, answer: WouldFit | None = None) -> str:
+    """What did not fit, in one line, and what would have."""
     where = f" in {message.phase}" if message.phase else ""
+    times = f" ×{message.accumulation}" if message.accumulation > 1 else ""
+    batch = f"batch {message.batch_size:,}{times}"
     if message.needed is None or message.limit is None:
-        return f"batch {message.batch_size:,} ran out of memory{where}: {message.detail}"
-    return f"batch {message.batch_size:,} is out of memory{where}: " + units.at_least(
-        message.needed, message.limit
-    )
+        told = f"{batch} ran out of memory{where}: {message.detail}"
+    else:
+        told = f"{batch} is out of memory{where}: "
+        told += units.at_least(message.needed, message.limit)
+        told += f"; {shortages.wanted(message)}" if message.wanted is not None else ""
+    fits = shortages.foretold(answer)
+    return f"{told}; {fits}" if fits else told
 
 
 def _layers(layers: Sequence[Layer], batch_size: int) -> Table:

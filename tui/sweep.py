@@ -95,7 +95,7 @@ async def _measure(worker: Worker, trials: Sequence[Trial], measured: Measuremen
             done = len(trials) - len(coming) - 1 + _share(trial, run)
             told = f"batch {trial.settings.batch_size:,}" if run.configured else "starting"
             progress.update(task, description=told, completed=done)
-            if message is not run.end or worker.stopping:
+            if run.end is None or worker.stopping:
                 continue
             run.seconds = time.monotonic() - began
             measured.add(run, curve)

@@ -9,7 +9,7 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from . import units
+from . import shortages, units
 from .rows import Estimate, OutOfMemoryRow, Range, Row
 
 _CATEGORIES = ("params", "grads", "optim", "data", "activ.", "temp.")
@@ -118,5 +118,8 @@ def _rate(rate: float | None) -> str:
 
 def _out_of_memory(row: OutOfMemoryRow) -> str:
     if row.needed is None or row.budget is None:
-        return f"batch {row.batch_size:,} is out of the device's memory"
-    return f"batch {row.batch_size:,} is out of memory: {units.at_least(row.needed, row.budget)}"
+        told = f"batch {row.batch_size:,} is out of the device's memory"
+    else:
+        told = f"batch {row.batch_size:,} is out of memory: "
+        told += units.at_least(row.needed, row.budget)
+    return told if row.would_fit is None else f"{told}; {shortages.fitting(row.would_fit)}"

@@ -13,6 +13,7 @@ from ..trainer.protocol import (
     OutOfMemory,
     Predicted,
     Sample,
+    WouldFit,
 )
 from ..trainer.settings import Settings
 from ..trainer.split import Split
@@ -39,8 +40,8 @@ class Visit(msgspec.Struct, frozen=True):
 
     Bytes: `peak` of a step and its `split`, each category's own `high_water`, the `formula`'s sum.
     Of a size that ran out of memory the `peak` is what it needed at least, and `limit` what there
-    was; both None where only the device's allocator knows. One that is `foretold` was not tried
-    yet.
+    was, both None where the device does not tell; `would_fit` is the largest size that fits, as
+    foretold. One that is `foretold` was not tried yet.
     """
 
     batch_size: int
@@ -53,6 +54,7 @@ class Visit(msgspec.Struct, frozen=True):
     out_of_memory: bool = False
     limit: int | None = None
     foretold: bool = False
+    would_fit: int | None = None
     accumulation: int = 1
     split: Split | None = None
 
@@ -131,16 +133,24 @@ def evaluated(visits: Visits, configured: Configured, first: Evaluated, new: Eva
     return _with(visits, replace(_visit(visits, configured.settings), learned=learned))
 
 
-def ran_out(visits: Visits, settings: Settings, event: OutOfMemory) -> Visits:
+def ran_out(visits: Visits, event: OutOfMemory) -> Visits:
     """With a size that did not fit."""
     visit = Visit(
         event.batch_size,
         peak=event.needed,
         out_of_memory=True,
         limit=event.limit,
-        accumulation=settings.accumulation,
+        accumulation=event.accumulation,
     )
     return _with(visits, visit)
+
+
+def would_fit(visits: Visits, answer: WouldFit) -> Visits:
+    """With the largest size that would have fitted, where one did not."""
+    visit = _visit(visits, answer.settings)
+    return (
+        _with(visits, replace(visit, would_fit=answer.largest)) if visit.out_of_memory else visits
+    )
 
 
 def _visit(visits: Visits, settings: Settings) -> Visit:

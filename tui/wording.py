@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from ..trainer.protocol import Evaluated, OutOfMemory, SearchEnded, Timed, Tried
+from ..trainer.protocol import Evaluated, SearchEnded, Timed, Tried
 from ..trainer.settings import Settings
 from ..trainer.split import Category, Phase
 from . import units
@@ -56,25 +56,6 @@ def added(settings: Settings) -> str:
 
 def _budget(settings: Settings) -> str:
     return "none" if settings.budget is None else units.size(settings.budget)
-
-
-def shortage(event: OutOfMemory) -> str:
-    """`batch 8,192 out of memory, back to 64: at least 41.2 MiB of 24.0 MiB, by relu`.
-
-    What is needed is known only up to the allocation that did not fit.
-    """
-    evaluation = event.phase == "evaluation"
-    told = f"{'test data' if evaluation else 'batch'} {event.batch_size:,}"
-    told += f"{' at a time' if evaluation else ''} out of memory"
-    if event.restored is not None:
-        told += f", {'now' if evaluation else 'back to'} {event.restored:,}"
-    elif not evaluation:
-        told += ", press - or raise the budget with v"
-    if event.needed and event.limit:
-        told += f": {units.at_least(event.needed, event.limit)}"
-    where = [] if event.operator in ("", "batch") else [f"by {operator(event.operator)}"]
-    where += [f"in {event.phase}"] if event.phase and not evaluation else []
-    return f"{told}, {' '.join(where)}" if where else told
 
 
 def tried(event: Tried | Timed) -> str:

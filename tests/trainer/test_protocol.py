@@ -54,6 +54,7 @@ from vramtop.trainer.protocol import (
     Timed,
     ToWorker,
     Tried,
+    WouldFit,
 )
 from vramtop.trainer.settings import Settings
 from vramtop.trainer.split import (
@@ -113,6 +114,7 @@ FROM_WORKER: list[FromWorker] = [
     Noise(640, 64, 2, 119.0, -0.1, None, None, None, None),
     OutOfMemory(4096, 2**30, 2**29, "forward", "aten.relu.default", SPLIT, 2048, "too much"),
     OutOfMemory(4096, None, None, "evaluation", "", Split(), None, "too much"),
+    WouldFit(Settings(), 2**30, 3_294),
     Predicted(Settings(), "cpu", Anatomy({}, SPLIT, Peak(1, "load", "", SPLIT), ()), None, 7),
     Tried(4711, fits=True),
     Timed(64, 1e5),

@@ -14,12 +14,14 @@ from vramtop.trainer.protocol import (
     Evaluated,
     Flow,
     Measured,
+    Note,
     OutOfMemory,
     Pause,
     Sample,
 )
 from vramtop.trainer.settings import Settings
 from vramtop.trainer.training import Training
+from vramtop.trainer.watching import Schedule
 
 P = 407_080  # bytes of 101,770 parameters
 
@@ -128,13 +130,13 @@ def test_one_step_is_enough_to_come_back_to(library):
 # ---- where others take the memory -----------------------------------------------------------
 
 
-def fail_after(monkeypatch, owner, name, calls, *, before=id):
-    """Let the method run out of memory once, in the call after so many, as if others had it."""
+def fail_after(monkeypatch, owner, name, calls, *, before=id, times=1):
+    """Let the method run out of memory in the calls after so many, as if others had it."""
     method, made = getattr(owner, name), []
 
     def run(self, *given, **named):
         made.append(1)
-        if len(made) == calls + 1:
+        if calls < len(made) <= calls + times:
             before(self)
             raise torch.OutOfMemoryError("others took it")
         return method(self, *given, **named)
@@ -142,16 +144,40 @@ def fail_after(monkeypatch, owner, name, calls, *, before=id):
     monkeypatch.setattr(owner, name, run)
 
 
-def test_a_shortage_of_what_has_long_worked_keeps_everything_and_waits(library, monkeypatch):
+@pytest.fixture
+def unwatched(monkeypatch):
+    """Only the steps after a change are recorded, until they have settled."""
+    monkeypatch.setattr(Schedule, "due", lambda schedule, **_: not schedule.settled)
+
+
+@pytest.mark.usefixtures("unwatched")
+def test_a_plain_step_that_lacks_memory_is_taken_once_more_and_nothing_is_lost(
+    library, monkeypatch
+):
     expected = whole(library, Settings(), 60).losses
     fail_after(monkeypatch, nn.CrossEntropyLoss, "forward", 50)
+    driver = whole(library, Settings(device="cpu"), 60)
+    (note,) = driver.all(Note)
+    told = "out of memory in forward: the step is taken again, with the cache given back"
+    assert note.text == told
+    assert driver.losses == expected
+    assert not driver.all(OutOfMemory)
+
+
+@pytest.mark.usefixtures("unwatched")
+def test_a_shortage_of_what_has_long_worked_keeps_everything_and_waits(library, monkeypatch):
+    expected = whole(library, Settings(), 60).losses
+    fail_after(monkeypatch, nn.CrossEntropyLoss, "forward", 50, times=2)
     with running(library, every_step=True) as driver:
-        assert driver.until(OutOfMemory).restored is None
+        shortage = driver.until(OutOfMemory)
         driver.send(Change(1, learning_rate=0.001))
         driver.until(Sample, lambda sample: sample.step == 60)
+    assert (shortage.restored, shortage.back, shortage.phase) == (None, None, "forward")
+    assert shortage.split.parameters == P
     assert driver.losses == expected
 
 
+@pytest.mark.usefixtures("unwatched")
 def test_an_update_cut_short_is_taken_back(library, monkeypatch):
     def change_some(optimizer):
         with torch.no_grad():
@@ -165,8 +191,7 @@ def test_an_update_cut_short_is_taken_back(library, monkeypatch):
         step = max(sample.step for sample in driver.all(Sample))
         fail_after(monkeypatch, torch.optim.Adam, "step", 0, before=change_some)
         driver.send(Pause(2, False))
-        driver.until(OutOfMemory)
-        driver.send(Change(3, learning_rate=0.001))
+        driver.until(Note)
         again = driver.until(Sample)
     # Back to where it was last known to be whole: the second step, and on from there.
     assert step > 2

@@ -232,7 +232,7 @@ async def test_out_of_memory_is_seen(app: VramtopApp) -> None:
     )
     async with app.run_test(size=(120, 40)) as pilot:
         await begin(pilot, *BEGUN, event, configured(), measured())
-        assert "batch 8,192 out of memory, back to 64: at least 41.2 MiB" in seen(app)
+        assert "batch 8,192 out of memory, back to 64 · forward, relu" in seen(app)
         assert "out of memory" in seen(app)
 
 

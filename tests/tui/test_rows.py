@@ -7,7 +7,8 @@ import io
 
 from made import P, configured, measured, sample
 from msgspec.structs import replace
-from vramtop.trainer.protocol import Evaluated, Noise, OutOfMemory
+from vramtop.trainer.protocol import Evaluated, Noise, OutOfMemory, WouldFit
+from vramtop.trainer.settings import Settings
 from vramtop.trainer.split import CATEGORIES, PHASES, Split
 from vramtop.tui.rows import GradientNoise, OutOfMemoryRow, Range, Row, make_row, to_csv
 from vramtop.tui.run import Run
@@ -36,7 +37,7 @@ def test_the_columns_are_the_same_whatever_fits() -> None:
     ]
     assert "peak.split.parameters" in header
     assert "allocator.boundaries.load.requested" in header
-    assert header[-3:] == ["oom", "needed", "budget"]
+    assert header[-6:] == ["oom", "needed", "budget", "phase", "operator", "would_fit"]
     assert len(header) == len(set(header))
 
 
@@ -93,7 +94,8 @@ def test_one_run_has_no_spread() -> None:
 def test_a_size_that_did_not_fit_with_every_seed_does_not_fit() -> None:
     short = run_of(8)
     short.add(OutOfMemory(64, 13, 12, "load", "", Split(), None, ""))
-    assert make_row([run_of(), short]) == OutOfMemoryRow(64, True, 13, None)
+    short.add(WouldFit(Settings(), 12, 7))
+    assert make_row([run_of(), short]) == OutOfMemoryRow(64, True, 13, None, "load", "", 7)
 
 
 def measured_peak() -> int:

@@ -3,11 +3,20 @@ from __future__ import annotations
 from functools import reduce
 
 import pytest
-from made import HELLO, configured, measured, sample
-from vramtop.trainer.protocol import Answer, Ended, Evaluated, Failed, Flow, Note, OutOfMemory
+from made import HELLO, P, configured, measured, sample
+from vramtop.trainer.protocol import (
+    Answer,
+    Ended,
+    Evaluated,
+    Failed,
+    Flow,
+    Note,
+    OutOfMemory,
+    WouldFit,
+)
 from vramtop.trainer.settings import Settings
 from vramtop.trainer.split import Split
-from vramtop.tui.history import History
+from vramtop.tui.history import History, Mark
 from vramtop.tui.link import Received, WorkerGone, WorkerLine
 from vramtop.tui.state import MAX_LINES, News, State, fold
 
@@ -20,8 +29,20 @@ def after(*messages: Received) -> State:
 
 def shortage(restored: int | None) -> OutOfMemory:
     return OutOfMemory(
-        8192, 43_200_000, 24 * 2**20, "forward", "aten.relu.default", Split(), restored, "no"
+        8192,
+        43_200_000,
+        24 * 2**20,
+        "forward",
+        "aten.relu.default",
+        Split(parameters=P, activations=2**22),
+        restored,
+        "no",
+        wanted=2**24,
+        free=2**22,
     )
+
+
+WOULD_FIT = WouldFit(Settings(batch_size=8192), 24 * 2**20, 3_294)
 
 
 def test_a_session_begins() -> None:
@@ -85,22 +106,59 @@ def test_out_of_memory_is_the_news_also_after_the_way_back() -> None:
     state = after(*BEGUN, configured(batch_size=8192), shortage(64), configured(), measured())
     assert state.news is not None
     assert state.news.trouble
-    told = (
-        "batch 8,192 out of memory, back to 64: at least 41.2 MiB of 24.0 MiB, by relu in forward"
-    )
+    told = "batch 8,192 out of memory, back to 64 · forward, relu wanted 16.0 MiB, 4.00 MiB free"
     assert state.news.text == told
-    assert told in state.log
+    assert (
+        state.log[-4:-1]
+        == (
+            told,
+            "held then 4.39 MiB: parameters 397.5 KiB, activations 4.00 MiB; "
+            "it would have been at least 41.2 MiB of 24.0 MiB",
+            "batch 8,192 → 64",
+        )
+        or told in state.log
+    )
     assert [(visit.batch_size, visit.out_of_memory) for visit in state.visited] == [
         (64, False),
         (8192, True),
     ]
 
 
+def test_what_would_have_fitted_joins_the_news_the_log_and_the_table() -> None:
+    state = after(*BEGUN, configured(batch_size=8192), shortage(64), configured(), WOULD_FIT)
+    assert state.news is not None
+    assert state.news.text.endswith(", 4.00 MiB free · 3,294 would fit (foretold)")
+    assert state.log[-1] == "of batch 8,192: 3,294 would fit (foretold) in 24.0 MiB"
+    assert [visit.would_fit for visit in state.visited] == [None, 3_294]
+
+
+def test_what_would_have_fitted_does_not_hide_later_news() -> None:
+    begun = (*BEGUN, configured(batch_size=8192), shortage(64), configured(), measured())
+    state = after(*begun, configured(learning_rate=0.1), WOULD_FIT)
+    assert state.news == News("lr 0.001 → 0.1")
+
+
+def test_where_it_cannot_be_known_nothing_is_said_of_what_would_fit() -> None:
+    begun = (*BEGUN, configured(batch_size=8192), shortage(64))
+    unknown = WouldFit(Settings(batch_size=8192), 2**20, None)
+    assert after(*begun, unknown) == after(*begun)
+
+
+def test_an_out_of_memory_has_its_place_on_the_trends_axis() -> None:
+    state = after(*BEGUN, configured(batch_size=8192), shortage(64))
+    assert state.history.shortages == (Mark(640, 8192),)
+    # The settings that come back may be older than the last step, a short one that did fit.
+    back = fold(fold(state, configured()), sample(576))
+    assert back.history.shortages == (Mark(576, 8192),)
+    later = fold(fold(back, sample(1280)), sample(64))
+    assert later.history.shortages == ()
+
+
 def test_where_there_is_no_way_back_the_news_says_what_to_press() -> None:
     state = after(HELLO, configured(batch_size=8192), shortage(None))
     assert state.news is not None
     assert state.news.text.startswith(
-        "batch 8,192 out of memory, press - or raise the budget with v: "
+        "batch 8,192 out of memory, press - or raise the budget with v · forward, relu wanted"
     )
 
 
@@ -172,9 +230,7 @@ def test_evaluations_in_a_row_keep_one_line_of_the_log():
 
 def test_an_evaluation_that_does_not_fit_does_not_hide_a_batch_that_did_not() -> None:
     evaluation = OutOfMemory(1000, 2048, 1024, "evaluation", "aten.addmm.default", Split(), 500, "")
-    told = (
-        "test data 1,000 at a time out of memory, now 500: at least 2.00 KiB of 1.00 KiB, by addmm"
-    )
+    told = "test data 1,000 at a time out of memory, now 500 · addmm"
     assert after(*BEGUN, evaluation).news is None
     both = after(*BEGUN, shortage(restored=64), evaluation)
     assert both.news is not None
@@ -185,5 +241,5 @@ def test_an_evaluation_that_does_not_fit_does_not_hide_a_batch_that_did_not() ->
 
 def test_what_only_the_allocator_knows_is_told_in_its_words() -> None:
     state = after(*BEGUN, OutOfMemory(128, None, None, "forward", "", Split(), 64, "no bytes left"))
-    told = "batch 128 out of memory, back to 64, in forward"
+    told = "batch 128 out of memory, back to 64 · forward"
     assert state.log[-2:] == ("no bytes left", told)

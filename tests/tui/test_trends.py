@@ -7,7 +7,7 @@ import pytest
 from made import HELLO, configured, measured, sample
 from screens import Screen, screen
 from vramtop.trainer.split import AllocatorMemory, Reading
-from vramtop.tui.history import Point
+from vramtop.tui.history import Mark, Point
 from vramtop.tui.link import Received
 from vramtop.tui.widgets.anatomy import AnatomyChart
 from vramtop.tui.widgets.changes import changes as differing
@@ -157,3 +157,8 @@ async def test_beside_the_anatomy_stand_the_loss_and_the_speed() -> None:
         assert seen.app.query_one(AnatomyChart).region.area
         for text in ("loss  0.1000", "samples/s    64,000", "│128"):
             assert text in seen.text
+
+
+def test_what_ran_out_of_memory_has_a_cross_on_the_axis() -> None:
+    axis = changes(points((64, 64), (2000, 64)), 40, [Mark(1000, 8192)])
+    assert axis == f"{'64':<20}×8,192".ljust(40)

@@ -80,7 +80,9 @@ class NewsLine(Panel[tuple[News | None, Life]]):
             told = next((text for text in first if len(text) <= width), "")
             return Text(told, ink(colors.muted))
         mark = "! " if news.trouble else "▸ "
-        text = f"{mark}{news.text}".replace("\n", " ")
+        room = width * height - len(mark)
+        text = next((each for each in (news.text, *news.shorter) if len(each) <= room), news.text)
+        text = f"{mark}{text}".replace("\n", " ")
         pieces = [text[at : at + width] for at in range(0, len(text), width)]
         if len(pieces) > height:
             pieces[height - 1] = units.fit("".join(pieces[height - 1 :]), width)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ...trainer.protocol import Evaluated, Noise
 from .. import noise, units
-from ..history import Point
+from ..history import Mark, Point
 from ..palette import ink
 from ..state import State
 from .curves import cells, extents, per_cell
@@ -23,12 +23,15 @@ _GUTTER = 8  # for the ends of the scales at the left
 _CHART = 4  # lines that a chart has at least: its name, and three of the curve
 _WORDS = 46  # from this width on, words are not shortened
 _CHANGE = "│"
+_SHORT = "╎"  # in the charts; on the axis it is a cross
+_CROSS = "×"
 
 
 class View(msgspec.Struct, frozen=True):
     """What the charts are made from."""
 
     points: tuple[Point, ...]
+    shortages: tuple[Mark, ...]
     evaluated: Evaluated | None
     noise: Noise | None
     batch_size: int
@@ -53,8 +56,9 @@ class Chart(msgspec.Struct, frozen=True):
 class Trends(Panel[View]):
     """Charts below one another, as many as there is room for: the loss first, then the speed.
 
-    Each goes through every sample of the history. A change of the batch size stands in the same
-    column of all of them. `braille` False draws with characters of ASCII, but for the changes.
+    Each goes through every sample of the history. A change of the batch size, and an out of memory,
+    stand in the same column of all of them. `braille` False draws with characters of ASCII, but for
+    the changes.
     """
 
     def __init__(self, *, braille: bool = True) -> None:
@@ -63,7 +67,8 @@ class Trends(Panel[View]):
 
     def pick(self, state: State) -> View:
         """The history, the last evaluation, and what is known of the gradient's noise."""
-        return View(state.history.points, state.evaluated, state.noise, state.settings.batch_size)
+        points, shortages = state.history.points, state.history.shortages
+        return View(points, shortages, state.evaluated, state.noise, state.settings.batch_size)
 
     def draw(self, shown: View, width: int, height: int) -> Text:
         """The charts, the axis that they share, and what the gradient's noise says."""
@@ -84,11 +89,13 @@ class Trends(Panel[View]):
             own = (lines - index - 1) // len(charts) + 1 if points else 1
             picture.append("\n" if index else "").append_text(chart.title)
             if points and room > 0 and own > 1:
-                self._curves(picture, chart, points, own - 1, room)
+                self._curves(picture, chart, shown, own - 1, room)
         muted = ink(self.palette.muted)
         if points and room > 0 and axis:
             picture.append(f"\n{'batch':>{_GUTTER - 1}} ", muted)
-            picture.append(changes(points, room), muted)
+            line = Text(changes(points, room, shown.shortages), muted)
+            line.highlight_regex(f"{_CROSS}[0-9,]*", ink(self.palette.trouble))
+            picture.append_text(line)
             if axis > 1:
                 end = units.count(length(points[-1].images))
                 picture.append(f"\n{'images':>{_GUTTER - 1}} 0{end:>{room - 1}}", muted)
@@ -140,14 +147,14 @@ class Trends(Panel[View]):
         title = Text(name, ink(self.palette.muted))
         return title.append(f" {value:>{room}}" if value else "", ink(self.palette.text))
 
-    def _curves(
-        self, picture: Text, chart: Chart, points: Sequence[Point], rows: int, room: int
-    ) -> None:
+    def _curves(self, picture: Text, chart: Chart, shown: View, rows: int, room: int) -> None:
         """So many rows of a chart, with its scale's ends at the left."""
-        faint = ink(self.palette.faint)
+        faint, points = ink(self.palette.faint), shown.points
         ground = [(" ", faint)] * room
         for at in ticks(points, room):
             ground[at] = (_CHANGE, faint)
+        for at in crosses(points, room, shown.shortages):
+            ground[at] = (_SHORT, ink(self.palette.trouble))
         layers = [(self._cells(curve, chart, points, rows, room), curve) for curve in chart.curves]
         ends = {0: chart.scale.high, rows - 1: chart.scale.low} if rows > 1 else {}
         for row in range(rows):
@@ -196,17 +203,25 @@ def ticks(points: Sequence[Point], width: int) -> dict[int, int]:
     }
 
 
-def changes(points: Sequence[Point], width: int) -> str:
+def crosses(points: Sequence[Point], width: int, shortages: Sequence[Mark]) -> dict[int, int]:
+    """The columns in which it ran out of memory, and the size that did not fit."""
+    whole = length(points[-1].images)
+    return {min(width - 1, mark.images * width // whole): mark.batch_size for mark in shortages}
+
+
+def changes(points: Sequence[Point], width: int, shortages: Sequence[Mark] = ()) -> str:
     """The axis: a tick where the batch size changed, each size right of where it began.
 
-    A size without room for it is left out.
+    What ran out of memory has a cross instead. A size without room for it is left out.
     """
-    sizes = ticks(points, width)
+    short = crosses(points, width, shortages)
+    sizes = dict(sorted({**ticks(points, width), **short}.items()))
     first = f"{points[0].batch_size:,}"
     stops = [*sizes, width]
     axis = first.ljust(width) if len(first) <= stops[0] else " " * width
     for at, following in pairwise(stops):
         told = f"{sizes[at]:,}"
         told = told if at + len(told) < following else ""
-        axis = f"{axis[:at]}{_CHANGE}{told}{axis[at + 1 + len(told) :]}"
+        sign = _CROSS if at in short else _CHANGE
+        axis = f"{axis[:at]}{sign}{told}{axis[at + 1 + len(told) :]}"
     return axis

@@ -14,7 +14,7 @@ from textual.events import Click
 from textual.message import Message
 
 from ...trainer.split import Category
-from .. import units
+from .. import shortages, units
 from ..palette import ink
 from ..state import State
 from ..visits import Visit, Visits, epochs_between, foretold
@@ -103,10 +103,9 @@ class VisitedTable(Panel[View]):
         """A size in so much room, and what is known of it, or that it did not fit."""
         row = Text(f"{_name(visit):>{room}}", style)
         if visit.out_of_memory:
-            told = "  would be out of memory" if visit.foretold else "  out of memory"
-            if visit.peak is not None and visit.limit is not None:
-                told += f": {units.at_least(visit.peak, visit.limit)}"
             color = self.palette.muted if visit.foretold else self.palette.trouble
+            forms = _short_of_memory(visit)
+            told = next((form for form in forms if len(form) <= width - room), forms[-1])
             return row.append(units.fit(told, width - room), ink(color))
         told = "foretold" if visit.foretold else ""
         for column in columns:
@@ -115,6 +114,18 @@ class VisitedTable(Panel[View]):
                 text, told = told, ""  # in place of the first figure that only a run can give
             row.append(f"{text:>{column.width}}")
         return row
+
+
+def _short_of_memory(visit: Visit) -> tuple[str, ...]:
+    """What is known of a size that did not fit, in fewer and fewer words."""
+    told = "  would be out of memory" if visit.foretold else "  out of memory"
+    needed = ""
+    if visit.peak is not None and visit.limit is not None:
+        needed = f": {units.at_least(visit.peak, visit.limit)}"
+    if visit.would_fit is None:
+        return (told + needed,)
+    fits = f" · {shortages.fitting(visit.would_fit)}"
+    return told + needed + fits, told + fits, told + needed
 
 
 def _name(visit: Visit) -> str:

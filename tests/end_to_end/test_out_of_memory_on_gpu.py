@@ -1,0 +1,134 @@
+"""Out of memory in PyTorch's own CUDA allocator, on a simulated GPU: what the worker tells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from test_gpu_worker import MIB, training, unattributed
+from vramtop.trainer.protocol import (
+    Configured,
+    Evaluated,
+    Measured,
+    OutOfMemory,
+    WouldFit,
+)
+from vramtop.trainer.settings import Settings
+
+if TYPE_CHECKING:
+    from simulation import SimulatedGpu
+
+GIB = 2**30
+TAKEN = 1110 * MIB  # of a device by the driver and a context
+
+# What is trained on a device of so many bytes, what is changed, and where that fails.
+CASES: dict[str, tuple[int, dict[str, Any], dict[str, Any], str, str]] = {
+    "load": (
+        TAKEN + 120 * MIB,
+        {"optimizer": "sgd", "dataset": "cifar10"},
+        {"batch_size": 6000},
+        *("load", "aten._to_copy.default"),
+    ),
+    "forward": (
+        4 * GIB,
+        {"hidden": 8192, "budget": 250 * MIB},
+        {"batch_size": 4096},
+        *("forward", "aten.addmm.default"),
+    ),
+    "backward": (
+        4 * GIB,
+        {"hidden": 60_000, "optimizer": "sgd"},
+        {"batch_size": 6000},
+        *("backward", "aten.threshold_backward.default"),
+    ),
+    "first optimizer step": (
+        4 * GIB,
+        {"hidden": 8192, "optimizer": "sgd", "batch_size": 512, "budget": 180 * MIB},
+        {"optimizer": "adam"},
+        *("optimizer", "aten.zeros_like.default"),
+    ),
+    "added batches": (
+        4 * GIB,
+        {"hidden": 8192, "optimizer": "sgd", "batch_size": 512, "budget": 180 * MIB},
+        {"accumulation": 4},
+        *("backward", "aten.threshold_backward.default"),
+    ),
+    "a wider model": (
+        TAKEN + 600 * MIB,
+        {"dataset": "cifar10"},
+        {"hidden": 60_000},
+        *("model", ""),
+    ),
+}
+
+
+def start(simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch, total: int) -> dict[str, str]:
+    """Workers run on one device of so many bytes from now on."""
+    environment = simgpu.environment(total=total, devices=1)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return environment
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_it_tells_where_what_and_how_much_and_training_goes_on(
+    name: str, simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    total, begin, change, phase, operator = CASES[name]
+    start(simgpu, monkeypatch, total)
+    async with training(**begin) as driver:
+        before = await driver.until(Measured, lambda measured: measured.settled)
+        driver.change(**change)
+        short = await driver.until(OutOfMemory)
+        back = await driver.until(Configured)
+        answer = await driver.until(WouldFit)
+        after = await driver.until(Measured, lambda measured: measured.settled)
+    assert (short.phase, short.operator) == (phase, operator)
+    assert short.wanted is not None
+    assert short.free is not None
+    assert short.needed is not None
+    assert short.limit is not None
+    assert short.wanted > short.free
+    assert short.needed - short.wanted == short.limit - short.free  # what the allocator kept
+    assert short.limit == begin.get("budget", short.limit)
+    if phase != "model":
+        # At that moment: the allocator kept all of it, cuBLAS's workspaces among it.
+        assert 0 < short.split.total <= short.needed - short.wanted
+        assert short.split.parameters == before.anatomy.boundaries["load"].parameters
+    settings = Settings(device="cuda:0", **begin)
+    assert back.settings == short.back == settings
+    assert answer.settings == Settings(device="cuda:0", **begin | change)
+    assert answer.largest is not None
+    assert answer.largest < answer.settings.batch_size
+    assert after.anatomy.boundaries == before.anatomy.boundaries
+    assert set(unattributed(after).values()) == {0}
+
+
+async def test_what_would_have_fitted_is_foretold_to_within_what_the_allocator_cuts_up(
+    simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where blocks lie after all that went before, no prediction of a step alone can know."""
+    start(simgpu, monkeypatch, 4 * GIB)
+    async with training(hidden=8192, budget=250 * MIB) as driver:
+        await driver.settled()
+        driver.change(batch_size=4096)
+        largest = (await driver.until(WouldFit)).largest
+        assert largest is not None
+        driver.change(batch_size=largest * 3 // 4)
+        await driver.settled(batch_size=largest * 3 // 4)
+        driver.change(batch_size=largest + 1)
+        assert (await driver.until(OutOfMemory)).batch_size == largest + 1
+
+
+async def test_an_evaluation_tells_what_was_wanted_and_goes_on_in_halves(
+    simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(simgpu, monkeypatch, 4 * GIB)
+    async with training(hidden=8192, batch_size=60, optimizer="sgd", budget=150 * MIB) as driver:
+        short = await driver.until(OutOfMemory)
+        await driver.until(Evaluated)
+    assert (short.phase, short.batch_size, short.restored) == ("evaluation", 1000, 500)
+    assert short.operator == "aten.relu.default"
+    assert short.wanted == 32 * MIB  # 1,000 · 8,192 floats in whole 2 MiB
+    assert short.free is not None
+    assert short.free < short.wanted
