@@ -8,8 +8,6 @@ enough, split where what remains is worth keeping.
 
 from __future__ import annotations
 
-import itertools
-
 _BLOCK = 512
 _SMALL = 2**20
 _SMALL_SEGMENT = 2 * 2**20
@@ -53,7 +51,7 @@ class Allocator:
         self.requested = self.allocated = self.reserved = 0
         self.peak_requested = self.peak_allocated = self.peak_reserved = 0
         self._free: set[Block] = set()
-        self._numbers = itertools.count()
+        self._made = 0  # blocks so far
 
     @property
     def inactive(self) -> int:
@@ -120,10 +118,14 @@ class Allocator:
                 raise NoRoom(self.reserved + taken)
         self.reserved += taken
         self.peak_reserved = max(self.peak_reserved, self.reserved)
-        return Block(taken, next(self._numbers), small=small)
+        return self._block(taken, small=small)
+
+    def _block(self, size: int, *, small: bool) -> Block:
+        self._made += 1
+        return Block(size, self._made, small=small)
 
     def _split(self, block: Block, size: int) -> None:
-        rest = Block(block.size - size, next(self._numbers), small=block.small)
+        rest = self._block(block.size - size, small=block.small)
         rest.previous, rest.next = block, block.next
         if block.next is not None:
             block.next.previous = rest
