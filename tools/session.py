@@ -1,9 +1,9 @@
 """Record a real session for the pictures: `python tools/session.py [DEVICE]`.
 
-Trains on the CPU, or on a GPU, under a budget: at larger and larger batch sizes until one is out of
-memory, then at a small one again, and at last one phase at a time. All that the worker and NVML say
-goes to docs/session-cpu.jsonl or docs/session-gpu.jsonl, a message a line; `tools/pictures.py`
-makes pictures of it.
+Trains on the CPU, or on a GPU, under a budget: at larger and larger batch sizes up to one that may
+be out of memory, then at a smaller one again, and at last one phase at a time. All that the worker
+and NVML say goes to docs/session-cpu.jsonl or docs/session-gpu.jsonl, a message a line;
+`tools/pictures.py` makes pictures of it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import msgspec
 from vramtop.trainer.protocol import (
     Advance,
     Change,
+    Configured,
     Evaluated,
     FromWorker,
     Measured,
@@ -39,6 +40,7 @@ RUNS = {
     "gpu": (100 * 2**20, (256, 1024, 2048, 4096, 1024)),
 }
 SECONDS = 3.0  # at each size
+EPOCHS = 12  # after a change, all of whose ends are kept
 PHASES = ("load", "forward", "backward", "optimizer")
 
 Said = Union[FromWorker, CardsReport]
@@ -132,18 +134,23 @@ def line(said: Said) -> str:
 def thinned(messages: Iterable[Said]) -> list[Said]:
     """Without what only says again what was said before, and without epochs that flew by.
 
-    Of the ends of epochs between two samples, the last one is kept.
+    Of the ends of epochs between two samples the last one is kept, after a change's first few.
     """
     kept: list[Said] = []
     last: object = None
+    epochs = 0
     for message in messages:
+        if isinstance(message, Configured):
+            epochs = 0
         if isinstance(message, Measured):
             told = msgspec.structs.replace(message, step=0)
             if told == last:
                 continue
             last = told
-        if isinstance(message, Evaluated) and isinstance(kept[-1], Evaluated):
-            kept.pop()
+        if isinstance(message, Evaluated):
+            epochs += 1
+            if epochs > EPOCHS and isinstance(kept[-1], Evaluated):
+                kept.pop()
         kept.append(message)
     return kept
 

@@ -132,7 +132,7 @@ def test_a_device_is_named_alike_by_torch_and_nvml(told, simgpu):
 
 def test_events_take_the_clock(told):
     between, around = told["milliseconds"]
-    assert 20 <= between <= around
+    assert 19.9 <= between <= around  # two clocks, one of them in float32
 
 
 def test_streams_are_distinct(told):

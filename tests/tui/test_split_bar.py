@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 from made import measured
-from vramtop.tui.palette import DARK, EMPTY, palette
+from vramtop.trainer.split import Split
+from vramtop.tui.palette import DARK, EMPTY, dimmed, palette
 from vramtop.tui.widgets.blocks import bar, drawn
-from vramtop.tui.widgets.split_bar import full_bar, next_power
+from vramtop.tui.widgets.split_bar import full_bar, ghost, next_power
 from vramtop.tui.widgets.stretches import splits, stretches
 
 PATTERNED = palette("dark", patterned=True)
@@ -86,3 +87,29 @@ def test_the_anatomy_fills_its_width_and_keeps_the_peak(width: int) -> None:
     columns = splits(anatomy, stretches(anatomy, width))
     assert len(columns) == width
     assert anatomy.peak.split in columns
+
+
+def test_what_the_next_size_adds_follows_the_bar_by_category_and_dim() -> None:
+    now, then = Split(4, 4, 0, 8), Split(4, 4, 0, 16, 8)
+    marks = ghost(now, then, 64, 16, DARK)
+    colors = {column: style.bgcolor.name for column, (_, style) in marks.items() if style.bgcolor}
+    batch_data, activations = dimmed(DARK).fills[3:5]
+    assert colors == {4: batch_data, 5: batch_data, 6: activations, 7: activations}
+
+
+def test_the_part_of_it_that_a_shared_cell_hides_is_not_drawn_again() -> None:
+    # The bar ends in the middle of its second cell, and the next size at the end of the third.
+    assert list(ghost(Split(6), Split(12), 16, 4, DARK)) == [2]
+
+
+def test_more_than_the_bar_has_room_for_ends_with_it() -> None:
+    assert list(ghost(Split(8), Split(80), 16, 4, DARK)) == [2, 3]
+
+
+def test_without_colours_it_has_the_categories_patterns() -> None:
+    marks = ghost(Split(4), Split(4, 0, 0, 4), 16, 4, PATTERNED)
+    assert [glyph for glyph, _ in marks.values()] == ["░"]
+
+
+def test_where_another_moment_will_be_the_peak_nothing_is_added_to_this_one() -> None:
+    assert ghost(Split(4, 4), Split(4, 0, 0, 16), 32, 8, DARK) == {}

@@ -12,7 +12,7 @@ from rich.text import Text
 from ...trainer.split import Peak, Split
 from .. import units, wording
 from ..moments import Spot
-from ..palette import EMPTY, ink, label
+from ..palette import EMPTY, Palette, dimmed, ink, label
 from ..state import Held, Life, State
 from ..wording import PHASE_NAMES
 from .blocks import Cell, bar, drawn, write
@@ -30,11 +30,11 @@ class View(msgspec.Struct, frozen=True):
     """What the bar shows: the peak, unless another moment is `seen`.
 
     `whole` is what the device bar shows, and `start` where in it the step begins, in bytes.
-    `foretold` is the peak that `+` would make, in bytes.
+    `foretold` is the peak that `+` would make.
     """
 
     peak: Peak | None
-    foretold: int | None
+    foretold: Peak | None
     seen: Spot | Held | None
     batch_size: int
     accumulation: int
@@ -78,7 +78,7 @@ class SplitBar(Panel[View]):
         used = usage(state)
         return View(
             peak=state.measured.anatomy.peak if state.measured else None,
-            foretold=state.predicted.anatomy.peak.bytes if state.predicted else None,
+            foretold=state.predicted.anatomy.peak if state.predicted else None,
             seen=state.seen,
             batch_size=state.settings.batch_size,
             accumulation=state.settings.accumulation,
@@ -119,16 +119,18 @@ class SplitBar(Panel[View]):
             return picture
         scale = self._full(shown, split)
         moments = [self._moment(shown, operator=True), self._moment(shown, operator=False)]
-        if shown.foretold and shown.seen is None:
-            told = f" ┊ + makes it {units.size(shown.foretold)}"
+        foretold = None if shown.seen else shown.foretold
+        if foretold:
+            told = f" ┊ + makes it {units.size(foretold.bytes)}"
             moments.insert(0, moments[0].copy().append(told, ink(colors.muted)))
         picture = _caption(
             moments, self._scale_texts(shown, scale, zoom=zoom), width, ink(colors.muted)
         )
         cells = bar(msgspec.structs.astuple(split), scale, width)
         marks: _Marks = {}
-        if shown.foretold and shown.seen is None:
-            marks[shown.foretold * width // scale] = "┊", ink(colors.muted, colors.track)
+        if foretold:
+            marks = ghost(split, foretold.split, scale, width, colors)
+            marks[foretold.bytes * width // scale] = "┊", ink(colors.muted, colors.track)
         if shown.budget is not None and shown.budget < scale:
             marks[shown.budget * width // scale] = "╎", ink(colors.trouble, colors.track)
         if shown.seen and shown.peak:
@@ -188,6 +190,36 @@ class SplitBar(Panel[View]):
         if zoom and whole is not None and whole > scale:
             zoomed = [f"{named}, {units.times(whole / scale)} zoom"]
         return [*zoomed, named, told]
+
+
+def ghost(now: Split, then: Split, scale: int, width: int, colors: Palette) -> _Marks:
+    """What comes on top of the bar, by category, dim: what is not yet.
+
+    Empty where a category gives way: then another moment will be the peak, and what is there now
+    is no part of it.
+    """
+    parts = zip(msgspec.structs.astuple(now), msgspec.structs.astuple(then), strict=True)
+    growth = [later - earlier for earlier, later in parts]
+    if min(growth) < 0:
+        return {}
+    start = -(-now.total * width // scale)  # the first cell that the bar leaves empty
+    hidden = start * scale // width - now.total
+    for category, size in enumerate(growth):
+        growth[category] -= min(hidden, size)
+        hidden -= min(hidden, size)
+    cells = bar(growth, scale, width)[: max(0, width - start)]
+    return {
+        start + column: _not_yet(cell, colors)
+        for column, cell in enumerate(cells)
+        if cell.larger != EMPTY
+    }
+
+
+def _not_yet(cell: Cell, colors: Palette) -> tuple[str, Style]:
+    if not colors.patterned:
+        return drawn(cell, dimmed(colors))
+    glyph, _ = drawn(cell, colors)
+    return glyph, ink(colors.faint)
 
 
 def _split(shown: View) -> Split | None:
