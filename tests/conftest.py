@@ -1,16 +1,27 @@
-"""The simulated GPU (simgpu/README.md), for every test that asks for it."""
+"""The simulated GPU (simgpu/README.md), for every test that asks for it; and one thread each."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "simgpu"))
+# Tests run on all cores already. PyTorch's threads would only wait for each other, each with a core
+# of its own, and read this when it is imported; so do the workers that tests start.
+os.environ["OMP_NUM_THREADS"] = "1"
+# Hundreds of processes are started, and need not compile the same modules each for itself.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 from build import CannotBuildError, build
 from simulation import SimulatedGpu
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: many tests wait for what they have started."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")

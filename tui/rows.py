@@ -101,7 +101,7 @@ class Row(Estimate, frozen=True):
     gradient_noise: GradientNoise | None
 
 
-class OutOfMemoryRow(msgspec.Struct, frozen=True):
+class OutOfMemoryRow(msgspec.Struct, frozen=True, omit_defaults=True):
     """A batch size that did not fit, where that was seen, and the largest foretold to fit."""
 
     batch_size: int
