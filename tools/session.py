@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Union
 
 import msgspec
+from vramtop.trainer.framing import to_json
 from vramtop.trainer.protocol import (
     Advance,
     Change,
@@ -24,7 +25,6 @@ from vramtop.trainer.protocol import (
     FromWorker,
     Measured,
     Pause,
-    to_json,
 )
 from vramtop.trainer.settings import Settings
 from vramtop.tui.cards import CardsReport

@@ -15,9 +15,10 @@ import threading
 import traceback
 from typing import TypeAlias
 
+from .framing import ProtocolError, encode, to_worker
 from .outbox import Outbox
 from .parent import die_with
-from .protocol import VERSION, Failed, Hello, ProtocolError, Start, ToWorker, encode, to_worker
+from .protocol import VERSION, Failed, Hello, Start, ToWorker
 from .settings import SettingError
 
 _RECEIVE_BYTES = 65_536

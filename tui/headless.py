@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from ..trainer.protocol import Sample, to_json
+from ..trainer.framing import to_json
+from ..trainer.protocol import Sample
 from ..trainer.settings import Settings
 from . import seconds
 from .exits import FAILED, FINE, INTERRUPTED

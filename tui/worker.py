@@ -9,17 +9,15 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Union
 
+from ..trainer.framing import ProtocolError, encode, from_worker
 from ..trainer.protocol import (
     VERSION,
     Configured,
     FromWorker,
     Hello,
-    ProtocolError,
     Start,
     Stop,
     ToWorker,
-    encode,
-    from_worker,
 )
 from ..trainer.settings import Settings
 from .launch import command

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
-from vramtop.trainer import protocol
+from vramtop.trainer import framing, protocol
 from vramtop.trainer.formula import lesson
+from vramtop.trainer.framing import MAX_FRAME, ProtocolError
 from vramtop.trainer.protocol import (
-    MAX_FRAME,
     Advance,
     Answer,
     CallOff,
@@ -42,7 +42,6 @@ from vramtop.trainer.protocol import (
     Picture,
     Predict,
     Predicted,
-    ProtocolError,
     Reset,
     Sample,
     SearchEnded,
@@ -161,8 +160,8 @@ TO_WORKER: list[ToWorker] = [
     Stop(),
 ]
 BOTH = [
-    *((protocol.from_worker, message) for message in FROM_WORKER),
-    *((protocol.to_worker, message) for message in TO_WORKER),
+    *((framing.from_worker, message) for message in FROM_WORKER),
+    *((framing.to_worker, message) for message in TO_WORKER),
 ]
 
 
@@ -177,16 +176,16 @@ def test_every_kind_of_message_is_tested_here() -> None:
 
 @pytest.mark.parametrize(("decoder", "message"), BOTH)
 def test_a_message_arrives_as_it_was_sent(decoder: Any, message: Any) -> None:
-    assert list(decoder().feed(protocol.encode(message))) == [message]
+    assert list(decoder().feed(framing.encode(message))) == [message]
 
 
 @given(st.lists(st.sampled_from(FROM_WORKER), max_size=6), st.data())
 def test_messages_arrive_in_order_whatever_pieces_the_stream_comes_in(
     messages: list[FromWorker], data: st.DataObject
 ) -> None:
-    stream = b"".join(map(protocol.encode, messages))
+    stream = b"".join(map(framing.encode, messages))
     cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=12).map(sorted))
-    decoder = protocol.from_worker()
+    decoder = framing.from_worker()
     arrived = []
     for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         arrived += decoder.feed(stream[start:end])
@@ -194,20 +193,20 @@ def test_messages_arrive_in_order_whatever_pieces_the_stream_comes_in(
 
 
 def test_a_frame_is_complete_with_its_last_byte_only() -> None:
-    decoder, frame = protocol.to_worker(), protocol.encode(Advance(1))
+    decoder, frame = framing.to_worker(), framing.encode(Advance(1))
     for index in range(len(frame) - 1):
         assert list(decoder.feed(frame[index : index + 1])) == []
     assert list(decoder.feed(frame[-1:])) == [Advance(1)]
 
 
 def test_a_frame_begins_with_its_length_most_significant_byte_first() -> None:
-    frame = protocol.encode(Note("x" * 1000))
+    frame = framing.encode(Note("x" * 1000))
     assert int.from_bytes(frame[:4], "big") == len(frame) - 4
     assert msgspec.msgpack.decode(frame[4:]) == {"type": "note", "text": "x" * 1000}
 
 
 def test_a_change_leaves_out_what_stays() -> None:
-    assert msgspec.msgpack.decode(protocol.encode(Change(9, hidden=64))[4:]) == {
+    assert msgspec.msgpack.decode(framing.encode(Change(9, hidden=64))[4:]) == {
         "type": "change",
         "command": 9,
         "hidden": 64,
@@ -215,8 +214,8 @@ def test_a_change_leaves_out_what_stays() -> None:
 
 
 def test_a_change_tells_no_limit_from_an_unchanged_one() -> None:
-    (unlimited,) = protocol.to_worker().feed(protocol.encode(Change(1, budget=None)))
-    (unchanged,) = protocol.to_worker().feed(protocol.encode(Change(1)))
+    (unlimited,) = framing.to_worker().feed(framing.encode(Change(1, budget=None)))
+    (unchanged,) = framing.to_worker().feed(framing.encode(Change(1)))
     assert isinstance(unlimited, Change)
     assert isinstance(unchanged, Change)
     assert unlimited.budget is None
@@ -225,18 +224,18 @@ def test_a_change_tells_no_limit_from_an_unchanged_one() -> None:
 
 @pytest.mark.parametrize("message", FROM_WORKER)
 def test_a_headless_line_is_the_same_message_as_json(message: FromWorker) -> None:
-    line = protocol.to_json(message)
+    line = framing.to_json(message)
     assert "\n" not in line
     assert msgspec.json.decode(line, type=FromWorker) == message
 
 
 def test_a_loss_that_is_no_number_travels_but_is_null_in_json() -> None:
     sample = Sample(1, 1, 64, 64, 64, math.nan, "zero_grad", None, None, None, None)
-    (arrived,) = protocol.from_worker().feed(protocol.encode(sample))
+    (arrived,) = framing.from_worker().feed(framing.encode(sample))
     assert isinstance(arrived, Sample)
     assert arrived.loss is not None
     assert math.isnan(arrived.loss)
-    assert msgspec.json.decode(protocol.to_json(sample))["loss"] is None
+    assert msgspec.json.decode(framing.to_json(sample))["loss"] is None
 
 
 # ---- what cannot be read ------------------------------------------------------------------------
@@ -244,7 +243,7 @@ def test_a_loss_that_is_no_number_travels_but_is_null_in_json() -> None:
 
 def test_a_frame_that_is_too_large_is_refused_before_it_arrives() -> None:
     with pytest.raises(ProtocolError, match="a frame of 67,108,865 bytes"):
-        list(protocol.from_worker().feed((MAX_FRAME + 1).to_bytes(4, "big")))
+        list(framing.from_worker().feed((MAX_FRAME + 1).to_bytes(4, "big")))
 
 
 @pytest.mark.parametrize(
@@ -263,26 +262,26 @@ def test_a_frame_that_is_too_large_is_refused_before_it_arrives() -> None:
 )
 def test_a_command_of_another_kind_is_a_protocol_error(content: object) -> None:
     with pytest.raises(ProtocolError, match="an unreadable message: "):
-        list(protocol.to_worker().feed(framed(msgspec.msgpack.encode(content))))
+        list(framing.to_worker().feed(framed(msgspec.msgpack.encode(content))))
 
 
 def test_messages_do_not_pass_in_the_wrong_direction() -> None:
     with pytest.raises(ProtocolError):
-        list(protocol.to_worker().feed(protocol.encode(Note("a note"))))
+        list(framing.to_worker().feed(framing.encode(Note("a note"))))
     with pytest.raises(ProtocolError):
-        list(protocol.from_worker().feed(protocol.encode(Stop())))
+        list(framing.from_worker().feed(framing.encode(Stop())))
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_in_a_frame_are_a_message_or_a_protocol_error(body: bytes) -> None:
     with contextlib.suppress(ProtocolError):
-        (arrived,) = protocol.to_worker().feed(framed(body))
+        (arrived,) = framing.to_worker().feed(framed(body))
         assert isinstance(arrived, get_args(ToWorker))
 
 
 def test_messages_before_an_unreadable_one_still_arrive() -> None:
-    decoder = protocol.to_worker()
-    arriving = decoder.feed(protocol.encode(Advance(1)) + framed(b"\xc1"))
+    decoder = framing.to_worker()
+    arriving = decoder.feed(framing.encode(Advance(1)) + framed(b"\xc1"))
     assert next(arriving) == Advance(1)
     with pytest.raises(ProtocolError):
         next(arriving)
