@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,8 +12,10 @@ from torch import Tensor
 
 from . import memory
 from .checks import check
+from .conversation import Conversation, StopSession
 from .datasets import DataError, Dataset
 from .devices import describe, resolve
+from .evaluation import Evaluation
 from .fitting import forecast
 from .hindsight import Hindsight
 from .ledger import Recording
@@ -22,22 +23,15 @@ from .noise import NoiseSampler
 from .outbox import Outbox
 from .pictures import Gallery
 from .protocol import (
-    Advance,
     Answer,
-    CallOff,
     Change,
     Ended,
     FindLargest,
-    Flow,
     GiveBack,
-    Pause,
-    Predict,
     Reset,
     SearchEnded,
     ShowImage,
-    SlowMotion,
     Start,
-    Stop,
     ToWorker,
 )
 from .reduction import card
@@ -46,12 +40,8 @@ from .search import CalledOff, Search
 from .settings import DatasetName, SettingError, Settings
 from .shortage import Shortage, shortage
 from .split import Phase, Split
-from .training import EVALUATION_BATCH, Snapshot, Training, Unwatched, Watcher, kind
+from .training import Snapshot, Training, Unwatched, Watcher, kind
 from .watching import Held, Schedule
-
-
-class _StopSession(Exception):
-    """The monitor wants no more, or is gone."""
 
 
 class Session:
@@ -73,18 +63,13 @@ class Session:
         self._use(device)
         self._load = load
         self._outbox = outbox
-        self._inbox = inbox
+        self._talk = Conversation(inbox, outbox, self._aside)
         self._observe = start.observe
         # For whoever may press a key; not for a run that nobody can change.
         self._foretells = start.observe and not start.every_step
         self._reports = Reports(outbox, every_step=start.every_step)
+        self._evaluation = Evaluation(self._reports, observe=start.observe)
         self._gallery = Gallery()
-        self._paused = False
-        self._slow = False
-        self._slow_seconds = 0.0
-        self._phases = 0  # how many phases a paused training may still go
-        self._changes: list[Change | Reset | FindLargest] = []
-        self._called_off = False
         self._begin(start.settings, start)
 
     def run(self) -> None:
@@ -94,7 +79,7 @@ class Session:
                 self._obey()
                 self._train()
                 self._look_back()
-        except _StopSession:
+        except StopSession:
             self._end()
 
     def _use(self, device: torch.device) -> None:
@@ -120,8 +105,7 @@ class Session:
         self._hindsight: Hindsight | None = None
         self._fits, self._worked, self._retried = True, False, False
         self._ended = False
-        self._evaluation_batch = EVALUATION_BATCH
-        self._evaluation_peak: Split | None = None
+        self._evaluation.forget()
         self._reports.settings(settings, self._described, self._training)
 
     def _train(self) -> None:
@@ -166,8 +150,8 @@ class Session:
             if self._foretells:
                 self._foretell()
         if training.epoch_ended:
-            self._evaluate()
-        self._show_boundary()
+            self._evaluation.run(self._training, self._limit)
+        self._talk.linger()
 
     def _foretell(self) -> None:
         """Say what twice the batch size would hold: once, when that of this one is known."""
@@ -181,7 +165,7 @@ class Session:
 
     def _watcher(self, rows: int, *, full: bool) -> tuple[Recording | None, Watcher]:
         """Who listens to the coming step; a walk through its phases is always recorded."""
-        walking = self._paused or self._slow
+        walking = self._talk.walking
         if not self._observe or not (walking or self._schedule.due(full=full)):
             return None, Unwatched()
         # Once settled, sizes stay as they were, and the limit need not be asked again.
@@ -193,87 +177,28 @@ class Session:
             recording, lambda phase, split, part: self._hold(rows, phase, split, part)
         )
 
-    def _evaluate(self) -> None:
-        """The model on the test data: memory of its own, never counted into a step's.
-
-        Its sizes depend on the settings alone, so one look at them is enough; small data ends many
-        epochs a second.
-        """
-        while True:
-            unseen = self._observe and self._evaluation_peak is None
-            recording = self._training.ledger.record(self._limit) if unseen else None
-            try:
-                first: Watcher = Unwatched() if recording is None else recording
-                score = self._training.evaluate(self._evaluation_batch, first)
-            except RuntimeError as error:
-                lack = shortage(error, recording, "evaluation")
-            else:
-                if recording is not None:
-                    self._evaluation_peak = recording.anatomy().peak.split
-                self._reports.evaluation(
-                    self._training, score, self._evaluation_batch, self._evaluation_peak
-                )
-                return
-            memory.release(self._device)
-            if recording is None and self._observe:
-                self._evaluation_peak = None  # once more, to see what has no room
-                continue
-            size, half = self._evaluation_batch, self._evaluation_batch // 2
-            self._reports.evaluation_out_of_memory(lack, size)
-            # Not even one image: at the next epoch's end there may be more room again.
-            self._evaluation_batch = half or EVALUATION_BATCH
-            if half == 0:
-                return
-
     # ---- commands ---------------------------------------------------------------------------
 
     def _obey(self) -> None:
         """Take what has come, and wait while there is nothing to do."""
+        talk = self._talk
         while True:
-            while not self._inbox.empty():
-                self._handle(self._inbox.get())
-            while self._changes:
-                self._take(self._changes.pop(0))
+            talk.listen()
+            while talk.changes:
+                self._take(talk.changes.popleft())
             if self._reached:
                 self._finish()
-            elif self._fits and (not self._paused or self._phases):
-                self._phases = max(0, self._phases - 1)
+            elif self._fits and talk.may_go():
                 return
-            while self._hindsight is not None and self._inbox.empty():
+            while self._hindsight is not None and talk.silent:
                 self._look_back()
-            self._handle(self._inbox.get())
+            talk.wait()
 
-    def _handle(self, command: ToWorker | None) -> None:
-        """Do at once what concerns the flow; keep for the next step what concerns the settings."""
-        match command:
-            case None | Stop() | Start():
-                raise _StopSession
-            case Change() | Reset() | FindLargest():
-                self._changes.append(command)
-                return
-            case Predict():
-                told = "a worker that trains predicts by itself what comes next"
-                self._outbox.post(Answer(command.command, told))
-                return
-            case CallOff():
-                self._called_off = True
-            case Pause():
-                self._paused, self._phases = command.paused, 0
-            case Advance():
-                self._paused, self._phases = True, self._phases + 1
-            case SlowMotion():
-                self._slow, self._slow_seconds = command.slow, command.seconds
-            case GiveBack():
-                freed = memory.release(self._device)
-                self._reports.gave_back(freed)
-            case ShowImage():
-                self._show(command)
-                return
-        self._outbox.post(Answer(command.command, None))
-        self._outbox.post(Flow(self._paused, self._slow))
-
-    def _show(self, command: ShowImage) -> None:
-        """Send an image, or say why not; the training has nothing to do with it."""
+    def _aside(self, command: GiveBack | ShowImage) -> None:
+        """Give the cache back, or show an image; the training has nothing to do with it."""
+        if isinstance(command, GiveBack):
+            self._reports.gave_back(memory.release(self._device))
+            return
         refusal = None
         try:
             self._outbox.post(self._gallery.show(self._training.dataset, command.index))
@@ -284,19 +209,7 @@ class Session:
     def _hold(self, rows: int, phase: Phase, split: Split, part: int) -> None:
         """Show this boundary inside a step, and wait as the flow says."""
         self._reports.held(self._training, rows, phase, split, part)
-        self._show_boundary()
-        while self._paused and not self._phases:
-            self._handle(self._inbox.get())
-        self._phases = max(0, self._phases - 1)
-
-    def _show_boundary(self) -> None:
-        """Let a boundary be seen in slow motion; a word about the flow may end it."""
-        end = time.monotonic() + self._slow_seconds
-        while self._slow and not self._paused and (left := end - time.monotonic()) > 0:
-            try:
-                self._handle(self._inbox.get(timeout=left))
-            except queue.Empty:
-                return
+        self._talk.hold()
 
     def _take(self, command: Change | Reset | FindLargest) -> None:
         """Put a change into force, or say why not and stay as it was."""
@@ -334,12 +247,11 @@ class Session:
         """Find the largest batch size; any other change calls that off."""
 
         def listen() -> None:
-            while not self._inbox.empty():
-                self._handle(self._inbox.get())
-            if self._called_off or self._changes:
+            self._talk.listen()
+            if self._talk.called_off or self._talk.changes:
                 raise CalledOff
 
-        self._called_off = False
+        self._talk.called_off = False
         found = lack = None
         here = self._training.snapshot(self._settings)
         try:
@@ -396,9 +308,7 @@ class Session:
             learning_rate=new.learning_rate,
         )
         if same != new:
-            # What did not fit may fit now, and what fitted may not.
-            self._evaluation_batch = EVALUATION_BATCH
-            self._evaluation_peak = None
+            self._evaluation.forget()
         self._schedule.unsettle(new.accumulation)
         self._noise.changed()
         self._reports.settings(new, self._described, self._training)
@@ -510,7 +420,7 @@ class Session:
     def _finish(self) -> None:
         """The goal is reached; an epoch's end has just seen the test data by itself."""
         if self._goal.evaluate and not self._ended and not self._training.epoch_ended:
-            self._evaluate()
+            self._evaluation.run(self._training, self._limit)
         self._end()
 
     def _end(self) -> None:

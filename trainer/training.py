@@ -20,7 +20,6 @@ from .protocol import Layer
 from .settings import DatasetName, OptimizerName, Settings
 from .split import Phase
 
-EVALUATION_BATCH = 1000
 Kind = tuple[DatasetName, int]
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
-from vramtop.trainer import framing, protocol
+from vramtop.trainer import framing
 from vramtop.trainer.formula import lesson
 from vramtop.trainer.framing import MAX_FRAME, ProtocolError
 from vramtop.trainer.protocol import (
