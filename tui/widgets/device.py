@@ -117,7 +117,10 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
             waiting = "no worker" if over else f"starting the worker… (device {device})"
             line = Text(waiting, ink(colors.muted))
             return line.append("\n").append(colors.empty * width, ink(colors.faint, colors.track))
-        right = self._right(used)
+        right, needed = self._right(used), len(" · ".join(used.facts))
+        if used.parts and len(used.name) + 2 + needed + 1 + right.cell_len > width:
+            # The legend below tells anyway what the bar is of.
+            right = self._right(used, named=False)
         left = self._left(used, width - right.cell_len - 1)
         line = between(left, right, width).append("\n")
         if not used.parts:
@@ -134,14 +137,14 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
         told = whole(used.facts, room - left.cell_len - 2)
         return left.append(f"  {told}" if told else "", ink(colors.muted))
 
-    def _right(self, used: Usage) -> Text:
+    def _right(self, used: Usage, *, named: bool = True) -> Text:
         colors, right = self.palette, Text()
         right.append(f"{used.what} ", ink(colors.muted))
         right.append(f"{units.NOTHING if used.used is None else units.size(used.used):>10}")
         if used.whole is not None:
             right.append(" of ", ink(colors.muted))
             right.append(units.size(used.whole), ink(colors.text))
-            right.append(f" {used.whole_name}", ink(colors.muted))
+            right.append(f" {used.whole_name}" if named else "", ink(colors.muted))
             part = units.NOTHING if used.used is None else units.share(used.used, used.whole)
             right.append(f" {part:>4}", ink(colors.text))
         return right
