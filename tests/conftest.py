@@ -19,11 +19,6 @@ from build import CannotBuildError, build
 from simulation import SimulatedGpu
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: many tests wait for what they have started."""
-    return (os.cpu_count() or 1) + 1
-
-
 @pytest.fixture(scope="session")
 def simgpu(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> SimulatedGpu:
     try:

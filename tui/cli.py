@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -39,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except BrokenPipeError:
         return FINE  # the help's reader has seen enough
+    finally:
+        # An alarm that comes while Python takes itself down would be the end's exit code.
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _run(options: Options) -> int:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable
 
 from .signals import leave, when_asked_to_end
 from .worker import STOP_SECONDS, Worker
+
+_LOOK_SECONDS = 0.5
 
 
 class Interruption:
@@ -22,9 +25,13 @@ class Interruption:
         self.came = False
         self._worker = worker
         self._killed = False
+        self._deadline: float | None = None
         self._loop = asyncio.get_running_loop()
-        signal.signal(signal.SIGALRM, self._late)
+        signal.signal(signal.SIGALRM, self._look)
         when_asked_to_end(self._asked)
+        # Where a signal comes right before a write that then blocks, Python does not hear of it
+        # until that write is interrupted once more.
+        signal.setitimer(signal.ITIMER_REAL, _LOOK_SECONDS, _LOOK_SECONDS)
 
     def _asked(self, *_: object) -> None:
         if not self.came:
@@ -33,7 +40,10 @@ class Interruption:
         elif not self._killed:  # else a key is held down, and the alarm is set
             self._kill()
 
-    def _late(self, *_: object) -> None:
+    def _look(self, *_: object) -> None:
+        """Whether it is late."""
+        if self._deadline is None or time.monotonic() < self._deadline:
+            return
         if self._killed:
             leave()
         self._kill()
@@ -46,4 +56,4 @@ class Interruption:
         """Do so as soon as the loop can, and look again in a while."""
         if self._loop.is_running():
             self._loop.call_soon_threadsafe(act)
-        signal.setitimer(signal.ITIMER_REAL, STOP_SECONDS)
+        self._deadline = time.monotonic() + STOP_SECONDS
