@@ -16,6 +16,7 @@ from .protocol import (
     FindLargest,
     Flow,
     GiveBack,
+    Pace,
     Pause,
     Predict,
     Reset,
@@ -114,6 +115,8 @@ class Conversation:
                 self._aside(command)
             case CallOff():
                 self.called_off = True
+            case Pace():
+                self._outbox.pace = command.seconds
             case Pause():
                 self.paused, self._phases = command.paused, 0
             case Advance():

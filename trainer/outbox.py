@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 
-from .protocol import FromWorker
-
-COMPANY_SECONDS = 0.1
+from .protocol import PACE_SECONDS, FromWorker
 
 
 class Outbox:
     """Hands messages from the training thread to the one that writes them, in order.
 
-    What need not come `at_once` waits up to `COMPANY_SECONDS` for one that must: a reader that is
-    woken for each message does more work for its waking than for what it reads.
+    What need not come `at_once` waits for one that must, or until `pace` seconds have passed since
+    messages were last taken: a reader that is woken for each message does more work for its waking
+    than for what it reads.
 
     With `patient`, `offer` drops nothing either: it waits while `PATIENT_BACKLOG` messages are
     unread, so that a slow reader slows the training instead of filling the memory.
@@ -30,6 +31,8 @@ class Outbox:
         self._count = 0
         self._pressing = False
         self._closed = False
+        self._taken = -math.inf
+        self.pace = PACE_SECONDS
 
     def post(self, message: FromWorker, *, at_once: bool = True) -> None:
         """Send this, whatever else comes."""
@@ -52,7 +55,9 @@ class Outbox:
         """Everything that waits, once it has waited long enough; empty once closed and drained."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
-            self._changed.wait_for(lambda: self._pressing or self._closed, COMPANY_SECONDS)
+            wait = max(0.0, self._taken + self.pace - time.monotonic())
+            self._changed.wait_for(lambda: self._pressing or self._closed, wait)
+            self._taken = time.monotonic()
             self._pressing = False
             messages = list(self._waiting.values())
             self._waiting.clear()

@@ -17,6 +17,7 @@ from .split import AllocatorMemory, Anatomy, Category, Phase, Split, Tensors
 Source = Literal["files", "sample", "synthetic"]
 VERSION = 2
 SLOW_SECONDS = 1.5
+PACE_SECONDS = 0.25
 
 
 class _Message(msgspec.Struct, frozen=True, tag_field="type"):
@@ -457,6 +458,16 @@ class CallOff(_Message, frozen=True, tag="call_off"):
     command: int
 
 
+class Pace(_Message, frozen=True, tag="pace"):
+    """Send what nobody waits for, such as samples, at most once in so many seconds.
+
+    A worker that is not told does so in `PACE_SECONDS`.
+    """
+
+    command: int
+    seconds: float
+
+
 class Stop(_Message, frozen=True, tag="stop"):
     """End the session."""
 
@@ -473,5 +484,6 @@ ToWorker = Union[
     Predict,
     FindLargest,
     CallOff,
+    Pace,
     Stop,
 ]

@@ -106,7 +106,8 @@ class Reports:
                     loss=self._loss,
                     step_seconds=self._timing.step_seconds,
                     samples_per_second=self._timing.samples_per_second,
-                )
+                ),
+                at_once=self._every_step,
             )
 
     def _sample(self, training: Training, rows: int, phase: Phase, split: Split | None) -> Sample:

@@ -14,7 +14,16 @@ from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.worker import Worker
 
-from ..trainer.protocol import Answer, Configured, Evaluated, Failed, Measured, Noise, Sample
+from ..trainer.protocol import (
+    PACE_SECONDS,
+    Answer,
+    Configured,
+    Evaluated,
+    Failed,
+    Measured,
+    Noise,
+    Sample,
+)
 from ..trainer.settings import DATASETS, OPTIMIZERS, Settings
 from . import wording
 from .cards import CardsReport
@@ -132,6 +141,8 @@ class VramtopApp(WalkingApp, ChoosingApp):
             self.receive(Failed(f"the worker does not start: {error}", usage=False))
             return
         commands = self._commands = Commands(link)
+        if self._seconds != PACE_SECONDS:
+            commands.pace(self._seconds)
         # Whoever suspends the monitor wants the device to rest too; afterwards is too late to ask.
         self.app_suspend_signal.subscribe(self, lambda _: commands.rest(), immediate=True)
         self.app_resume_signal.subscribe(self, lambda _: commands.wake())
@@ -157,6 +168,12 @@ class VramtopApp(WalkingApp, ChoosingApp):
                 pass
         if _urgent(before, self.state, message):
             self.paint()
+
+    def action_refresh(self) -> None:
+        """Paint more or less often; samples that come in between would not be seen."""
+        super().action_refresh()
+        if self._commands is not None:
+            self._commands.pace(self._seconds)
 
     async def on_unmount(self) -> None:
         """However the app ends, its worker ends with it."""

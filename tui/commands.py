@@ -14,6 +14,7 @@ from ..trainer.protocol import (
     FindLargest,
     Flow,
     GiveBack,
+    Pace,
     Pause,
     ShowImage,
     SlowMotion,
@@ -86,6 +87,10 @@ class Commands:
     def call_off(self) -> None:
         """End that search."""
         self._link.send(CallOff(self._next()))
+
+    def pace(self, seconds: float) -> None:
+        """Hear what nobody waits for once in so many seconds."""
+        self._link.send(Pace(self._next(), seconds))
 
     def hear(self, message: Received) -> None:
         """The worker's word is what counts."""

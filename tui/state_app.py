@@ -68,7 +68,7 @@ class StateApp(App[int]):
         """Draw first; then look and listen."""
         self.screen.set_class(True, self._choices.layout)
         self.paint()
-        self._clock = self.set_interval(1 / self._choices.refresh, self._tick)
+        self._clock = self.set_interval(self._seconds, self._tick)
         # The terminal has forgotten all of it.
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.call_after_refresh(self.begin)
@@ -102,6 +102,11 @@ class StateApp(App[int]):
         """Tell every panel of every screen; those that show nothing new stay as they are."""
         for panel in self._panels:
             panel.show(self.state)
+
+    @property
+    def _seconds(self) -> float:
+        """From one painting to the next."""
+        return 1 / self._choices.refresh
 
     @property
     def _panels(self) -> list[Panel[Any]]:
@@ -155,8 +160,8 @@ class StateApp(App[int]):
         """Paint more or less often."""
         refresh = following(RATES, self._choices.refresh)
         self._clock.stop()
-        self._clock = self.set_interval(1 / refresh, self._tick)
         self._choose(f"{refresh} refresh{'es' if refresh > 1 else ''} a second", refresh=refresh)
+        self._clock = self.set_interval(self._seconds, self._tick)
 
     def _choose(self, told: str, **choice: Any) -> None:  # noqa: ANN401 - of each field's type
         """Remember a choice, and say which it is."""

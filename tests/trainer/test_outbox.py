@@ -1,6 +1,6 @@
 import threading
+import time
 
-from vramtop.trainer import outbox as outbox_module
 from vramtop.trainer.outbox import Outbox
 from vramtop.trainer.protocol import Ended, Flow, Note
 
@@ -48,9 +48,11 @@ def test_a_patient_outbox_drops_no_offer_and_waits_for_its_reader():
     assert received == [Ended(steps, 0) for steps in range(count)]
 
 
-def test_what_need_not_come_at_once_waits_for_company(monkeypatch):
-    monkeypatch.setattr(outbox_module, "COMPANY_SECONDS", 3600)
+def test_what_need_not_come_at_once_waits_for_what_must():
     outbox = Outbox()
+    outbox.pace = 3600
+    outbox.post(Note("the first of all waits for nothing"), at_once=False)
+    outbox.take()
     outbox.post(Note("an epoch's end"), at_once=False)
     taken = []
     reader = threading.Thread(target=lambda: taken.append(outbox.take()))
@@ -60,11 +62,14 @@ def test_what_need_not_come_at_once_waits_for_company(monkeypatch):
     assert taken == [[Note("an epoch's end"), Flow(False, False)]]
 
 
-def test_where_no_company_comes_it_goes_alone(monkeypatch):
-    monkeypatch.setattr(outbox_module, "COMPANY_SECONDS", 0.001)
+def test_or_until_the_pace_lets_it_go_alone():
     outbox = Outbox()
-    outbox.offer(Flow(False, False), at_once=False)
-    assert outbox.take() == [Flow(False, False)]
+    outbox.pace = 0.05
+    began = time.monotonic()
+    for steps in range(3):
+        outbox.offer(Ended(steps, 0), at_once=False)
+        assert outbox.take() == [Ended(steps, 0)]
+    assert time.monotonic() - began >= 2 * outbox.pace
 
 
 def test_closing_lets_a_waiting_reader_go():

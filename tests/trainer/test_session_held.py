@@ -1,7 +1,17 @@
 """A session that is held: paused, a phase at a time, in slow motion."""
 
 from driven import running, whole
-from vramtop.trainer.protocol import Advance, Ended, Flow, Measured, Pause, Sample, SlowMotion
+from vramtop.trainer.protocol import (
+    Advance,
+    Answer,
+    Ended,
+    Flow,
+    Measured,
+    Pace,
+    Pause,
+    Sample,
+    SlowMotion,
+)
 from vramtop.trainer.settings import Settings
 
 P = 407_080  # bytes of 101,770 parameters
@@ -41,6 +51,16 @@ def test_slow_motion_is_as_slow_as_it_is_asked_to_be(library):
         first = driver.until(Sample, lambda sample: sample.phase == "load")
         later = driver.until(Sample, lambda sample: sample.step > first.step + 5)
         assert later.split is not None
+
+
+def test_samples_come_as_often_as_they_are_wanted(library):
+    with running(library, steps=1_000) as driver:
+        driver.until(Measured, lambda measured: measured.settled)
+        driver.send(Pace(1, 3600))
+        driver.until(Answer)
+        before = len(driver.all(Sample))
+        driver.until(Ended)
+        assert len(driver.all(Sample)) - before <= 1  # the latest came with the end
 
 
 def test_losses_are_the_same_to_the_bit_with_every_step_observed(library):

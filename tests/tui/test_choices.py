@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 from made import HELLO, configured, measured, sample
 from screens import screen
+from scripted import Script
 from textual.timer import Timer
+from vramtop.trainer.protocol import Pace
+from vramtop.trainer.settings import Settings
 from vramtop.tui.app import VramtopApp
 from vramtop.tui.choices import Choices
 from vramtop.tui.config import Config
 from vramtop.tui.gpu_app import GpuApp
+from vramtop.tui.link import Link
 from vramtop.tui.palette import PALETTES
 from vramtop.tui.terminal import Terminal
 from vramtop.tui.widgets.panel import Panel
@@ -157,6 +161,23 @@ async def test_r_changes_how_often_it_is_painted_and_says_so(
     clocks.clear()
     async with screen(80, 24, *BEGUN, config=config):
         assert [interval for interval, _ in clocks] == [0.5]
+
+
+async def test_the_worker_is_told_how_often_it_is_painted(config: Config) -> None:
+    assert await paces(config, "r", "r", "r", "r", "r") == [0.5, 1, 0.1, 0.25, 0.5]
+    assert await paces(config) == [0.5]  # as it was left
+
+
+async def paces(config: Config, *keys: str) -> list[float]:
+    script = Script()
+
+    async def start() -> Link:
+        return script
+
+    async with VramtopApp(Settings(), start, config=config).run_test() as pilot:
+        await pilot.pause()
+        await pilot.press(*keys)
+    return [command.seconds for command in script.sent if isinstance(command, Pace)]
 
 
 @pytest.mark.parametrize("refresh", [1, 2, 4, 10])
