@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
 from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.worker import Worker
@@ -45,6 +44,7 @@ from .widgets.lines import KeyLine, Log, NewsLine
 from .widgets.rows import Rows
 from .widgets.split_bar import SplitBar
 from .widgets.status import StatusLine
+from .widgets.still import Room
 from .widgets.tensors import TensorTable
 from .widgets.trade import TradeChart
 from .widgets.trends import Trends
@@ -100,15 +100,15 @@ class VramtopApp(WalkingApp, ChoosingApp):
         yield StatusLine()
         yield DeviceBar()
         yield SplitBar()
-        with Container(id="table"):
+        with Room(id="table"):
             yield Rows()
             yield LayerTable()
-        with Container(id="body"):
+        with Room(id="body"):
             yield AnatomyChart()
             yield TradeChart()
             yield Trends()
             yield TensorTable()
-        with Container(id="lower"):
+        with Room(id="lower"):
             yield VisitedTable()
             yield Log()
         yield NewsLine()

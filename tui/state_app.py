@@ -24,6 +24,7 @@ from .state import State, fold
 from .terminal import Terminal
 from .translation import Translation
 from .widgets.panel import Panel
+from .widgets.still import Page
 
 FULL = Terminal()  # one that can show all
 NO_CONFIG = Config()
@@ -63,6 +64,10 @@ class StateApp(App[int]):
         self.theme = self._choices.theme or ("terminal" if few else "dark")
 
     # ---- the picture ------------------------------------------------------------------------
+
+    def get_default_screen(self) -> Page:
+        """The first of the stack."""
+        return Page(id="_default")
 
     def on_mount(self) -> None:
         """Draw first; then look and listen."""

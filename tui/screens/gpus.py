@@ -8,17 +8,17 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.events import Resize
-from textual.screen import Screen
 
 from ..widgets.gpu_ends import DriverLine, KeyHints
 from ..widgets.gpus import GpuTable
 from ..widgets.lines import Log
 from ..widgets.processes import ProcessTable
 from ..widgets.status import StatusLine
+from ..widgets.still import Page
 from .room import TooSmall, fit
 
 
-class GpuScreen(Screen[None]):
+class GpuScreen(Page):
     """The GPUs, a line or two each, and below them who uses them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -8,9 +8,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container
 from textual.events import Resize
-from textual.screen import Screen
 
 from ..widgets.batch_size import BatchEnds, BatchPlaces
 from ..widgets.gpu_ends import KeyHints
@@ -19,6 +17,7 @@ from ..widgets.layers import LayerTable
 from ..widgets.picture import ImageLine, PicturePanel
 from ..widgets.stages import StageTable
 from ..widgets.status import StatusLine
+from ..widgets.still import Page, Room
 from ..widgets.types import TypeTable
 from .room import TooSmall, fit
 
@@ -26,7 +25,7 @@ from .room import TooSmall, fit
 _WIDE, _HIGH = 116, 39
 
 
-class ImageScreen(Screen[None]):
+class ImageScreen(Page):
     """All at once in a large terminal; else page by page, the image first.
 
     `show` asks for another image: for the next one, or for the one at an index.
@@ -60,7 +59,7 @@ class ImageScreen(Screen[None]):
         yield TooSmall()
         yield StatusLine()
         yield ImageLine()
-        with Container(id="parts"):
+        with Room(id="parts"):
             yield PicturePanel(real=available(os.environ))
             yield StageTable()
             yield TypeTable()

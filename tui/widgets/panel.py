@@ -8,19 +8,18 @@ from typing import ClassVar, Generic, TypeVar
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.strip import Strip
-from textual.widget import Widget
-from typing_extensions import Self
 
 from ..palette import Palette, ink, palette
 from ..state import State
 from .changes import changes
+from .still import Still
 
 _Shown = TypeVar("_Shown")
 
 
-class Panel(Widget, Generic[_Shown]):
+class Panel(Still, Generic[_Shown]):
     """A part of the screen that is drawn again only when what it shows has changed.
 
     And only the cells that have changed are sent, for those who look through a slow line. Where
@@ -34,8 +33,6 @@ class Panel(Widget, Generic[_Shown]):
         self._shown: _Shown | None = None
         self._lines: list[Strip] = []
         self._room = Size(0, 0)  # that the lines were drawn for
-        self._rendered: list[Strip] | None = None
-        self._crop = Region()  # that was rendered
 
     def show(self, state: State) -> None:
         """Take from the state what is shown here."""
@@ -60,26 +57,6 @@ class Panel(Widget, Generic[_Shown]):
     @abstractmethod
     def draw(self, shown: _Shown, width: int, height: int) -> Text:
         """The picture of it, in so much room."""
-
-    def refresh(
-        self,
-        *regions: Region,
-        repaint: bool = True,
-        layout: bool = False,
-        recompose: bool = False,
-    ) -> Self:
-        """Render these regions anew, or all."""
-        self._rendered = None
-        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """The same as the last time, unless something was refreshed since then.
-
-        Textual asks every panel whenever one of them has changed.
-        """
-        if self._rendered is None or self._crop != crop:
-            self._rendered, self._crop = super().render_lines(crop), crop
-        return self._rendered
 
     def render_line(self, y: int) -> Strip:
         """A line of what was shown last."""
