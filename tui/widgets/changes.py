@@ -19,7 +19,7 @@ def changes(before: Sequence[Strip], after: Sequence[Strip]) -> list[Region]:
     """
     regions: list[Region] = []
     for y, (old, new) in enumerate(zip_longest(before, after, fillvalue=Strip.blank(0))):
-        if old == new:
+        if old is new or old == new:
             continue
         width = max(old.cell_length, new.cell_length)
         old_cells, new_cells = list(_cells(old)), list(_cells(new))

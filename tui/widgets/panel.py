@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from itertools import zip_longest
 from typing import ClassVar, Generic, TypeVar
 
 from rich.segment import Segment
@@ -31,6 +32,7 @@ class Panel(Still, Generic[_Shown]):
     def __init__(self) -> None:
         super().__init__()
         self._shown: _Shown | None = None
+        self._drawn: list[tuple[Text, Style, int]] = []  # line, what it is drawn on, width
         self._lines: list[Strip] = []
         self._room = Size(0, 0)  # that the lines were drawn for
 
@@ -69,15 +71,21 @@ class Panel(Still, Generic[_Shown]):
     def _draw_lines(self) -> None:
         self._room = self.content_size
         width, height = self._room
-        self._lines = []
+        before, strips = self._drawn, self._lines
+        self._drawn, self._lines = [], []
         if self._shown is not None and width > 0 and height > 0:
-            console = self.app.console
             picture = self.draw(self._shown, width, height)
             # A text without spans renders without its own style.
-            style = self._paper + console.get_style(picture.style)
-            for line in picture.split("\n")[:height]:
-                segments = Segment.apply_style(line.render(console), style)
-                self._lines.append(Strip(Segment.simplify(segments)).crop(0, width))
+            style = self._paper + self.app.console.get_style(picture.style)
+            self._drawn = [(line, style, width) for line in picture.split("\n")[:height]]
+            # Of most pictures, most lines are as they were, and need not be rendered.
+            for old, new, strip in zip_longest(before, self._drawn, strips):
+                if new is not None:
+                    self._lines.append(strip if new == old else self._rendered_line(*new))
+
+    def _rendered_line(self, line: Text, style: Style, width: int) -> Strip:
+        segments = Segment.apply_style(line.render(self.app.console), style)
+        return Strip(Segment.simplify(segments)).crop(0, width)
 
     @property
     def _paper(self) -> Style:
