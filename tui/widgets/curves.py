@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from itertools import pairwise
 from typing import TypeAlias
 
 from .scales import Scale
@@ -13,28 +14,39 @@ _BRAILLE = 0x2800
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 _PLAIN = " '-|_|||"  # by which of a cell's three levels are reached: 1, 2 and 4
 
-# By images: a value, or None where there is none and the curve is interrupted.
-Values: TypeAlias = Sequence[tuple[int, float | None]]
+# A value at each point, or None where there is none and the curve is interrupted.
+Values: TypeAlias = Sequence[float | None]
 # The highest and the lowest level that is reached in each column; None where nothing is.
 Extents: TypeAlias = list[tuple[int, int] | None]
 
 
-def extents(values: Values, length: int, columns: int, scale: Scale, levels: int) -> Extents:
-    """Which levels a line through all of the values passes, where `length` images fill the columns.
+def places(images: Sequence[int], length: int, columns: int) -> list[slice]:
+    """Which points share each of the columns that `length` images fill.
+
+    Those of the points ascend.
+    """
+    starts = [bisect_left(images, -(-column * length // columns)) for column in range(columns)]
+    return [slice(start, end) for start, end in pairwise([*starts, len(images)])]
+
+
+def extents(values: Values, columns: Sequence[slice], scale: Scale, levels: int) -> Extents:
+    """Which levels a line through all of the values passes.
 
     No value is left out and none is averaged: where several share a column, it has all of them.
     """
-    found: Extents = [None] * columns
+    found: Extents = [None] * len(columns)
+    depth = scale.depth(levels)
     before: tuple[int, int] | None = None
-    for x, group in groupby(values, lambda value: min(columns - 1, value[0] * columns // length)):
-        known = [value for _, value in group if value is not None]
+    for x, points in enumerate(columns):
+        shared = values[points]
+        known = [value for value in shared if value is not None]
         if not known:
-            before = None
+            before = None if shared else before
             continue
-        found[x] = scale.depth(max(known), levels), scale.depth(min(known), levels)
+        found[x] = depth(max(known)), depth(min(known))
         if before is not None:
-            _line(found, *before, x, scale.depth(known[0], levels))
-        before = x, scale.depth(known[-1], levels)
+            _line(found, *before, x, depth(known[0]))
+        before = x, depth(known[-1])
     return found
 
 

@@ -57,8 +57,12 @@ class Panel(Still, Generic[_Shown]):
         """What of the state is shown here."""
 
     @abstractmethod
-    def draw(self, shown: _Shown, width: int, height: int) -> Text:
-        """The picture of it, in so much room."""
+    def draw(self, shown: _Shown, width: int, height: int) -> Text | Strip:
+        """The picture of it, in so much room.
+
+        A text is rendered here. That takes as long as all the rest, and a line that changes several
+        times a second comes rendered.
+        """
 
     def render_line(self, y: int) -> Strip:
         """A line of what was shown last."""
@@ -75,6 +79,9 @@ class Panel(Still, Generic[_Shown]):
         self._drawn, self._lines = [], []
         if self._shown is not None and width > 0 and height > 0:
             picture = self.draw(self._shown, width, height)
+            if isinstance(picture, Strip):
+                self._lines = [picture]
+                return
             # A text without spans renders without its own style.
             style = self._paper + self.app.console.get_style(picture.style)
             self._drawn = [(line, style, width) for line in picture.split("\n")[:height]]

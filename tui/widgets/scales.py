@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -20,13 +20,16 @@ class Scale(msgspec.Struct, frozen=True):
     high: float
     logarithmic: bool = False
 
-    def depth(self, value: float, levels: int) -> int:
-        """Which of so many levels a value is on, from 0 at the top down."""
-        low, high, here = self.low, self.high, value
-        if self.logarithmic:
-            low, high, here = math.log(low), math.log(high), math.log(max(LEAST, value))
-        depth = round((high - here) / (high - low) * (levels - 1))
-        return min(levels - 1, max(0, depth))
+    def depth(self, levels: int) -> Callable[[float], int]:
+        """Tells which of so many levels a value is on, from 0 at the top down."""
+        measured = _logarithm if self.logarithmic else float
+        high, lowest = measured(self.high), levels - 1
+        step = lowest / (high - measured(self.low))
+        return lambda value: min(lowest, max(0, round((high - measured(value)) * step)))
+
+
+def _logarithm(value: float) -> float:
+    return math.log(max(LEAST, value))
 
 
 def logarithmic(values: Sequence[float]) -> Scale:

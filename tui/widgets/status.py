@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from rich.text import Text
+from rich.segment import Segment
+from textual.strip import Strip
 
 from ...trainer.protocol import Data, Device, Sample
 from ...trainer.settings import Settings
 from .. import units
-from ..palette import ink
+from ..palette import Palette, ink
 from ..state import Life, State
-from .panel import Panel, between
+from .panel import Panel
 
 _DATASETS = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
 _Shown = tuple[Settings, Data | None, Device | None, Sample | None, Life, bool, bool, bool]
@@ -47,7 +48,7 @@ class StatusLine(Panel[_Shown]):
             state.stuck, state.paused, state.slow,
         )  # fmt: skip
 
-    def draw(self, shown: _Shown, width: int, height: int) -> Text:
+    def draw(self, shown: _Shown, width: int, height: int) -> Strip:
         """Settings on the left, numbers on the right; what has no room is left out whole."""
         del height
         settings, data, device, sample, life, stuck, paused, slow = shown
@@ -78,23 +79,28 @@ class StatusLine(Panel[_Shown]):
                 *_number(1 if width < _NARROW else 2, "step", f"{sample.step:>7,}"),
                 *_number(2 if width < _NARROW else 1, "loss", f"{units.loss(sample.loss):>7}"),
             ]
+        room = _room(left, right, width)
         for rank in range(9, 0, -1):
-            if sum(len(part.text) for part in (*left, *right)) < width:
+            if room > 0:
                 break
             left = [part for part in left if part.rank != rank]
             right = [part for part in right if part.rank != rank]
-        return between(self._line(left), self._line(right), width)
+            room = _room(left, right, width)
+        parts, colors = (*left, Part(0, " " * max(1, room)), *right), self.palette
+        segments = Segment.simplify(_segment(part, colors) for part in parts)
+        return Strip(segments).crop(0, width)
 
-    def _line(self, parts: Sequence[Part]) -> Text:
-        colors, line = self.palette, Text()
-        for part in parts:
-            if part.flag:
-                style = ink(colors.on_accent, colors.accent, bold=True)
-            else:
-                color = colors.accent if part.accent else colors.text
-                style = ink(colors.muted if part.muted else color, bold=part.strong)
-            line.append(part.text, style)
-        return line
+
+def _room(left: Sequence[Part], right: Sequence[Part], width: int) -> int:
+    """The cells between them; each of their characters has one."""
+    return width - sum(len(part.text) for part in (*left, *right))
+
+
+def _segment(part: Part, colors: Palette) -> Segment:
+    if part.flag:
+        return Segment(part.text, ink(colors.on_accent, colors.accent, bold=True))
+    color = colors.accent if part.accent else colors.muted if part.muted else colors.text
+    return Segment(part.text, ink(color, colors.background, bold=part.strong))
 
 
 def _number(rank: int, name: str, value: str) -> tuple[Part, Part]:

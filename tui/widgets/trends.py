@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise
+from typing import TypeAlias
 
 import msgspec
 from rich.style import Style
@@ -15,7 +16,7 @@ from .. import noise, units
 from ..history import Mark, Point
 from ..palette import ink
 from ..state import State
-from .curves import cells, extents, per_cell
+from .curves import cells, extents, per_cell, places
 from .panel import Panel, between
 from .scales import LEAST, Scale, counting, length, logarithmic, sizing
 
@@ -25,6 +26,7 @@ _WORDS = 46  # from this width on, words are not shortened
 _CHANGE = "│"
 _SHORT = "╎"  # in the charts; on the axis it is a cross
 _CROSS = "×"
+Cells: TypeAlias = list[tuple[str, Style]]
 
 
 class View(msgspec.Struct, frozen=True):
@@ -82,16 +84,18 @@ class Trends(Panel[View]):
             axis -= 1  # in the images' place: a line of its own would cost a chart
         elif told:
             lines -= 1
-        picture = Text()
+        picture, drawn = Text(), points and room > 0
+        columns = self._columns(shown, room) if drawn else []
+        ground = self._ground(shown, room) if drawn else []
         for index, make in enumerate(charts):
             chart = make(shown, width)
             # What does not divide evenly goes to the first ones.
             own = (lines - index - 1) // len(charts) + 1 if points else 1
             picture.append("\n" if index else "").append_text(chart.title)
-            if points and room > 0 and own > 1:
-                self._curves(picture, chart, shown, own - 1, room)
+            if drawn and own > 1:
+                self._curves(picture, chart, columns, ground, own - 1)
         muted = ink(self.palette.muted)
-        if points and room > 0 and axis:
+        if drawn and axis:
             picture.append(f"\n{'batch':>{_GUTTER - 1}} ", muted)
             line = Text(changes(points, room, shown.shortages), muted)
             line.highlight_regex(f"{_CROSS}[0-9,]*", ink(self.palette.trouble))
@@ -147,20 +151,32 @@ class Trends(Panel[View]):
         title = Text(name, ink(self.palette.muted))
         return title.append(f" {value:>{room}}" if value else "", ink(self.palette.text))
 
-    def _curves(self, picture: Text, chart: Chart, shown: View, rows: int, room: int) -> None:
-        """So many rows of a chart, with its scale's ends at the left."""
-        faint, points = ink(self.palette.faint), shown.points
+    def _columns(self, shown: View, room: int) -> list[slice]:
+        """Which points each column has, in each chart."""
+        across, _ = per_cell(braille=self.braille)
+        images = [point.images for point in shown.points]
+        return places(images, length(images[-1]), room * across)
+
+    def _ground(self, shown: View, room: int) -> Cells:
+        """What is behind the curves, in each row of each chart."""
+        faint = ink(self.palette.faint)
         ground = [(" ", faint)] * room
-        for at in ticks(points, room):
+        for at in ticks(shown.points, room):
             ground[at] = (_CHANGE, faint)
-        for at in crosses(points, room, shown.shortages):
+        for at in crosses(shown.points, room, shown.shortages):
             ground[at] = (_SHORT, ink(self.palette.trouble))
-        layers = [(self._cells(curve, chart, points, rows, room), curve) for curve in chart.curves]
+        return ground
+
+    def _curves(
+        self, picture: Text, chart: Chart, columns: Sequence[slice], ground: Cells, rows: int
+    ) -> None:
+        """So many rows of a chart, with its scale's ends at the left."""
+        layers = [(self._cells(curve, chart, columns, rows), curve) for curve in chart.curves]
         ends = {0: chart.scale.high, rows - 1: chart.scale.low} if rows > 1 else {}
         for row in range(rows):
             mark = chart.mark(ends[row]) if row in ends else ""
             picture.append(f"\n{mark:>{_GUTTER - 1}} ", ink(self.palette.muted))
-            line = list(ground)
+            line = ground
             for drawn, curve in layers:
                 line = [
                     (new, curve.style) if new != " " else old
@@ -169,15 +185,10 @@ class Trends(Panel[View]):
             for style, group in groupby(line, key=lambda cell: cell[1]):
                 picture.append("".join(character for character, _ in group), style)
 
-    def _cells(
-        self, curve: Curve, chart: Chart, points: Sequence[Point], rows: int, room: int
-    ) -> list[str]:
+    def _cells(self, curve: Curve, chart: Chart, columns: Sequence[slice], rows: int) -> list[str]:
         """A curve's characters."""
-        across, levels = per_cell(braille=self.braille)
-        images = [point.images for point in points]
-        values = list(zip(images, curve.values, strict=True))
-        whole, columns = length(images[-1]), room * across
-        found = extents(values, whole, columns, chart.scale, rows * levels)
+        _, levels = per_cell(braille=self.braille)
+        found = extents(curve.values, columns, chart.scale, rows * levels)
         return cells(found, rows, braille=self.braille)
 
 
