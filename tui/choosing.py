@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 
 from ..trainer.split import CATEGORIES, Category
 from .state_app import StateApp
-from .widgets.rows import Rows
+from .widgets.picked import Picked
 
 
 class ChoosingApp(StateApp):
@@ -34,8 +34,8 @@ class ChoosingApp(StateApp):
         """The category below; below the last none, and then the first one."""
         self._move(1)
 
-    def on_rows_picked(self, message: Rows.Picked) -> None:
-        """Choose the row that was clicked; a second click lets it go."""
+    def on_picked(self, message: Picked) -> None:
+        """Choose the category that was clicked; a second click lets it go."""
         self.choose(None if message.category == self.state.chosen else message.category)
 
     def _move(self, by: int) -> None:

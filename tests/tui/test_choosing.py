@@ -8,6 +8,7 @@ from screens import Screen, screen
 from vramtop.tui.palette import DARK
 from vramtop.tui.widgets.anatomy import AnatomyChart
 from vramtop.tui.widgets.rows import Rows
+from vramtop.tui.widgets.split_bar import SplitBar
 from vramtop.tui.widgets.tensors import TensorTable
 
 BEGUN = (HELLO, configured(), sample(), measured())
@@ -54,6 +55,20 @@ async def test_a_click_on_a_row_chooses_it_and_another_one_lets_it_go() -> None:
         await seen.pilot.click(Rows, offset=(5, 5))
         await seen.pilot.pause()
         assert (seen.app.state.chosen, marked(seen)) == (None, [])
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)])
+async def test_so_does_a_click_on_its_part_of_the_split_bar(width: int, height: int) -> None:
+    async with screen(width, height, *BEGUN) as seen:
+        bar = seen.app.query_one(SplitBar)
+        last = bar.size.height - 1
+        await seen.pilot.click(bar, offset=(1, last))
+        assert seen.app.state.chosen == "parameters"
+        for nowhere in ((1, 0), (bar.size.width - 2, last)):
+            await seen.pilot.click(bar, offset=nowhere)
+            assert seen.app.state.chosen == "parameters"
+        await seen.pilot.click(bar, offset=(1, last))
+        assert seen.app.state.chosen is None
 
 
 @pytest.mark.parametrize("line", [0, 7])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 from rich.text import Text
 from textual.events import Click
-from textual.message import Message
 
 from ...trainer.protocol import Configured, Measured
 from ...trainer.split import CATEGORIES, Category, Split
@@ -18,6 +17,7 @@ from ..wording import NAMES
 from .columns import HERE, NAME, WATER, Columns, columns, number
 from .legend import MEANINGS
 from .panel import Panel
+from .picked import Picked
 
 
 class View(msgspec.Struct, frozen=True):
@@ -32,17 +32,10 @@ class View(msgspec.Struct, frozen=True):
 class Rows(Panel[View]):
     """A header, six categories and their total; a click on a category says which one it is."""
 
-    class Picked(Message):
-        """The row of this category was clicked."""
-
-        def __init__(self, category: Category) -> None:
-            super().__init__()
-            self.category = category
-
     def on_click(self, event: Click) -> None:
         """Say whose row it is, below the header."""
         if 1 <= event.y <= len(CATEGORIES):
-            self.post_message(self.Picked(CATEGORIES[event.y - 1]))
+            self.post_message(Picked(CATEGORIES[event.y - 1]))
 
     def pick(self, state: State) -> View:
         """The latest anatomy, and the moment of the step that is seen."""

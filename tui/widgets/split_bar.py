@@ -8,8 +8,9 @@ from typing import Literal, TypeAlias
 import msgspec
 from rich.style import Style
 from rich.text import Text
+from textual.events import Click
 
-from ...trainer.split import Peak, Split
+from ...trainer.split import CATEGORIES, Peak, Split
 from .. import units, wording
 from ..moments import Spot
 from ..palette import EMPTY, Palette, dimmed, ink, label
@@ -19,6 +20,7 @@ from .blocks import Cell, bar, drawn, write
 from .device import usage
 from .labels import labels
 from .panel import Panel, between
+from .picked import Picked
 from .zoom import Part, connector
 
 # What stands in which column of an empty part.
@@ -59,7 +61,10 @@ def full_bar(scale: Scale, largest: int, budget: int | None) -> int:
 
 
 class SplitBar(Panel[View]):
-    """The moment that is shown with the scale, and the bar below it: one line high or more."""
+    """The moment that is shown with the scale, and the bar below it: one line high or more.
+
+    A click on a category's part of the bar says which one it is.
+    """
 
     _scale: Scale = "power of two"
 
@@ -90,9 +95,19 @@ class SplitBar(Panel[View]):
             stuck=state.stuck,
         )
 
+    def on_click(self, event: Click) -> None:
+        """Say whose part of the bar it is."""
+        split = _split(self._shown) if self._shown else None
+        width, height = self.content_size
+        if self._shown is None or split is None or event.y < (2 if _zooms(height) else 1):
+            return
+        cells = bar(msgspec.structs.astuple(split), self._full(self._shown, split), width)
+        if event.x < width and (owner := cells[event.x].larger) != EMPTY:
+            self.post_message(Picked(CATEGORIES[owner]))
+
     def draw(self, shown: View, width: int, height: int) -> Text:
         """The caption and the bar; in four lines or more, what of the device it magnifies."""
-        if height < 4:
+        if not _zooms(height):
             return self._bar(shown, width, height, zoom=True)
         part = self._magnified(shown)
         line = Text(connector(part, width) if part else "", ink(self.palette.faint))
@@ -220,6 +235,11 @@ def _not_yet(cell: Cell, colors: Palette) -> tuple[str, Style]:
         return drawn(cell, dimmed(colors))
     glyph, _ = drawn(cell, colors)
     return glyph, ink(colors.faint)
+
+
+def _zooms(height: int) -> bool:
+    """Whether there is room for a line that joins it to the device bar."""
+    return height >= 4
 
 
 def _split(shown: View) -> Split | None:

@@ -1,0 +1,15 @@
+"""A category was clicked."""
+
+from __future__ import annotations
+
+from textual.message import Message
+
+from ...trainer.split import Category
+
+
+class Picked(Message):
+    """Where this category stands, somebody clicked."""
+
+    def __init__(self, category: Category) -> None:
+        super().__init__()
+        self.category = category
