@@ -94,6 +94,16 @@ async def test_of_more_rows_than_room_those_around_the_one_in_force_are_shown() 
         ]
 
 
+async def test_the_least_that_did_not_fit_is_shown_however_far_it_is() -> None:
+    sizes = [size for power in range(9) for size in visit(2**power)]
+    for_lack = [configured(batch_size=8192), SHORTAGE]
+    async with screen(120, 40, HELLO, *sizes, *for_lack, *visit(4)) as seen:
+        batches = [row.strip("▸ ").split()[0] for row in table(seen, 78, 6)[1:]]
+        assert batches == ["1", "2", "4", "8", "8,192"]
+        batches = [row.strip("▸ ").split()[0] for row in table(seen, 78, 4)[1:]]
+        assert batches == ["2", "4", "8"]
+
+
 async def test_a_click_on_a_row_goes_back_to_its_size(app: VramtopApp, script: Script) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await begin(pilot, *BEGUN, *visit(128), *visit(256))

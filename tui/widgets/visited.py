@@ -22,6 +22,7 @@ from .panel import Panel
 
 _MARK = 1  # for what points at the size in force
 _BATCH = 6  # at least; a batch that is added up has more to say
+_NEIGHBOURS = 4  # rows, from which on one of them may be no neighbour of the size in force
 _AIR = 3  # more than that between two columns says nothing
 
 
@@ -212,8 +213,13 @@ def _loss(visit: Visit, when: Literal["before", "after"]) -> str:
 
 
 def _window(shown: View, rows: int) -> Visits:
-    """The rows that fit, the one in force among them."""
+    """The rows that fit: the one in force among its neighbours, and the least that did not fit."""
     keys = [visit.key for visit in shown.visited]
     here = keys.index(shown.key) if shown.key in keys else len(keys) - 1
     first = max(0, min(here - rows // 2, len(keys) - rows))
-    return shown.visited[first : first + max(0, rows)]
+    window = shown.visited[first : first + max(0, rows)]
+    beyond = shown.visited[first + len(window) :]
+    limit = next((visit for visit in beyond if visit.out_of_memory and not visit.foretold), None)
+    if limit is None or len(window) < _NEIGHBOURS or any(visit.out_of_memory for visit in window):
+        return window
+    return (*window[:-1], limit)
