@@ -75,17 +75,24 @@ class Reports:
         """A step that nobody watches is about to begin, and is timed."""
         self._stopwatch.start()
 
-    def step(self, training: Training, loss: Tensor, rows: int, *, plain: bool) -> None:
-        """A step on `rows` images has ended; a plain one was timed."""
+    def step(
+        self, training: Training, loss: Tensor, rows: int, *, plain: bool, walked: bool
+    ) -> None:
+        """A step on `rows` images has ended; a plain one was timed.
+
+        The end of a `walked` one is told at once: the training may be held next, and no later step
+        would tell of it.
+        """
         if plain:
             self._stopwatch.stop(rows)
-        self._deliver(wait=False)
-        due = self._every_step or time.monotonic() - self._sampled >= SAMPLE_SECONDS
+        wanted = self._every_step or walked
+        self._deliver(wait=wanted)
+        due = wanted or time.monotonic() - self._sampled >= SAMPLE_SECONDS
         if due and self._coming is None:
             self._sampled = time.monotonic()
             sample = self._sample(training, rows, "zero_grad", self._end_of_step.get(rows))
             self._coming = sample, Fetch(loss)
-            self._deliver(wait=self._every_step)
+            self._deliver(wait=wanted)
 
     def held(self, training: Training, rows: int, phase: Phase, split: Split, part: int) -> None:
         """A step on `rows` images is held at the end of `phase` of its batch number `part`."""
@@ -93,7 +100,7 @@ class Reports:
         self._outbox.offer(replace(self._sample(training, rows, phase, split), part=part))
 
     def _deliver(self, *, wait: bool) -> None:
-        """Send the sample whose loss was on its way, if it has arrived or is to be waited for."""
+        """Send the sample whose loss was on its way, if it has arrived or is waited for."""
         if self._coming is None:
             return
         sample, fetch = self._coming
@@ -107,7 +114,7 @@ class Reports:
                     step_seconds=self._timing.step_seconds,
                     samples_per_second=self._timing.samples_per_second,
                 ),
-                at_once=self._every_step,
+                at_once=wait,
             )
 
     def _sample(self, training: Training, rows: int, phase: Phase, split: Split | None) -> Sample:

@@ -144,7 +144,8 @@ class Session:
             self._reports.anatomy(
                 training, recording, rows, settled=self._schedule.settled, news=not settled
             )
-        self._reports.step(training, loss, rows, plain=recording is None)
+        walked = recording is not None and self._talk.walking
+        self._reports.step(training, loss, rows, plain=recording is None, walked=walked)
         if self._schedule.settled and not settled:
             self._good = training.snapshot(self._settings)
             if self._foretells:

@@ -38,6 +38,7 @@ from vramtop.trainer.protocol import (
     Noise,
     Note,
     OutOfMemory,
+    Pace,
     Pause,
     Picture,
     Predict,
@@ -157,6 +158,7 @@ TO_WORKER: list[ToWorker] = [
     Predict(10, Settings()),
     FindLargest(11),
     CallOff(12),
+    Pace(13, 0.5),
     Stop(),
 ]
 BOTH = [

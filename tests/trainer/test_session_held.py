@@ -1,6 +1,7 @@
 """A session that is held: paused, a phase at a time, in slow motion."""
 
 from driven import running, whole
+from vramtop.trainer import reports
 from vramtop.trainer.protocol import (
     Advance,
     Answer,
@@ -32,6 +33,18 @@ def test_a_paused_training_goes_phase_by_phase(library):
         driver.send(Pause(9, False))
         driver.until(Flow, lambda flow: not flow.paused)
         driver.until(Sample, lambda sample: sample.step > held[-1].step + 1)
+
+
+def test_the_end_of_a_step_that_is_walked_is_told_however_soon_it_comes(library, monkeypatch):
+    monkeypatch.setattr(reports, "SAMPLE_SECONDS", 3600)
+    with running(library) as driver:
+        driver.until(Measured, lambda measured: measured.settled)
+        driver.send(Pause(1, True))
+        driver.until(Flow, lambda flow: flow.paused)
+        for command in range(2, 7):
+            driver.send(Advance(command))
+        end = driver.until(Sample, lambda sample: sample.phase == "zero_grad" and sample.step > 1)
+        assert (end.split.gradients, end.split.activations) == (0, 2_564)
 
 
 def test_slow_motion_holds_every_boundary_and_ends_when_told(library):
