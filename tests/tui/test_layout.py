@@ -82,20 +82,13 @@ async def test_a_chosen_category_has_its_place(width: int, height: int, device: 
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_a_gpus_bar_leaves_every_part_its_place(width: int, height: int) -> None:
-    gpu = Device("cuda:0", "a GPU", 4 * 2**30)
-    begun = [replace(HELLO, device=gpu), replace(configured(), device=gpu), *BEGUN[2:]]
-    async with screen(width, height, *begun) as seen:
-        assert_each_in_its_place(seen)
-
-
-@pytest.mark.parametrize(("width", "height"), SIZES)
 @pytest.mark.parametrize("device", [HELLO.device, Device("cuda:0", "a GPU", 4 * 2**30)])
-async def test_the_tour_leaves_every_part_its_place(
+async def test_a_gpus_bar_and_the_tour_leave_every_part_its_place(
     width: int, height: int, device: Device
 ) -> None:
     begun = [replace(HELLO, device=device), replace(configured(), device=device), *BEGUN[2:]]
     async with screen(width, height, *begun) as seen:
+        assert_each_in_its_place(seen)
         await seen.pilot.press("T")
         await seen.pilot.pause()
         assert_each_in_its_place(seen)
