@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Sequence
+from time import monotonic
 from typing import Any, ClassVar
 
 import msgspec
@@ -13,7 +15,8 @@ from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from ..trainer.protocol import Note
+from ..trainer.protocol import Note, Sample
+from .cards import CardsReport
 from .choices import LAYOUTS, RATES, THEMES, following
 from .config import CannotKeep, Config
 from .events import event
@@ -26,12 +29,14 @@ from .translation import Translation
 from .widgets.panel import Panel
 from .widgets.still import Page
 
+_WHOLE_SECONDS = 1.0
+_ALMOST = 0.9  # what comes at a pace does not keep it to the millisecond
 FULL = Terminal()  # one that can show all
 NO_CONFIG = Config()
 
 
 class StateApp(App[int]):
-    """Paints its state by the clock; `watch` looks at the GPUs, once the first frame stands."""
+    """Paints its state as it changes; `watch` looks at the GPUs, once the first frame stands."""
 
     TITLE = "vramtop"
     CSS_PATH = "app.tcss"
@@ -54,7 +59,7 @@ class StateApp(App[int]):
         self._watch = watch
         self._painted: State | None = None
         self._live: list[Panel[Any]] = []
-        self._ticks = 0
+        self._moved = self._whole = -math.inf  # when what moves was shown last, and when all was
         self._config = config
         self._choices, self._wrong = config.read()
         self._translation = Translation(terminal.characters)
@@ -74,7 +79,9 @@ class StateApp(App[int]):
         """Draw first; then look and listen."""
         self.screen.set_class(True, self._choices.layout)
         self.paint()
-        self._clock = self.set_interval(self._seconds, self._tick)
+        # Most panels change slowly or with news, which is painted at once. For the rest of what
+        # trickles in, once a second is soon enough, and costs a slow line a quarter.
+        self._clock = self.set_interval(_WHOLE_SECONDS, self._catch_up)
         # The terminal has forgotten all of it.
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.call_after_refresh(self.begin)
@@ -86,21 +93,25 @@ class StateApp(App[int]):
         filters = super().get_line_filters()
         return [*filters, self._translation] if self._translation.enabled else filters
 
-    def _tick(self) -> None:
-        self._ticks += 1
-        # Most panels change slowly or with news, which is painted at once. For the rest of what
-        # trickles in, once a second is soon enough, and costs a slow line a quarter.
-        if self._ticks % self._choices.refresh == 0:
+    def _catch_up(self) -> None:
+        """Show all that has changed, unless that was done not a second ago."""
+        if monotonic() - self._whole >= _ALMOST * _WHOLE_SECONDS:
             self.paint()
-        elif self.state is not self._painted:
-            for panel in self._live:
+
+    def _show_moving(self) -> None:
+        """Show what is seen to move, at most as often as was chosen; the rest when it is time."""
+        now = monotonic()
+        if now - self._moved >= _ALMOST * self._seconds:
+            self._moved = now
+            self._catch_up()
+            for panel in self._live if self.is_running else ():
                 panel.show(self.state)
 
     def paint(self) -> None:
         """Show what has changed since the last time."""
         # While the app ends, messages still come and its screens are gone.
         if self.is_running and self.state is not self._painted:
-            self._painted = self.state
+            self._painted, self._whole = self.state, monotonic()
             self.show_state()
 
     def show_state(self) -> None:
@@ -112,7 +123,7 @@ class StateApp(App[int]):
 
     @property
     def _seconds(self) -> float:
-        """From one painting to the next."""
+        """From one move to the next, at least."""
         return 1 / self._choices.refresh
 
     @property
@@ -136,10 +147,12 @@ class StateApp(App[int]):
             watch.close()
 
     def receive(self, message: Received) -> None:
-        """Fold a message in, and tell of what would not be seen."""
+        """Fold a message in, show what moves with it, and tell of what would not be seen."""
         before, self.state = self.state, fold(self.state, message)
         if happened := event(before, self.state, covered=len(self.screen_stack) > 1):
             self.say(happened.told, "error" if happened.trouble else "information")
+        if isinstance(message, (Sample, CardsReport)):
+            self._show_moving()
 
     # ---- keys -------------------------------------------------------------------------------
 
@@ -166,9 +179,7 @@ class StateApp(App[int]):
     def action_refresh(self) -> None:
         """Paint more or less often."""
         refresh = following(RATES, self._choices.refresh)
-        self._clock.stop()
         self._choose(f"{refresh} refresh{'es' if refresh > 1 else ''} a second", refresh=refresh)
-        self._clock = self.set_interval(self._seconds, self._tick)
 
     def _choose(self, told: str, **choice: Any) -> None:  # noqa: ANN401 - of each field's type
         """Remember a choice, and say which it is."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from made import HELLO, configured, measured, sample
 from screens import screen
 from scripted import Script
-from textual.timer import Timer
 from vramtop.trainer.protocol import Pace
 from vramtop.trainer.settings import Settings
+from vramtop.tui import state_app
 from vramtop.tui.app import VramtopApp
 from vramtop.tui.choices import Choices
 from vramtop.tui.config import Config
@@ -141,26 +140,11 @@ async def test_a_terminal_too_small_says_so_in_every_layout(layout: str, config:
         assert not visible(shown.app.query(Panel))
 
 
-async def test_r_changes_how_often_it_is_painted_and_says_so(
-    monkeypatch: pytest.MonkeyPatch, config: Config
-) -> None:
-    clocks: list[tuple[float, Timer]] = []
-    set_interval = VramtopApp.set_interval
-
-    def noted(app: VramtopApp, interval: float, callback: Callable[[], None]) -> Timer:
-        timer = set_interval(app, interval, callback)
-        clocks.append((interval, timer))
-        return timer
-
-    monkeypatch.setattr(VramtopApp, "set_interval", noted)
+async def test_r_changes_how_often_it_is_painted_and_says_so(config: Config) -> None:
     async with screen(80, 24, *BEGUN, config=config) as shown:
-        for told in ("2 refreshes", "1 refresh", "10 refreshes", "4 refreshes", "2 refreshes"):
+        for told in ("2 refreshes", "1 refresh", "10 refreshes", "4 refreshes"):
             await shown.press("r")
             assert f"{told} a second" in shown.text
-        assert [interval for interval, _ in clocks] == [0.25, 0.5, 1, 0.1, 0.25, 0.5]
-    clocks.clear()
-    async with screen(80, 24, *BEGUN, config=config):
-        assert [interval for interval, _ in clocks] == [0.5]
 
 
 async def test_the_worker_is_told_how_often_it_is_painted(config: Config) -> None:
@@ -181,21 +165,30 @@ async def paces(config: Config, *keys: str) -> list[float]:
 
 
 @pytest.mark.parametrize("refresh", [1, 2, 4, 10])
-async def test_what_trickles_in_is_painted_once_a_second_at_every_rate(
-    refresh: int, config: Config
+async def test_the_status_line_moves_as_often_as_was_chosen(
+    refresh: int, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config.keep(refresh=refresh)
+    now = [0.0]
+    monkeypatch.setattr(state_app, "monotonic", lambda: now[0])
     async with screen(120, 40, *BEGUN, config=config) as shown:
-        shown.app._clock.stop()  # the test is the clock
-        shown.app._ticks = 0
-        shown.app.receive(sample(1280, loss=0.125))
-        for _ in range(refresh - 1):
-            shown.app._tick()
+        shown.app._clock.stop()
+        for step, (passed, moves) in enumerate(
+            ((1, True), (0.5, False), (0.5, True), (0.1, False))
+        ):
+            now[0] += passed / refresh
+            shown.app.receive(sample(1280 + 64 * step))
             await shown.pilot.pause()
-            assert shown.text.count("0.1250") == 1  # in the status line
-        shown.app._tick()
+            assert (f"step {20 + step} " in " ".join(shown.lines[0].split())) is moves
+
+
+async def test_what_else_trickles_in_is_painted_once_a_second() -> None:
+    async with screen(120, 40, *BEGUN) as shown:
+        shown.app.receive(sample(1280, loss=0.125))
         await shown.pilot.pause()
-        assert shown.text.count("0.1250") > 1
+        assert shown.text.count("0.1250") <= 1  # in the status line
+        while shown.text.count("0.1250") <= 1:  # in the chart too
+            await shown.pilot.pause(0.05)
 
 
 async def test_what_was_chosen_is_as_it_was_the_next_time(config: Config) -> None:

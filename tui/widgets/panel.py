@@ -24,7 +24,7 @@ class Panel(Still, Generic[_Shown]):
     """A part of the screen that is drawn again only when what it shows has changed.
 
     And only the cells that have changed are sent, for those who look through a slow line. Where
-    `LIVE`, the clock shows each of its changes; elsewhere, those of a second at once.
+    `LIVE`, each sample's change is shown; elsewhere, those of a second at once.
     """
 
     LIVE: ClassVar[bool] = False
