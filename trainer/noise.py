@@ -117,6 +117,7 @@ class NoiseSampler:
     def __init__(self) -> None:
         self._smoothed = Smoothed()
         self._next = 0.0
+        self._warm = False
         self.changed()
 
     def changed(self) -> None:
@@ -145,7 +146,9 @@ class NoiseSampler:
             return None
         finally:
             ended = time.monotonic()
-            self._next = ended + (ended - began) / SHARE
+            # The very first warms PyTorch up, and its time says nothing of those that follow.
+            self._next = ended + ((ended - began) / SHARE if self._warm else 0.0)
+            self._warm = True
         if math.isfinite(small) and math.isfinite(big):
             self._smoothed.add(estimate(small, big, images // 2, images))
         return self._told(training, images)

@@ -17,7 +17,7 @@ def _texts(noise: Noise, batch_size: int) -> tuple[str, ...]:
     """The same in fewer and fewer words."""
     if noise.scale is None or noise.low is None or noise.high is None:
         return (
-            f"gradient noise scale: too noisy yet after {noise.estimates:,} estimates",
+            f"gradient noise scale: too noisy yet after {_estimates(noise)}",
             f"noise scale: too noisy yet ({noise.estimates:,})",
             "noise: too noisy yet",
         )
@@ -42,8 +42,12 @@ def _texts(noise: Noise, batch_size: int) -> tuple[str, ...]:
 def sentence(noise: Noise) -> str:
     """For a run's end, with all figures."""
     if noise.scale is None or noise.low is None or noise.high is None:
-        return f"Gradient noise scale: too noisy after {noise.estimates:,} estimates"
+        return f"Gradient noise scale: too noisy after {_estimates(noise)}"
     return (
         f"Gradient noise scale {noise.scale:,.0f} images, 90% sure within {noise.low:,.0f} to "
-        f"{noise.high:,.0f}, by {noise.estimates:,} estimates"
+        f"{noise.high:,.0f}, by {_estimates(noise)}"
     )
+
+
+def _estimates(noise: Noise) -> str:
+    return f"{noise.estimates:,} estimate{'' if noise.estimates == 1 else 's'}"

@@ -222,7 +222,10 @@ def test_it_takes_no_more_than_its_share_of_the_time(few, monkeypatch):
         return 1.0, 0.9
 
     monkeypatch.setattr(NoiseSampler, "_norms", slow)
-    sampler.sample(Training(Settings(), few, CPU), 64, None)
+    training = Training(Settings(), few, CPU)
+    sampler.sample(training, 64, None)
+    assert sampler.due(64)  # the very first one's time says nothing of the next one's
+    sampler.sample(training, 64, None)
     now += 9.9
     assert not sampler.due(64)
     now += 0.2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from made import HELLO, configured, measured, noise, sample
+from msgspec.structs import replace
 from screens import screen
 from vramtop.trainer.protocol import Ended
 from vramtop.tui.noise import sentence, told
@@ -44,6 +45,8 @@ def test_the_band_stands_beside_the_scale() -> None:
 def test_what_is_too_noisy_gives_no_figure() -> None:
     assert told(noise(None), 64, 80) == "gradient noise scale: too noisy yet after 12 estimates"
     assert sentence(noise(None)) == "Gradient noise scale: too noisy after 12 estimates"
+    first = replace(noise(None), estimates=1)
+    assert told(first, 64, 80) == "gradient noise scale: too noisy yet after 1 estimate"
 
 
 @pytest.mark.parametrize("size", [(120, 40), (200, 60), (80, 24)])
