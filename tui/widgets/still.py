@@ -37,6 +37,9 @@ class Still(Widget):
         return self._rendered
 
 
+# By its first base, Textual's stylesheets know a widget.
+
+
 class Room(Container, Still):
     """A container."""
 
