@@ -56,6 +56,7 @@ class Reports:
         self._stopwatch = stopwatch(device)
         self._timing = Mean()
         self._coming: tuple[Sample, Fetch] | None = None
+        self._untold: int | None = None  # the rows of the latest step, if no sample tells of it
         self._loss: float | None = None
         self._sampled = -SAMPLE_SECONDS
 
@@ -76,23 +77,42 @@ class Reports:
         self._stopwatch.start()
 
     def step(
-        self, training: Training, loss: Tensor, rows: int, *, plain: bool, walked: bool
+        self,
+        training: Training,
+        loss: Tensor,
+        rows: int,
+        *,
+        plain: bool,
+        walked: bool = False,
+        last: bool = False,
     ) -> None:
         """A step on `rows` images has ended; a plain one was timed.
 
-        The end of a `walked` one is told at once: the training may be held next, and no later step
-        would tell of it.
+        The end of a `walked` one is told at once, and of the `last` one before a pause: no later
+        step would tell of it.
         """
         if plain:
             self._stopwatch.stop(rows)
-        wanted = self._every_step or walked
+        wanted = self._every_step or walked or last
         self._deliver(wait=wanted)
         due = wanted or time.monotonic() - self._sampled >= SAMPLE_SECONDS
+        self._untold = rows
         if due and self._coming is None:
+            self._untold = None
             self._sampled = time.monotonic()
-            sample = self._sample(training, rows, "zero_grad", self._end_of_step.get(rows))
+            # Only a walked step is held at its end.
+            split = None if last and not walked else self._end_of_step.get(rows)
+            sample = self._sample(training, rows, "zero_grad", split)
             self._coming = sample, Fetch(loss)
             self._deliver(wait=wanted)
+
+    def rest(self, training: Training) -> None:
+        """A pause was heard of too late for the latest step to be told of; its loss is gone."""
+        self._deliver(wait=True)
+        if self._untold is not None:
+            sample = self._sample(training, self._untold, "zero_grad", None)
+            self._untold = None
+            self._outbox.offer(replace(sample, loss=None))
 
     def held(self, training: Training, rows: int, phase: Phase, split: Split, part: int) -> None:
         """A step on `rows` images is held at the end of `phase` of its batch number `part`."""

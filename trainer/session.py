@@ -144,8 +144,10 @@ class Session:
             self._reports.anatomy(
                 training, recording, rows, settled=self._schedule.settled, news=not settled
             )
-        walked = recording is not None and self._talk.walking
-        self._reports.step(training, loss, rows, plain=recording is None, walked=walked)
+        plain, walked = recording is None, recording is not None and self._talk.walking
+        self._talk.listen()  # now, while there is a loss to tell before a pause
+        last = self._talk.paused
+        self._reports.step(training, loss, rows, plain=plain, walked=walked, last=last)
         if self._schedule.settled and not settled:
             self._good = training.snapshot(self._settings)
             if self._foretells:
@@ -193,6 +195,8 @@ class Session:
                 return
             while self._hindsight is not None and talk.silent:
                 self._look_back()
+            if talk.paused and not self._ended:
+                self._reports.rest(self._training)
             talk.wait()
 
     def _aside(self, command: GiveBack | ShowImage) -> None:

@@ -43,8 +43,21 @@ def test_the_end_of_a_step_that_is_walked_is_told_however_soon_it_comes(library,
         driver.until(Flow, lambda flow: flow.paused)
         for command in range(2, 7):
             driver.send(Advance(command))
-        end = driver.until(Sample, lambda sample: sample.phase == "zero_grad" and sample.step > 1)
+        ends = driver.until(Measured).step  # the walked step is recorded
+        end = driver.until(Sample, lambda last: last.step == ends and last.split)
         assert (end.split.gradients, end.split.activations) == (0, 2_564)
+
+
+def test_the_last_step_before_a_pause_is_told(library, monkeypatch):
+    monkeypatch.setattr(reports, "SAMPLE_SECONDS", 3600)
+    with running(library) as driver:
+        driver.until(Measured, lambda measured: measured.settled)
+        driver.send(Pause(1, True))
+        last = driver.until(Sample, lambda sample: sample.step > 1)
+        assert last.split is None  # it is not held in a step
+        driver.send(Advance(2))
+        held = driver.until(Sample, lambda sample: sample.phase == "load")
+        assert held.step == last.step
 
 
 def test_slow_motion_holds_every_boundary_and_ends_when_told(library):

@@ -28,7 +28,7 @@ if __name__ == "__main__":
         reports.plain_step()
         loss = training.step(64, Unwatched())
         torch.cuda.set_sync_debug_mode("error")  # whatever waits for the device raises
-        reports.step(training, loss, 64, plain=True, walked=False)
+        reports.step(training, loss, 64, plain=True)
         torch.cuda.set_sync_debug_mode("default")
         outbox.post(Note("so that there is something to take"))
         samples += [message for message in outbox.take() if isinstance(message, Sample)]
