@@ -41,6 +41,7 @@ from .widgets.anatomy import AnatomyChart
 from .widgets.device import DeviceBar
 from .widgets.layers import LayerTable
 from .widgets.lines import KeyLine, Log, NewsLine
+from .widgets.panel import Panel
 from .widgets.rows import Rows
 from .widgets.split_bar import SplitBar
 from .widgets.status import StatusLine
@@ -337,11 +338,22 @@ class VramtopApp(WalkingApp, ChoosingApp):
 
     def action_trends(self) -> None:
         """The trends instead of the anatomy, or back."""
-        self.screen_stack[0].remove_class("trade").toggle_class("trends")
+        self._instead("trends", "trade", Trends)
 
     def action_trade(self) -> None:
         """What the batch sizes give and take instead of the anatomy, or back."""
-        self.screen_stack[0].remove_class("trends").toggle_class("trade")
+        self._instead("trade", "trends", TradeChart)
+
+    def _instead(self, shown: str, other: str, panel: type[Panel[Any]]) -> None:
+        """Show this in the anatomy's place, or the anatomy again; say so where there is no room."""
+        main = self.screen_stack[0]
+
+        def look() -> None:
+            if main.has_class(shown) and not main.query_one(panel).region.area:
+                self.say(f"no room for the {shown}: that takes a larger terminal", "warning")
+
+        main.remove_class(other).toggle_class(shown)
+        self.call_after_refresh(look)
 
     async def action_gpus(self) -> None:
         """All GPUs; from there the training can move to another one."""
@@ -421,7 +433,7 @@ def _urgent(before: State, after: State, message: Received) -> bool:
     """Whether someone waits to see it; the rest is painted by the clock."""
     match message:
         case Sample():
-            return after.held is not before.held or before.sample is None
+            return after.paused or after.held is not before.held or before.sample is None
         case Measured():
             return before.measured is None
         case Evaluated() | Noise() | WorkerLine() | CardsReport():

@@ -232,7 +232,7 @@ def _gone(state: State, gone: WorkerGone) -> State:
     # Lines arrive as they are printed; only what did not come that way is added here.
     missing = [line for line in gone.lines if line not in state.log]
     told = wording.gone(gone)
-    state = _logged(state, *missing, told)
+    state = _logged(replace(state, resident=0), *missing, told)
     if state.life == "failed":
         # The reason it gave is better news than the end that followed from it.
         return state

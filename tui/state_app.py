@@ -160,6 +160,12 @@ class StateApp(App[int]):
         """Answer a key; only the latest answer stands."""
         self.clear_notifications()
         self.notify(told, severity=severity, markup=False)
+        # One that was not drawn yet escaped the clearing.
+        self.call_after_refresh(self._leave_the_latest)
+
+    def _leave_the_latest(self) -> None:
+        for toast in list(self.screen.query("Toast"))[:-1]:
+            toast.remove()
 
     def action_theme(self) -> None:
         """The next theme."""

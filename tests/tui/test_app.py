@@ -22,6 +22,8 @@ from vramtop.tui.keys import KEYS
 from vramtop.tui.link import WorkerGone
 from vramtop.tui.screens.help import Help
 from vramtop.tui.screens.prompt import Prompt
+from vramtop.tui.state import News
+from vramtop.tui.widgets.lines import NewsLine
 
 
 async def test_before_the_worker_speaks_it_is_starting(app: VramtopApp) -> None:
@@ -313,3 +315,14 @@ async def test_a_question_leaves_the_screen_behind_it_where_it_was(
         await pilot.press(key)
         await pilot.pause()
         assert seen(app).splitlines()[0] == first
+
+
+async def test_news_breaks_between_words(app: VramtopApp) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await begin(pilot)
+        line = app.query_one(NewsLine)
+        words = "out of memory: 1,073 would have fitted (foretold)"
+        for width in range(20, 60):
+            drawn = line.draw((News(words), "running"), width, 3).plain.split("\n")
+            assert [word for row in drawn for word in row.split()] == ["▸", *words.split()]
+            assert max(map(len, drawn)) <= width

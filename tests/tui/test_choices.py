@@ -239,3 +239,22 @@ async def test_on_the_screen_of_the_gpus_the_theme_can_be_chosen_too(config: Con
 def visible(panels: object) -> dict[str, Panel[object]]:
     """The panels that have room, by name."""
     return {type(panel).__name__: panel for panel in panels if panel.region.area}  # type: ignore
+
+
+async def test_only_the_latest_answer_stands(config: Config) -> None:
+    async with screen(80, 24, *BEGUN, config=config) as shown:
+        await shown.press("r", "r", "r")
+        await shown.pilot.pause()
+        assert "10 refreshes a second" in shown.text
+        assert len(shown.app.screen.query("Toast")) == 1
+
+
+@pytest.mark.parametrize(("key", "what"), [("x", "trade"), ("y", "trends")])
+async def test_what_has_no_room_says_so(key: str, what: str) -> None:
+    async with screen(60, 18, *BEGUN) as shown:
+        await shown.press(key)
+        await shown.pilot.pause()
+        assert f"no room for the {what}" in shown.text
+        await shown.press(key)
+        await shown.press("t")
+        assert "no room" not in shown.text

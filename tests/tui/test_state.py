@@ -195,6 +195,7 @@ def test_a_short_last_batch_does_not_count_as_a_visit() -> None:
 @pytest.mark.parametrize(("code", "told"), [(-9, "SIGKILL"), (3, "exit code 3"), (-99, "99")])
 def test_a_worker_that_is_gone_says_how(code: int, told: str) -> None:
     state = after(*BEGUN, WorkerLine("said"), WorkerGone(code, ("said", "last words")))
+    assert state.resident == 0
     assert state.life == "gone"
     assert state.news is not None
     assert told in state.news.text

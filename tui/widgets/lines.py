@@ -80,12 +80,10 @@ class NewsLine(Panel[tuple[News | None, Life]]):
             told = next((text for text in first if len(text) <= width), "")
             return Text(told, ink(colors.muted))
         mark = "! " if news.trouble else "▸ "
-        room = width * height - len(mark)
-        text = next((each for each in (news.text, *news.shorter) if len(each) <= room), news.text)
-        text = f"{mark}{text}".replace("\n", " ")
-        pieces = [text[at : at + width] for at in range(0, len(text), width)]
+        forms = [wrap(f"{mark}{text}", width) for text in (news.text, *news.shorter)]
+        pieces = next((form for form in forms if len(form) <= height), forms[0])
         if len(pieces) > height:
-            pieces[height - 1] = units.fit("".join(pieces[height - 1 :]), width)
+            pieces[height - 1] = units.fit(" ".join(pieces[height - 1 :]), width)
         style = ink(colors.trouble, bold=True) if news.trouble else ink(colors.text)
         return Text("\n".join(pieces[:height]), style)
 
