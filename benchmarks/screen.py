@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import tempfile
 import time
 from pathlib import Path
 from statistics import median
@@ -32,6 +33,7 @@ PRESSES = 50
 Size = tuple[int, int]
 SIZES: tuple[Size, ...] = ((120, 40), (80, 24))
 STEADY_SECONDS = 15
+CONFIG = tempfile.mkdtemp(prefix="vramtop-")
 
 
 class Screen:
@@ -44,6 +46,7 @@ class Screen:
         self.bytes = 0
         self.began = time.perf_counter()
         environment = dict(os.environ, TERM="xterm-256color", COLORTERM="truecolor")
+        environment["XDG_CONFIG_HOME"] = CONFIG  # what somebody chose once is not what is measured
         # As where it is installed: what is imported is compiled once, not at each start.
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         self.child = pexpect.spawn(command, arguments, dimensions=(lines, columns), env=environment)
