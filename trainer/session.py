@@ -145,9 +145,12 @@ class Session:
                 training, recording, rows, settled=self._schedule.settled, news=not settled
             )
         plain, walked = recording is None, recording is not None and self._talk.walking
-        self._talk.listen()  # now, while there is a loss to tell before a pause
-        last = self._talk.paused
-        self._reports.step(training, loss, rows, plain=plain, walked=walked, last=last)
+        try:
+            if not training.epoch_ended:
+                self._talk.listen()  # now, while there is a loss to tell before a pause
+        finally:  # a step is told of though it may be the session's last one
+            last = self._talk.paused
+            self._reports.step(training, loss, rows, plain=plain, walked=walked, last=last)
         if self._schedule.settled and not settled:
             self._good = training.snapshot(self._settings)
             if self._foretells:

@@ -12,6 +12,7 @@ from vramtop.trainer.protocol import (
     Pause,
     Sample,
     SlowMotion,
+    Stop,
 )
 from vramtop.trainer.settings import Settings
 
@@ -99,3 +100,11 @@ def test_losses_are_the_same_to_the_bit_with_every_step_observed(library):
     ends = [sample for sample in driver.all(Sample) if sample.phase == "zero_grad"]
     assert [sample.loss for sample in ends] == expected
     assert len(driver.all(Measured)) == 6
+
+
+def test_a_step_during_which_the_end_is_asked_for_is_told(library):
+    with running(library, every_step=True) as driver:
+        driver.until(Sample, lambda sample: sample.step == 20)
+        driver.send(Stop())
+        ended = driver.until(Ended)
+    assert [sample.step for sample in driver.all(Sample)] == list(range(1, ended.steps + 1))
