@@ -15,7 +15,7 @@ from .settings import DatasetName, OptimizerName, Settings
 from .split import AllocatorMemory, Anatomy, Category, Phase, Split, Tensors
 
 Source = Literal["files", "sample", "synthetic"]
-VERSION = 3
+VERSION = 4
 SLOW_SECONDS = 1.5
 PACE_SECONDS = 0.25
 
