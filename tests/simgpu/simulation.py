@@ -46,19 +46,20 @@ class SimulatedGpu:
     def environment(
         self,
         *,
-        total: int = 8 * GIB,
+        total: int | str = 8 * GIB,
         devices: int = 2,
         others: str = "",
         faults: str = "",
         values: str = "",
         mig: str = "",
+        names: str = "",
         visible: str | None = None,
     ) -> Environment:
         """A fresh machine; README.md has what the strings may say.
 
-        `total` is bytes on each device, `visible` is CUDA_VISIBLE_DEVICES (None: not set). The
-        variables are this process's own with those of the simulation. Raises ValueError for a
-        fault of a function that is not simulated.
+        `total` is bytes on each device, or a list with a number for each; `visible` is
+        CUDA_VISIBLE_DEVICES (None: not set). The variables are this process's own with those of the
+        simulation. Raises ValueError for a fault of a function that is not simulated.
         """
         machine = self._states / str(next(self._numbers))
         search = [str(self.libraries), os.environ.get("LD_LIBRARY_PATH", "")]
@@ -74,6 +75,7 @@ class SimulatedGpu:
             "SIMGPU_FAULT": self._checked(faults),
             "SIMGPU_VALUES": values,
             "SIMGPU_MIG": mig,
+            "SIMGPU_NAMES": names,
         }
         environment.pop("CUDA_VISIBLE_DEVICES", None)
         if visible is not None:

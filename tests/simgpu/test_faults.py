@@ -137,3 +137,22 @@ def test_everything_that_torch_imports_from_the_runtime_has_an_answer(simgpu):
     runtime = {name for name in imported if name.startswith(("cuda", "__cuda"))}
     assert len(runtime) > 80
     assert runtime - symbols(simgpu.libraries / RUNTIME.name, "--defined-only") == set()
+
+
+def test_a_split_device_can_fail_without_its_instances_and_an_instance_alone(simgpu):
+    environment = simgpu.environment(mig="0:2")
+    with simgpu.nvml(environment):
+        pynvml.nvmlInit()
+        card = pynvml.nvmlDeviceGetHandleByIndex(0)
+        handles = [card, *(pynvml.nvmlDeviceGetMigDeviceHandleByIndex(card, n) for n in range(2))]
+
+        def outcomes():
+            return [outcome(pynvml.nvmlDeviceGetUUID, handle) for handle in handles]
+
+        simgpu.control(environment, "nvmlDeviceGetUUID:0=999")
+        assert outcomes() == [999, 999, 999]
+        simgpu.control(environment, "*:0.whole=15")
+        assert outcomes() == [15, 0, 0]
+        simgpu.control(environment, "nvmlDeviceGetUUID:0.1=15@1")
+        assert outcomes() == [0, 0, 0]
+        assert outcomes() == [0, 0, 15]

@@ -27,6 +27,10 @@ def machine(simgpu):
         block.__exit__(None, None, None)
 
 
+def memory(index):
+    return pynvml.nvmlDeviceGetMemoryInfo(card(index))
+
+
 def card(index=0):
     return pynvml.nvmlDeviceGetHandleByIndex(index)
 
@@ -108,6 +112,25 @@ def test_power_clocks_and_states_are_those_of_a_card_at_work(machine):
         now = pynvml.nvmlDeviceGetClockInfo(card(), clock)
         assert 0 < now <= pynvml.nvmlDeviceGetMaxClockInfo(card(), clock)
     assert pynvml.nvmlDeviceGetPerformanceState(card()) == 0
+
+
+def test_unlike_cards_have_names_and_memory_of_their_own(machine, simgpu):
+    environment = machine(total=f"{16 * GIB},{8 * GIB}", names="NVIDIA A,NVIDIA B")
+    told = [(pynvml.nvmlDeviceGetName(card(n)), memory(n).total) for n in range(2)]
+    assert told == [("NVIDIA A", 16 * GIB), ("NVIDIA B", 8 * GIB)]
+    program = "import torch; [print(torch.cuda.get_device_properties(n)) for n in range(2)]"
+    lines = simgpu.run(program, environment).splitlines()
+    for line, (name, total) in zip(lines, told, strict=True):
+        assert f"name='{name}'" in line
+        assert f"total_memory={total >> 20}MB" in line
+
+
+def test_a_card_says_where_it_slows_down_and_where_it_shuts_down(machine):
+    machine(values="slowdown_temperature:1=87")
+    limits = [
+        [pynvml.nvmlDeviceGetTemperatureThreshold(card(n), kind) for kind in (1, 0)] for n in (0, 1)
+    ]
+    assert limits == [[90, 95], [87, 95]]
 
 
 def test_a_card_has_no_fan_unless_it_is_given_one(machine, simgpu):

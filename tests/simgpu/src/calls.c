@@ -6,8 +6,8 @@
 
 static int users; // nvmlInit and nvmlShutdown count
 
-int refusal(const char *function, int device) {
-    int error = injected_error(function, device);
+int refusal(const char *function, Place place) {
+    int error = injected_error(function, place);
     if (error) return error;
     return __atomic_load_n(&users, __ATOMIC_SEQ_CST) ? SUCCESS : UNINITIALIZED;
 }
@@ -27,23 +27,23 @@ static bool valid(Handle handle) {
 }
 
 int handle_refusal(const char *function, Handle handle) {
-    if (!valid(handle)) return refusal(function, ANY_DEVICE) ?: INVALID_ARGUMENT;
-    return refusal(function, handle->device);
+    if (!valid(handle)) return refusal(function, ANY_PLACE) ?: INVALID_ARGUMENT;
+    return refusal(function, *handle);
 }
 
 int nvmlInit_v2(void) {
-    int error = injected_error(__func__, ANY_DEVICE);
+    int error = injected_error(__func__, ANY_PLACE);
     if (!error) __atomic_add_fetch(&users, 1, __ATOMIC_SEQ_CST);
     return error;
 }
 
 int nvmlInitWithFlags(unsigned flags) {
-    int error = injected_error(__func__, ANY_DEVICE);
+    int error = injected_error(__func__, ANY_PLACE);
     return error ? error : nvmlInit_v2();
 }
 
 int nvmlInit(void) {
-    int error = injected_error(__func__, ANY_DEVICE);
+    int error = injected_error(__func__, ANY_PLACE);
     return error ? error : nvmlInit_v2();
 }
 

@@ -3,7 +3,7 @@
 #pragma once
 #include "nvml.h"
 
-int refusal(const char *function, int device); // an injected error, or UNINITIALIZED, or SUCCESS
+int refusal(const char *function, Place place); // an injected error, or UNINITIALIZED, or SUCCESS
 int handle_refusal(const char *function, Handle handle);
 Handle handle_of(Place place);
 
@@ -14,9 +14,9 @@ Handle handle_of(Place place);
     } while (0)
 
 // Of the system.
-#define CALLED() UNLESS_REFUSED(refusal(__func__, ANY_DEVICE))
+#define CALLED() UNLESS_REFUSED(refusal(__func__, ANY_PLACE))
 // Of a device that is named by its number or otherwise, not by its handle.
-#define CALLED_FOR(device) UNLESS_REFUSED(refusal(__func__, device))
+#define CALLED_FOR(device) UNLESS_REFUSED(refusal(__func__, (Place){device, WHOLE}))
 // Of a device or a MIG device.
 #define CALLED_ON(handle) UNLESS_REFUSED(handle_refusal(__func__, handle))
 // Of what only the card as a whole has: its sensors, clocks, modes.
@@ -25,3 +25,5 @@ Handle handle_of(Place place);
     if ((handle)->instance != WHOLE) return NOT_SUPPORTED
 
 enum { ANY_DEVICE = -1 };
+
+#define ANY_PLACE ((Place){ANY_DEVICE, WHOLE})

@@ -6,10 +6,10 @@
 
 #include "settings.h"
 
-// How often a function has been called, for any device and for each, since the entries stand.
+// How often a function has been called, for any device and for each place, since the entries stand.
 typedef struct {
     const char *function;
-    unsigned long long all, by_device[MAX_DEVICES];
+    unsigned long long all, by_place[MAX_DEVICES][1 + MAX_INSTANCES]; // the whole, its instances
 } Calls;
 
 static Calls *table;
@@ -33,31 +33,39 @@ static Calls *calls_of(const char *function) {
     return &table[count++];
 }
 
-static Calls counted(const char *text, const char *function, int device) {
+static Calls counted(const char *text, const char *function, Place place) {
     pthread_mutex_lock(&lock);
     begin_anew_with(text);
     Calls *calls = calls_of(function);
     calls->all++;
-    if (device >= 0) calls->by_device[device]++;
+    if (place.device >= 0) calls->by_place[place.device][place.instance - WHOLE]++;
     Calls now = *calls;
     pthread_mutex_unlock(&lock);
     return now;
 }
 
-static bool hits(const Entry *entry, const Calls *calls, int device) {
-    if (strcmp(entry->name, "*") && strcmp(entry->name, calls->function)) return false;
-    if (!entry_is_for(entry, device)) return false;
-    bool all = entry->device == EVERY_DEVICE;
-    return (all ? calls->all : calls->by_device[device]) > entry->calls;
+// The calls that an entry counts: those of every place that it is for.
+static unsigned long long counted_for(const Entry *entry, const Calls *calls) {
+    if (entry->device == EVERY_DEVICE) return calls->all;
+    unsigned long long sum = 0;
+    for (int instance = WHOLE; instance < MAX_INSTANCES; instance++)
+        if (entry_is_for(entry, (Place){entry->device, instance}))
+            sum += calls->by_place[entry->device][instance - WHOLE];
+    return sum;
 }
 
-int injected_error(const char *function, int device) {
+static bool hits(const Entry *entry, const Calls *calls, Place place) {
+    if (strcmp(entry->name, "*") && strcmp(entry->name, calls->function)) return false;
+    return entry_is_for(entry, place) && counted_for(entry, calls) > entry->calls;
+}
+
+int injected_error(const char *function, Place place) {
     char *text = live_text();
-    Calls calls = counted(text, function, device);
+    Calls calls = counted(text, function, place);
     const char *rest = text;
     int error = 0;
     for (Entry entry; !error && next_entry("SIMGPU_FAULT or SIMGPU_CONTROL", &rest, &entry);)
-        if (hits(&entry, &calls, device)) error = (int)entry.number;
+        if (hits(&entry, &calls, place)) error = (int)entry.number;
     free(text);
     return error;
 }

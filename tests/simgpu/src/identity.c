@@ -23,7 +23,11 @@ void identity_uuid_text(Place place, char text[UUID_TEXT]) {
 }
 
 void identity_name(Place place, char text[NAME_TEXT]) {
-    int length = snprintf(text, NAME_TEXT, "NVIDIA Simulated X100-%d", place.device);
+    size_t told;
+    const char *name = machine_entry("SIMGPU_NAMES", place.device, &told);
+    int length = name ? snprintf(text, NAME_TEXT, "%.*s", (int)told, name)
+                      : snprintf(text, NAME_TEXT, "NVIDIA Simulated X100-%d", place.device);
+    if (length >= NAME_TEXT) misconfigured("SIMGPU_NAMES", name);
     if (place.instance != WHOLE)
         snprintf(text + length, (size_t)(NAME_TEXT - length), " MIG 1g.%llugb",
                  (machine_capacity(place) + GIB / 2) / GIB);

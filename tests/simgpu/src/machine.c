@@ -21,6 +21,30 @@ static Bytes number(const char *variable, Bytes fallback, Bytes largest) {
 
 int machine_devices(void) { return (int)number("SIMGPU_DEVICES", 2, MAX_DEVICES); }
 
+const char *machine_entry(const char *variable, int device, size_t *length) {
+    const char *text = getenv(variable);
+    for (int at = 0; text && *text; at++) {
+        *length = strcspn(text, ",");
+        if (at == device) return text;
+        text += *length;
+        if (*text) text++;
+    }
+    return NULL;
+}
+
+// A device's own bytes; what is not told of it is told of all devices.
+static Bytes device_total(int device) {
+    size_t length;
+    const char *all = getenv("SIMGPU_TOTAL");
+    const char *entry = machine_entry("SIMGPU_TOTAL", device, &length);
+    if (!entry && all && strchr(all, ',')) misconfigured("SIMGPU_TOTAL for each device", all);
+    if (!entry) return number("SIMGPU_TOTAL", 8 * GIB, UNKNOWN);
+    unsigned long long bytes;
+    const char *rest = entry;
+    if (!take_number(&rest, &bytes) || rest != entry + length) misconfigured("SIMGPU_TOTAL", entry);
+    return bytes;
+}
+
 int machine_instances(int device) {
     const char *rest = getenv("SIMGPU_MIG");
     while (rest && *rest) {
@@ -39,7 +63,7 @@ static Bytes share(Bytes of_device, Place place) {
 }
 
 Bytes machine_capacity(Place place) {
-    return share(number("SIMGPU_TOTAL", 8 * GIB, UNKNOWN), place);
+    return share(device_total(place.device), place);
 }
 
 Bytes machine_reserved(Place place) {

@@ -35,6 +35,8 @@ typedef struct {
 
 int machine_devices(void);
 int machine_instances(int device); // MIG instances; 0 where MIG is off
+// What a list apart by commas says of a device, as long as *length; NULL where it says nothing.
+const char *machine_entry(const char *variable, int device, size_t *length);
 Bytes machine_capacity(Place place);
 Bytes machine_reserved(Place place);
 bool place_within(Place inner, Place outer);

@@ -58,6 +58,14 @@ int nvmlDeviceGetTemperatureV(Handle card, TemperatureV1 *temperature) {
     return read_unsigned("temperature", card->device, (unsigned *)&temperature->degrees);
 }
 
+// By nvmlTemperatureThresholds_t: where the card shuts down, and where it slows down.
+int nvmlDeviceGetTemperatureThreshold(Handle card, unsigned threshold, unsigned *degrees) {
+    static const char *const names[] = {"shutdown_temperature", "slowdown_temperature"};
+    CALLED_ON_CARD(card);
+    if (threshold >= 2) return NOT_SUPPORTED;
+    return read_unsigned(names[threshold], card->device, degrees);
+}
+
 // By nvmlClockType_t.
 #define CLOCKS(function, prefix)                                                                   \
     int function(Handle card, unsigned clock, unsigned *mhz) {                                     \

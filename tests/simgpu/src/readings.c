@@ -16,6 +16,8 @@ static const struct {
     {"encoder_utilization", 0}, // percent
     {"decoder_utilization", 0}, // percent
     {"temperature", 54},        // degrees Celsius
+    {"slowdown_temperature", 90},
+    {"shutdown_temperature", 95},
     {"power", 217000},          // milliwatts
     {"power_limit", 700000},    // milliwatts
     {"clock_graphics", 1755},   // MHz, as all clocks
@@ -53,7 +55,7 @@ static bool set_in(const char *variable, const char *text, const char *name, int
     bool found = false;
     for (Entry entry; next_entry(variable, &text, &entry);) {
         if (!is_fault(entry.name) && index_of(entry.name) < 0) misconfigured(variable, entry.name);
-        if (found || strcmp(entry.name, name) || !entry_is_for(&entry, device)) continue;
+        if (found || strcmp(entry.name, name) || !entry_is_for(&entry, (Place){device, WHOLE})) continue;
         *value = entry.number;
         found = true;
     }

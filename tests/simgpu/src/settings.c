@@ -36,14 +36,29 @@ static bool take_name(const char **rest, char name[NAME_LENGTH]) {
     return true;
 }
 
+// Behind a device's number: one of its instances, or the device alone.
+static bool take_instance(const char **rest, int *instance) {
+    unsigned long long number;
+    if (!strncmp(*rest, "whole", 5)) {
+        *rest += 5;
+        *instance = WHOLE;
+        return true;
+    }
+    if (!take_number(rest, &number) || number >= MAX_INSTANCES) return false;
+    *instance = (int)number;
+    return true;
+}
+
 static bool take_entry(const char **rest, Entry *entry) {
     if (!take_name(rest, entry->name)) return false;
     entry->device = EVERY_DEVICE;
+    entry->instance = EVERY_INSTANCE;
     entry->calls = 0;
     if (take_char(rest, ':')) {
         unsigned long long device;
         if (!take_number(rest, &device) || device >= MAX_DEVICES) return false;
         entry->device = (int)device;
+        if (take_char(rest, '.') && !take_instance(rest, &entry->instance)) return false;
     }
     if (!take_char(rest, '=') || !take_number(rest, &entry->number)) return false;
     if (take_char(rest, '@') && !take_number(rest, &entry->calls)) return false;
@@ -58,6 +73,8 @@ bool next_entry(const char *variable, const char **rest, Entry *entry) {
     return true;
 }
 
-bool entry_is_for(const Entry *entry, int device) {
-    return entry->device == EVERY_DEVICE || entry->device == device;
+bool entry_is_for(const Entry *entry, Place place) {
+    if (entry->device == EVERY_DEVICE) return true;
+    if (entry->device != place.device) return false;
+    return entry->instance == EVERY_INSTANCE || entry->instance == place.instance;
 }

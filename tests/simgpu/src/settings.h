@@ -1,13 +1,15 @@
-// The text of entries "name[:device]=number[@calls]", apart by commas or lines, in SIMGPU_FAULT,
-// SIMGPU_VALUES and the file SIMGPU_CONTROL.
+// The text of entries "name[:device[.instance]]=number[@calls]", apart by commas or lines, in
+// SIMGPU_FAULT, SIMGPU_VALUES and the file SIMGPU_CONTROL. An instance "whole" is a device alone,
+// without the instances that it is split into.
 #pragma once
 #include "machine.h"
 
-enum { NAME_LENGTH = 64, EVERY_DEVICE = -1 };
+enum { NAME_LENGTH = 64, EVERY_DEVICE = -1, EVERY_INSTANCE = -2 };
 
 typedef struct {
     char name[NAME_LENGTH];
-    int device; // EVERY_DEVICE where none is named
+    int device;   // EVERY_DEVICE where none is named
+    int instance; // EVERY_INSTANCE, with WHOLE, where none is named
     unsigned long long number, calls;
 } Entry;
 
@@ -18,4 +20,4 @@ char *live_text(void);
 // its complaint about an entry that it cannot read.
 bool next_entry(const char *variable, const char **rest, Entry *entry);
 
-bool entry_is_for(const Entry *entry, int device);
+bool entry_is_for(const Entry *entry, Place place);
