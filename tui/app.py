@@ -217,14 +217,18 @@ class VramtopApp(WalkingApp, ChoosingApp):
 
     def _resize_batch(self, size: int) -> None:
         """Ask for a batch of this size, or of the nearest that can be."""
-        configured = self.state.configured
-        most = configured.data.train_images // self._base.accumulation if configured else size
-        size = max(1, min(size, most))
-        if size == self._base.batch_size and configured:
-            limit = "all of the data" if size > 1 else "one image"
-            self.say(f"a batch of {size:,} is {limit}")
+        configured, base = self.state.configured, self._base
+        if configured is None or self.state.over:
+            self._change(batch_size=size)
             return
-        self._change(batch_size=size)
+        images = configured.data.train_images
+        possible = max(1, min(size, images // base.accumulation))
+        if possible != base.batch_size:
+            self._change(batch_size=possible)
+        elif possible == size:
+            self.say(wording.already(base, self.state.settings))
+        else:
+            self.say("a batch of 1 is one image" if size < 1 else wording.limit(base, images))
 
     def action_double(self) -> None:
         """Twice the batch size."""

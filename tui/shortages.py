@@ -42,7 +42,8 @@ def held(event: OutOfMemory) -> str:
     parts = ", ".join(f"{name} {units.size(size)}" for name, size in sizes if size)
     if not parts:
         return ""
-    line = f"held then {units.size(event.split.total)}: {parts}"
+    who = "the evaluation held then" if event.phase == "evaluation" else "held then"
+    line = f"{who} {units.size(event.split.total)}: {parts}"
     if event.needed is None or event.limit is None:
         return line
     return f"{line}; it would have been {units.at_least(event.needed, event.limit)}"

@@ -49,6 +49,19 @@ def batch(settings: Settings) -> str:
     return f"{settings.batch_size:,} ×{settings.accumulation:,} = {settings.effective_batch:,}"
 
 
+def already(wanted: Settings, now: Settings) -> str:
+    """Why nothing is asked for where `wanted` is chosen again, and `now` is in force."""
+    told = "is running already" if wanted == now else "is asked for already"
+    return f"batch {batch(wanted)} {told}"
+
+
+def limit(settings: Settings, images: int) -> str:
+    """Why no batch can be larger where there are so many training `images`."""
+    if settings.accumulation > 1:
+        return f"batch {batch(settings)} is the most that {images:,} images allow"
+    return f"a batch of {images:,} is all of the data"
+
+
 def added(settings: Settings) -> str:
     """How many batches make a step, for the end of a list; empty where it is one."""
     return f" · {settings.accumulation} batches a step" if settings.accumulation > 1 else ""
@@ -96,7 +109,7 @@ def evaluated(event: Evaluated) -> str:
     told = f"epoch {event.epoch:,}: test {event.accuracy:.2%}"
     if event.peak is None:
         return told
-    return f"{told}, peak {units.size(event.peak.total)}"
+    return f"{told}, the evaluation's peak {units.size(event.peak.total)}"
 
 
 def gone(event: WorkerGone) -> str:

@@ -298,6 +298,29 @@ async def test_only_the_latest_answer_to_a_key_stands(app: VramtopApp) -> None:
         assert seen(app).count("a batch of 6,000 is all of the data") == 1
 
 
+@pytest.mark.parametrize(
+    ("settings", "key", "told"),
+    [
+        ({"batch_size": 1}, "minus", "a batch of 1 is one image"),
+        ({"batch_size": 6000}, "plus", "a batch of 6,000 is all of the data"),
+        (
+            {"batch_size": 857, "accumulation": 7},
+            "plus",
+            "batch 857 ×7 = 5,999 is the most that 6,000 images allow",
+        ),
+    ],
+)
+async def test_a_batch_that_can_be_no_other_says_why(
+    app: VramtopApp, script: Script, settings: dict[str, int], key: str, told: str
+) -> None:
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await begin(pilot, HELLO, configured(**settings))
+        await pilot.press(key)
+        await pilot.pause()
+        assert told in seen(app)
+        assert script.changes == []
+
+
 async def test_keys_wait_for_a_worker_that_is_still_starting(app: VramtopApp) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await pilot.press("plus")

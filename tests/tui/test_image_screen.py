@@ -249,6 +249,26 @@ async def test_a_batch_of_any_size_has_its_bytes_and_its_updates(app: VramtopApp
         assert line.split()[:8] == ["▸", "in", "force", "4,096", "4096×1×28×28", "12.2", "MiB", "2"]
 
 
+@pytest.mark.parametrize("size", [(60, 18), (80, 24), (116, 39), (200, 60)])
+async def test_batches_that_are_added_up_are_told_with_the_images_of_an_update(
+    app: VramtopApp, size: tuple[int, int]
+) -> None:
+    added = replace(configured(batch_size=500, accumulation=4), layers=LAYERS)
+    async with app.run_test(size=size) as pilot:
+        await show(pilot, HELLO, added, picture())
+        pages = seen(app)
+        for _ in range(2):
+            await pilot.press("tab")
+            await pilot.pause()
+            pages += seen(app)
+    (row,) = {line[: line.index("MiB") + 17] for line in pages.splitlines() if "in force" in line}
+    # A batch of 500 is in memory at a time, and 6,000 images make three updates of four of them.
+    assert row.split()[:5] == ["▸", "in", "force", "×4", "500"]
+    assert row.split()[-3:] == ["1.50", "MiB", "3"]
+    assert "500 at a time, 4 times an update" in pages
+    assert "an update for 2,000 images, 4 " in pages
+
+
 async def test_without_colours_the_image_is_ascii(
     app: VramtopApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -222,6 +222,16 @@ def test_an_evaluation_and_an_end_are_told() -> None:
     assert any("90.00%" in line for line in state.log)
 
 
+def test_an_evaluations_peak_is_called_its_own() -> None:
+    state = after(*BEGUN, Evaluated(1, 0.3, 0.9, 1000, 1000, Split(parameters=2**20)))
+    assert state.log[-1] == "epoch 1: test 90.00%, the evaluation's peak 1.00 MiB"
+    short = OutOfMemory(1000, 2**21, 2**20, "evaluation", "x", Split(parameters=2**20), 500, "")
+    assert after(*BEGUN, short).log[-1] == (
+        "the evaluation held then 1.00 MiB: parameters 1.00 MiB; "
+        "it would have been at least 2.00 MiB of 1.00 MiB"
+    )
+
+
 def test_evaluations_in_a_row_keep_one_line_of_the_log():
     first, second = (Evaluated(epoch, 0.3, 0.9, 1000, 1000, None) for epoch in (1, 2))
     state = after(*BEGUN, first, second)

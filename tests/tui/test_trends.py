@@ -43,6 +43,19 @@ def test_a_tick_stays_where_its_size_has_no_room() -> None:
     assert axis == "64          │ │256      "
 
 
+@pytest.mark.parametrize(("first", "told"), [(64, "batch 64│128"), (4096, "   4,096│128")])
+async def test_the_first_size_stands_left_of_the_axis_where_the_next_came_soon(
+    first: int, told: str
+) -> None:
+    begun = (HELLO, configured(batch_size=first), measured(first))
+    then = (configured(batch_size=128), measured(128))
+    samples = [sample(first + images, batch_size=128) for images in (128, 40_000, 120_000)]
+    early = sample(first, batch_size=first)
+    async with screen(200, 60, *begun, early, *then, *samples) as seen:
+        lines = picture(seen, 40, 9)
+    assert any(line.startswith(told) for line in lines), lines
+
+
 @pytest.mark.parametrize("width", [1, 2, 5, 30])
 def test_the_axis_has_the_width_of_the_curves(width: int) -> None:
     assert len(changes(points((0, 64), (3, 128), (4, 256), (112, 512)), width)) == width

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from made import HELLO, configured, measured, sample
 from screens import Screen, screen
-from scripted import Script, begin
+from scripted import Script, begin, seen
 from vramtop.trainer.protocol import Evaluated, OutOfMemory
 from vramtop.trainer.split import Split
 from vramtop.tui.app import VramtopApp
@@ -113,3 +113,33 @@ async def test_a_click_on_a_row_goes_back_to_its_size(app: VramtopApp, script: S
         assert script.changes == [{"batch_size": 64}]
         await pilot.click(VisitedTable, offset=(10, 0))
         assert len(script.changes) == 1
+
+
+@pytest.mark.parametrize("accumulation", [1, 4])
+async def test_a_click_on_the_size_that_runs_says_so_and_asks_for_nothing(
+    app: VramtopApp, script: Script, accumulation: int
+) -> None:
+    added = {"accumulation": accumulation}
+    images = 64 * accumulation
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await begin(pilot, HELLO, configured(**added), sample(batch_size=images), measured(images))
+        app.paint()
+        await pilot.pause()
+        await pilot.click(VisitedTable, offset=(10, 1))
+        await pilot.pause()
+        batch = "64" if accumulation == 1 else "64 ×4 = 256"
+        assert f"batch {batch} is running already" in seen(app)
+        assert script.changes == []
+
+
+async def test_a_click_on_a_size_that_was_just_asked_for_says_so(
+    app: VramtopApp, script: Script
+) -> None:
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await begin(pilot, *BEGUN, *visit(128))
+        app.paint()
+        for _ in range(2):
+            await pilot.click(VisitedTable, offset=(10, 1))
+        await pilot.pause()
+        assert "batch 64 is asked for already" in seen(app)
+        assert script.changes == [{"batch_size": 64}]

@@ -11,6 +11,7 @@ from textual.events import Resize
 
 from ..widgets.gpu_ends import DriverLine, KeyHints
 from ..widgets.gpus import GpuTable
+from ..widgets.hints import ENDS, Hint
 from ..widgets.lines import Log
 from ..widgets.processes import ProcessTable
 from ..widgets.status import StatusLine
@@ -25,12 +26,11 @@ class GpuScreen(Page):
         ("up", "choose(-1)", "The GPU above"),
         ("down", "choose(1)", "The GPU below"),
     ]
-    HINTS: ClassVar[tuple[tuple[str, str], ...]] = (
+    HINTS: ClassVar[tuple[Hint, ...]] = (
         ("↑ ↓", "choose"),
         ("t", "theme"),
-        ("?", "help"),
-        ("q", "quit"),
     )
+    ENDS: ClassVar[tuple[Hint, ...]] = ENDS
 
     def compose(self) -> ComposeResult:
         """The parts, from top to bottom."""
@@ -39,7 +39,7 @@ class GpuScreen(Page):
         yield GpuTable()
         yield ProcessTable()
         yield Log()
-        yield KeyHints(self.HINTS)
+        yield KeyHints(self.HINTS, self.ENDS)
 
     def on_resize(self, event: Resize) -> None:
         """Choose what the room is enough for."""
@@ -60,10 +60,8 @@ class TrainingGpus(GpuScreen):
     HINTS = (
         ("↑ ↓", "choose"),
         ("enter", "move the training there"),
-        ("esc", "back"),
-        ("?", "help"),
-        ("q", "quit"),
     )
+    ENDS = (("esc", "back"), *ENDS)
 
     def __init__(self, move: Callable[[int], None]) -> None:
         super().__init__()

@@ -13,6 +13,7 @@ from textual.events import Resize
 from ..widgets.batch_size import BatchEnds, BatchPlaces
 from ..widgets.gpu_ends import KeyHints
 from ..widgets.graphics import available
+from ..widgets.hints import ENDS, Hint
 from ..widgets.layers import LayerTable
 from ..widgets.picture import ImageLine, PicturePanel
 from ..widgets.stages import StageTable
@@ -37,17 +38,13 @@ class ImageScreen(Page):
         ("tab", "page(1)", "The next page"),
         ("shift+tab", "page(-1)", "The page before"),
     ]
-    HINTS: ClassVar[tuple[tuple[str, str], ...]] = (
+    HINTS: ClassVar[tuple[Hint, ...]] = (
         ("n", "another image"),
         ("N", "the one before"),
         ("+ -", "batch"),
         ("d", "dataset"),
-        ("esc", "back"),
-        ("?", "help"),
-        ("q", "quit"),
     )
-
-    MORE: ClassVar[tuple[tuple[str, str], ...]] = (("tab", "more"), *HINTS)
+    MORE: ClassVar[tuple[Hint, ...]] = (("tab", "more"), *HINTS)
 
     def __init__(self, show: Callable[[int | None], None]) -> None:
         super().__init__()
@@ -66,8 +63,9 @@ class ImageScreen(Page):
             yield LayerTable()
             yield BatchEnds()
             yield BatchPlaces()
-        yield KeyHints(self.HINTS).add_class("all")
-        yield KeyHints(self.MORE).add_class("some")
+        ends = (("esc", "back"), *ENDS)
+        yield KeyHints(self.HINTS, ends).add_class("all")
+        yield KeyHints(self.MORE, ends).add_class("some")
 
     def on_resize(self, event: Resize) -> None:
         """Choose what the room is enough for."""

@@ -16,19 +16,53 @@ _NAME, _SIZE, _SHAPE, _BYTES, _UPDATES = 18, 7, 14, 11, 14
 
 
 class BatchView(msgspec.Struct, frozen=True):
-    """What a batch is made of: images of `shape`, so many for training, `size` at a time."""
+    """What a batch is made of: images of `shape`, so many for training, `size` at a time.
+
+    So many of them are added up for an update.
+    """
 
     images: int
     shape: tuple[int, int, int]
     size: int
+    added: int
     parameters: int
 
-    def row(self, name: str, size: int) -> tuple[str, str, str, str, str]:
-        """A batch of this size: its name, its size, its shape, bytes as float32, updates."""
+    def row(self, name: str, size: int, added: int = 1) -> tuple[str, str, str, str, str]:
+        """A batch of this size: its name, its size, its shape, bytes as float32, updates.
+
+        `added` is how many of them make an update; the bytes are those of one.
+        """
         channels, height, width = self.shape
         weight = size * channels * height * width * FLOAT32_BYTES
         told = f"{weight:,} B" if weight < 100_000 else units.size(weight)
-        return name, f"{size:,}", self.batch(size), told, f"{-(-self.images // size):,}"
+        updates = -(-self.images // (size * added))
+        return name, f"{size:,}", self.batch(size), told, f"{updates:,}"
+
+    @property
+    def times(self) -> str:
+        """How many batches are added up, where it is more than one."""
+        return f" ×{self.added:,}" if self.added > 1 else ""
+
+    @property
+    def places(self) -> tuple[tuple[bool, str, tuple[str, ...]], ...]:
+        """Whether the batch size enters there, where that is, and in fewer and fewer words how."""
+        shape = self.batch(self.size)
+        loader = f"{self.size:,} at a time; PyTorch's default is 1"
+        loop: tuple[str, ...] = (f"an update for each {shape}",)
+        if self.added > 1:
+            loader = f"{self.size:,} at a time, {self.added:,} times an update"
+            update = f"an update for {self.size * self.added:,} images"
+            loop = (
+                f"{update}, {self.added:,} × {shape}",
+                f"{update}, {self.added:,} batches",
+                update,
+            )
+        return (
+            (True, "loader", (loader,)),
+            (True, "loop", loop),
+            (False, "model", (f"{self.parameters:,} parameters, whatever the batch",)),
+            (False, "summary", ("the layer table: shapes of one image",)),
+        )
 
     def batch(self, size: int) -> str:
         """The shape of so many images together."""
@@ -41,6 +75,7 @@ def _view(configured: Configured) -> BatchView:
         images=data.train_images,
         shape=data.shape,
         size=configured.settings.batch_size,
+        added=configured.settings.accumulation,
         parameters=sum(layer.parameters for layer in configured.layers),
     )
 
@@ -60,13 +95,13 @@ class BatchEnds(Panel[BatchView | None]):
         colors, shapes = self.palette, width >= _NAME + _SIZE + _SHAPE + _BYTES + _UPDATES
         title = ("batch size", "images", "shape", "as float32", "updates/epoch")
         table = Text(_row(title, shapes=shapes), ink(colors.muted))
-        for name, size in (
-            ("PyTorch's default", 1),
-            ("▸ in force", shown.size),
-            ("the whole dataset", shown.images),
+        for name, size, added in (
+            ("PyTorch's default", 1, 1),
+            (f"▸ in force{shown.times}", shown.size, shown.added),
+            ("the whole dataset", shown.images, 1),
         ):
             style = ink(colors.accent, bold=True) if name.startswith("▸") else ink(colors.text)
-            table.append("\n").append(_row(shown.row(name, size), shapes=shapes), style)
+            table.append("\n").append(_row(shown.row(name, size, added), shapes=shapes), style)
         return table
 
 
@@ -89,14 +124,9 @@ class BatchPlaces(Panel[BatchView | None]):
         if shown is None:
             return Text()
         colors = self.palette
-        places = (
-            (True, "loader", f"{shown.size:,} at a time; PyTorch's default is 1"),
-            (True, "loop", f"an update for each {shown.batch(shown.size)}"),
-            (False, "model", f"{shown.parameters:,} parameters, whatever the batch"),
-            (False, "summary", "the layer table: shapes of one image"),
-        )
         text = Text("where the batch size enters, and where not", ink(colors.muted))
-        for enters, place, told in places:
+        for enters, place, forms in shown.places:
+            told = next((form for form in forms if len(form) <= width - 11), forms[-1])
             text.append("\n")
             text.append("✓ " if enters else "– ", ink(colors.accent if enters else colors.muted))
             text.append(f"{place:<9}", ink(colors.accent if enters else colors.text))

@@ -10,6 +10,7 @@ from .. import units
 from ..cards import CardsReport
 from ..palette import ink
 from ..state import State
+from .hints import ENDS, Hint, key_line
 from .panel import Panel, between
 
 
@@ -36,11 +37,12 @@ class DriverLine(Panel[tuple[CardsReport | None]]):
 
 
 class KeyHints(Panel[bool]):
-    """The keys of a screen that has its own."""
+    """The keys of a screen that has its own, the most wanted first; the `ends` always stand."""
 
-    def __init__(self, keys: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, keys: Sequence[Hint], ends: Sequence[Hint] = ENDS) -> None:
         super().__init__()
         self._keys = keys
+        self._ends = ends
 
     def pick(self, state: State) -> bool:
         """Nothing of it; keys are keys."""
@@ -50,10 +52,4 @@ class KeyHints(Panel[bool]):
     def draw(self, shown: bool, width: int, height: int) -> Text:
         """As many keys as there is room for."""
         del shown, height
-        colors, line = self.palette, Text()
-        for key, name in self._keys:
-            if line.cell_len + len(key) + len(name) + 1 > width:
-                break
-            line.append(key, ink(colors.accent, bold=True))
-            line.append(f" {name}  ", ink(colors.muted))
-        return line
+        return key_line(self._keys, self._ends, width, self.palette)

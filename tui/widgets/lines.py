@@ -9,6 +9,7 @@ from rich.text import Text
 from .. import units
 from ..palette import ink
 from ..state import Life, News, State
+from .hints import ENDS, key_line
 from .panel import Panel
 
 _KEYS = (
@@ -19,8 +20,6 @@ _KEYS = (
     ("space", "pause"),
     (".", "phase"),
     ("s", "slow"),
-    ("?", "help"),
-    ("q", "quit"),
     ("i", "image"),
     ("↑ ↓", "tensors"),
     ("g", "GPUs"),
@@ -89,7 +88,7 @@ class NewsLine(Panel[tuple[News | None, Life]]):
 
 
 class KeyLine(Panel[bool]):
-    """The keys, the ones most used first; `?` shows all."""
+    """The keys, the ones most used first; help, which shows all, and quit are always there."""
 
     def pick(self, state: State) -> bool:
         """Whether the training is paused."""
@@ -98,12 +97,5 @@ class KeyLine(Panel[bool]):
     def draw(self, shown: bool, width: int, height: int) -> Text:
         """As many keys as there is room for."""
         del height
-        colors, line = self.palette, Text()
-        for usual in _KEYS:
-            key, label = _PAUSED.get(usual[1], usual) if shown else usual
-            gap = "  " if line else ""
-            if line.cell_len + len(f"{gap}{key} {label}") > width:
-                break
-            line.append(gap).append(key, ink(colors.accent, bold=True))
-            line.append(f" {label}", ink(colors.muted))
-        return line
+        keys = [_PAUSED.get(usual[1], usual) if shown else usual for usual in _KEYS]
+        return key_line(keys, ENDS, width, self.palette)

@@ -96,8 +96,9 @@ class Trends(Panel[View]):
                 self._curves(picture, chart, columns, ground, own - 1)
         muted = ink(self.palette.muted)
         if drawn and axis:
-            picture.append(f"\n{'batch':>{_GUTTER - 1}} ", muted)
-            line = Text(changes(points, room, shown.shortages), muted)
+            axis_line = changes(points, room, shown.shortages)
+            picture.append(f"\n{_axis_name(points[0], axis_line)}", muted)
+            line = Text(axis_line, muted)
             line.highlight_regex(f"{_CROSS}[0-9,]*", ink(self.palette.trouble))
             picture.append_text(line)
             if axis > 1:
@@ -202,6 +203,15 @@ def _loss_mark(end: float) -> str:
 
 def _size(size: int | None) -> str:
     return units.NOTHING if size is None else units.size(size)
+
+
+def _axis_name(first: Point, axis: str) -> str:
+    """What stands left of the axis: its name, and the first size where the axis has no room."""
+    told = f"{first.batch_size:,}"
+    if axis.startswith(told):
+        return f"{'batch':>{_GUTTER - 1}} "
+    named = f"batch {told}"
+    return f"{named if len(named) <= _GUTTER else told:>{_GUTTER}}"
 
 
 def ticks(points: Sequence[Point], width: int) -> dict[int, int]:

@@ -1,0 +1,36 @@
+"""A line of keys and what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from rich.text import Text
+
+from ..palette import Palette, ink
+
+# A key as it stands on the keyboard, and a word for what it does.
+Hint: TypeAlias = tuple[str, str]
+ENDS: tuple[Hint, ...] = (("?", "help"), ("q", "quit"))
+_GAP = "  "
+
+
+def key_line(keys: Sequence[Hint], ends: Sequence[Hint], width: int, colors: Palette) -> Text:
+    """The `ends` at the right, always, and as many of the first keys as there is room for."""
+    right, left = hints(ends, colors), Text()
+    for key in keys:
+        longer = left.copy().append(_GAP if left else "").append_text(hints([key], colors))
+        if longer.cell_len + len(_GAP) + right.cell_len > width:
+            break
+        left = longer
+    left.append(" " * max(0, width - left.cell_len - right.cell_len))
+    return left.append_text(right)
+
+
+def hints(keys: Sequence[Hint], colors: Palette) -> Text:
+    """These keys, beside one another."""
+    line = Text()
+    for key, name in keys:
+        line.append(_GAP if line else "").append(key, ink(colors.accent, bold=True))
+        line.append(f" {name}", ink(colors.muted))
+    return line
