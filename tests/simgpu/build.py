@@ -20,7 +20,7 @@ from pathlib import Path
 SOURCES = Path(__file__).parent / "src"
 
 # As in the sources: what the simulated machine is, and who holds what on it.
-MACHINE = ["machine.c", "identity.c"]
+MACHINE = ["machine.c", "identity.c", "startup.c"]
 STATE = ["shared_state.c", "mapping.c", "lifetime.c"]
 
 

@@ -54,6 +54,9 @@ class SimulatedGpu:
         mig: str = "",
         names: str = "",
         visible: str | None = None,
+        driver: int | str = "",
+        cuda_error: int | str = "",
+        fastest: int | str = "",
     ) -> Environment:
         """A fresh machine; README.md has what the strings may say.
 
@@ -77,7 +80,14 @@ class SimulatedGpu:
             "SIMGPU_MIG": mig,
             "SIMGPU_NAMES": names,
         }
-        environment.pop("CUDA_VISIBLE_DEVICES", None)
+        environment |= {
+            "SIMGPU_CONTEXTS": str(machine.with_suffix(".contexts")),
+            "SIMGPU_DRIVER": str(driver),
+            "SIMGPU_CUDA_ERROR": str(cuda_error),
+            "SIMGPU_FASTEST": str(fastest),
+        }
+        for variable in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"):
+            environment.pop(variable, None)
         if visible is not None:
             environment["CUDA_VISIBLE_DEVICES"] = visible
         return environment
@@ -88,6 +98,13 @@ class SimulatedGpu:
         unfinished = file.with_suffix(".unfinished")
         unfinished.write_text(self._checked(text))
         unfinished.replace(file)  # no reader sees half of it
+
+    def contexts(self, environment: Environment) -> list[tuple[int, int]]:
+        """Each context that was ever made on the machine: the process's id and the device."""
+        file = Path(environment["SIMGPU_CONTEXTS"])
+        lines = file.read_text().splitlines() if file.exists() else []
+        pairs = (line.split() for line in lines)
+        return [(int(pid), int(device)) for pid, device in pairs]
 
     def _checked(self, faults: str) -> str:
         for entry in faults.replace("\n", ",").split(","):

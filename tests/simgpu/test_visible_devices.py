@@ -55,3 +55,11 @@ def test_cuda_numbers_what_the_variable_lets_through(simgpu, visible, devices):
 def test_of_a_split_device_cuda_shows_one_instance(simgpu, visible, devices):
     machine = simgpu.environment(mig="0:2", visible=visible)
     assert simgpu.run(DEVICES, machine).strip() == devices
+
+
+def test_numbers_count_the_fastest_device_first_or_by_the_bus(simgpu):
+    machine = simgpu.environment(devices=3, fastest=1)
+    assert simgpu.run(DEVICES, machine).strip() == "1 0 2"
+    assert simgpu.run(DEVICES, machine | {"CUDA_VISIBLE_DEVICES": "2,0"}).strip() == "2 1"
+    by_bus = machine | {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    assert simgpu.run(DEVICES, by_bus).strip() == "0 1 2"

@@ -4,12 +4,18 @@
 #include <stdio.h>
 
 #include "identity.h"
+#include "startup.h"
 #include "visible.h"
 
-CUresult cuInit(unsigned flags) { return visible_count() ? CUDA_SUCCESS : CUDA_ERROR_NO_DEVICE; }
+// A driver that is merely older than the program starts: it is the runtime that refuses it.
+CUresult cuInit(unsigned flags) {
+    int error = startup_error();
+    if (error && error != INSUFFICIENT_DRIVER) return (CUresult)error;
+    return visible_count() || error ? CUDA_SUCCESS : CUDA_ERROR_NO_DEVICE;
+}
 
 CUresult cuDriverGetVersion(int *version) {
-    *version = CUDA_VERSION_OF_DRIVER;
+    *version = startup_driver();
     return CUDA_SUCCESS;
 }
 

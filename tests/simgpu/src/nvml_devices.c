@@ -4,6 +4,7 @@
 
 #include "calls.h"
 #include "identity.h"
+#include "startup.h"
 
 static int text_answer(const char *text, char *answer, unsigned room) {
     if (room <= strlen(text)) return INSUFFICIENT_SIZE;
@@ -23,13 +24,13 @@ int nvmlSystemGetNVMLVersion(char *text, unsigned room) {
 
 int nvmlSystemGetCudaDriverVersion(int *version) {
     CALLED();
-    *version = CUDA_VERSION_OF_DRIVER;
+    *version = startup_driver();
     return SUCCESS;
 }
 
 int nvmlSystemGetCudaDriverVersion_v2(int *version) {
     CALLED();
-    *version = CUDA_VERSION_OF_DRIVER;
+    *version = startup_driver();
     return SUCCESS;
 }
 

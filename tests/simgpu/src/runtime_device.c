@@ -5,28 +5,35 @@
 #include "identity.h"
 #include "runtime.h"
 #include "shared_state.h"
+#include "startup.h"
 #include "visible.h"
 
 static _Thread_local int current;
 
+// Why there is no device: CUDA did not start, or shows none.
+static cudaError_t no_device(void) {
+    int error = startup_error();
+    return failed(error ? (cudaError_t)error : cudaErrorNoDevice);
+}
+
 cudaError_t current_place(const Place **place) {
     *place = visible_place(current);
-    if (!*place) return failed(cudaErrorNoDevice);
+    if (!*place) return no_device();
     return open_context(**place) ? cudaSuccess : failed(cudaErrorMemoryAllocation);
 }
 
 cudaError_t cudaGetDeviceCount(int *count) {
     *count = visible_count();
-    return *count ? cudaSuccess : failed(cudaErrorNoDevice);
+    return *count ? cudaSuccess : no_device();
 }
 
 cudaError_t cudaGetDevice(int *device) {
     *device = current;
-    return visible_count() ? cudaSuccess : failed(cudaErrorNoDevice);
+    return visible_count() ? cudaSuccess : no_device();
 }
 
 cudaError_t cudaSetDevice(int device) {
-    if (!visible_count()) return failed(cudaErrorNoDevice);
+    if (!visible_count()) return no_device();
     if (!visible_place(device)) return failed(cudaErrorInvalidDevice);
     current = device;
     const Place *place;
@@ -36,7 +43,7 @@ cudaError_t cudaSetDevice(int device) {
 cudaError_t cudaDeviceSynchronize(void) { return cudaSuccess; } // nothing runs behind our back
 
 cudaError_t cudaDriverGetVersion(int *version) {
-    *version = CUDA_VERSION_OF_DRIVER;
+    *version = startup_driver();
     return cudaSuccess;
 }
 

@@ -18,6 +18,13 @@ cudaError_t cudaGetLastError(void) {
     ERROR(cudaSuccess, "no error")                                                                 \
     ERROR(cudaErrorInvalidValue, "invalid argument")                                               \
     ERROR(cudaErrorMemoryAllocation, "out of memory")                                              \
+    ERROR(cudaErrorInsufficientDriver,                                                             \
+          "CUDA driver version is insufficient for CUDA runtime version")                          \
+    ERROR(cudaErrorSystemDriverMismatch,                                                           \
+          "system has unsupported display driver / cuda driver combination")                       \
+    ERROR(cudaErrorCompatNotSupportedOnDevice,                                                     \
+          "forward compatibility was attempted on non supported HW")                               \
+    ERROR(cudaErrorUnknown, "unknown error")                                                       \
     ERROR(cudaErrorNoDevice, "no CUDA-capable device is detected")                                 \
     ERROR(cudaErrorInvalidDevice, "invalid device ordinal")                                        \
     ERROR(cudaErrorInvalidResourceHandle, "invalid resource handle")                               \

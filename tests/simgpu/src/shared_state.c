@@ -51,6 +51,16 @@ static Bytes free_within(State *state, Place place) {
     return taken < capacity ? capacity - taken : 0;
 }
 
+// Each context is a line of the file SIMGPU_CONTEXTS, so that one that is gone again was not
+// unseen.
+static void write_down(Place place) {
+    const char *path = getenv("SIMGPU_CONTEXTS");
+    FILE *file = path && *path ? fopen(path, "a") : NULL;
+    if (!file) return;
+    fprintf(file, "%d %d\n", getpid(), place.device);
+    fclose(file);
+}
+
 static Slot *new_slot(State *state, Place place) {
     int i = 0;
     while (i < state->slots_in_use && held(&state->slots[i])) i++;
@@ -64,6 +74,7 @@ static Slot *new_slot(State *state, Place place) {
     slot->bytes = 0;
     slot->started = process_start(getpid());
     slot->pid = getpid(); // last: now it counts
+    write_down(place);
     return slot;
 }
 

@@ -1,5 +1,6 @@
 // CUDA_VISIBLE_DEVICES: numbers in any order, or UUIDs (GPU-…, also their unique beginnings, or
 // MIG-…). The list is cut at the first entry that names no device; one named twice empties it.
+// Numbers count the fastest device first, unless CUDA_DEVICE_ORDER is PCI_BUS_ID.
 #include "visible.h"
 
 #include <pthread.h>
@@ -8,9 +9,21 @@
 
 #include "identity.h"
 #include "parsing.h"
+#include "startup.h"
 
 static Place places[MAX_DEVICES];
 static int count;
+
+// The device that CUDA gives this number: SIMGPU_FASTEST comes first, the others by their bus.
+static int numbered(int number) {
+    const char *order = getenv("CUDA_DEVICE_ORDER"), *rest = getenv("SIMGPU_FASTEST");
+    unsigned long long fastest;
+    if (!rest || !*rest || (order && !strcmp(order, "PCI_BUS_ID"))) return number;
+    if (!take_number(&rest, &fastest) || *rest || fastest >= (unsigned)machine_devices())
+        misconfigured("SIMGPU_FASTEST", rest);
+    if (number == 0) return (int)fastest;
+    return number <= (int)fastest ? number - 1 : number;
+}
 
 // CUDA gives a process one instance of a device that is split: the first, unless another is named.
 static Place usable(int device) { return (Place){device, machine_instances(device) ? 0 : WHOLE}; }
@@ -37,7 +50,7 @@ static bool by_name(const char *name, size_t length, Place *found) {
     const char *rest = name;
     if (!take_number(&rest, &number) || rest != name + length) return false;
     if (number >= (unsigned long long)machine_devices()) return false;
-    *found = usable((int)number);
+    *found = usable(numbered((int)number));
     return true;
 }
 
@@ -65,12 +78,14 @@ static void read_variable(const char *list) {
 }
 
 static void look(void) {
+    if (startup_error()) return;
     const char *list = getenv("CUDA_VISIBLE_DEVICES");
     if (list) {
         read_variable(list);
         return;
     }
-    for (int device = 0; device < machine_devices(); device++) places[count++] = usable(device);
+    for (int number = 0; number < machine_devices(); number++)
+        places[count++] = usable(numbered(number));
 }
 
 // CUDA looks once, when a process first uses it.
