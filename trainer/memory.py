@@ -190,6 +190,14 @@ def available(device: torch.device) -> int:
     return host
 
 
+def of_device(device: torch.device) -> tuple[int, int] | None:
+    """A CUDA device's bytes in all, and those that nobody holds; None of another device."""
+    if device.type != "cuda":
+        return None
+    free, total = torch.cuda.mem_get_info(device)
+    return total, free
+
+
 def release(device: torch.device) -> int | None:
     """Give back to the driver what the allocator only keeps in store.
 

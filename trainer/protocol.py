@@ -39,6 +39,13 @@ class Device(msgspec.Struct, frozen=True):
     uuid: str | None = None
 
 
+class DeviceMemory(msgspec.Struct, frozen=True):
+    """What CUDA says of a whole device's memory, whoever holds it, in bytes."""
+
+    total: int
+    free: int
+
+
 class Data(msgspec.Struct, frozen=True):
     """The images at hand. `source` says where they come from; synthetic ones are drawn."""
 
@@ -133,6 +140,7 @@ class Measured(_Message, frozen=True, tag="measured"):
     `settled` is False for the first step after a change of model or optimizer: the optimizer's
     state does not exist yet when it begins. `allocator` is None on a device without one. `tensors`
     says what each category consists of at its high water, to the byte; empty where nobody tells.
+    `device_memory` is that of a CUDA device right after the step, for where NVML does not tell it.
     """
 
     step: int
@@ -141,6 +149,7 @@ class Measured(_Message, frozen=True, tag="measured"):
     anatomy: Anatomy
     allocator: AllocatorMemory | None
     tensors: dict[Category, Tensors] = {}
+    device_memory: DeviceMemory | None = None
 
 
 class Evaluated(_Message, frozen=True, tag="evaluated"):

@@ -11,8 +11,19 @@ from torch import Tensor
 
 from .formula import lesson
 from .ledger import Recording
+from .memory import of_device
 from .outbox import Outbox
-from .protocol import Configured, Device, Evaluated, Measured, Noise, Note, OutOfMemory, Sample
+from .protocol import (
+    Configured,
+    Device,
+    DeviceMemory,
+    Evaluated,
+    Measured,
+    Noise,
+    Note,
+    OutOfMemory,
+    Sample,
+)
 from .settings import Settings
 from .shortage import Shortage
 from .split import Phase, Split
@@ -162,7 +173,7 @@ class Reports:
         news: bool,
     ) -> None:
         """An instrumented step has ended; as `news` it reaches the reader whatever follows."""
-        anatomy = recording.anatomy()
+        anatomy, memory = recording.anatomy(), of_device(training.device)
         self._end_of_step = {rows: anatomy.boundaries["zero_grad"]}
         message = Measured(
             step=training.progress.steps,
@@ -171,6 +182,7 @@ class Reports:
             anatomy=anatomy,
             allocator=recording.allocator(),
             tensors=recording.tensors(anatomy),
+            device_memory=DeviceMemory(*memory) if memory else None,
         )
         if news:
             self._outbox.post(message)

@@ -37,7 +37,8 @@ class Card(msgspec.Struct, frozen=True):
     not (a driver that only knows the first form of the question), `used` holds the driver's share
     too: total = used + free.
 
-    Utilizations and the fan are in percent, the temperature in °C, power in watts, clocks in MHz;
+    Utilizations and the fan are in percent, the temperature and those at which the GPU slows itself
+    down and shuts down in °C, power in watts, clocks in MHz;
     `performance_state` counts from 0, the fastest, to 15. `ecc_errors` are the uncorrected ones
     since the driver was loaded. `throttled` names what holds the clocks down; being idle is no such
     reason. An instance has an identity, memory and processes; the rest is the whole GPU's.
@@ -55,6 +56,8 @@ class Card(msgspec.Struct, frozen=True):
     gpu_utilization: int | None = None
     memory_utilization: int | None = None
     temperature: int | None = None
+    slowdown_at: int | None = None
+    shutdown_at: int | None = None
     power: float | None = None
     power_cap: float | None = None
     sm_clock: int | None = None
@@ -68,6 +71,13 @@ class Card(msgspec.Struct, frozen=True):
     processes: tuple[GpuProcess, ...] | None = None
     trouble: str | None = None
     refused: dict[str, str] = {}
+
+    @property
+    def in_use(self) -> int | None:
+        """The bytes that are not free: what processes hold and what the driver keeps."""
+        if self.total is not None and self.free is not None:
+            return max(0, self.total - self.free)
+        return None if self.used is None else self.used + (self.reserved or 0)
 
 
 class CardsReport(msgspec.Struct, frozen=True):

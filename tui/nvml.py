@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 NO_DRIVER = "no NVIDIA driver here"
 
 # NVML's codes. What is not among them refuses one question and means no more.
-_NOT_FOUND, _INSUFFICIENT_SIZE = 6, 7
+_NOT_SUPPORTED, _NOT_FOUND, _INSUFFICIENT_SIZE = 3, 6, 7
 _DOWN = {
     1: "NVML is not initialized",
     9: "the NVIDIA driver is not loaded",
@@ -40,6 +40,10 @@ class Missing(Refused):
 
 class Absent(Refused):
     """There is nothing where one asked."""
+
+
+class Unsupported(Refused):
+    """This GPU has no such thing."""
 
 
 class Lost(Refused):
@@ -72,7 +76,8 @@ def _fail(error: Any) -> NoReturn:  # noqa: ANN401 - pynvml has no types
         raise Lost(_LOST[code]) from error
     if code in _MISSING:
         raise Missing(_MISSING[code]) from error
-    raise (Absent if code == _NOT_FOUND else Refused)(str(error)) from error
+    kind = {_NOT_SUPPORTED: Unsupported, _NOT_FOUND: Absent}.get(code, Refused)
+    raise kind(str(error)) from error
 
 
 def first(*questions: Callable[[], _T]) -> _T:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
 
-from .cards import Card, CardsReport, GpuProcess, keep_places, lost
-from .nvml import Absent, Answers, Down, Refused, ask, first, running
+from .cards import UNLISTED, Card, CardsReport, GpuProcess, keep_places, lost
+from .nvml import Absent, Answers, Down, Lost, Missing, Refused, Unsupported, ask, first, running
 from .owners import owner, printable
+from .plausible import plausible
 
 NO_GPU = "the NVIDIA driver finds no GPU"
 
 # NVML's own numbers for what is asked, and for what it answers.
 _MEMORY_V2 = 0x02000028
 _GPU_SENSOR = 0
+_SHUTDOWN, _SLOWDOWN = 0, 1
+_MOST_INSTANCES = 7
 _SM, _MEMORY = 1, 2
 _UNCORRECTED, _SINCE_DRIVER_LOAD = 1, 0
 _UNKNOWN_STATE = 32
@@ -68,7 +71,9 @@ class Reader:
                 ask("nvmlShutdown")
 
     def _report(self) -> CardsReport:
-        cards = [_card(index) for index in range(ask("nvmlDeviceGetCount"))]
+        before = {card.index: card for card in self._cards if card.trouble != UNLISTED}
+        count = range(ask("nvmlDeviceGetCount"))
+        cards = [_card(index, before.get(index, Card(index))) for index in count]
         system = Answers()
         return CardsReport(
             keep_places(self._cards, cards),
@@ -91,15 +96,17 @@ def _cuda_version() -> str:
     return f"{number // 1000}.{number % 1000 // 10}"
 
 
-def _card(index: int) -> Card:
-    card = Card(index)
+def _card(index: int, before: Card) -> Card:
+    """The GPU of that index, with all that it tells; `before` is what was known of it."""
+    card, answers = Card(index), Answers()
     try:
         answers = Answers(ask("nvmlDeviceGetHandleByIndex", index))
         card = _identity(card, answers)
-        whole = _divided(_condition(_holdings(card, answers), answers), answers)
+        card = _limited(_condition(_holdings(card, answers), answers), answers, before)
     except Refused as refusal:
-        return replace(card, trouble=str(refusal))
-    return replace(whole, refused=answers.refused)
+        card = replace(card, trouble=str(refusal))
+    card = _divided(card, answers, before.instances)
+    return plausible(card if card.trouble else replace(card, refused=answers.refused))
 
 
 def _identity(card: Card, answers: Answers) -> Card:
@@ -168,6 +175,28 @@ def _condition(card: Card, answers: Answers) -> Card:
     )
 
 
+def _limited(card: Card, answers: Answers, before: Card) -> Card:
+    """The card with the temperatures that it must not reach; they never change."""
+    if card.uuid is not None and card.uuid == before.uuid and before.slowdown_at is not None:
+        return replace(card, slowdown_at=before.slowdown_at, shutdown_at=before.shutdown_at)
+    return replace(
+        card,
+        slowdown_at=_limit(answers.device, _SLOWDOWN),
+        shutdown_at=_limit(answers.device, _SHUTDOWN),
+    )
+
+
+def _limit(device: Any, kind: int) -> int | None:  # noqa: ANN401
+    """A limit in °C; many GPUs tell none, which is no trouble."""
+    try:
+        limit: int = ask("nvmlDeviceGetTemperatureThreshold", device, kind)
+    except Lost:
+        raise
+    except Refused:
+        return None
+    return limit
+
+
 def _throttled(answers: Answers) -> tuple[str, ...] | None:
     bits = answers.take("throttled", _clock_reasons(answers.device))
     if bits is None:
@@ -185,20 +214,66 @@ def _clock_reasons(device: Any) -> Callable[[], int]:  # noqa: ANN401
     )
 
 
-def _divided(card: Card, answers: Answers) -> Card:
-    """The card with the instances that MIG splits it into."""
-    mode = answers.get("mig", "nvmlDeviceGetMigMode")
-    if mode is None or not mode[0]:
-        return replace(card, mig=None if mode is None else False)
-    slots = range(answers.get("instances", "nvmlDeviceGetMaxMigDeviceCount") or 0)
-    parts = [answers.take("instances", partial(_instance, answers.device, slot)) for slot in slots]
-    return replace(card, mig=True, instances=tuple(part for part in parts if part is not None))
+def _divided(card: Card, answers: Answers, known: Sequence[Card]) -> Card:
+    """The card with the instances that MIG splits it into.
+
+    An error of the whole GPU hides none of them: those `known` from before that it does not hand
+    over are asked for by their UUIDs.
+    """
+    split, slots = (None, 0) if answers.device is None else _slots(answers)
+    parts = [_in_slot(answers, slot) for slot in range(slots)]
+    found = [part for part in parts if part is not None]
+    if card.trouble is not None or not answers.refused.keys().isdisjoint(("mig", "instances")):
+        listed = {part.uuid for part in found}
+        again = [_by_uuid(part) for part in known if part.uuid not in listed]
+        found += [part for part in again if part is not None]
+    return replace(card, mig=True if found else split, instances=tuple(found))
 
 
-def _instance(device: Any, slot: int) -> Card | None:  # noqa: ANN401
+def _slots(answers: Answers) -> tuple[bool | None, int]:
+    """Whether the GPU is split, None where it does not tell, and how many slots may be taken."""
+    split = None
     try:
-        answers = Answers(ask("nvmlDeviceGetMigDeviceHandleByIndex", device, slot))
+        split = bool(ask("nvmlDeviceGetMigMode", answers.device)[0])
+    except (Unsupported, Missing) as refusal:
+        answers.refused["mig"] = str(refusal)
+        return None, 0
+    except Refused as refusal:
+        answers.refused["mig"] = str(refusal)
+    if split is False:
+        return False, 0
+    try:
+        return split, ask("nvmlDeviceGetMaxMigDeviceCount", answers.device)
+    except Refused as refusal:
+        answers.refused["instances"] = str(refusal)
+        return split, 0 if isinstance(refusal, Lost) else _MOST_INSTANCES
+
+
+def _in_slot(answers: Answers, slot: int) -> Card | None:
+    try:
+        handle = ask("nvmlDeviceGetMigDeviceHandleByIndex", answers.device, slot)
     except Absent:
         return None  # a slot that no instance is in
-    card = _holdings(_identity(Card(slot), answers), answers)
-    return replace(card, refused=answers.refused)
+    except Refused as refusal:
+        answers.refused["instances"] = str(refusal)
+        return None
+    return _instance(slot, handle)
+
+
+def _by_uuid(known: Card) -> Card | None:
+    """The same instance as it is now; None where it does not answer."""
+    try:
+        part = _instance(known.index, ask("nvmlDeviceGetHandleByUUID", known.uuid))
+    except Refused:
+        return None
+    return None if part.trouble else part
+
+
+def _instance(slot: int, handle: Any) -> Card:  # noqa: ANN401
+    answers, part = Answers(handle), Card(slot)
+    try:
+        part = _identity(part, answers)
+        part = _holdings(part, answers)
+    except Refused as refusal:
+        return replace(part, trouble=str(refusal))
+    return replace(part, refused=answers.refused)

@@ -11,6 +11,7 @@ from ..trainer.protocol import (
     Answer,
     Configured,
     Device,
+    DeviceMemory,
     Ended,
     Evaluated,
     Failed,
@@ -38,6 +39,7 @@ from .link import Received, WorkerGone, WorkerLine
 from .moments import Spot
 from .shortages import Failure
 from .walk import Walk
+from .whereabouts import Whereabouts, find
 
 MAX_LINES = 200
 # Of the worker; "none" where nothing is trained.
@@ -81,7 +83,8 @@ class Before(msgspec.Struct, frozen=True):
 class State(msgspec.Struct, frozen=True):
     """Everything on the screen comes from here.
 
-    `pid` and `resident` (bytes) are the worker's, `cards` what NVML said last. `measured` is the
+    `pid` and `resident` (bytes) are the worker's, `cards` what NVML said last, and `device_memory`
+    what CUDA did. `measured` is the
     latest of the settings in force, None until there is one. `before` is what a change is compared
     with, until it is measured; `recovering` tells that settings come back after an out of memory,
     `stuck` that there are none to come back to; `failure` is the latest out of memory of a step.
@@ -98,6 +101,7 @@ class State(msgspec.Struct, frozen=True):
     device: Device | None = None
     pid: int | None = None
     cards: CardsReport | None = None
+    device_memory: DeviceMemory | None = None
     configured: Configured | None = None
     sample: Sample | None = None
     measured: Measured | None = None
@@ -127,9 +131,12 @@ class State(msgspec.Struct, frozen=True):
     @property
     def card(self) -> Card | None:
         """The GPU that the training runs on, as NVML sees it; None where it does not."""
-        uuid = self.device.uuid if self.device else None
-        cards = self.cards.cards if self.cards else ()
-        return next((card for card in cards if uuid and card.uuid == uuid), None)
+        return self.where.card if self.where else None
+
+    @property
+    def where(self) -> Whereabouts | None:
+        """That GPU, and the instance of it where it is split."""
+        return find(self.cards.cards if self.cards else (), self.device, self.pid)
 
     @property
     def place(self) -> int | None:
@@ -283,6 +290,7 @@ def _configured(state: State, new: Configured) -> State:
         state,
         configured=new,
         device=new.device,
+        device_memory=None if moved else state.device_memory,
         settings=new.settings,
         life="running",
         measured=None if sizes else state.measured,
@@ -327,6 +335,7 @@ def _held(state: State, held: Held) -> State:
 
 
 def _measured(state: State, measured: Measured) -> State:
+    state = replace(state, device_memory=measured.device_memory)
     if measured.batch_size != state.settings.effective_batch:
         return state
     anatomy, news = measured.anatomy, state.news

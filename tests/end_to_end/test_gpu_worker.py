@@ -24,6 +24,10 @@ from vramtop.trainer.protocol import (
     Sample,
 )
 from vramtop.trainer.settings import Settings
+from vramtop.tui.holders import Held
+from vramtop.tui.readings import Reader
+from vramtop.tui.state import State, fold
+from vramtop.tui.widgets.device import usage
 from vramtop.tui.worker import Worker, start_worker
 
 if TYPE_CHECKING:
@@ -195,6 +199,35 @@ async def test_samples_have_the_time_of_steps_and_epochs_their_evaluation() -> N
     assert evaluated.peak is not None
     # Its own inputs, targets, and ReLU before and after; parameters and Adam's moments stay.
     assert evaluated.peak.total == 3 * P + 1000 * (3_136 + 8 + 1_024)
+
+
+async def test_a_training_on_a_mig_instance_has_that_instances_memory(
+    simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = "MIG-a053494d-4750-4055-8000-000000000002"  # the second instance of the first GPU
+    machine = simgpu.environment(total=8 * 2**30, mig="0:2", visible=half)
+    for name, value in machine.items():
+        monkeypatch.setenv(name, value)
+    async with training() as driver:
+        state = State(Settings())
+        for kind in (Hello, Configured):
+            state = fold(state, await driver.until(kind))
+        state = fold(state, await driver.until(Measured, lambda measured: measured.settled))
+        with simgpu.nvml(machine):
+            reader = Reader()
+            by_nvml = usage(fold(state, reader.read()))
+            untold = {"nvmlDeviceGetMemoryInfo": 3, "nvmlDeviceGetMemoryInfo_v2": 3}
+            simgpu.control(machine, ",".join(f"{name}={code}" for name, code in untold.items()))
+            by_cuda = usage(fold(state, reader.read()))
+    assert by_nvml is not None
+    assert (by_nvml.trouble, by_nvml.what) == ("", "in use")
+    assert by_nvml.whole == 4 * 2**30
+    assert Held("context", 510 * MIB) in by_nvml.parts
+    assert by_cuda is not None
+    assert by_cuda.what == "in use, says CUDA"
+    assert (by_cuda.whole, by_cuda.used) == (by_nvml.whole, by_nvml.used)
+    for told in (by_nvml, by_cuda):
+        assert sum(part.bytes for part in told.parts) == told.whole
 
 
 async def test_a_full_gpu_is_told_of_in_one_line(

@@ -7,14 +7,21 @@ from functools import reduce
 import pytest
 from made import HELLO, configured, measured
 from msgspec.structs import replace
-from vramtop.trainer.protocol import Device, Hello
+from rich.style import Style
+from scripted import Script, begin
+from scripted import seen as on_screen
+from vramtop.trainer.protocol import Device, DeviceMemory, Hello
 from vramtop.trainer.settings import Settings
 from vramtop.trainer.split import AllocatorMemory, Reading
+from vramtop.tui.app import VramtopApp
 from vramtop.tui.cards import Card, CardsReport, GpuProcess
+from vramtop.tui.condition import Sign
 from vramtop.tui.holders import Held
 from vramtop.tui.link import Received
+from vramtop.tui.palette import ink
 from vramtop.tui.state import State, fold
-from vramtop.tui.widgets.device import Usage, usage, whole
+from vramtop.tui.terminal import Repertoire, Terminal
+from vramtop.tui.widgets.device import DeviceBar, Usage, usage, whole
 
 GIB, MIB = 2**30, 2**20
 GPU = Device("cuda:0", "A card", 8 * GIB, "GPU-1")
@@ -33,6 +40,10 @@ def seen(*messages: Received) -> Usage:
     told = usage(reduce(fold, messages, State(Settings())))
     assert told is not None
     return told
+
+
+def seen_lines(app: VramtopApp) -> list[str]:
+    return on_screen(app).splitlines()
 
 
 def test_until_the_device_is_known_there_is_nothing_to_tell() -> None:
@@ -60,10 +71,82 @@ def test_on_a_card_every_byte_has_its_holder() -> None:
 def test_what_nvidia_smi_tells_stands_beside_it() -> None:
     told = seen(*ON_GPU, replace(measured(), allocator=STEP), CardsReport((CARD,)))
     assert list(told.facts) == [
-        "37%", "54°C", "217/700 W", "1980 MHz", "software power cap",
+        "37%", "54°C", "217/700 W", "1980 MHz",
         "1.00M in fragments", "2 retries", "1 × out of memory",
     ]  # fmt: skip
     assert told.trouble == ""
+    assert told.signs == (Sign("software power cap", "warning"),)
+
+
+def test_a_training_on_a_mig_instance_has_the_memory_of_the_instance() -> None:
+    ours = Card(
+        2, "MIG-5", "A card MIG 1g", 8 * GIB, GIB, GIB, 6 * GIB,
+        processes=(GpuProcess(7, 580 * MIB),),
+    )  # fmt: skip
+    other = replace(ours, index=0, uuid="MIG-4", processes=())
+    split = replace(CARD, uuid="GPU-9", total=80 * GIB, free=60 * GIB, instances=(other, ours))
+    device = replace(GPU, uuid="GPU-5")
+    on_it = (Hello(1, 7, "2.9.0", device), replace(configured(), device=device))
+    told = seen(*on_it, replace(measured(), allocator=STEP), CardsReport((split,)))
+    assert told.trouble == ""
+    assert sum(part.bytes for part in told.parts) == told.whole == 8 * GIB
+    assert Held("context", 510 * MIB) in told.parts
+    assert told.facts[:2] == ("37%", "54°C")  # the sensors are the whole card's
+
+
+def test_memory_that_nvml_does_not_tell_comes_from_cuda_and_says_so() -> None:
+    untold = replace(CARD, total=None, reserved=None, used=None, free=None)
+    said = replace(measured(), allocator=STEP, device_memory=DeviceMemory(8 * GIB, 5 * GIB))
+    told = seen(*ON_GPU, said, CardsReport((untold,)))
+    assert told.what == "in use, says CUDA"
+    assert (told.used, told.whole) == (3 * GIB, 8 * GIB)
+    assert told.parts[0] == Held("others", 3 * GIB - 580 * MIB)
+    assert told.parts[-1] == Held("free", 5 * GIB)
+    assert seen(*ON_GPU, said, CardsReport((CARD,))).what == "in use"
+
+
+def test_what_cuda_said_of_another_device_is_forgotten() -> None:
+    untold = replace(CARD, uuid="GPU-2", total=None, free=None)
+    said = replace(measured(), allocator=STEP, device_memory=DeviceMemory(8 * GIB, 5 * GIB))
+    there = replace(GPU, name="cuda:1", uuid="GPU-2")
+    moved = replace(configured(device="cuda:1"), device=there)
+    assert seen(*ON_GPU, said, moved, CardsReport((untold,))).used is None
+
+
+HOT = replace(CARD, temperature=91, slowdown_at=90, throttled=("hardware slowdown",))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("characters", ["unicode", "ascii"])
+async def test_heat_and_a_slowdown_stand_out_beside_the_bar(
+    size: tuple[int, int], characters: Repertoire
+) -> None:
+    script = Script()
+
+    async def start() -> Script:
+        return script
+
+    app = VramtopApp(Settings(), start, terminal=Terminal(characters=characters))
+    named = replace(GPU, description="NVIDIA H100 80GB HBM3")
+    on_it = (Hello(1, 7, "2.9.0", named), replace(configured(), device=named))
+    async with app.run_test(size=size) as pilot:
+        await begin(pilot, *on_it, replace(measured(), allocator=STEP), CardsReport((HOT,)))
+        app.paint()
+        await pilot.pause()
+        (line,) = [line for line in seen_lines(app) if "in use" in line]
+        degree = "°" if characters == "unicode" else ""
+        assert f"! 91{degree}" in line
+        assert "slowdown at 90" in line
+        bar = app.screen.query_one(DeviceBar)
+        shown = usage(app.state)
+        text = bar.draw((shown, False, ""), size[0] - 2, 4).split("\n")[0]
+        loud = {
+            text.plain[span.start : span.end]
+            for span in text.spans
+            if isinstance(span.style, Style) and span.style == ink(bar.palette.trouble, bold=True)
+        }
+        assert "! 91°C, slowdown at 90°C" in loud
+        assert ("! hardware slowdown" in loud) == (size[0] > 80)
 
 
 def test_what_the_card_does_not_tell_is_not_available() -> None:

@@ -43,7 +43,7 @@ async def test_one_gpu_tells_all_that_it_knows(alone: GpuApp, size: tuple[int, i
         screen = seen(alone)
         for told in ("NVIDIA driver 580.65.06 · CUDA 13.0", "1 GPU ", "X100 80GB", "37%", "54°C"):
             assert told in screen
-        for told in ("217/700 W", "1755/2619", "P2", "31%", "23.0G/80.0G"):
+        for told in ("217/700 W", "1755/2619", "P2", "31%", "24.0G/80.0G"):
             assert told in screen
         for told in ("4242", "ann", "23.0 GiB", "train"):
             assert told in screen
@@ -72,7 +72,7 @@ async def test_eight_gpus_fit_in_a_small_terminal_and_the_processes_are_counted(
         await begin(pilot, report(*cards))
         screen = seen(alone)
         for gpu in range(8):
-            assert "3.00G/80.0G" in line_of(screen, f"{gpu} X100")
+            assert "4.00G/80.0G" in line_of(screen, f"{gpu} X100")
         rows = sum("1.00 GiB" in line for line in screen.splitlines())
         assert rows > 5
         assert f"… and {24 - rows} more" in screen
@@ -108,11 +108,37 @@ async def test_what_is_wrong_with_a_gpu_stands_out_on_its_own_line(alone: GpuApp
     wrong = [card(gpu, throttled=("software power cap",), ecc_errors=2) for gpu in range(8)]
     async with alone.run_test(size=(80, 24)) as pilot:
         await begin(pilot, report(*wrong))
-        assert seen(alone).count("software power cap  2 uncorrected ECC errors") == 8
+        assert seen(alone).count("! 2 uncorrected ECC errors  ! software power cap") == 8
     healthy = GpuApp()
     async with healthy.run_test(size=(80, 24)) as pilot:
         await begin(pilot, report(card(0)))
         assert "ECC" not in seen(healthy)
+
+
+@pytest.mark.parametrize("size", [(60, 18), (80, 24), (120, 40)])
+async def test_a_hot_gpu_is_marked_in_its_column_and_says_where_it_slows_down(
+    alone: GpuApp, size: tuple[int, int]
+) -> None:
+    hot = card(0, temperature=91, slowdown_at=90, throttled=("hardware slowdown",))
+    async with alone.run_test(size=size) as pilot:
+        await begin(pilot, report(hot, card(1)))
+        assert "!91°C" in line_of(seen(alone), "0 X100")
+        assert "! 91°C, slowdown at 90°C  ! hardware slowdown" in seen(alone)
+        assert " 54°C" in line_of(seen(alone), "1 X100")
+        assert seen(alone).count("!") == 3
+
+
+async def test_instances_of_a_gpu_in_trouble_stay_on_the_screen(alone: GpuApp) -> None:
+    parts = (
+        Card(0, "MIG-0", "X100 MIG 1g.10gb", 10 * GIB, 0, GIB, 9 * GIB),
+        Card(1, trouble="lost"),
+    )
+    split = card(0, trouble="the GPU is lost", instances=parts)
+    async with alone.run_test(size=(80, 24)) as pilot:
+        await begin(pilot, report(split))
+        assert "the GPU is lost" in line_of(seen(alone), "0 X100")
+        assert "1.00G/10.0G" in seen(alone)
+        assert "└ 1" in seen(alone)
 
 
 async def test_instances_stand_below_their_gpu_with_memory_and_processes(alone: GpuApp) -> None:

@@ -83,6 +83,8 @@ def test_a_card_says_what_nvidia_smi_shows(nvml: Machine) -> None:
         gpu_utilization=37,
         memory_utilization=11,
         temperature=54,
+        slowdown_at=90,
+        shutdown_at=95,
         power=217.0,
         power_cap=700.0,
         sm_clock=1980,
@@ -327,3 +329,65 @@ def test_instances_come_from_the_library(nvml: Machine) -> None:
         assert (part.uuid or "").startswith("MIG-")
         assert part.total is not None
         assert part.total < (split.total or 0)
+
+
+CARD_ALONE = [
+    "nvmlDeviceGetMigMode",
+    "nvmlDeviceGetMaxMigDeviceCount",
+    "nvmlDeviceGetMigDeviceHandleByIndex",
+    "nvmlDeviceGetHandleByIndex_v2",
+    "nvmlDeviceGetUUID",
+    "nvmlDeviceGetMemoryInfo_v2",
+    f"{COMPUTING}_v2",
+    "nvmlDeviceGetTemperature",
+    "nvmlDeviceGetTemperatureThreshold",
+]
+
+
+@pytest.mark.parametrize("code", [UNKNOWN, 15])
+@pytest.mark.parametrize("function", CARD_ALONE)
+def test_an_error_of_the_whole_gpu_hides_none_of_its_instances(
+    nvml: Machine, function: str, code: int
+) -> None:
+    nvml.has(devices=1, MIG="0:2", processes=f"{ONE}:0.1:{GIB}")
+    reader = Reader()
+    healthy = only_card(reader)
+    assert [part.used for part in healthy.instances] == [0, GIB]
+    nvml.fails({f"{function}:0.whole": code})
+    assert only_card(reader).instances == healthy.instances
+
+
+def test_an_instance_that_is_lost_keeps_its_line_and_the_others_theirs(nvml: Machine) -> None:
+    nvml.has(devices=1, MIG="0:2")
+    nvml.fails({"nvmlDeviceGetMemoryInfo_v2:0.1": 15})
+    card = only_card(Reader())
+    assert card.trouble is None
+    assert [part.trouble for part in card.instances] == [None, "the GPU is lost"]
+
+
+def test_a_gpu_that_is_lost_as_a_whole_has_lost_its_instances(nvml: Machine) -> None:
+    nvml.has(devices=1, MIG="0:2")
+    reader = Reader()
+    reader.read()
+    nvml.fails({"*:0": 15})
+    card = only_card(reader)
+    assert (card.trouble, card.instances) == ("the GPU is lost", ())
+
+
+def test_readings_that_cannot_be_are_not_available(nvml: Machine) -> None:
+    nvml.has(devices=1, processes=f"{ONE}:0:{2**60}", VALUES="utilization=37100,temperature=54")
+    card = only_card(Reader())
+    assert (card.gpu_utilization, card.temperature) == (None, 54)
+    assert card.refused["gpu_utilization"] == "37,100 cannot be"
+    assert card.processes == (GpuProcess(ONE, None),)
+
+
+def test_the_limits_of_heat_are_asked_once(nvml: Machine) -> None:
+    nvml.has(devices=1)
+    reader = Reader()
+    reader.read()
+    nvml.fails({"nvmlDeviceGetTemperatureThreshold": UNKNOWN})
+    assert (only_card(reader).slowdown_at, only_card(reader).shutdown_at) == (90, 95)
+    card = only_card(Reader())
+    assert (card.slowdown_at, card.shutdown_at) == (None, None)
+    assert "slowdown_at" not in card.refused  # many cards have none

@@ -7,13 +7,14 @@ from gpu_table import GIB, card, chosen, line_of, marked, report
 from made import HELLO, configured, measured, sample
 from msgspec.structs import replace
 from scripted import BEGUN, Script, begin, seen
-from vramtop.trainer.protocol import Device
+from vramtop.trainer.protocol import Device, DeviceMemory
 from vramtop.tui.app import VramtopApp
 from vramtop.tui.cards import CardsReport, GpuProcess
 from vramtop.tui.screens.gpus import TrainingGpus
 from vramtop.tui.screens.prompt import Prompt
 
 OURS = HELLO.pid
+MIB = 2**20
 DEVICE = Device("cuda:0", "X100 80GB", 80 * GIB, "GPU-0")
 TRAINING = (
     replace(HELLO, device=DEVICE),
@@ -53,6 +54,41 @@ async def test_our_gpu_and_our_process_are_marked(app: VramtopApp) -> None:
         assert marked(line_of(screen, f"0        {OURS} "))
         assert "this session's trainer" in line_of(screen, f"0        {OURS} ")
         assert not marked(line_of(screen, "1     4242"))
+
+
+async def test_both_screens_tell_the_same_bytes_in_use(app: VramtopApp) -> None:
+    """The driver's own and two processes; what is free is the rest."""
+    busy = report(
+        card(
+            0,
+            GpuProcess(OURS, 510 * MIB),
+            GpuProcess(9, 100 * MIB),
+            reserved=600 * MIB,
+            used=610 * MIB,
+            free=80 * GIB - 1210 * MIB,
+        )
+    )
+    async with app.run_test(size=(120, 40)) as pilot:
+        await begin(pilot, *TRAINING, busy)
+        app.paint()
+        await pilot.pause()
+        assert "in use   1.18 GiB of 80.0 GiB" in seen(app)
+        await pilot.press("g")
+        assert "in use/total" in seen(app)
+        assert "1.18G/80.0G" in line_of(seen(app), "0 X100")
+
+
+async def test_memory_by_cuda_is_told_on_both_screens(app: VramtopApp) -> None:
+    untold = card(0, total=None, reserved=None, used=None, free=None)
+    said = replace(measured(), device_memory=DeviceMemory(80 * GIB, 60 * GIB))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await begin(pilot, *TRAINING[:-1], said, report(untold))
+        app.paint()
+        await pilot.pause()
+        assert "in use, says CUDA   20.0 GiB of 80.0 GiB" in seen(app)
+        await pilot.press("g")
+        assert "20.0G/80.0G" in line_of(seen(app), "0 X100")
+        assert "memory by CUDA" in seen(app)
 
 
 async def test_the_screen_follows_what_nvml_says(app: VramtopApp) -> None:

@@ -11,12 +11,15 @@ from rich.text import Text
 from ...trainer.split import AllocatorMemory
 from .. import units
 from ..cards import Card
+from ..condition import Sign, hot, signs
 from ..holders import Held, of_allocator, of_card
 from ..palette import Palette, ink
 from ..state import State
+from ..whereabouts import UNKNOWN_INSTANCE, UNLISTED, accounts
 from .holder_bar import holder_bar, holder_name
 from .panel import Panel, between
 
+_SHORTEST_NAME = 6
 _PARTIAL = " ▏▎▍▌▋▊▉"
 
 
@@ -24,7 +27,8 @@ class Usage(msgspec.Struct, frozen=True):
     """What is used of what; `whole` is None where nobody knows it.
 
     `parts` say whose it is, where that is known; they add up to the whole. `facts` are the card's
-    own, the most wanted first, and `trouble` is why there are none.
+    own, the most wanted first, and `trouble` is why there are none. `signs` come before them: what
+    of the card is as it should not be.
     """
 
     name: str
@@ -34,6 +38,7 @@ class Usage(msgspec.Struct, frozen=True):
     whole: int | None
     parts: tuple[Held, ...] = ()
     facts: tuple[str, ...] = ()
+    signs: tuple[Sign, ...] = ()
     trouble: str = ""
 
     @property
@@ -51,15 +56,17 @@ def usage(state: State) -> Usage | None:
     allocator = measured.allocator if measured else None
     card, budget = state.card, state.settings.budget
     if device.total_bytes is not None and (device.uuid is not None or allocator is not None):
-        parts = of_card(card, state.pid, allocator) if card else None
+        told_of = accounts(state.where, state.device_memory)
+        parts = of_card(told_of.card, state.pid, allocator) if told_of else None
         if parts is None:
             parts = of_allocator(device.total_bytes, allocator) if allocator else ()
         whole = sum(part.bytes for part in parts) or device.total_bytes
         free = sum(part.bytes for part in parts if part.holder in ("free", "others or free"))
         told = "device memory" if budget is None else f"(budget {units.size(budget)})"
+        what = "in use, says CUDA" if told_of and told_of.by_cuda else "in use"
         return Usage(
-            device.description, "in use", whole - free if parts else None, told, whole,
-            parts, (*facts(card), *strain(allocator)), trouble(state),
+            device.description, what, whole - free if parts else None, told, whole,
+            parts, (*facts(card), *strain(allocator)), signs(card) if card else (), trouble(state),
         )  # fmt: skip
     if budget is not None:
         peak = measured.anatomy.peak.bytes if measured else None
@@ -69,7 +76,10 @@ def usage(state: State) -> Usage | None:
 
 
 def facts(card: Card | None) -> list[str]:
-    """Load, temperature, power and clock, each `N/A` where NVML does not tell it."""
+    """Load, temperature, power and clock, each `N/A` where NVML does not tell it.
+
+    A temperature that is too high is among the signs.
+    """
     if card is None or card.trouble is not None:
         return []
     watts = units.number(card.power)
@@ -77,10 +87,9 @@ def facts(card: Card | None) -> list[str]:
         watts += f"/{card.power_cap:.0f}"
     return [
         f"{units.number(card.gpu_utilization)}%",
-        f"{units.number(card.temperature)}°C",
+        *([] if hot(card) else [f"{units.number(card.temperature)}°C"]),
         f"{watts} W",
         f"{units.number(card.sm_clock)} MHz",
-        *(card.throttled or ()),
     ]
 
 
@@ -97,9 +106,10 @@ def trouble(state: State) -> str:
     """Why an NVIDIA card's own figures are missing."""
     if state.device is None or state.device.uuid is None:
         return ""
-    if state.card is not None:
-        return state.card.trouble or ""
-    return (state.cards.trouble or "NVML does not list this GPU") if state.cards else ""
+    if (where := state.where) is not None:
+        known = where.card.trouble or (where.holding and where.holding.trouble)
+        return known or ("" if where.holding else UNKNOWN_INSTANCE)
+    return (state.cards.trouble or UNLISTED) if state.cards else ""
 
 
 class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
@@ -117,7 +127,8 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
             waiting = "no worker" if over else f"starting the worker… (device {device})"
             line = Text(waiting, ink(colors.muted))
             return line.append("\n").append(colors.empty * width, ink(colors.faint, colors.track))
-        right, needed = self._right(used), len(" · ".join(used.facts))
+        told = [*(sign.told for sign in used.signs), *used.facts]
+        right, needed = self._right(used), len(" · ".join(told))
         if used.parts and len(used.name) + 2 + needed + 1 + right.cell_len > width:
             # The legend below tells anyway what the bar is of.
             right = self._right(used, named=False)
@@ -132,10 +143,22 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
     def _left(self, used: Usage, room: int) -> Text:
         """The name, what is wrong, and as many facts as there is room for, each whole."""
         colors = self.palette
-        left = Text(used.name, ink(colors.text))
+        told = [sign.told for sign in used.signs]
+        # The name gives way to the first sign: whoever looks up must see it.
+        short = max(_SHORTEST_NAME, room - 2 - len(told[0])) if told else len(used.name)
+        left = Text(units.fit(used.name, short), ink(colors.text))
         left.append(f"  {used.trouble}" if used.trouble else "", ink(colors.trouble))
-        told = whole(used.facts, room - left.cell_len - 2)
-        return left.append(f"  {told}" if told else "", ink(colors.muted))
+        seen = whole([*told, *used.facts], room - left.cell_len - 2)
+        if not seen:
+            return left
+        left.append("  ")
+        start = left.cell_len
+        left.append(seen, ink(colors.muted))
+        for sign in used.signs:
+            if sign.level != "plain" and (at := seen.find(sign.told)) >= 0:
+                style = ink(colors.trouble, bold=sign.level == "error")
+                left.stylize(style, start + at, start + at + len(sign.told))
+        return left
 
     def _right(self, used: Usage, *, named: bool = True) -> Text:
         colors, right = self.palette, Text()

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from rich.style import Style
 from rich.text import Text
 
 from .. import units
 from ..cards import Card
+from ..condition import Sign, hot, signs
 from ..holders import Held
 from ..palette import Palette, ink
 from .holder_bar import holder_bar, holder_name
@@ -18,15 +20,20 @@ _WIDE = 104
 _MARKS = 5  # the cursor, the trainer's mark, an index of two digits, a space
 _SHORTEST, _LONGEST = 10, 30  # names
 _INDENT = 6
+_LOAD, _HEAT = 5, 6
 
 
 class Gpu(msgspec.Struct, frozen=True):
     """A GPU, or an instance of one; `parts` are who holds its memory, as far as that is known.
 
-    `ours` tells that the training runs there.
+    So many bytes are `in_use` of the `total`, `by` whom one knows it. `ours` tells that the
+    training runs there.
     """
 
     card: Card
+    in_use: int | None = None
+    total: int | None = None
+    by: str = "NVML"
     parts: tuple[Held, ...] = ()
     ours: bool = False
     instances: tuple[Gpu, ...] = ()
@@ -46,11 +53,11 @@ class Columns:
     def sensors(self, told: Sequence[str]) -> str:
         """Utilization, temperature, power, and where there is room clocks, state and fan."""
         load, heat, power, clocks, state, fan = told
-        line = f"{load:>5}{heat:>6}{power:>11}"
+        line = f"{load:>{_LOAD}}{heat:>{_HEAT}}{power:>11}"
         return f"{line}{clocks:>13}{state:>7}{fan:>6}" if self.wide else line
 
     def memory(self, used: str, total: str) -> str:
-        """Used of total."""
+        """In use of total."""
         told = used if used == total == units.MISSING else f"{used}/{total}"
         return f"{told:>13}"
 
@@ -58,7 +65,7 @@ class Columns:
         """What the columns are."""
         sensors = self.sensors(("util", "temp", "power", "sm/mem MHz", "state", "fan"))
         head = f"{'GPU':>{_MARKS - 1}} {'name':<{self.name}}{sensors}"
-        return units.fit(f"{head}{self.memory('used', 'total')}  who holds it", self.width)
+        return units.fit(f"{head}{self.memory('in use', 'total')}  who holds it", self.width)
 
 
 def lines(
@@ -71,27 +78,31 @@ def lines(
     name = f"{units.fit(_name(card), columns.name):<{columns.name}}"
     line.append(name, ink(colors.text, bold=chosen))
     if card.trouble is not None:
-        return [line.append(f"  {card.trouble}", ink(colors.trouble))]
-    line.append(columns.sensors(_sensors(card)), ink(colors.text))
-    told = [line.append_text(_memory(gpu, columns, colors))]
-    if detailed or warnings(card):
+        told = [line.append(f"  {card.trouble}", ink(colors.trouble))]
+    else:
+        start = line.cell_len + _LOAD
+        line.append(columns.sensors(_sensors(card)), ink(colors.text))
+        if heat := hot(card):
+            line.stylize(_style(heat, colors), start, start + _HEAT)
+        told = [line.append_text(_memory(gpu, columns, colors))]
+    if _has_details(card, detailed=detailed):
         told.append(_details(gpu, columns, colors, all_of_them=detailed))
     return told + [_instance(part, columns, colors) for part in gpu.instances]
 
 
 def count(gpu: Gpu, *, detailed: bool) -> int:
     """How many lines there are of it, in any width."""
-    if gpu.card.trouble is not None:
-        return 1
-    return 1 + bool(detailed or warnings(gpu.card)) + len(gpu.instances)
+    return 1 + _has_details(gpu.card, detailed=detailed) + len(gpu.instances)
 
 
-def warnings(card: Card) -> tuple[str, ...]:
-    """What is as it should not be: what holds the clocks down, and memory errors."""
-    told = card.throttled or ()
-    if card.ecc_errors:
-        told += (f"{card.ecc_errors:,} uncorrected ECC error{'s' if card.ecc_errors > 1 else ''}",)
-    return told
+def _has_details(card: Card, *, detailed: bool) -> bool:
+    return card.trouble is None and (detailed or bool(signs(card)))
+
+
+def _style(sign: Sign, colors: Palette) -> Style:
+    if sign.level == "plain":
+        return ink(colors.muted)
+    return ink(colors.trouble, bold=sign.level == "error")
 
 
 def _name(card: Card) -> str:
@@ -101,7 +112,7 @@ def _name(card: Card) -> str:
 def _sensors(card: Card) -> tuple[str, ...]:
     return (
         _told(card.gpu_utilization, "%"),
-        _told(card.temperature, "°C"),
+        ("!" if hot(card) else "") + _told(card.temperature, "°C"),
         _pair(card.power, card.power_cap, " W"),
         _pair(card.sm_clock, card.memory_clock, ""),
         units.MISSING if card.performance_state is None else f"P{card.performance_state}",
@@ -126,8 +137,7 @@ def _marks(gpu: Gpu, colors: Palette, *, chosen: bool = False) -> Text:
 
 def _memory(gpu: Gpu, columns: Columns, colors: Palette) -> Text:
     used, total = (
-        units.MISSING if size is None else units.short(size)
-        for size in (gpu.card.used, gpu.card.total)
+        units.MISSING if size is None else units.short(size) for size in (gpu.in_use, gpu.total)
     )
     memory = Text(columns.memory(used, total) + "  ", ink(colors.text))
     if gpu.parts:
@@ -137,7 +147,9 @@ def _memory(gpu: Gpu, columns: Columns, colors: Palette) -> Text:
 
 def _details(gpu: Gpu, columns: Columns, colors: Palette, *, all_of_them: bool) -> Text:
     """What is wrong, what has no column, and who holds the memory; cut where the line ends."""
-    told = [Text(warning, ink(colors.trouble)) for warning in warnings(gpu.card)]
+    told = [Text(sign.told, _style(sign, colors)) for sign in signs(gpu.card)]
+    if gpu.by != "NVML":
+        told.append(Text(f"memory by {gpu.by}", ink(colors.muted)))
     if all_of_them and not columns.wide:
         *_, clocks, state, fan = _sensors(gpu.card)
         told.append(Text(f"{clocks} MHz · {state} · fan {fan}", ink(colors.muted)))
@@ -163,5 +175,7 @@ def _instance(part: Gpu, columns: Columns, colors: Palette) -> Text:
     told = f"{part.card.index} {profile}"
     line.append(f"{'└ ':>{_INDENT - 2}}", ink(colors.muted))
     line.append(f"{units.fit(told, room):<{room}}", ink(colors.text))
+    if part.card.trouble is not None:
+        return line.append(f"  {part.card.trouble}", ink(colors.trouble))
     line.append(" " * len(columns.sensors(("",) * 6)))
     return line.append_text(_memory(part, columns, colors))

@@ -13,6 +13,7 @@ from ..cards import Card
 from ..holders import of_card
 from ..palette import ink
 from ..state import State
+from ..whereabouts import accounts
 from . import gpu_lines
 from .gpu_lines import Columns, Gpu
 from .panel import Panel
@@ -106,18 +107,24 @@ class GpuTable(Panel[View]):
 
 
 def _gpu(card: Card, state: State) -> Gpu:
-    here = card is state.card
-    measured = state.measured if here else None
+    where = state.where
+    here = where is not None and card is where.card
     instances = tuple(
-        Gpu(
-            part,
-            of_card(part, state.pid, None) or (),
-            any(process.pid == state.pid for process in part.processes or ()),
-        )
+        _held(part, state, here=where is not None and part is where.holding)
         for part in card.instances
     )
-    parts = of_card(card, state.pid, measured.allocator if measured else None) or ()
-    return Gpu(card, parts, here, instances)
+    return msgspec.structs.replace(_held(card, state, here=here), instances=instances)
+
+
+def _held(card: Card, state: State, *, here: bool) -> Gpu:
+    """The card or the instance with who holds its memory."""
+    measured = state.measured if here else None
+    # CUDA tells of the very device that the training has, not of the GPU that it is a part of.
+    told = accounts(state.where, state.device_memory) if here and not card.instances else None
+    known = told.card if told else card
+    parts = of_card(known, state.pid, measured.allocator if measured else None) or ()
+    by = "CUDA" if told and told.by_cuda else "NVML"
+    return Gpu(card, known.in_use, known.total, by, parts, here)
 
 
 def _count(gpus: Sequence[Gpu], *, detailed: bool) -> int:

@@ -1,0 +1,74 @@
+"""What of a GPU is as it should not be: heat, clocks held down, memory errors. Pure."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from .cards import Card
+
+Level = Literal["plain", "warning", "error"]
+
+MARK = "! "  # before what is a warning or an error, for those who see no colours
+
+# A GPU slows itself down by hardware only where it would come to harm.
+_ERRORS = ("hardware slowdown", "hardware thermal slowdown", "hardware power brake")
+_CHOSEN = ("clocks set by an application", "sync boost", "display clocks")
+# So many °C below the temperature at which a GPU slows down, or shuts down, it is close to it.
+_CLOSE, _CLOSE_TO_SHUTDOWN = 5, 10
+
+
+class Sign(msgspec.Struct, frozen=True):
+    """A thing to know of a GPU, and how bad it is."""
+
+    text: str
+    level: Level
+
+    @property
+    def told(self) -> str:
+        """The text, marked unless it is nothing bad."""
+        return self.text if self.level == "plain" else f"{MARK}{self.text}"
+
+
+def signs(card: Card) -> tuple[Sign, ...]:
+    """All that is out of the ordinary, the worst first; empty for a GPU that is well."""
+    if card.trouble is not None:
+        return ()
+    found = [] if (heat := hot(card)) is None else [heat]
+    found += [Sign(reason, _level(reason)) for reason in card.throttled or ()]
+    if card.ecc_errors:
+        errors = f"{card.ecc_errors:,} uncorrected ECC error{'s' if card.ecc_errors > 1 else ''}"
+        found.append(Sign(errors, "error"))
+    order: tuple[Level, ...] = ("error", "warning", "plain")
+    return tuple(sorted(found, key=lambda sign: order.index(sign.level)))
+
+
+def hot(card: Card) -> Sign | None:
+    """That the GPU is as hot as it may be, or nearly; None where it is not.
+
+    By the temperatures at which it slows down and shuts down. Where it tells neither, its own word
+    that it holds its clocks down for heat decides.
+    """
+    now, slowdown, shutdown = card.temperature, card.slowdown_at, card.shutdown_at
+    if now is None:
+        return None
+    if slowdown is not None:
+        if now >= slowdown - _CLOSE:
+            return Sign(f"{now}°C, slowdown at {slowdown}°C", _above(now, slowdown))
+    elif shutdown is not None and now >= shutdown - _CLOSE_TO_SHUTDOWN:
+        return Sign(f"{now}°C, shutdown at {shutdown}°C", _above(now, shutdown - _CLOSE))
+    levels = {_level(reason) for reason in card.throttled or () if "thermal" in reason}
+    if not levels:
+        return None
+    return Sign(f"{now}°C", "error" if "error" in levels else "warning")
+
+
+def _above(temperature: int, limit: int) -> Level:
+    return "error" if temperature >= limit else "warning"
+
+
+def _level(reason: str) -> Level:
+    if reason in _ERRORS:
+        return "error"
+    return "plain" if reason in _CHOSEN else "warning"

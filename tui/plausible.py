@@ -1,0 +1,71 @@
+"""Which readings cannot be true: the one place that decides. Pure.
+
+Drivers answer nonsense now and then: a utilization of 37,100 %, or more bytes than the GPU has.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import asdict, replace
+
+from .cards import Card, GpuProcess
+
+# The least and the most that each can be, in the units of `Card`. By NVML's manual a fan may run
+# above 100 %. A limit of 0 °C is one that the GPU does not have.
+_RANGES = {
+    "gpu_utilization": (0, 100),
+    "memory_utilization": (0, 100),
+    "fan": (0, 200),
+    "temperature": (-50, 150),
+    "slowdown_at": (1, 150),
+    "shutdown_at": (1, 150),
+    "power": (0, 10_000),
+    "power_cap": (1, 10_000),
+    "sm_clock": (0, 10_000),
+    "memory_clock": (0, 20_000),
+    "performance_state": (0, 15),
+}
+_MEMORY = ("total", "reserved", "used", "free")
+_ROUNDING = 2**20  # bytes by which parts that drivers round may pass their sum
+
+
+def plausible(card: Card) -> Card:
+    """The card without what cannot be; `refused` says what was read instead."""
+    values, refused = asdict(card), dict(card.refused)
+    for field, (low, high) in _RANGES.items():
+        value = values[field]
+        if value is not None and not low <= value <= high:
+            values[field] = None
+            refused[field] = f"{value:,g} cannot be"
+    if impossible := _impossible_memory(card):
+        values.update(dict.fromkeys(_MEMORY))
+        refused["memory"] = impossible
+    values["processes"] = _processes(card, values["total"], refused)
+    values["instances"] = tuple(plausible(part) for part in card.instances)
+    return Card(**values | {"refused": refused})
+
+
+def _impossible_memory(card: Card) -> str | None:
+    """Why these bytes cannot be; None where they can, or where the total is not known."""
+    if card.total is None:
+        return None
+    if card.total == 0:
+        return "0 B in all cannot be"
+    told = sum(part for part in (card.reserved, card.used, card.free) if part is not None)
+    if told <= card.total + _ROUNDING:
+        return None
+    return f"{told:,} B used and free of {card.total:,} B cannot be"
+
+
+def _processes(
+    card: Card, total: int | None, refused: dict[str, str]
+) -> tuple[GpuProcess, ...] | None:
+    """The processes; the bytes of one that would hold more than there is are not known."""
+    if card.processes is None or total is None:
+        return card.processes
+    kept = []
+    for process in card.processes:
+        if process.used is not None and process.used > total:
+            refused[f"memory of process {process.pid}"] = f"{process.used:,} B cannot be"
+            process = replace(process, used=None)  # noqa: PLW2901
+        kept.append(process)
+    return tuple(kept)
