@@ -299,13 +299,17 @@ def _configured(state: State, new: Configured) -> State:
         walk=None,
         visited=visited,
         first_evaluated=None,
-        news=state.news if state.recovering or not told else News(told),
+        news=state.news if state.recovering or not told else _change(old.settings, new.settings),
         before=before if sizes else None,
         predicted=None,
         found=state.found if same else None,
         recovering=state.recovering and sizes,
     )
     return _logged(state, told) if told else state
+
+
+def _change(old: Settings, new: Settings) -> News:
+    return News(wording.change(old, new), shorter=(wording.changed_to(old, new),))
 
 
 def _sample(state: State, sample: Sample) -> State:
@@ -345,7 +349,8 @@ def _measured(state: State, measured: Measured) -> State:
     if before is not None and measured.settled and not (news and news.trouble):
         told = wording.change(before.settings, state.settings)
         was, now = units.size(before.peak), units.size(anatomy.peak.bytes)
-        news = News(f"{told}: peak {was} → {now}") if told else news
+        peak, fewer = f"peak {was} → {now}", wording.changed_to(before.settings, state.settings)
+        news = News(f"{told}: {peak}", shorter=(f"{fewer}: {peak}", peak)) if told else news
     visited = state.visited
     if state.configured is not None:
         visited = visits.measured(visited, state.configured, measured)

@@ -23,9 +23,10 @@ from .events import event
 from .keys import Key
 from .link import Received, Watch
 from .palette import TEXTUAL_THEMES
-from .state import State, fold
+from .state import News, State, fold
 from .terminal import Terminal
 from .translation import Translation
+from .widgets.lines import NewsLine
 from .widgets.panel import Panel
 from .widgets.still import Page
 
@@ -157,8 +158,12 @@ class StateApp(App[int]):
     # ---- keys -------------------------------------------------------------------------------
 
     def say(self, told: str, severity: SeverityLevel = "information") -> None:
-        """Answer a key; only the latest answer stands."""
+        """Answer a key, in the news' place where there is one; only the latest answer stands."""
         self.clear_notifications()
+        answer = News(told, trouble=severity != "information")
+        lines = [line for line in self.screen.query(NewsLine) if line.region.area]
+        if any(line.answer(answer) for line in lines):
+            return
         self.notify(told, severity=severity, markup=False)
         # One that was not drawn yet escaped the clearing.
         self.call_after_refresh(self._leave_the_latest)

@@ -27,9 +27,22 @@ PHASE_NAMES: dict[Phase, str] = {
     "zero_grad": "zero",
 }
 
+_NAMED = ("dataset", "optimizer", "device")  # settings whose values say what they are of
+
 
 def change(old: Settings, new: Settings) -> str:
     """What sets two settings apart: `batch 64 → 128`; empty where nothing does."""
+    return ", ".join(f"{what} {was} → {now}" for what, was, now in _changed(old, new))
+
+
+def changed_to(old: Settings, new: Settings) -> str:
+    """The same in fewer words, without what it was before: `batch 128, sgd`."""
+    changed = _changed(old, new)
+    return ", ".join(now if what in _NAMED else f"{what} {now}" for what, _, now in changed)
+
+
+def _changed(old: Settings, new: Settings) -> list[tuple[str, str, str]]:
+    """Each setting that is another one, what it was and what it is."""
     pairs = (
         ("batch", batch(old), batch(new)),
         ("dataset", old.dataset, new.dataset),
@@ -39,7 +52,7 @@ def change(old: Settings, new: Settings) -> str:
         ("budget", _budget(old), _budget(new)),
         ("device", old.device, new.device),
     )
-    return ", ".join(f"{what} {was} → {now}" for what, was, now in pairs if was != now)
+    return [pair for pair in pairs if pair[1] != pair[2]]
 
 
 def batch(settings: Settings) -> str:

@@ -245,7 +245,11 @@ async def test_only_the_latest_answer_stands(config: Config) -> None:
     async with screen(80, 24, *BEGUN, config=config) as shown:
         await shown.press("r", "r", "r")
         await shown.pilot.pause()
-        assert "10 refreshes a second" in shown.text
+        assert shown.lines[-2].strip() == "▸ 10 refreshes a second"
+        assert "2 refreshes" not in shown.text
+        await shown.press("g", "r", "r")
+        await shown.pilot.pause()
+        assert "2 refreshes a second" in shown.text
         assert len(shown.app.screen.query("Toast")) == 1
 
 

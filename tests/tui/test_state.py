@@ -63,14 +63,17 @@ def test_a_change_of_batch_size_is_news_with_both_peaks() -> None:
 
 def test_news_of_several_changes_tells_of_what_was_measured_before_and_after_them() -> None:
     changes = (configured(batch_size=128), configured(batch_size=256), measured(256))
-    assert after(*BEGUN, *changes).news == News("batch 64 → 256: peak 2.14 MiB → 2.72 MiB")
+    assert after(*BEGUN, *changes).news == News(
+        "batch 64 → 256: peak 2.14 MiB → 2.72 MiB",
+        shorter=("batch 256: peak 2.14 MiB → 2.72 MiB", "peak 2.14 MiB → 2.72 MiB"),
+    )
 
 
 def test_a_first_step_without_the_optimizers_state_is_no_peak_to_tell_of() -> None:
     state = after(*BEGUN, configured(optimizer="adamw"), measured(settled=False))
-    assert state.news == News("optimizer adam → adamw")
+    assert state.news == News("optimizer adam → adamw", shorter=("adamw",))
     state = fold(state, measured())
-    assert state.news == News("optimizer adam → adamw: peak 2.14 MiB → 2.14 MiB")
+    assert state.news.text == "optimizer adam → adamw: peak 2.14 MiB → 2.14 MiB"
 
 
 @pytest.mark.parametrize("change", [{"dataset": "cifar10"}, {"hidden": 256}])
@@ -135,7 +138,7 @@ def test_what_would_have_fitted_joins_the_news_the_log_and_the_table() -> None:
 def test_what_would_have_fitted_does_not_hide_later_news() -> None:
     begun = (*BEGUN, configured(batch_size=8192), shortage(64), configured(), measured())
     state = after(*begun, configured(learning_rate=0.1), WOULD_FIT)
-    assert state.news == News("lr 0.001 → 0.1")
+    assert state.news == News("lr 0.001 → 0.1", shorter=("lr 0.1",))
 
 
 def test_where_it_cannot_be_known_nothing_is_said_of_what_would_fit() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from textwrap import wrap
 
+from msgspec.structs import replace
 from rich.text import Text
+from textual.timer import Timer
 
 from .. import units
 from ..palette import ink
@@ -32,6 +34,8 @@ _KEYS = (
     ("l", "lr"),
     ("[ ]", "±10%"),
 )
+
+_ANSWER_SECONDS = 5.0
 
 _PAUSED = {"pause": ("space", "resume"), "optimizer": ("← →", "moment")}
 
@@ -64,7 +68,30 @@ class Log(Panel[tuple[str, ...]]):
 
 
 class NewsLine(Panel[tuple[News | None, Life]]):
-    """What changed last, for whoever looks up after an hour."""
+    """What changed last, for whoever looks up after an hour.
+
+    The answer to a key stands here too, for a while or until there is other news.
+    """
+
+    _answer: News | None = None
+    _before: News | None = None  # the news in whose place the answer stands
+    _timer: Timer | None = None
+
+    def answer(self, told: News) -> bool:
+        """Let this stand in the place of the news; False where it has no room."""
+        width, height = self.content_size
+        if len(_pieces(told, width)) > height:
+            return False
+        self._answer, self._before = told, self._shown[0] if self._shown else None
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(_ANSWER_SECONDS, self._show_news)
+        self.draw_again()
+        return True
+
+    def _show_news(self) -> None:
+        self._answer = None
+        self.draw_again()
 
     def pick(self, state: State) -> tuple[News | None, Life]:
         """The news."""
@@ -74,17 +101,27 @@ class NewsLine(Panel[tuple[News | None, Life]]):
         """As many lines as there is room for; trouble stands out."""
         news, life = shown
         colors = self.palette
+        if self._answer is not None and news is self._before:
+            news = self._answer
         if news is None:
             first = _FIRST if life in ("starting", "running") else ()
             told = next((text for text in first if len(text) <= width), "")
             return Text(told, ink(colors.muted))
-        mark = "! " if news.trouble else "▸ "
-        forms = [wrap(f"{mark}{text}", width) for text in (news.text, *news.shorter)]
+        forms = [_pieces(form, width) for form in (news, *_shorter(news))]
         pieces = next((form for form in forms if len(form) <= height), forms[0])
         if len(pieces) > height:
             pieces[height - 1] = units.fit(" ".join(pieces[height - 1 :]), width)
         style = ink(colors.trouble, bold=True) if news.trouble else ink(colors.text)
         return Text("\n".join(pieces[:height]), style)
+
+
+def _shorter(news: News) -> list[News]:
+    return [replace(news, text=text) for text in news.shorter]
+
+
+def _pieces(news: News, width: int) -> list[str]:
+    """All of it, in lines of this width."""
+    return wrap(f"{'! ' if news.trouble else '▸ '}{news.text}", max(2, width)) or [""]
 
 
 class KeyLine(Panel[bool]):
