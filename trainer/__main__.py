@@ -20,6 +20,7 @@ from .outbox import Outbox
 from .parent import die_with
 from .protocol import VERSION, Failed, Hello, Start, ToWorker
 from .settings import SettingError
+from .shelf import Shelf
 
 _RECEIVE_BYTES = 65_536
 # Threads that gather batches for a GPU. Waiting for work, each keeps a core busy, and on an H200
@@ -34,6 +35,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="vramtop.trainer", description=__doc__)
     parser.add_argument("--socket", type=int, required=True, help="inherited file descriptor")
     parser.add_argument("--parent", type=int, required=True, help="process to die with")
+    told = "where snapshots go: inherited file descriptors"
+    parser.add_argument("--shelf", type=int, nargs=3, help=told)
     arguments = parser.parse_args()
     die_with(arguments.parent)
     connection = socket.socket(fileno=arguments.socket)
@@ -47,7 +50,8 @@ def main() -> int:
     writer = threading.Thread(target=_write, args=(connection, outbox, inbox), daemon=True)
     writer.start()
     try:
-        code = _train(start, outbox, inbox)
+        shelf = Shelf(arguments.shelf) if arguments.shelf else None
+        code = _train(start, outbox, inbox, shelf)
     except Exception as error:
         traceback.print_exc()
         outbox.post(Failed(f"{type(error).__name__}: {error}", usage=False))
@@ -57,7 +61,7 @@ def main() -> int:
     return code
 
 
-def _train(start: Start, outbox: Outbox, inbox: Inbox) -> int:
+def _train(start: Start, outbox: Outbox, inbox: Inbox, shelf: Shelf | None) -> int:
     """The session, from hello to its end."""
     if start.version != VERSION:
         outbox.post(
@@ -75,17 +79,26 @@ def _train(start: Start, outbox: Outbox, inbox: Inbox) -> int:
 
     from . import datasets, devices, memory
     from .session import Session
+    from .snapshots import CannotKeep
 
-    settings = start.settings
+    settings, name = start.settings, start.settings.device
     try:
-        device = devices.resolve(settings.device)
+        device = devices.resolve(name, start.free)
+        name = str(device)
         # One core is left to the monitor: threads that wait for each other at every operator stand
         # still as soon as one of them must share its core.
         spare = max(1, torch.get_num_threads() - 1)
         torch.set_num_threads(spare if device.type == "cpu" else min(spare, _GATHERERS))
-        outbox.post(Hello(VERSION, os.getpid(), str(torch.__version__), devices.describe(device)))
+        described = devices.describe(device, settings.device)
+        outbox.post(Hello(VERSION, os.getpid(), str(torch.__version__), described))
+        devices.take(device)
         library = datasets.Library(settings.data_dir)
-        session = Session(start, device, library.load, outbox, inbox)
+        session = Session(
+            start, device, library.load, outbox, inbox, shelf=shelf, described=described
+        )
+    except CannotKeep as error:
+        outbox.post(Failed(str(error), usage=False))
+        return 1
     except (SettingError, datasets.DataError) as error:
         outbox.post(Failed(str(error), usage=True))
         return 2
@@ -93,7 +106,7 @@ def _train(start: Start, outbox: Outbox, inbox: Inbox) -> int:
         if not memory.is_shortage(error):
             raise
         reason = str(error).partition("\n")[0]
-        outbox.post(Failed(f"{settings.device} has no room for the model: {reason}", usage=False))
+        outbox.post(Failed(f"{name} has no room for the model: {reason}", usage=False))
         return 1
     session.run()
     return 0

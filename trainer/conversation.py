@@ -16,6 +16,8 @@ from .protocol import (
     FindLargest,
     Flow,
     GiveBack,
+    GoOn,
+    HandOver,
     Pace,
     Pause,
     Predict,
@@ -53,8 +55,9 @@ class Conversation:
         self.slow = False
         self._slow_seconds = 0.0
         self._phases = 0  # how many phases a paused training may still go
-        self.changes: deque[Change | Reset | FindLargest] = deque()
+        self.changes: deque[Change | Reset | FindLargest | HandOver] = deque()
         self.called_off = False
+        self.handing_over = False  # the training rests until it is known who goes on with it
 
     @property
     def silent(self) -> bool:
@@ -77,7 +80,7 @@ class Conversation:
 
     def may_go(self) -> bool:
         """Whether the training may go on, for one phase if it is paused, which is then used up."""
-        if self.paused and not self._phases:
+        if self.handing_over or (self.paused and not self._phases):
             return False
         self._phases = max(0, self._phases - 1)
         return True
@@ -101,7 +104,7 @@ class Conversation:
         match command:
             case None | Stop() | Start():
                 raise StopSession
-            case Change() | Reset() | FindLargest():
+            case Change() | Reset() | FindLargest() | HandOver():
                 self.changes.append(command)
                 return
             case Predict():
@@ -115,6 +118,8 @@ class Conversation:
                 self._aside(command)
             case CallOff():
                 self.called_off = True
+            case GoOn():
+                self.handing_over = False
             case Pace():
                 self._outbox.pace = command.seconds
             case Pause():

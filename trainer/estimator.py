@@ -8,7 +8,7 @@ import queue
 import torch
 
 from .datasets import SHAPES
-from .devices import describe, resolve
+from .devices import cuda, describe, resolve
 from .fitting import forecast
 from .outbox import Outbox
 from .protocol import VERSION, Answer, Device, Failed, Hello, Predict, Start, ToWorker
@@ -24,7 +24,7 @@ def estimate(start: Start, outbox: Outbox, inbox: queue.SimpleQueue[ToWorker | N
     # Nothing is computed, and threads would only have to be started.
     torch.set_num_threads(1)
     try:
-        device, described, made = _device(start.settings.device)
+        device, described, made = _device(start)
     except SettingError as error:
         outbox.post(Failed(str(error), usage=True))
         return 2
@@ -36,10 +36,11 @@ def estimate(start: Start, outbox: Outbox, inbox: queue.SimpleQueue[ToWorker | N
     return 0
 
 
-def _device(name: str) -> tuple[torch.device, Device, Card | None]:
+def _device(start: Start) -> tuple[torch.device, Device, Card | None]:
     """The device that the step would run on; "cuda" is a known card where there is none here."""
-    if name == "cuda" and not torch.cuda.is_available():
+    name = start.settings.device
+    if name == "cuda" and not cuda().devices:
         told = f"as on one {ASSUMED}: there is no CUDA device here"
-        return torch.device("cuda"), Device("cuda", told, None), Card()
-    device = resolve(name)
-    return device, describe(device), card(device)
+        return torch.device("cuda"), Device("cuda", told, None, missing=cuda().missing), Card()
+    device = resolve(name, start.free)
+    return device, describe(device, name), card(device)

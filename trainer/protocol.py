@@ -30,13 +30,15 @@ class _Message(msgspec.Struct, frozen=True, tag_field="type"):
 class Device(msgspec.Struct, frozen=True):
     """Where the training runs. `total_bytes` is the device's memory, the machine's for a CPU.
 
-    `uuid` is that of an NVIDIA GPU, as NVML writes it.
+    `uuid` is that of an NVIDIA GPU, as NVML writes it. `missing` says why it is a CPU, where CUDA
+    does not start although there is a driver.
     """
 
     name: str
     description: str
     total_bytes: int | None
     uuid: str | None = None
+    missing: str | None = None
 
 
 class DeviceMemory(msgspec.Struct, frozen=True):
@@ -374,7 +376,10 @@ class Start(_Message, frozen=True, tag="start"):
     for each step's sample, and the training waits for a slow reader; otherwise only the latest
     counts and nothing ever waits.
     `observe` False trains without a single instrumented step; `train` False only predicts, without
-    data and without anything on a device.
+    data and without anything on a device. `resume` goes on from the latest snapshot on the worker's
+    shelf, whose dataset, hidden width and optimizer the settings have. `free` are the bytes free on
+    each GPU by its UUID, as far as they are known: where the device is left open, the one with most
+    is taken.
     """
 
     version: int
@@ -385,6 +390,8 @@ class Start(_Message, frozen=True, tag="start"):
     every_step: bool = False
     observe: bool = True
     train: bool = True
+    resume: bool = False
+    free: dict[str, int] = {}
 
 
 class Change(_Message, frozen=True, tag="change"):
@@ -398,7 +405,6 @@ class Change(_Message, frozen=True, tag="change"):
     hidden: int | UnsetType = UNSET
     budget: int | UnsetType | None = UNSET
     accumulation: int | UnsetType = UNSET
-    device: str | UnsetType = UNSET
 
 
 class Pause(_Message, frozen=True, tag="pause"):
@@ -477,6 +483,18 @@ class Pace(_Message, frozen=True, tag="pace"):
     seconds: float
 
 
+class HandOver(_Message, frozen=True, tag="hand_over"):
+    """Put the training on the shelf as it is, and hold it until `GoOn` or `Stop`."""
+
+    command: int
+
+
+class GoOn(_Message, frozen=True, tag="go_on"):
+    """Nobody took the training over: go on with it."""
+
+    command: int
+
+
 class Stop(_Message, frozen=True, tag="stop"):
     """End the session."""
 
@@ -494,5 +512,7 @@ ToWorker = Union[
     FindLargest,
     CallOff,
     Pace,
+    HandOver,
+    GoOn,
     Stop,
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from . import memory
 from .checks import check
 from .conversation import Conversation, StopSession
 from .datasets import DataError, Dataset
-from .devices import describe, resolve
+from .devices import describe
 from .evaluation import Evaluation
 from .fitting import forecast
 from .hindsight import Hindsight
@@ -25,9 +26,12 @@ from .pictures import Gallery
 from .protocol import (
     Answer,
     Change,
+    Device,
     Ended,
     FindLargest,
     GiveBack,
+    HandOver,
+    Note,
     Reset,
     SearchEnded,
     ShowImage,
@@ -38,7 +42,9 @@ from .reduction import card
 from .reports import Reports
 from .search import CalledOff, Search
 from .settings import DatasetName, SettingError, Settings
+from .shelf import Shelf
 from .shortage import Shortage, shortage
+from .snapshots import CannotKeep, Keeper
 from .split import Phase, Split
 from .training import Snapshot, Training, Unwatched, Watcher, kind
 from .watching import Held, Schedule
@@ -48,7 +54,8 @@ class Session:
     """Trains until told to stop.
 
     `load` gives the dataset of a name (it may raise `DataError`), `inbox` the commands, None when
-    nobody is there to send any. All of it happens on the thread that makes it and calls `run`.
+    nobody is there to send any. Snapshots go to the `shelf`; `described` tells of the device what
+    is known besides. All of it happens on the thread that makes it and calls `run`.
     Raises `SettingError` or `DataError` where it cannot begin.
     """
 
@@ -59,8 +66,12 @@ class Session:
         load: Callable[[DatasetName], Dataset],
         outbox: Outbox,
         inbox: queue.SimpleQueue[ToWorker | None],
+        *,
+        shelf: Shelf | None = None,
+        described: Device | None = None,
     ) -> None:
-        self._use(device)
+        self._device = device
+        self._described = described or describe(device)
         self._load = load
         self._outbox = outbox
         self._talk = Conversation(inbox, outbox, self._aside)
@@ -70,7 +81,8 @@ class Session:
         self._reports = Reports(outbox, every_step=start.every_step)
         self._evaluation = Evaluation(self._reports, observe=start.observe)
         self._gallery = Gallery()
-        self._begin(start.settings, start)
+        self._keeper = Keeper(shelf)
+        self._begin(start.settings, start, self._keeper.latest() if start.resume else None)
 
     def run(self) -> None:
         """Train and obey until `Stop`, or until nobody is there to command."""
@@ -82,19 +94,21 @@ class Session:
         except StopSession:
             self._end()
 
-    def _use(self, device: torch.device) -> None:
-        self._device = device
-        self._described = describe(device)
-
-    def _begin(self, settings: Settings, goal: Start | Reset) -> None:
-        """A training from its initial parameters on, up to where `goal` ends it.
+    def _begin(
+        self, settings: Settings, goal: Start | Reset, snapshot: Snapshot | None = None
+    ) -> None:
+        """A training from a snapshot or its initial parameters on, up to where `goal` ends it.
 
         Until it has room, nothing of the one before is touched.
         """
+        settings = msgspec.structs.replace(settings, device=str(self._device))
         dataset = self._load(settings.dataset)
         check(settings, pixels=dataset.pixels, images=len(dataset.train))
         limit = memory.enforce(self._device, settings.budget)
         self._training = Training(settings, dataset, self._device)
+        if snapshot is not None:
+            self._training.restore(snapshot)
+            self._training.use_rate(settings.rate)
         self._limit = limit
         self._settings = settings
         self._goal = goal
@@ -155,9 +169,19 @@ class Session:
             self._good = training.snapshot(self._settings)
             if self._foretells:
                 self._foretell()
+        if self._schedule.settled and self._keeper.due():
+            self._keep()
         if training.epoch_ended:
             self._evaluation.run(self._training, self._limit)
         self._talk.linger()
+
+    def _keep(self) -> None:
+        """Put a snapshot on the shelf, for whoever goes on should this process die."""
+        began = time.monotonic()
+        try:
+            self._keeper.keep(self._training.snapshot(self._settings), began)
+        except CannotKeep as error:
+            self._outbox.post(Note(str(error)))
 
     def _foretell(self) -> None:
         """Say what twice the batch size would hold: once, when that of this one is known."""
@@ -190,7 +214,7 @@ class Session:
         talk = self._talk
         while True:
             talk.listen()
-            while talk.changes:
+            while talk.changes and not talk.handing_over:
                 self._take(talk.changes.popleft())
             if self._reached:
                 self._finish()
@@ -219,7 +243,7 @@ class Session:
         self._reports.held(self._training, rows, phase, split, part)
         self._talk.hold()
 
-    def _take(self, command: Change | Reset | FindLargest) -> None:
+    def _take(self, command: Change | Reset | FindLargest | HandOver) -> None:
         """Put a change into force, or say why not and stay as it was."""
         lack, refusal = None, None
         try:
@@ -227,9 +251,11 @@ class Session:
                 self._reset(command)
             elif isinstance(command, FindLargest):
                 self._find()
+            elif isinstance(command, HandOver):
+                self._hand_over()
             else:
                 self._change(command)
-        except (SettingError, DataError) as error:
+        except (SettingError, DataError, CannotKeep) as error:
             refusal = str(error)
         except RuntimeError as error:
             lack = shortage(error, None, "model")
@@ -250,6 +276,12 @@ class Session:
         self._limit = memory.enforce(self._device, self._settings.budget)
         self._reports.out_of_memory(lack, reset.settings, self._settings)
         self._ask_what_fits(reset.settings, self._device)
+
+    def _hand_over(self) -> None:
+        """Put the training on the shelf and rest, until it is known whether another took over."""
+        began = time.monotonic()
+        self._keeper.keep(self._owed or self._training.snapshot(self._settings), began)
+        self._talk.handing_over = True
 
     def _find(self) -> None:
         """Find the largest batch size; any other change calls that off."""
@@ -283,7 +315,6 @@ class Session:
             if (value := getattr(change, field, msgspec.UNSET)) is not msgspec.UNSET
         }
         new = msgspec.structs.replace(self._settings, **wanted)
-        resolve(new.device)
         dataset = self._load(new.dataset)
         check(new, pixels=dataset.pixels, images=len(dataset.train))
         if self._owed is not None and not self._pay(self._owed, new):
@@ -299,8 +330,6 @@ class Session:
         """Train on with other settings; parameters stay wherever the model stays the same."""
         old, self._settings = self._settings, new
         self._fits, self._worked, self._retried = True, False, False
-        if new.device != old.device:
-            self._move(old, new)
         self._limit = memory.enforce(self._device, new.budget)
         if self._training.kind != kind(new):
             self._training = Training(new, self._load(new.dataset), self._device)
@@ -320,19 +349,6 @@ class Session:
         self._schedule.unsettle(new.accumulation)
         self._noise.changed()
         self._reports.settings(new, self._described, self._training)
-
-    def _move(self, old: Settings, new: Settings) -> None:
-        """Go on on another device, all else as it was; the one before gets its memory back."""
-        before = self._device
-        memory.enforce(before, None)
-        if self._training.kind is None:
-            self._use(resolve(new.device))
-            return
-        here = self._training.snapshot(old)
-        self._use(resolve(new.device))
-        self._training = Training(old, self._load(old.dataset), self._device)
-        self._training.restore(here)
-        memory.release(before)
 
     # ---- ends and failures ------------------------------------------------------------------
 
@@ -383,7 +399,7 @@ class Session:
         settings, training = snapshot.settings, self._training
         self._owed = snapshot
         try:
-            if training.kind != kind(settings) and settings.device == self._settings.device:
+            if training.kind != kind(settings):
                 training.leave()
                 memory.release(self._device)
             if settings != self._settings or training.kind is None:

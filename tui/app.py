@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -391,6 +390,7 @@ class VramtopApp(WalkingApp, ChoosingApp):
 
     def _move_to(self, place: int) -> None:
         """Let the training go on on the GPU that has this place among the cards."""
+        from .launch import environment
         from .moving import CannotMove, destination
 
         cards = self.state.cards.cards if self.state.cards else ()
@@ -399,11 +399,13 @@ class VramtopApp(WalkingApp, ChoosingApp):
             self.say(f"the training is on GPU {here.index}")
             return
         try:
-            device = destination(cards, place, os.environ)
+            device = destination(cards, place, environment())
         except CannotMove as reason:
             self.say(str(reason), severity="warning")
             return
-        self._change(device=device)
+        if self._trained() is not None and self._link is not None:
+            self.say(f"moving the training to GPU {cards[place].index}")
+            self._link.move(device)
 
     async def action_help(self) -> None:
         """What the keys do and what the words mean."""

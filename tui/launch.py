@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 # As `python -m` runs a module, but for the current folder: a torch.py or queue.py that lies there
@@ -15,3 +16,11 @@ _RUN = (
 def command(module: str, *arguments: str) -> list[str]:
     """The command that runs `module` in a Python of our kind."""
     return [sys.executable, "-c", _RUN, module, *arguments]
+
+
+def environment() -> dict[str, str]:
+    """The environment of a worker, in which CUDA numbers GPUs by their bus, as NVML does.
+
+    Its own order is the fastest first. Whoever has set one keeps it.
+    """
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", **os.environ}

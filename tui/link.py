@@ -43,11 +43,19 @@ class Link(Protocol):
     """A worker, as the screen sees it."""
 
     def messages(self) -> AsyncIterator[Received]:
-        """All that comes, in order; last of all `WorkerGone`."""
+        """All that comes, in order; after `WorkerGone` only what a `restart` brings."""
         ...
 
     def send(self, command: ToWorker) -> None:
         """Send a command; one to a worker that is gone is lost with it."""
+        ...
+
+    def move(self, device: str) -> None:
+        """Let the training go on on another device; where it cannot, an `Answer` says why."""
+        ...
+
+    def restart(self) -> None:
+        """After `WorkerGone`, let another worker go on from the latest snapshot."""
         ...
 
     async def close(self) -> None:

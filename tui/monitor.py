@@ -20,8 +20,9 @@ from .exits import INTERRUPTED
 from .link import Watch
 from .output import complain
 from .state_app import StateApp
+from .succession import begin
 from .terminal import Terminal, believed
-from .worker import STOP_SECONDS, start_worker
+from .worker import STOP_SECONDS
 
 # How often it is looked whether there still is a terminal.
 _LOOK_SECONDS = 5
@@ -29,7 +30,7 @@ _LOOK_SECONDS = 5
 
 def monitor(settings: Settings, *, tour: bool) -> int:
     """The monitor until it is left, with a guided tour first; returns the program's exit code."""
-    start = partial(start_worker, settings)
+    start = partial(begin, settings)
     app = VramtopApp(settings, start, _watch, _terminal(), usual(), tour=tour)
     asyncio.run(_run(app))
     if app.usage_error is not None:

@@ -20,8 +20,10 @@ from ..trainer.protocol import (
     ToWorker,
 )
 from ..trainer.settings import Settings
-from .launch import command
+from ..trainer.shelf import Shelf
+from .launch import command, environment
 from .link import WorkerGone, WorkerLine
+from .vacancy import free_bytes
 
 LAST_LINES = 20
 STOP_SECONDS = 3.0
@@ -148,21 +150,33 @@ async def start_worker(
     every_step: bool = False,
     observe: bool = True,
     train: bool = True,
+    shelf: Shelf | None = None,
+    resume: bool = False,
 ) -> Worker:
-    """A worker process that trains with `settings`; see `protocol.Start` for the rest."""
+    """A worker process that trains with `settings` and puts its snapshots on the `shelf`.
+
+    See `protocol.Start` for the rest. Raises `OSError` where no process can be started.
+    """
     ours, theirs = socket.socketpair()
+    snapshots = shelf.files if shelf is not None else ()
+    place = ("--shelf", *map(str, snapshots)) if snapshots else ()
     with theirs:
         process = await asyncio.create_subprocess_exec(
             *command(
-                "vramtop.trainer", "--socket", str(theirs.fileno()), "--parent", str(os.getpid())
+                "vramtop.trainer",
+                *("--socket", str(theirs.fileno()), "--parent", str(os.getpid())),
+                *place,
             ),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            pass_fds=(theirs.fileno(),),
+            pass_fds=(theirs.fileno(), *snapshots),
+            env=environment(),
             # A session of its own: ctrl-C in the terminal is ours to handle.
             start_new_session=True,
         )
+    # While the process comes up.
+    free = await free_bytes() if settings.device in ("auto", "cuda") else {}
     reader, writer = await asyncio.open_connection(sock=ours)
     worker = Worker(process, reader, writer)
     worker.send(
@@ -175,6 +189,8 @@ async def start_worker(
             every_step=every_step,
             observe=observe,
             train=train,
+            resume=resume,
+            free=free,
         )
     )
     return worker

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import pynvml
 import pytest
 from vramtop.trainer.cublas import lt_bytes
 from vramtop.trainer.protocol import (
@@ -17,7 +16,6 @@ from vramtop.trainer.protocol import (
     Failed,
     FromWorker,
     GiveBack,
-    Hello,
     Measured,
     Note,
     OutOfMemory,
@@ -161,32 +159,6 @@ async def test_the_cache_is_given_back_and_how_much_that_was_is_told() -> None:
     freed = int(note.text.split()[0].replace(",", ""))
     assert note.text.endswith("B of cache given back")
     assert 0 < freed <= cached.cache + cached.reserved - left.allocator.end.allocated
-
-
-async def test_a_session_moves_to_another_gpu_with_all_it_has(
-    machine: Environment, simgpu: SimulatedGpu
-) -> None:
-    async with training() as driver:
-        hello = await driver.until(Hello)
-        first = await driver.settled()
-        sample = await driver.until(Sample)
-        driver.change(device="cuda:1")
-        moved = await driver.until(Configured, lambda new: new.device.name == "cuda:1")
-        second = await driver.until(Measured, lambda measured: measured.settled)
-        later = await driver.until(Sample)
-        with simgpu.nvml(machine):
-            pynvml.nvmlInit()
-            handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in (0, 1)]
-            used = [pynvml.nvmlDeviceGetComputeRunningProcesses(handle) for handle in handles]
-            uuids = [pynvml.nvmlDeviceGetUUID(handle) for handle in handles]
-    assert [hello.device.uuid, moved.device.uuid] == uuids
-    assert later.step > sample.step
-    assert second.anatomy == first.anatomy
-    assert second.allocator is not None
-    assert set(unattributed(second).values()) == {0}
-    bytes_used = [processes[0].usedGpuMemory for processes in used]
-    # The parameters have gone; what cuBLAS keeps stays with the first device's handle.
-    assert bytes_used[0] < bytes_used[1]
 
 
 @pytest.mark.usefixtures("machine")

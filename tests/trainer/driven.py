@@ -14,6 +14,7 @@ from vramtop.trainer.outbox import Outbox
 from vramtop.trainer.protocol import Ended, FromWorker, Sample, Start, Stop, ToWorker
 from vramtop.trainer.session import Session
 from vramtop.trainer.settings import Settings
+from vramtop.trainer.shelf import Shelf
 
 WAIT_SECONDS = 20
 _Message = TypeVar("_Message", bound=FromWorker)
@@ -52,7 +53,11 @@ class Driver:
 
 @contextmanager
 def running(
-    data: Library | Dataset, settings: Settings | None = None, **start: Any
+    data: Library | Dataset,
+    settings: Settings | None = None,
+    *,
+    shelf: Shelf | None = None,
+    **start: Any,
 ) -> Iterator[Driver]:
     """A session on the CPU in a thread, on what the library has or on this one dataset."""
     outbox = Outbox(patient=start.get("every_step", False))
@@ -63,6 +68,7 @@ def running(
         data.load if isinstance(data, Library) else lambda _: data,
         outbox,
         inbox,
+        shelf=shelf,
     )
 
     def run() -> None:

@@ -6,9 +6,7 @@ from vramtop.trainer.protocol import (
     Change,
     Configured,
     Ended,
-    GiveBack,
     Measured,
-    Note,
     Reset,
     Sample,
 )
@@ -72,16 +70,6 @@ def test_a_change_that_cannot_be_is_answered_and_changes_nothing(library):
         assert answer.command == 5
         assert "1 to 6,000" in (answer.error or "")
         assert driver.until(Measured).batch_size == 64
-
-
-def test_a_device_that_is_not_there_is_refused_and_the_training_stays_where_it_is(library):
-    with running(library) as driver:
-        driver.until(Sample)
-        driver.send(Change(1, device="cuda:99"))
-        assert "device cuda:99" in (driver.until(Answer).error or "")
-        driver.send(GiveBack(2))
-        assert driver.until(Note).text == "this device's allocator keeps no cache"
-        driver.until(Sample)
 
 
 def test_a_reset_begins_with_the_initial_parameters(library):

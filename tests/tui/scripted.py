@@ -22,6 +22,8 @@ class Script:
         self.queue: asyncio.Queue[Received] = asyncio.Queue()
         self.sent: list[ToWorker] = []
         self.closed = False
+        self.moves: list[str] = []
+        self.restarts = 0
 
     async def messages(self) -> AsyncIterator[Received]:
         while True:
@@ -29,6 +31,12 @@ class Script:
 
     def send(self, command: ToWorker) -> None:
         self.sent.append(command)
+
+    def move(self, device: str) -> None:
+        self.moves.append(device)
+
+    def restart(self) -> None:
+        self.restarts += 1
 
     async def close(self) -> None:
         self.closed = True

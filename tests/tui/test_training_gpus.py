@@ -108,7 +108,7 @@ async def test_enter_moves_the_training_to_the_chosen_gpu(app: VramtopApp, scrip
         assert chosen(seen(app)) == ["0"]
         await pilot.press("down", "down", "enter")
         assert chosen(seen(app)) == ["1"]
-    assert script.changes == [{"device": "cuda:1"}]
+    assert script.moves == ["cuda:1"]
 
 
 async def test_a_click_chooses_too(app: VramtopApp, script: Script) -> None:
@@ -121,7 +121,7 @@ async def test_a_click_chooses_too(app: VramtopApp, script: Script) -> None:
         await pilot.pause()
         assert chosen(seen(app)) == ["1"]
         await pilot.press("enter")
-    assert script.changes == [{"device": "cuda:1"}]
+    assert script.moves == ["cuda:1"]
 
 
 async def test_a_gpu_has_the_number_that_cuda_visible_devices_gives_it(
@@ -132,7 +132,7 @@ async def test_a_gpu_has_the_number_that_cuda_visible_devices_gives_it(
     async with app.run_test(size=(80, 24)) as pilot:
         await begin(pilot, replace(HELLO, device=there), replace(configured(), device=there), TWO)
         await pilot.press("g", "enter")
-    assert script.changes == [{"device": "cuda:1"}]
+    assert script.moves == ["cuda:1"]
 
 
 async def test_a_gpu_that_the_worker_cannot_see_says_so(
@@ -144,7 +144,7 @@ async def test_a_gpu_that_the_worker_cannot_see_says_so(
         await pilot.press("g", "down", "enter")
         await pilot.pause()
         assert "the worker cannot see GPU 1" in seen(app)
-    assert script.changes == []
+    assert script.moves == []
 
 
 async def test_where_the_training_is_already_it_stays(app: VramtopApp, script: Script) -> None:
@@ -153,7 +153,7 @@ async def test_where_the_training_is_already_it_stays(app: VramtopApp, script: S
         await pilot.press("g", "enter")
         await pilot.pause()
         assert "the training is on GPU 0" in seen(app)
-    assert script.changes == []
+    assert script.moves == []
 
 
 async def test_after_a_move_the_mark_stands_at_the_other_gpu(app: VramtopApp) -> None:
@@ -186,4 +186,4 @@ async def test_without_a_gpu_enter_moves_nothing(app: VramtopApp, script: Script
         await begin(pilot, *BEGUN, CardsReport(trouble="no NVIDIA driver here"))
         await pilot.press("g", "down", "enter")
         assert "no NVIDIA driver here" in seen(app)
-    assert script.changes == []
+    assert script.moves == []

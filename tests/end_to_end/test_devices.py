@@ -1,0 +1,239 @@
+"""Which GPU a training takes, that it touches no other, and how it moves and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import pynvml
+import pytest
+from vramtop.trainer.protocol import (
+    Answer,
+    Change,
+    Configured,
+    Evaluated,
+    FindLargest,
+    Flow,
+    GiveBack,
+    Hello,
+    Measured,
+    Noise,
+    Note,
+    Pause,
+    Predicted,
+    Sample,
+    SearchEnded,
+)
+from vramtop.trainer.settings import Settings
+from vramtop.tui.estimate import estimate
+from vramtop.tui.link import Received, WorkerGone
+from vramtop.tui.succession import Succession, begin
+
+if TYPE_CHECKING:
+    from simulation import Environment, SimulatedGpu
+
+TIMEOUT_SECONDS = 90
+GIB = 2**30
+ROOM = 4 * GIB
+FULL = ROOM - 900 * 2**20  # of others: beside the driver's part, no room for a context
+_Message = TypeVar("_Message", bound=Received)
+
+
+class Driver:
+    """Asks a link for things and waits for what it says."""
+
+    def __init__(self, link: Succession) -> None:
+        self.link = link
+        self._messages = link.messages()
+
+    async def until(
+        self, kind: type[_Message], condition: Callable[[_Message], object] = lambda _: True
+    ) -> _Message:
+        async def first() -> _Message:
+            async for message in self._messages:
+                if isinstance(message, kind) and condition(message):
+                    return message
+            raise AssertionError(f"the link ended without {kind.__name__}")
+
+        return await asyncio.wait_for(first(), TIMEOUT_SECONDS)
+
+
+@pytest.fixture
+def machine(simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Environment]:
+    """Makes a machine of two GPUs of 4 GiB, on which every worker runs and NVML is asked."""
+
+    def make(**description: object) -> Environment:
+        environment = simgpu.environment(**{"total": ROOM, **description})  # type: ignore[arg-type]
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
+        return environment
+
+    return make
+
+
+@asynccontextmanager
+async def training(device: str, **settings: int) -> AsyncIterator[Driver]:
+    link = await begin(Settings(device=device, **settings))  # type: ignore[arg-type]
+    try:
+        yield Driver(link)
+    finally:
+        await link.close()
+
+
+def holders(simgpu: SimulatedGpu, machine: Environment) -> list[list[int]]:
+    """The processes that hold memory on each GPU, by NVML."""
+    with simgpu.nvml(machine):
+        pynvml.nvmlInit()
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(2)]
+        lists = [pynvml.nvmlDeviceGetComputeRunningProcesses(handle) for handle in handles]
+    return [[process.pid for process in processes] for processes in lists]
+
+
+async def test_a_training_touches_its_own_gpu_alone_whatever_it_does(
+    machine: Callable[..., Environment], simgpu: SimulatedGpu
+) -> None:
+    """GPU 0 is full besides: a context there would not even be had."""
+    here = machine(others=f"77:0:{FULL}")
+    async with training("cuda:1", batch_size=600) as driver:
+        hello = await driver.until(Hello)
+        await driver.until(Predicted)
+        await driver.until(Noise)
+        await driver.until(Evaluated)
+        driver.link.send(GiveBack(1))
+        await driver.until(Note)
+        driver.link.send(FindLargest(2))
+        found = (await driver.until(SearchEnded)).found
+        driver.link.send(Change(3, optimizer="sgd", hidden=32))
+        await driver.until(Measured, lambda measured: measured.settled)
+    assert found is not None
+    assert hello.device.name == "cuda:1"
+    assert set(simgpu.contexts(here)) == {(hello.pid, 1)}
+
+
+@pytest.mark.parametrize("name", ["auto", "cuda"])
+async def test_the_gpu_with_the_most_free_memory_is_taken_and_named(
+    machine: Callable[..., Environment], simgpu: SimulatedGpu, name: str
+) -> None:
+    here = machine(others=f"77:0:{FULL}")
+    async with training(name) as driver:
+        hello = await driver.until(Hello)
+        configured = await driver.until(Configured)
+        await driver.until(Sample)
+    assert hello.device.name == configured.settings.device == "cuda:1"
+    assert simgpu.contexts(here) == [(hello.pid, 1)]
+
+
+async def test_an_estimate_makes_no_context_anywhere(
+    machine: Callable[..., Environment],
+    simgpu: SimulatedGpu,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from vramtop.trainer import sources
+
+    here = machine(others=f"77:0:{FULL}")
+    source = sources.find("mnist", None, download=False)
+    assert await estimate([Settings()], source, "json") == 0
+    assert '"cuda:1"' in capsys.readouterr().out
+    assert simgpu.contexts(here) == []
+
+
+async def test_gpus_of_several_kinds_are_numbered_by_the_bus(
+    machine: Callable[..., Environment], simgpu: SimulatedGpu
+) -> None:
+    here = machine(fastest=1)
+    async with training("cuda:0") as driver:
+        hello = await driver.until(Hello)
+    with simgpu.nvml(here):
+        pynvml.nvmlInit()
+        first = pynvml.nvmlDeviceGetUUID(pynvml.nvmlDeviceGetHandleByIndex(0))
+    assert hello.device.uuid == first
+
+
+async def test_a_training_moves_into_a_process_that_holds_nothing_elsewhere(
+    machine: Callable[..., Environment], simgpu: SimulatedGpu
+) -> None:
+    here = machine()
+    async with training("cuda:0") as driver:
+        before = await driver.until(Hello)
+        await driver.until(Measured, lambda measured: measured.settled)
+        sample = await driver.until(Sample)
+        driver.link.move("cuda:1")
+        driver.link.send(Change(1, batch_size=128))  # for whoever goes on
+        after = await driver.until(Hello)
+        configured = await driver.until(Configured)
+        later = await driver.until(Sample)
+        # The optimizer's state came along: the first step on 128 is settled with the second.
+        await driver.until(Configured, lambda new: new.settings.batch_size == 128)
+        assert holders(simgpu, here) == [[], [after.pid]]
+    assert before.pid != after.pid
+    assert configured.settings.device == configured.device.name == "cuda:1"
+    assert later.step > sample.step
+    assert set(simgpu.contexts(here)) == {(before.pid, 0), (after.pid, 1)}
+
+
+async def test_a_paused_training_stays_paused_at_the_same_step_when_it_moves(
+    machine: Callable[..., Environment],
+) -> None:
+    machine()
+    async with training("cuda:0") as driver:
+        await driver.until(Sample)
+        driver.link.send(Pause(1, paused=True))
+        await driver.until(Flow, lambda flow: flow.paused)
+        driver.link.send(GiveBack(2))  # answered at rest: all samples were told before
+        driver.link.move("cuda:1")
+        await driver.until(Configured, lambda new: new.device.name == "cuda:1")
+        kept = driver.link.kept
+        assert kept is not None
+        driver.link.send(Pause(3, paused=False))
+        sample = await driver.until(Sample)
+    assert sample.step == kept.steps + 1
+
+
+async def test_where_there_is_no_room_the_training_stays_where_it_is(
+    machine: Callable[..., Environment], simgpu: SimulatedGpu
+) -> None:
+    here = machine(others=f"77:1:{FULL}")
+    async with training("cuda:0") as driver:
+        hello = await driver.until(Hello)
+        await driver.until(Sample)
+        driver.link.move("cuda:1")
+        answer = await driver.until(Answer)
+        sample = await driver.until(Sample)
+        later = await driver.until(Sample)
+        assert holders(simgpu, here) == [[hello.pid], [77]]
+    assert answer.error is not None
+    assert answer.error.startswith("cuda:1 has no room for the model: CUDA error: out of memory")
+    assert answer.error.endswith("; the training stays on cuda:0")
+    assert later.step > sample.step
+
+
+async def test_after_a_workers_death_another_goes_on_from_the_latest_snapshot() -> None:
+    async with training("cpu", batch_size=600) as driver:
+        hello = await driver.until(Hello)
+        await driver.until(Sample, lambda sample: sample.step > 5)
+        os.kill(hello.pid, signal.SIGKILL)
+        assert (await driver.until(WorkerGone)).exit_code == -signal.SIGKILL
+        kept = driver.link.kept
+        assert kept is not None
+        driver.link.restart()
+        assert (await driver.until(Hello)).pid != hello.pid
+        sample = await driver.until(Sample)
+    assert kept.steps >= 2
+    assert sample.step > kept.steps
+    assert sample.images == 600 * sample.step
+
+
+async def test_a_worker_that_dies_before_its_first_step_is_followed_by_one_from_the_start() -> None:
+    async with training("cpu") as driver:
+        hello = await driver.until(Hello)
+        os.kill(hello.pid, signal.SIGKILL)
+        await driver.until(WorkerGone)
+        if driver.link.kept is None:
+            driver.link.restart()
+            assert (await driver.until(Configured)).settings.batch_size == 64
+            await driver.until(Sample)
