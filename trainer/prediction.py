@@ -35,6 +35,15 @@ _HOST = torch.device("cpu")
 _META = torch.device("meta")
 
 
+# Before a step an optimizer asks CUDA whether work is being captured, in the words of PyTorch 2.9
+# or newer. That would make a context on a GPU, and nothing here is on one.
+_HEALTH_CHECKS = ("_cuda_graph_capture_health_check", "_accelerator_graph_capture_health_check")
+
+
+def _nothing() -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class Prediction:
     """A step whose optimizer has its state; `allocator` is None where the device has none."""
@@ -64,6 +73,8 @@ class Predictor:
         for group in self._training.optimizer.param_groups:
             # PyTorch chooses by the device of the parameters, and theirs is a stand-in.
             group["foreach"] = kind in _get_foreach_kernels_supported_devices()
+        for check in _HEALTH_CHECKS:
+            setattr(self._training.optimizer, check, _nothing)
 
     def step(self, batch_size: int) -> tuple[Anatomy, Log]:
         """The next step; only after the first one has the optimizer its state."""
