@@ -33,8 +33,6 @@ Shape = tuple[int, int, int]
 
 _HOST = torch.device("cpu")
 _META = torch.device("meta")
-
-
 # Before a step an optimizer asks CUDA whether work is being captured, in the words of PyTorch 2.9
 # or newer. That would make a context on a GPU, and nothing here is on one.
 _HEALTH_CHECKS = ("_cuda_graph_capture_health_check", "_accelerator_graph_capture_health_check")

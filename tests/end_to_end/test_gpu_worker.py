@@ -16,6 +16,7 @@ from vramtop.trainer.protocol import (
     Failed,
     FromWorker,
     GiveBack,
+    Hello,
     Measured,
     Note,
     OutOfMemory,

@@ -32,6 +32,8 @@ from vramtop.trainer.protocol import (
     Found,
     FromWorker,
     GiveBack,
+    GoOn,
+    HandOver,
     Hello,
     Layer,
     Measured,
@@ -159,6 +161,9 @@ TO_WORKER: list[ToWorker] = [
     FindLargest(11),
     CallOff(12),
     Pace(13, 0.5),
+    HandOver(14),
+    GoOn(15),
+    Start(1, Settings(), resume=True, free={"GPU-a0": 2**33}),
     Stop(),
 ]
 BOTH = [
