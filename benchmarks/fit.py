@@ -2,9 +2,11 @@
 
     python benchmarks/fit.py [BUDGET …]
 
-All train the same MLP with Adam on the same images, within the same emulated budgets: the ledger
-raises PyTorch's OutOfMemoryError where a step would hold more bytes. Lightning and accelerate must
-be installed, each is left out where it is not. The true maximum is that of the closed forms.
+All train the same MLP with Adam on the same images, within the same emulated budgets. The true
+maximum is that of the closed forms, and the ledger must agree with it: that size fits, the next one
+does not. For the others a step that would hold more raises before it begins, and one that fits is a
+plain step: none of their time goes into our instruments. Lightning and accelerate must be
+installed, each is left out where it is not.
 """
 
 from __future__ import annotations
@@ -15,64 +17,98 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
-from vramtop.trainer import search
 from vramtop.trainer.datasets import Library
-from vramtop.trainer.protocol import Timed
+from vramtop.trainer.protocol import Timed, Tried
+from vramtop.trainer.search import Search
 from vramtop.trainer.settings import Settings, parse_size
-from vramtop.trainer.training import Training
+from vramtop.trainer.training import Training, Unwatched
 
 CPU = torch.device("cpu")
 P, W = 407_080, 401_408
 IMAGES = Library(None).load("mnist")
 
 
+def fits(b: int, budget: int) -> bool:
+    """Whether a step on `b` images of MNIST holds at most `budget` bytes: MLP, Adam, plain loop."""
+    phases = max(1_576 * b + 5_168, 552 * b + P + 8, P + 40 * b + 4 + 2 * W)
+    return 3 * P + 16 + 3_144 * b + phases <= budget
+
+
 def truth(budget: int) -> int:
-    """The largest batch of MNIST's MLP with Adam in a plain loop, by the ledger's closed forms."""
-
-    def fits(b: int) -> bool:
-        phases = max(1_576 * b + 5_168, 552 * b + P + 8, P + 40 * b + 4 + 2 * W)
-        return 3 * P + 16 + 3_144 * b + phases <= budget
-
-    return max((b for b in range(1, len(IMAGES.train) + 1) if fits(b)), default=0)
+    """The largest batch within `budget` bytes, by the closed form and by the ledger."""
+    best = max((b for b in range(1, len(IMAGES.train) + 1) if fits(b, budget)), default=0)
+    training = Training(Settings(), IMAGES, CPU)
+    training.step(1, Unwatched())  # makes Adam's state
+    for size in (best, min(best + 1, len(IMAGES.train))):
+        recording = training.ledger.record()
+        training.batches.seek(1, 0)
+        training.step(size, recording)
+        held = recording.anatomy().peak.bytes
+        if (held <= budget) != fits(size, budget):
+            sys.exit(f"the closed form is wrong: {size:,} images hold {held:,} B of {budget:,} B")
+    return best
 
 
 class Tries:
-    """Real steps within the budget, counted."""
+    """Real steps within the budget, counted; what each finder takes of time, and nobody else."""
 
     def __init__(self, budget: int) -> None:
         self.steps = self.shortages = 0
         self._budget = budget
-        self._training = Training(Settings(budget=budget), IMAGES, CPU)
-        self._training.step(1, self._training.ledger.record(budget))  # makes Adam's state
+        self._training = Training(Settings(), IMAGES, CPU)
+        self._training.step(1, Unwatched())  # makes Adam's state
 
     def step(self, batch_size: int) -> None:
-        """One more; raises `OutOfMemoryError`."""
+        """One more; where it does not fit, raises in the words by which the finders know that."""
         self.steps += 1
-        self._training.batches.seek(1, 0)
-        try:
-            self._training.step(batch_size, self._training.ledger.record(self._budget))
-        except torch.OutOfMemoryError:
+        if not fits(batch_size, self._budget):
             self.shortages += 1
-            self._training.drop_step()
-            # The words by which Lightning and accelerate know a shortage.
-            raise RuntimeError("CUDA out of memory.") from None
+            raise RuntimeError("CUDA out of memory.")
+        self._training.batches.seek(1, 0)
+        self._training.step(batch_size, Unwatched())
 
 
-class _Untimed(search.Search):
-    def _speeds(self, largest: int) -> tuple[Timed, ...]:
-        return (Timed(largest, 1.0),)
+@dataclass(frozen=True)
+class Result:
+    """What a finder found, with how many real steps, and after how many seconds it knew."""
+
+    size: int
+    steps: int
+    shortages: int
+    seconds: float
 
 
-def ours(budget: int, _: Tries) -> tuple[int, int, int]:
-    """Foretold, then proved; speeds are left out, since the others measure none."""
+def ours(budget: int, _: Tries) -> Result:
+    """Foretold, then proved. Speeds, which the others do not measure, come after the proof."""
     training = Training(Settings(budget=budget), IMAGES, CPU)
-    found = _Untimed(training, Settings(budget=budget), lambda _: None, lambda: None).run()
-    return found.max_batch_size, found.trial_steps, found.oom_trials
+    tried: list[float] = []
+    began = time.perf_counter()
+
+    def tell(message: Tried | Timed) -> None:
+        if isinstance(message, Tried):
+            tried.append(time.perf_counter() - began)
+
+    found = Search(training, Settings(budget=budget), tell, lambda: None).run()
+    if len(tried) != found.trial_steps:
+        sys.exit(f"{len(tried)} real steps were told of, and {found.trial_steps} counted")
+    return Result(found.max_batch_size, found.trial_steps, found.oom_trials, tried[-1])
 
 
-def accelerate(_: int, tries: Tries) -> tuple[int, int, int]:
+def timed(find: Callable[[Tries], int]) -> Callable[[int, Tries], Result]:
+    """A finder by real steps alone."""
+
+    def run(_: int, tries: Tries) -> Result:
+        began = time.perf_counter()
+        size = find(tries)
+        return Result(size, tries.steps, tries.shortages, time.perf_counter() - began)
+
+    return run
+
+
+def accelerate(tries: Tries) -> int:
     """It begins with all images and takes nine tenths, or half, until one fits."""
     from accelerate.utils import find_executable_batch_size
 
@@ -81,13 +117,14 @@ def accelerate(_: int, tries: Tries) -> tuple[int, int, int]:
         tries.step(batch_size)
         return batch_size
 
-    return run(), tries.steps, tries.shortages
+    found: int = run()
+    return found
 
 
-def lightning(mode: str) -> Callable[[int, Tries], tuple[int, int, int]]:
+def lightning(mode: str) -> Callable[[Tries], int]:
     """Its tuner, which runs a few steps of each size it tries."""
 
-    def find(_: int, tries: Tries) -> tuple[int, int, int]:
+    def find(tries: Tries) -> int:
         from lightning.pytorch import LightningDataModule, LightningModule, Trainer
         from lightning.pytorch.tuner import Tuner
         from torch.utils.data import DataLoader, TensorDataset
@@ -124,16 +161,16 @@ def lightning(mode: str) -> Callable[[int, Tries], tuple[int, int, int]]:
         )
         logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
         size = Tuner(trainer).scale_batch_size(Model(), datamodule=Data(), mode=mode, max_trials=25)
-        return size or 0, tries.steps, tries.shortages
+        return size or 0
 
     return find
 
 
-FINDERS: dict[str, Callable[[int, Tries], tuple[int, int, int]]] = {
+FINDERS: dict[str, Callable[[int, Tries], Result]] = {
     "vramtop fit": ours,
-    "accelerate": accelerate,
-    "Lightning power": lightning("power"),
-    "Lightning binsearch": lightning("binsearch"),
+    "accelerate": timed(accelerate),
+    "Lightning power": timed(lightning("power")),
+    "Lightning binsearch": timed(lightning("binsearch")),
 }
 
 
@@ -142,20 +179,25 @@ def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     for text in sys.argv[1:] or ["4MiB", "8MiB", "24MiB"]:
-        budget, best = parse_size(text), truth(parse_size(text))
+        budget = parse_size(text)
+        best = truth(budget)
         print(f"\n{text}: the largest batch is {best:,}\n")
         print(
             f"{'':<20}{'found':>8}{'short of it':>13}{'real steps':>12}{'of them OOM':>13}{'s':>8}"
         )
         for name, find in FINDERS.items():
-            tries, began = Tries(budget), time.perf_counter()
             try:
-                size, steps, shortages = find(budget, tries)
+                result = find(budget, Tries(budget))
             except ImportError as missing:
                 print(f"{name:<20}{missing}")
                 continue
-            taken = time.perf_counter() - began
-            print(f"{name:<20}{size:>8,}{best - size:>13,}{steps:>12}{shortages:>13}{taken:>8.2f}")
+            if find is ours and result.size > best:
+                sys.exit(f"{name} found {result.size:,}, which does not fit")
+            short = f"{best - result.size:,}" if result.size <= best else "too large"
+            print(
+                f"{name:<20}{result.size:>8,}{short:>13}{result.steps:>12}"
+                f"{result.shortages:>13}{result.seconds:>8.2f}"
+            )
 
 
 if __name__ == "__main__":

@@ -4,8 +4,12 @@
 
 Each command runs behind pseudo-terminals of 120 by 40 and 80 by 24 on the same machine of two
 simulated GPUs (tests/simgpu), on which another process holds 1 GiB. Beside the commands given (such
-as nvitop=…/nvitop and gpustat=…/gpustat), vramtop is measured while it trains, and a bare Textual
-app.
+as nvitop=…/nvitop and gpustat=…/gpustat), vramtop is measured while it trains and while it only
+looks, and a bare Textual app.
+
+All are timed from the start of their process until the same reading of the first GPU stands on
+their screen, the bare app until its one word does. A monitor that ends meanwhile, or whose reading
+is another one, ends the benchmark.
 """
 
 from __future__ import annotations
@@ -18,12 +22,17 @@ import tempfile
 import time
 from pathlib import Path
 
-import psutil
 from screen import BARE, PYTHON, SIZES, VRAMTOP, Screen, Size
 
 TESTS = Path(__file__).parent.parent / "tests"
 SETTLE_SECONDS, STEADY_SECONDS = 6, 15
-OWN = {"vramtop": f"{VRAMTOP} --device cuda:0", "bare app": shlex.join([PYTHON, "-c", BARE])}
+BARE_APP = "bare app"
+OWN = {
+    "vramtop": f"{VRAMTOP} --device cuda:0",
+    "vramtop, looking": f"{VRAMTOP} --no-train",
+    BARE_APP: shlex.join([PYTHON, "-c", BARE]),
+}
+READING = r"\b54\s*[°']?C\b"  # the temperature that the simulated GPUs have
 # What each shows of a device: its temperature, its power, and the bytes in use.
 FIGURES = {"°C": r"(\d+)\s*°?'?C\b", "W": r"(\d+)W?\s*/\s*\d+\s*W", "memory": r"[\d.]+\s*[GM]iB"}
 
@@ -48,30 +57,21 @@ def measure(name: str, command: str, size: Size) -> None:
     program, *arguments = shlex.split(command)
     screen = Screen(program, arguments, size)
     try:
-        first = screen.until(r"\S{3}")
-        _pass(screen, SETTLE_SECONDS)
-        process = psutil.Process(screen.child.pid)
-        cpu, count, began = process.cpu_times(), screen.bytes, time.monotonic()
-        _pass(screen, STEADY_SECONDS)
-        seconds, used = time.monotonic() - began, process.cpu_times()
-        share = (used.user + used.system - cpu.user - cpu.system) / seconds
-        print(
-            f"{name:10} first text {first:.2f} s, {share:.1%} of a core, "
-            f"{(screen.bytes - count) / seconds / 1000:.2f} kB/s, "
-            f"{process.memory_info().rss / 2**20:.0f} MiB resident"
-        )
-        shown = "\n".join(screen.screen.display)
+        screen.until(READING if name != BARE_APP else "bare")
+        first = time.perf_counter() - screen.began
+        screen.run(SETTLE_SECONDS)
+        cost = screen.cost(STEADY_SECONDS)
+        screen.run(SETTLE_SECONDS)
+        if not screen.child.isalive():
+            sys.exit(f"{name} has ended; its last screen:\n{screen.text()}")
+        print(f"{name:16} first reading {first:.2f} s, {cost}")
         for what, pattern in FIGURES.items():
-            print(f"{'':10} {what}: {', '.join(re.findall(pattern, shown)[:8]) or 'nothing'}")
+            print(
+                f"{'':16} {what}: {', '.join(re.findall(pattern, screen.text())[:8]) or 'nothing'}"
+            )
     finally:
         screen.child.send("q")
         screen.close()
-
-
-def _pass(screen: Screen, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        screen.read(0.1)
 
 
 if __name__ == "__main__":

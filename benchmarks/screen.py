@@ -2,6 +2,9 @@
 
 The installed command runs behind a pseudo-terminal of 120 by 40 and one of 80 by 24, beside a bare
 Textual app that is started the same way; both in turn.
+
+A figure is only told of a program that did what it is a figure of: the steps went on while it
+trained, and stood still while it was paused.
 """
 
 from __future__ import annotations
@@ -11,8 +14,10 @@ import re
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 import pexpect
 import psutil
@@ -32,8 +37,35 @@ FRAMES = 9
 PRESSES = 50
 Size = tuple[int, int]
 SIZES: tuple[Size, ...] = ((120, 40), (80, 24))
-STEADY_SECONDS = 15
+SETTLE_SECONDS, STEADY_SECONDS = 2, 15
+DEADLINE_SECONDS = 60  # for what a program is waited for
 CONFIG = tempfile.mkdtemp(prefix="vramtop-")
+
+
+class Cost(NamedTuple):
+    """The share of a core, bytes a second to the terminal, and resident bytes."""
+
+    share: float
+    sent: float
+    resident: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.share:.1%} of a core, {self.sent / 1000:.2f} kB/s, "
+            f"{self.resident / 2**20:.0f} MiB resident"
+        )
+
+
+class Answering(pyte.Screen):
+    """A terminal's screen that answers what a program asks the terminal, as real ones do."""
+
+    def __init__(self, columns: int, lines: int, answer: Callable[[str], object]) -> None:
+        super().__init__(columns, lines)
+        self._answer = answer
+
+    def write_process_input(self, data: str) -> None:
+        """The terminal's answer to a question."""
+        self._answer(data)
 
 
 class Screen:
@@ -41,15 +73,15 @@ class Screen:
 
     def __init__(self, command: str, arguments: list[str], size: Size) -> None:
         columns, lines = size
-        self.screen = pyte.Screen(columns, lines)
-        self.stream = pyte.ByteStream(self.screen)
-        self.bytes = 0
-        self.began = time.perf_counter()
         environment = dict(os.environ, TERM="xterm-256color", COLORTERM="truecolor")
         environment["XDG_CONFIG_HOME"] = CONFIG  # what somebody chose once is not what is measured
         # As where it is installed: what is imported is compiled once, not at each start.
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        self.bytes = 0
+        self.began = time.perf_counter()
         self.child = pexpect.spawn(command, arguments, dimensions=(lines, columns), env=environment)
+        self.screen = Answering(columns, lines, self.child.send)
+        self.stream = pyte.ByteStream(self.screen)
 
     def read(self, seconds: float, *, draw: bool = True) -> None:
         """Take what the program writes within so many seconds, and draw it unless told not to."""
@@ -62,11 +94,55 @@ class Screen:
             self.stream.feed(data)
 
     def until(self, pattern: str) -> float:
-        """Seconds until the screen shows the pattern."""
+        """Seconds from now until the screen shows the pattern; where it never does, the end."""
         began = time.perf_counter()
-        while not re.search(pattern, "\n".join(self.screen.display)):
-            self.read(60)
+        while not re.search(pattern, self.text()):
+            if time.perf_counter() - began > DEADLINE_SECONDS:
+                sys.exit(
+                    f"no {pattern!r} within {DEADLINE_SECONDS} s on this screen:\n{self.text()}"
+                )
+            self.read(1)
         return time.perf_counter() - began
+
+    def text(self) -> str:
+        """The screen's lines."""
+        return "\n".join(self.screen.display)
+
+    def steps(self) -> int:
+        """How many steps the screen says were trained."""
+        found = re.search(r"step +([\d,]+)", self.text())
+        if found is None:
+            sys.exit(f"no number of steps on this screen:\n{self.text()}")
+        return int(found[1].replace(",", ""))
+
+    def run(self, seconds: float, *, draw: bool = True) -> None:
+        """Let the program go on for so many seconds."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.read(min(left, 0.1), draw=draw)
+
+    def cost(self, seconds: float) -> Cost:
+        """What the program costs while it goes on for so many seconds.
+
+        Its threads' time by the scheduler, in nanoseconds, must agree with that of the process,
+        which the system counts in hundredths of a second.
+        """
+        process = psutil.Process(self.child.pid)
+        cpu, threads, count = process.cpu_times(), self._threads(), self.bytes
+        began = time.monotonic()
+        self.run(seconds, draw=False)
+        passed = time.monotonic() - began
+        used, ran = process.cpu_times(), (self._threads() - threads) / 1e9
+        coarse = used.user + used.system - cpu.user - cpu.system
+        if abs(coarse - ran) > 0.05 + 0.1 * coarse:
+            sys.exit(f"{coarse:.2f} s of CPU time by the process, {ran:.2f} s by its threads")
+        sent = (self.bytes - count) / passed
+        return Cost(ran / passed, sent, process.memory_info().rss)
+
+    def _threads(self) -> int:
+        """Nanoseconds that all threads of the program have run."""
+        files = Path(f"/proc/{self.child.pid}/task").glob("*/schedstat")
+        return sum(int(file.read_text().split()[0]) for file in files)
 
     def close(self) -> None:
         """End the program."""
@@ -111,22 +187,16 @@ def keys_and_steady_state(size: Size) -> None:
             f"key to the new size's bar, {PRESSES} presses: median {median(waits) * 1000:.0f} ms, "
             f"worst {max(waits) * 1000:.0f} ms"
         )
-        process = psutil.Process(screen.child.pid)
         for state, key in (("training", ""), ("paused", " ")):
             screen.child.send(key)
-            settle = time.monotonic() + 2
-            while time.monotonic() < settle:
-                screen.read(0.1)
-            cpu, count, began = process.cpu_times(), screen.bytes, time.monotonic()
-            while time.monotonic() - began < STEADY_SECONDS:
-                screen.read(0.1, draw=False)
-            seconds = time.monotonic() - began
-            used = process.cpu_times()
-            share = (used.user + used.system - cpu.user - cpu.system) / seconds
-            print(
-                f"{state}: {share:.1%} of a core, {(screen.bytes - count) / seconds / 1000:.2f} "
-                f"kB/s, {process.memory_info().rss / 2**20:.0f} MiB resident"
-            )
+            screen.run(SETTLE_SECONDS)
+            before = screen.steps()
+            cost = screen.cost(STEADY_SECONDS)
+            screen.run(SETTLE_SECONDS)
+            if (trained := screen.steps() - before > 0) != (state == "training"):
+                sys.exit(f"{state}, but trained is {trained}, on this screen:\n{screen.text()}")
+            print(f"{state}: {cost}")
+        process = psutil.Process(screen.child.pid)
         torch = [mapped.path for mapped in process.memory_maps() if "libtorch" in mapped.path]
         print(f"torch libraries mapped by the monitor's process: {len(torch)}")
     finally:

@@ -6,6 +6,10 @@ Every loop runs for a second in turn, round after round, so that a machine whose
 for all; ratios are those of seconds next to each other. Two loops of the very same kind differ by a
 per cent or two, by where their arrays happen to lie: so all are made anew several times, and one of
 them runs twice to show how much such a difference is worth.
+
+Images are those that the training itself counts as trained on. Its place in the data and the rate
+that it reports count the same images in two other ways; where they contradict, the benchmark ends
+with an error.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ from vramtop.trainer import models
 from vramtop.trainer.batches import Batches
 from vramtop.trainer.datasets import Dataset, Images, Library
 from vramtop.trainer.outbox import Outbox
-from vramtop.trainer.protocol import VERSION, Start, Stop, ToWorker
+from vramtop.trainer.protocol import VERSION, Sample, Start, Stop, ToWorker
 from vramtop.trainer.session import Session
 from vramtop.trainer.settings import Settings
 from vramtop.trainer.training import Training, Unwatched
@@ -39,6 +43,8 @@ TIMES, ROUNDS = 4, 5  # how often all are made anew, and how many turns each the
 STEPS = 300
 # Twice the interval between observations: a turn begins with one that is due, and has its share.
 TURN_SECONDS = 1.0
+DEADLINE_SECONDS = 60  # for what takes a turn at most
+RATES_AGREE = 1.15  # a step's own timing varies by so much
 
 SAMPLE = Library(None).load("mnist")
 # One test image: its evaluation takes no time to speak of.
@@ -56,34 +62,44 @@ class Loop(Protocol):
 
 
 class _Turns(queue.SimpleQueue):
-    """A session's inbox, which it looks into before every step: there it waits for its turn."""
+    """A session's inbox, which it looks into between its steps: there it waits for its turn.
+
+    How often it looks is its own affair; `images` tells how many it has trained on by then.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._begins, self._ended = threading.Semaphore(0), threading.Semaphore(0)
-        self._steps, self._began = 0, 0.0
+        self._images, self._began = 0, 0.0
+        self._closing = False
+        self.images: Callable[[], int] = int
         self.rate = 0.0
 
     def empty(self) -> bool:
-        """Whether no command has come; called once a step by the session."""
+        """Whether no command has come; called by the session between its steps."""
         elapsed = time.perf_counter() - self._began
-        if elapsed >= TURN_SECONDS:
-            self.rate = self._steps / elapsed
+        if elapsed >= TURN_SECONDS and not self._closing:
+            self.rate = (self.images() - self._images) / elapsed
             self._ended.release()
             self._begins.acquire()
-            self._steps, self._began = 0, time.perf_counter()
-        self._steps += 1
+            self._images, self._began = self.images(), time.perf_counter()
         return super().empty()
 
-    def turn(self) -> None:
-        """Let the session run for a turn; called by another thread."""
-        self._ended.acquire()
+    def turn(self) -> float:
+        """Let the session run for a turn, and wait until it has ended; images a second."""
+        self._wait()
         self._begins.release()
-        self._ended.acquire()
+        self._wait()
         self._ended.release()
+        return self.rate
+
+    def _wait(self) -> None:
+        if not self._ended.acquire(timeout=DEADLINE_SECONDS):
+            sys.exit(f"the session did not come to the end of a turn in {DEADLINE_SECONDS} s")
 
     def stop(self) -> None:
         """Let the session find that it is to stop."""
+        self._closing = True
         self.put(Stop())
         self._begins.release()
 
@@ -92,29 +108,61 @@ class SessionLoop:
     """The trainer's own loop, its messages taken out as they come."""
 
     def __init__(self, dataset: Dataset, batch_size: int, *, observe: bool) -> None:
-        outbox, self._batch_size = Outbox(), batch_size
+        self._outbox, self._train_images = Outbox(), len(dataset.train)
+        self._batch_size, self._rates = batch_size, list[float]()
         self._inbox = _Turns()
         start = Start(VERSION, Settings(batch_size=batch_size), observe=observe)
         inbox: queue.SimpleQueue[ToWorker | None] = self._inbox
-        session = Session(start, DEVICE, lambda _: dataset, outbox, inbox)
-        threading.Thread(target=_drain, args=(outbox,), daemon=True).start()
-        self._thread = threading.Thread(target=session.run)
+        session = Session(start, DEVICE, lambda _: dataset, self._outbox, inbox)
+        self._inbox.images = lambda: session.progress.images
+        self._steps = lambda: session.progress.steps
+        self._sample: Sample | None = None
+        self._reader = threading.Thread(target=self._drain, daemon=True)
+        self._reader.start()
+        self._thread = threading.Thread(target=session.run, daemon=True)
         self._thread.start()
 
     def turn(self) -> float:
-        """Train for `TURN_SECONDS`; images a second, an epoch's short last steps counted whole."""
-        self._inbox.turn()
-        return self._inbox.rate * self._batch_size
+        """Train for `TURN_SECONDS`; images a second, evaluations within that time included."""
+        self._rates.append(self._inbox.turn())
+        return self._rates[-1]
 
     def close(self) -> None:
-        """End the session."""
+        """End the session, and hold what was counted against what it says of itself."""
         self._inbox.stop()
-        self._thread.join()
+        self._thread.join(DEADLINE_SECONDS)
+        self._outbox.close()
+        self._reader.join(DEADLINE_SECONDS)
+        if self._thread.is_alive() or self._reader.is_alive():
+            sys.exit(f"the session did not end in {DEADLINE_SECONDS} s")
+        self._check()
 
+    def _check(self) -> None:
+        last = self._sample
+        if last is None or last.samples_per_second is None:
+            sys.exit("the session told of no step and no rate")
+        by_place = (last.epoch - 1) * self._train_images + last.position
+        if last.images != by_place:
+            sys.exit(
+                f"{last.images:,} images were counted, but the place in the data is {by_place:,}"
+            )
+        # An epoch's last step may be short, so steps bound the images from both sides.
+        steps = self._steps() - self._steps() // -(-self._train_images // self._batch_size) - 1
+        images = self._inbox.images()
+        if not steps * self._batch_size <= images <= self._steps() * self._batch_size:
+            sys.exit(f"{self._steps():,} steps of {self._batch_size} are not {images:,} images")
+        # The session times its steps alone, so its rate is the higher one.
+        if (counted := median(self._rates)) > RATES_AGREE * last.samples_per_second:
+            sys.exit(
+                f"{counted:,.0f} images a second were counted, but the training itself tells of "
+                f"{last.samples_per_second:,.0f}"
+            )
 
-def _drain(outbox: Outbox) -> None:
-    while outbox.take():
-        pass
+    def _drain(self) -> None:
+        while messages := self._outbox.take():
+            for message in messages:
+                if isinstance(message, Sample):
+                    self._sample = message
 
 
 class PlainLoop:

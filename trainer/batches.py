@@ -14,6 +14,9 @@ from torch import Tensor
 from .datasets import Dataset, Images
 
 _GATHERED = 256  # images at a time
+# Host memory that normalised images may take. A small dataset is normalised once, a large one
+# batch by batch.
+_NORMALISED_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,9 @@ class Batches:
     def __init__(self, dataset: Dataset, seed: int) -> None:
         self._images = dataset.train
         self._normalise = Normalisation(dataset)
+        self._normalised: Tensor | None = None
+        if self._images.inputs.numel() * torch.float32.itemsize <= _NORMALISED_BYTES:
+            self._normalised = self._normalise(self._images.inputs.to(torch.float32))
         self._seed = seed
         self.seek(1, 0)
 
@@ -71,13 +77,16 @@ class Batches:
     def ahead(self, batch_size: int) -> Batch:
         """What `next` would give, which still gives it afterwards."""
         rows = self._order[self._position : self._position + batch_size]
+        targets = self._images.targets.index_select(0, rows)
+        if self._normalised is not None:
+            return Batch(self._normalised.index_select(0, rows), targets)
         values = torch.empty(len(rows), self._images.inputs.shape[1])
         # A large batch is not gathered at one stroke: it would stand there twice.
         for part, place in zip(
             torch.split(rows, _GATHERED), torch.split(values, _GATHERED), strict=True
         ):
             place.copy_(self._images.inputs.index_select(0, part))
-        return Batch(self._normalise(values), self._images.targets.index_select(0, rows))
+        return Batch(self._normalise(values), targets)
 
 
 def batch_bytes(pixels: int, rows: int) -> int:

@@ -46,7 +46,7 @@ from .shelf import Shelf
 from .shortage import Shortage, shortage
 from .snapshots import CannotKeep, Keeper
 from .split import Phase, Split
-from .training import Snapshot, Training, Unwatched, Watcher, kind
+from .training import Progress, Snapshot, Training, Unwatched, Watcher, kind
 from .watching import Held, Schedule
 
 
@@ -83,6 +83,11 @@ class Session:
         self._gallery = Gallery()
         self._keeper = Keeper(shelf)
         self._begin(start.settings, start, self._keeper.latest() if start.resume else None)
+
+    @property
+    def progress(self) -> Progress:
+        """How far the training has come, as it counts itself."""
+        return self._training.progress
 
     def run(self) -> None:
         """Train and obey until `Stop`, or until nobody is there to command."""

@@ -45,6 +45,12 @@ def taken(batches: Batches, sizes: list[int]) -> list[int]:
     return numbers
 
 
+@pytest.fixture(params=[0, 2**40], ids=["batch by batch", "all at once"])
+def normalised(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images are normalised when a batch is cut, or all of them before."""
+    monkeypatch.setattr("vramtop.trainer.batches._NORMALISED_BYTES", request.param)
+
+
 # ---- any sequence of batch sizes ----------------------------------------------------------------
 
 
@@ -130,6 +136,7 @@ def test_the_same_seed_gives_the_same_order_and_leaves_torchs_own_state_alone() 
 # ---- values -------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("normalised")
 @pytest.mark.parametrize(
     ("channels", "mean", "std"), [(1, 0.1307, 0.3081), (3, 0.5, 0.5)], ids=["mnist", "cifar10"]
 )
@@ -157,6 +164,7 @@ def test_the_datasets_own_normalisation_is_the_lessons(sample: Dataset, syntheti
 # ---- memory -------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("normalised")
 @pytest.mark.parametrize("size", [1, 64, 1024])
 def test_a_batch_takes_4_bytes_a_value_and_8_a_target(sample: Dataset, size: int) -> None:
     for batch in (Batches(sample, 0).next(size), next(in_order(sample, sample.train, size))):
@@ -167,6 +175,7 @@ def test_a_batch_takes_4_bytes_a_value_and_8_a_target(sample: Dataset, size: int
         assert batch.targets.untyped_storage().nbytes() == 8 * size
 
 
+@pytest.mark.usefixtures("normalised")
 def test_a_batch_is_nobody_elses() -> None:
     images = numbered()
     batches = Batches(images, seed=0)
@@ -181,6 +190,7 @@ def test_a_batch_is_nobody_elses() -> None:
     assert images.test.targets.tolist() == list(range(IMAGES))
 
 
+@pytest.mark.usefixtures("normalised")
 def test_a_model_can_learn_from_a_batch() -> None:
     """Not so with tensors made under inference mode: backward refuses them."""
     weight = torch.ones(4, requires_grad=True)
