@@ -59,3 +59,18 @@ def test_g_down_enter_moves_the_training_to_the_other_gpu(simgpu):
     assert "cuda:1" in terminal.text().splitlines()[0]
     terminal.child.send("q")
     assert terminal.ended() == 0
+
+
+def test_in_a_small_pane_keys_and_wheel_reach_every_process(simgpu):
+    pids = [5_000_000 + number for number in range(32)]
+    others = ",".join(f"{pid}:{pid % 8}:{GIB}" for pid in pids)
+    machine = simgpu.environment(devices=8, others=others)
+    terminal = Terminal(80, 12, "--no-train", environment=machine)
+    terminal.wait_for(rf"0 +{pids[0]} .*\n(.*\n)*.* 29 more below")
+    terminal.child.send("\x1b[<65;10;9M")  # the wheel, down, over the processes
+    terminal.wait_for(rf"› +0 +{pids[24]} ")
+    terminal.child.send("\x1b[F")  # end
+    terminal.wait_for(rf"› +7 +{pids[31]} ")
+    assert "29 more above" in terminal.text()
+    terminal.child.send("q")
+    assert terminal.ended() == 0

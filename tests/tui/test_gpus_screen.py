@@ -75,7 +75,7 @@ async def test_eight_gpus_fit_in_a_small_terminal_and_the_processes_are_counted(
             assert "4.00G/80.0G" in line_of(screen, f"{gpu} X100")
         rows = sum("1.00 GiB" in line for line in screen.splitlines())
         assert rows > 5
-        assert f"… and {24 - rows} more" in screen
+        assert f"… {24 - rows} more below" in screen
 
 
 async def test_a_lost_gpu_keeps_its_place_and_recovers(alone: GpuApp) -> None:
@@ -181,11 +181,11 @@ async def test_more_lines_than_there_is_room_for_follow_the_cursor(alone: GpuApp
         await begin(pilot, report(*(card(gpu, instances=parts) for gpu in range(8))))
         assert "6 X100" not in seen(alone)
         shown = sum("└" in line or "X100" in line for line in seen(alone).splitlines())
-        assert f"… and {64 - shown} more lines" in seen(alone)
-        await pilot.press(*["down"] * 6)
+        assert f"… {64 - shown} more below" in seen(alone)
+        await pilot.press(*["down"] * 6 * 8)
         await pilot.pause()
         assert chosen(seen(alone)) == ["6"]
-        assert "more lines" in seen(alone)
+        assert "more above" in seen(alone)
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+c"])

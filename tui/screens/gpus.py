@@ -18,16 +18,24 @@ from ..widgets.status import StatusLine
 from ..widgets.still import Page
 from .room import TooSmall, fit
 
+MIN_HEIGHT = 8  # a head and a line or two of both lists
+
 
 class GpuScreen(Page):
     """The GPUs, a line or two each, and below them who uses them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        ("up", "choose(-1)", "The GPU above"),
-        ("down", "choose(1)", "The GPU below"),
+        ("up", "choose(-1)", "The one above"),
+        ("down", "choose(1)", "The one below"),
+        ("pageup", "page(-1)", "A page up"),
+        ("pagedown", "page(1)", "A page down"),
+        ("home", "choose(-9999)", "The first"),
+        ("end", "choose(9999)", "The last"),
+        ("tab,shift+tab", "other", "GPUs or processes"),
     ]
     HINTS: ClassVar[tuple[Hint, ...]] = (
         ("↑ ↓", "choose"),
+        ("tab", "GPUs or processes"),
         ("t", "theme"),
     )
     ENDS: ClassVar[tuple[Hint, ...]] = ENDS
@@ -43,11 +51,44 @@ class GpuScreen(Page):
 
     def on_resize(self, event: Resize) -> None:
         """Choose what the room is enough for."""
-        fit(self, event.size)
+        fit(self, event.size, least=MIN_HEIGHT)
 
     def action_choose(self, by: int) -> None:
-        """Another GPU."""
-        self.query_one(GpuTable).move(by)
+        """Another GPU, or another process."""
+        self._active.move(by)
+        self._follow()
+
+    def action_page(self, by: int) -> None:
+        """As many further as are seen at once."""
+        self.action_choose(by * self._active.page)
+
+    def action_other(self) -> None:
+        """Let the keys go to the other list."""
+        self._give_keys_to_processes(give=self.query_one(GpuTable).active)
+
+    def on_process_table_chosen(self) -> None:
+        """The keys go to where the mouse was."""
+        self._give_keys_to_processes(give=True)
+
+    def on_gpu_table_chosen(self) -> None:
+        """The keys go to where the mouse was."""
+        self._give_keys_to_processes(give=False)
+
+    def _give_keys_to_processes(self, *, give: bool) -> None:
+        self.query_one(GpuTable).activate(active=not give)
+        self.query_one(ProcessTable).activate(active=give)
+        self._follow()
+
+    @property
+    def _active(self) -> GpuTable | ProcessTable:
+        gpus = self.query_one(GpuTable)
+        return gpus if gpus.active else self.query_one(ProcessTable)
+
+    def _follow(self) -> None:
+        """The GPU of the chosen process is the chosen GPU."""
+        processes = self.query_one(ProcessTable)
+        if processes.active and processes.place is not None:
+            self.query_one(GpuTable).choose(processes.place)
 
 
 class TrainingGpus(GpuScreen):
@@ -60,6 +101,7 @@ class TrainingGpus(GpuScreen):
     HINTS = (
         ("↑ ↓", "choose"),
         ("enter", "move the training there"),
+        ("tab", "GPUs or processes"),
     )
     ENDS = (("esc", "back"), *ENDS)
 

@@ -15,7 +15,14 @@ from ..keys import KEYS, Key
 from ..vocabulary import READING, WORDS, Entry, Section
 from ..widgets.help import HelpText
 
-LIST = Section("on this screen", (Entry("↑ ↓", "choose a GPU, as a click does"),))
+LIST = Section(
+    "on this screen",
+    (
+        Entry("↑ ↓", "choose a GPU or a process, as a click and the wheel do"),
+        Entry("tab", "from the GPUs to the processes, and back"),
+        Entry("pgup pgdn", "a page up or down; home and end, the first and the last"),
+    ),
+)
 # From so many columns on there is room for two of text.
 _COLUMNS = 120
 

@@ -18,13 +18,16 @@ class TooSmall(Static):
         super().__init__("", id="small")
 
 
-def fit(screen: Screen[Any], size: Size) -> None:
-    """Choose what of a screen the room is enough for; `app.tcss` has what each class means."""
+def fit(screen: Screen[Any], size: Size, *, least: int = MIN_HEIGHT) -> None:
+    """Choose what of a screen the room is enough for; `app.tcss` has what each class means.
+
+    It takes `least` lines to show anything.
+    """
     width, height = size
     # All at once: each change of classes styles every part of the screen anew.
     screen.update_classes(
         {
-            "tiny": width < MIN_WIDTH or height < MIN_HEIGHT,
+            "tiny": width < MIN_WIDTH or height < least,
             "wide": width >= 100,
             "broad": width >= 168,
             "tall": height >= 34,
@@ -33,5 +36,5 @@ def fit(screen: Screen[Any], size: Size) -> None:
             "short": height < 22,
         }
     )
-    told = f"A little more room, please:\nvramtop needs {MIN_WIDTH} by {MIN_HEIGHT}"
+    told = f"A little more room, please:\nvramtop needs {MIN_WIDTH} by {least}"
     screen.query_one(TooSmall).update(f"{told},\nthis is {width} by {height}.")

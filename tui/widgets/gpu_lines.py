@@ -39,6 +39,19 @@ class Gpu(msgspec.Struct, frozen=True):
     instances: tuple[Gpu, ...] = ()
 
 
+class Mark(msgspec.Struct, frozen=True):
+    """That of a GPU its own line is chosen, or the instance `part`; the cursor stands there where
+    the keys go to it.
+    """
+
+    part: int | None
+    cursor: bool
+
+    def of(self, part: int | None) -> Mark | None:
+        """The mark, if it is for that line."""
+        return self if part == self.part else None
+
+
 class Columns:
     """How wide each column is, for these names in so much room."""
 
@@ -69,14 +82,15 @@ class Columns:
 
 
 def lines(
-    gpu: Gpu, columns: Columns, colors: Palette, *, detailed: bool, chosen: bool
+    gpu: Gpu, columns: Columns, colors: Palette, *, detailed: bool, mark: Mark | None
 ) -> list[Text]:
     """The GPU's own line, one of details where wanted or needed, and one for each instance."""
+    own = mark and mark.of(None)
     card = gpu.card
-    line = _marks(gpu, colors, chosen=chosen)
+    line = _marks(gpu, colors, own)
     line.append(f"{card.index:>2} ", ink(colors.muted))
     name = f"{units.fit(_name(card), columns.name):<{columns.name}}"
-    line.append(name, ink(colors.text, bold=chosen))
+    line.append(name, ink(colors.text, bold=own is not None))
     if card.trouble is not None:
         told = [line.append(f"  {card.trouble}", ink(colors.trouble))]
     else:
@@ -87,7 +101,10 @@ def lines(
         told = [line.append_text(_memory(gpu, columns, colors))]
     if _has_details(card, detailed=detailed):
         told.append(_details(gpu, columns, colors, all_of_them=detailed))
-    return told + [_instance(part, columns, colors) for part in gpu.instances]
+    return told + [
+        _instance(part, columns, colors, mark and mark.of(slot))
+        for slot, part in enumerate(gpu.instances)
+    ]
 
 
 def count(gpu: Gpu, *, detailed: bool) -> int:
@@ -130,9 +147,13 @@ def _pair(value: float | None, other: float | None, unit: str) -> str:
     return f"{units.number(value)}/{units.number(other)}{unit}"
 
 
-def _marks(gpu: Gpu, colors: Palette, *, chosen: bool = False) -> Text:
+def _marks(gpu: Gpu, colors: Palette, mark: Mark | None) -> Text:
     accent = ink(colors.accent, bold=True)
-    return Text().append("›" if chosen else " ", accent).append("▸" if gpu.ours else " ", accent)
+    return (
+        Text()
+        .append("›" if mark and mark.cursor else " ", accent)
+        .append("▸" if gpu.ours else " ", accent)
+    )
 
 
 def _memory(gpu: Gpu, columns: Columns, colors: Palette) -> Text:
@@ -167,14 +188,14 @@ def _no_parts(card: Card) -> str:
     return f"memory not available: {reason}" if reason else "memory not available"
 
 
-def _instance(part: Gpu, columns: Columns, colors: Palette) -> Text:
+def _instance(part: Gpu, columns: Columns, colors: Palette, mark: Mark | None) -> Text:
     """An instance's line: it has a name and memory; the sensors are the whole GPU's."""
-    line = _marks(part, colors)
+    line = _marks(part, colors, mark)
     profile = _name(part.card).rpartition("MIG ")[2]
     room = columns.name + _MARKS - _INDENT
     told = f"{part.card.index} {profile}"
     line.append(f"{'└ ':>{_INDENT - 2}}", ink(colors.muted))
-    line.append(f"{units.fit(told, room):<{room}}", ink(colors.text))
+    line.append(f"{units.fit(told, room):<{room}}", ink(colors.text, bold=mark is not None))
     if part.card.trouble is not None:
         return line.append(f"  {part.card.trouble}", ink(colors.trouble))
     line.append(" " * len(columns.sensors(("",) * 6)))
