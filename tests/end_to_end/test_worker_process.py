@@ -9,8 +9,20 @@ import sys
 
 import psutil
 import pytest
-from vramtop.trainer.protocol import Change, Ended, Hello, Measured, Sample
+from vramtop.trainer.framing import encode, from_worker
+from vramtop.trainer.protocol import (
+    VERSION,
+    Change,
+    Device,
+    Ended,
+    Failed,
+    Hello,
+    Measured,
+    Sample,
+    Start,
+)
 from vramtop.trainer.settings import Settings
+from vramtop.tui.launch import command
 from vramtop.tui.link import WorkerGone, WorkerLine
 from vramtop.tui.worker import start_worker
 
@@ -90,23 +102,94 @@ async def test_a_slow_reader_loses_no_step_of_a_headless_run():
     assert steps == list(range(1, 1_201))
 
 
-def test_a_worker_dies_with_a_parent_that_is_killed():
-    script = (
-        "import asyncio\n"
-        "from vramtop.tui.worker import start_worker\n"
-        "from vramtop.trainer.settings import Settings\n"
-        "async def main():\n"
-        "    worker = await start_worker(Settings(device='cpu'))\n"
-        "    async for message in worker.messages():\n"
-        "        print(worker.pid, flush=True)\n"
-        "asyncio.run(main())\n"
-    )
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as parent:
+PARENT = """
+import asyncio
+from vramtop.tui.worker import start_worker
+from vramtop.trainer.settings import Settings
+async def main():
+    worker = await start_worker(Settings(device='cpu'))
+    async for message in worker.messages():
+        print(worker.pid, flush=True)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("stuck", [False, True])
+def test_a_worker_dies_with_a_parent_that_is_killed_whatever_it_is_doing(stuck):
+    """One that is stopped runs no line of ours: only the kernel can end it."""
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         worker = psutil.Process(int(parent.stdout.readline()))
-        parent.kill()
-        assert worker.wait(TIMEOUT_SECONDS) is None  # not our child: gone, its code unknown
-    assert not worker.is_running()
+        try:
+            if stuck:
+                worker.suspend()
+            parent.kill()
+            assert worker.wait(TIMEOUT_SECONDS) is None  # not our child: gone, its code unknown
+        finally:
+            if worker.is_running():
+                worker.kill()
+
+
+async def test_a_worker_on_the_cpu_leaves_a_core_to_the_monitor(tmp_path, monkeypatch):
+    # Asked of the thread that trains, since each has a number of its own.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import signal, sys\n"
+        "def tell(*_):\n"
+        "    print('threads:', sys.modules['torch'].get_num_threads(), flush=True)\n"
+        "signal.signal(signal.SIGUSR1, tell)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    worker = await start_worker(Settings(device="cpu"))
+    messages = worker.messages()
+    try:
+        await until(messages, Sample)
+        os.kill(worker.pid, signal.SIGUSR1)
+        line = await until(messages, WorkerLine)
+    finally:
+        await worker.close()
+    assert line.text == "threads: 1"
+
+
+# ---- its protocol ---------------------------------------------------------------------------
+
+
+def test_a_worker_refuses_a_monitor_that_speaks_another_protocol():
+    ours, theirs = socket.socketpair()
+    ours.settimeout(TIMEOUT_SECONDS)
+    arguments = ("--socket", str(theirs.fileno()), "--parent", str(os.getpid()))
+    started = command("vramtop.trainer", *arguments)
+    with ours, subprocess.Popen(started, pass_fds=(theirs.fileno(),)) as worker:
+        theirs.close()
+        ours.sendall(encode(Start(VERSION - 1, Settings())))
+        decoder, said = from_worker(), []
+        while data := ours.recv(65_536):
+            said += decoder.feed(data)
+        assert worker.wait(TIMEOUT_SECONDS) == 1
+    told = f"the worker speaks protocol {VERSION}, not {VERSION - 1}"
+    assert said == [Failed(told, usage=False)]
+
+
+async def test_a_monitor_refuses_a_worker_that_speaks_another_protocol(monkeypatch):
+    hello = encode(Hello(VERSION + 1, 7, "2.9.0", Device("cpu", "a processor", None)))
+    script = (
+        "import socket, sys, time\n"
+        f"socket.socket(fileno=int(sys.argv[2])).sendall({hello!r})\n"
+        "time.sleep(3600)\n"
+    )
+    monkeypatch.setattr(
+        "vramtop.tui.worker.command", lambda _, *given: [sys.executable, "-c", script, *given]
+    )
+    worker = await start_worker(Settings())
+    messages = worker.messages()
+    try:
+        line = await until(messages, object)
+        gone = await until(messages, object)
+    finally:
+        await worker.close()
+    told = f"worker: it speaks protocol {VERSION + 1}, the monitor {VERSION}"
+    assert line == WorkerLine(told)
+    assert gone == WorkerGone(-signal.SIGKILL, (told,))
 
 
 @pytest.mark.parametrize("module", ["torch", "queue"])

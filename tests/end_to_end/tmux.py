@@ -60,10 +60,19 @@ class Tmux:
         (self.worker,) = self.monitor.children()
 
     def rests(self) -> None:
-        """Wait until the worker takes no time of the processor."""
+        """Wait until the worker takes no time of the processor, however busy others keep that."""
         latest = time.monotonic() + TIMEOUT_SECONDS
-        while self.worker.cpu_percent(0.2) > 20:
+        taken = self._worker_seconds()
+        while True:
+            time.sleep(1)
+            before, taken = taken, self._worker_seconds()
+            if taken - before <= 0.01:  # its look at its parent, twice a second
+                return
             assert time.monotonic() < latest, "the training goes on"
+
+    def _worker_seconds(self) -> float:
+        times = self.worker.cpu_times()
+        return float(times.user + times.system)
 
     def all_end(self) -> None:
         """Wait until neither the monitor nor its worker is left."""

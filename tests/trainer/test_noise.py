@@ -1,13 +1,14 @@
 """The gradient's noise: beside per-sample gradients on real digits, and without a trace."""
 
-from statistics import mean
+from random import Random
+from statistics import NormalDist, mean
 
 import pytest
 import torch
 from driven import running, whole
 from torch.func import functional_call, grad, vmap
 from vramtop.trainer import noise
-from vramtop.trainer.noise import Estimate, NoiseSampler, Smoothed, estimate
+from vramtop.trainer.noise import DECAY, Estimate, NoiseSampler, Smoothed, estimate
 from vramtop.trainer.protocol import Change, Measured, Noise, Note, Sample
 from vramtop.trainer.settings import Settings
 from vramtop.trainer.training import Training, Unwatched
@@ -107,6 +108,30 @@ def test_the_band_holds_the_ratio_of_the_means_and_narrows_with_more_estimates()
     for band in (few, many):
         assert band.low < band.scale < band.high
     assert many.high - many.low < (few.high - few.low) / 2
+
+
+def test_the_band_ends_where_a_test_at_ten_per_cent_begins_to_refuse():
+    """Fieller's theorem, without its formula: at both ends t is the normal's 95% quantile.
+
+    A ratio ρ is refused where the weighted mean of noise - ρ · signal is too far from zero. Its
+    variance is estimated as for any weighted mean, from how single ones lie around it.
+    """
+    random = Random(7)
+    pairs = [(random.gauss(100, 30), random.gauss(1, 0.3)) for _ in range(60)]
+    weights = [DECAY**age for age in reversed(range(60))]
+    whole, squares = sum(weights), sum(weight**2 for weight in weights)
+
+    def deviations(ratio):
+        off = [noise - ratio * signal for noise, signal in pairs]
+        center = sum(weight * one for weight, one in zip(weights, off, strict=True)) / whole
+        spread = sum(weight * (one - center) ** 2 for weight, one in zip(weights, off, strict=True))
+        variance = spread / whole / (1 - squares / whole**2)  # of a single one, unbiased
+        return center / (variance * squares / whole**2) ** 0.5
+
+    band = smoothed(*pairs).band()
+    quantile = NormalDist().inv_cdf(0.95)
+    assert deviations(band.low) == pytest.approx(quantile, abs=0.001)
+    assert deviations(band.high) == pytest.approx(-quantile, abs=0.001)
 
 
 def test_the_band_holds_the_truth_nine_times_in_ten():

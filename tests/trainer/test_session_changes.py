@@ -1,11 +1,13 @@
 """What is changed while a session trains, and what stays as it was."""
 
+import pytest
 from driven import running, whole
 from vramtop.trainer.protocol import (
     Answer,
     Change,
     Configured,
     Ended,
+    Evaluated,
     Measured,
     Reset,
     Sample,
@@ -60,6 +62,22 @@ def test_another_hidden_width_is_another_model(library):
         assert sum(layer.parameters for layer in configured.layers) == parameters
         measured = driver.until(Measured, lambda m: m.anatomy.high_water.parameters < P)
         assert measured.anatomy.high_water.gradients == 4 * parameters
+
+
+@pytest.mark.parametrize("begun_anew", [False, True])
+def test_an_evaluation_of_another_model_is_measured_anew(library, begun_anew):
+    """Parameters and Adam's state stay, and 1,000 images with ReLU's input and output beside."""
+
+    def peak(hidden):
+        parameters = 4 * (784 * hidden + hidden + hidden * 10 + 10)
+        return 3 * parameters + 16 + 1000 * (3_136 + 8) + 2 * 1000 * 4 * hidden
+
+    wider = Settings(batch_size=1000, hidden=256)
+    with running(library, Settings(batch_size=1000)) as driver:
+        assert driver.until(Evaluated).peak.total == peak(128)
+        driver.send(Reset(1, wider) if begun_anew else Change(1, hidden=256))
+        driver.until(Configured, lambda message: message.settings == wider)
+        assert driver.until(Evaluated).peak.total == peak(256)
 
 
 def test_a_change_that_cannot_be_is_answered_and_changes_nothing(library):

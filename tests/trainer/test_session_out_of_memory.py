@@ -5,6 +5,7 @@ import pytest
 import torch
 from driven import running, whole
 from torch import nn
+from vramtop.trainer import memory
 from vramtop.trainer.batches import Batches
 from vramtop.trainer.protocol import (
     Advance,
@@ -162,6 +163,38 @@ def test_a_plain_step_that_lacks_memory_is_taken_once_more_and_nothing_is_lost(
     assert note.text == told
     assert driver.losses == expected
     assert not driver.all(OutOfMemory)
+
+
+@pytest.mark.usefixtures("unwatched")
+def test_the_retry_begins_from_an_empty_cache_that_the_failed_step_is_out_of(library, monkeypatch):
+    """A device whose cache is cut up: there is room again once that has been given back."""
+    cut_up, held = False, []
+    forward, trainings = nn.CrossEntropyLoss.forward, []
+    step = Training.step
+
+    def taken(training, *given):
+        nonlocal cut_up
+        cut_up = cut_up or training.progress.steps == 50
+        trainings.append(training)
+        return step(training, *given)
+
+    def loss(self, *given):
+        if cut_up and not held:
+            trainings[-1].model[1].weight.grad = torch.zeros(128, 784)  # a half-done step's
+            raise torch.OutOfMemoryError("no block is large enough")
+        return forward(self, *given)
+
+    def release(_):
+        if cut_up:
+            parameters = trainings[-1].model.parameters()
+            held.append([p.grad for p in parameters if p.grad is not None])
+
+    monkeypatch.setattr(Training, "step", taken)
+    monkeypatch.setattr(nn.CrossEntropyLoss, "forward", loss)
+    monkeypatch.setattr(memory, "release", release)
+    driver = whole(library, Settings(device="cpu"), 60)
+    assert not driver.all(OutOfMemory)
+    assert held == [[]]
 
 
 @pytest.mark.usefixtures("unwatched")

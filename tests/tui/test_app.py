@@ -32,6 +32,32 @@ async def test_before_the_worker_speaks_it_is_starting(app: VramtopApp) -> None:
         assert "starting the worker…" in seen(app)
 
 
+async def test_while_the_monitor_is_suspended_the_training_rests(
+    app: VramtopApp, script: Script
+) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await begin(pilot)
+        app.app_suspend_signal.publish(app)  # as ctrl-z does, before the process stops
+        assert script.sent[-1:] == [Pause(script.sent[-1].command, True)]
+        app.app_resume_signal.publish(app)
+        await pilot.pause()
+        assert script.sent[-1] == Pause(script.sent[-1].command, False)
+
+
+async def test_a_training_that_was_paused_stays_so_when_a_suspended_monitor_goes_on(
+    app: VramtopApp, script: Script
+) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await begin(pilot)
+        await pilot.press("space")
+        app.receive(Flow(True, False))
+        sent = list(script.sent)
+        app.app_suspend_signal.publish(app)
+        app.app_resume_signal.publish(app)
+        await pilot.pause()
+        assert script.sent == sent
+
+
 @pytest.mark.parametrize("size", [(60, 18), (80, 24), (120, 40), (200, 60)])
 async def test_the_essentials_fit(app: VramtopApp, size: tuple[int, int]) -> None:
     async with app.run_test(size=size) as pilot:

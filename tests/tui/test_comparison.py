@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from made import configured, measured
-from vramtop.trainer.split import AllocatorMemory, Reading
+from vramtop.trainer.split import CATEGORIES, AllocatorMemory, Category, Reading
 from vramtop.tui.comparison import UNEXPLAINED, beside, compare
 
 
@@ -37,10 +38,21 @@ def test_the_formula_is_written_with_its_numbers() -> None:
     assert [line.written for line in lines] == written
 
 
-def test_a_byte_more_is_not_explained() -> None:
+@pytest.mark.parametrize("accumulation", [1, 4])
+@pytest.mark.parametrize("off", [-1, 1, 8, 4096])
+@pytest.mark.parametrize("category", [name for name in CATEGORIES if name != "temporaries"])
+def test_what_is_off_by_any_other_number_of_bytes_is_not_explained(
+    category: Category, off: int, accumulation: int
+) -> None:
     seen = measured()
-    high = msgspec.structs.replace(seen.anatomy.high_water, batch_data=3144 * 64 + 1)
+    right = getattr(seen.anatomy.high_water, category)
+    high = msgspec.structs.replace(seen.anatomy.high_water, **{category: right + off})
     anatomy = msgspec.structs.replace(seen.anatomy, high_water=high)
-    lines = compare(configured(), msgspec.structs.replace(seen, anatomy=anatomy))
-    assert lines[3].reasons == UNEXPLAINED
-    assert lines[3].difference == 513
+    lines = {
+        line.category: line
+        for line in compare(
+            configured(accumulation=accumulation), msgspec.structs.replace(seen, anatomy=anatomy)
+        )
+    }
+    assert lines[category].reasons == UNEXPLAINED
+    assert lines[category].difference == right + off - lines[category].formula
