@@ -98,6 +98,18 @@ def test_ctrl_c_ends_the_training_and_another_one_meanwhile_changes_nothing():
         assert ends_quietly(process) == ""
 
 
+def test_a_command_under_nohup_does_not_end_with_its_terminal():
+    deaf = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)}
+    with running(*JSON_LINES, **deaf) as process:
+        until(process, "sample")
+        process.send_signal(signal.SIGHUP)
+        for _ in range(100):  # more than what may have been on its way
+            until(process, "sample")
+        process.send_signal(signal.SIGINT)
+        until(process, "ended")
+        ends_quietly(process)
+
+
 def test_a_worker_that_hangs_is_killed_after_a_while():
     with running(*JSON_LINES) as process:
         until(process, "sample")

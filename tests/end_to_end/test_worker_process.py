@@ -88,6 +88,19 @@ async def test_what_a_dying_worker_printed_last_is_kept(tmp_path):
     assert "ModuleNotFoundError" in gone.lines[-1]
 
 
+async def test_a_last_line_without_an_end_is_kept_too(tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\nos.write(2, b'first\\nno room for')\nos._exit(3)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    worker = await start_worker(Settings())
+    try:
+        gone = await until(worker.messages(), WorkerGone)
+    finally:
+        await worker.close()
+    assert gone == WorkerGone(3, ("first", "no room for"))
+
+
 async def test_a_slow_reader_loses_no_step_of_a_headless_run():
     worker = await start_worker(Settings(device="cpu"), steps=1_200, every_step=True)
     steps = []
@@ -128,6 +141,17 @@ def test_a_worker_dies_with_a_parent_that_is_killed_whatever_it_is_doing(stuck):
         finally:
             if worker.is_running():
                 worker.kill()
+
+
+def test_a_worker_whose_parent_died_before_it_began_ends_by_itself():
+    """No signal comes for a parent that is gone already."""
+    ours, theirs = socket.socketpair()
+    started = command("vramtop.trainer", "--socket", str(theirs.fileno()), "--parent", "1")
+    with ours, theirs, subprocess.Popen(started, pass_fds=(theirs.fileno(),)) as worker:
+        try:
+            assert worker.wait(TIMEOUT_SECONDS) == 1
+        finally:
+            worker.kill()
 
 
 async def test_a_worker_on_the_cpu_leaves_a_core_to_the_monitor(tmp_path, monkeypatch):

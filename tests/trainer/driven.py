@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from vramtop.trainer.session import Session
 from vramtop.trainer.settings import Settings
 from vramtop.trainer.shelf import Shelf
 
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60  # for one message, on a machine that is busy with other tests
 _Message = TypeVar("_Message", bound=FromWorker)
 
 
@@ -31,15 +32,38 @@ class Driver:
     def until(
         self, kind: type[_Message], condition: Callable[[_Message], object] = lambda _: True
     ) -> _Message:
-        """The next message of a kind for which the condition holds."""
-        while True:
-            while self._fresh:
-                message = self._fresh.pop(0)
-                self.seen.append(message)
-                if isinstance(message, kind) and condition(message):
-                    return message
-            self._fresh = self._outbox.take()
-            assert self._fresh, f"the session ended without {kind.__name__}"
+        """The next message of a kind for which the condition holds.
+
+        Fails where none has come when the session ends, or in `WAIT_SECONDS`.
+        """
+        before = len(self.seen)
+        closed = threading.Event()
+
+        def close() -> None:
+            closed.set()
+            self._outbox.close()
+
+        late = threading.Timer(WAIT_SECONDS, close)
+        late.daemon = True
+        late.start()
+        try:
+            while True:
+                while self._fresh:
+                    message = self._fresh.pop(0)
+                    self.seen.append(message)
+                    if isinstance(message, kind) and condition(message):
+                        return message
+                self._fresh = self._outbox.take()
+                if not self._fresh:
+                    break
+        finally:
+            late.cancel()
+        came = Counter(type(message).__name__ for message in self.seen[before:])
+        end = f"in {WAIT_SECONDS} s" if closed.is_set() else "before the session ended"
+        raise AssertionError(
+            f"no {kind.__name__} as awaited {end}; what came: {dict(came) or 'nothing'}, "
+            f"the last of it {self.seen[-1:]}"
+        )
 
     def all(self, kind: type[_Message]) -> list[_Message]:
         """What was seen of a kind."""
@@ -85,7 +109,7 @@ def running(
         inbox.put(Stop())
         outbox.close()
         thread.join(WAIT_SECONDS)
-        assert not thread.is_alive()
+        assert not thread.is_alive(), f"the session goes on {WAIT_SECONDS} s after it was stopped"
 
 
 def whole(data: Library | Dataset, settings: Settings, steps: int, **start: Any) -> Driver:

@@ -15,6 +15,7 @@ def test_blocks_are_whole_512_bytes_and_segments_those_of_their_pool() -> None:
         (MIB, MIB, 2 * MIB),
         (MIB + 1, MIB + 512, 20 * MIB),
         (10 * MIB, 10 * MIB, 10 * MIB),
+        (11 * MIB, 12 * MIB, 12 * MIB),
         (11 * MIB + 1, 12 * MIB, 12 * MIB),  # what remains is not worth keeping
     ):
         allocator = Allocator()

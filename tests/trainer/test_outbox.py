@@ -29,6 +29,14 @@ def test_an_offer_stays_behind_what_was_posted_before_it():
     assert outbox.take() == [Note("a change"), Ended(2, 0), Flow(False, False)]
 
 
+def test_what_was_posted_stays_though_the_same_kind_is_offered_later():
+    outbox = Outbox()
+    outbox.post(Ended(1, 0))
+    for steps in (2, 3):
+        outbox.offer(Ended(steps, 0))
+    assert outbox.take() == [Ended(1, 0), Ended(3, 0)]
+
+
 def test_a_patient_outbox_drops_no_offer_and_waits_for_its_reader():
     outbox = Outbox(patient=True)
     count = Outbox.PATIENT_BACKLOG + 100
@@ -60,6 +68,17 @@ def test_what_need_not_come_at_once_waits_for_what_must():
     outbox.offer(Flow(False, False))
     reader.join()
     assert taken == [[Note("an epoch's end"), Flow(False, False)]]
+
+
+def test_what_was_pressing_presses_only_what_it_is_taken_with():
+    outbox = Outbox()
+    outbox.post(Note("pressing"))
+    outbox.take()
+    outbox.pace = 0.3
+    outbox.post(Note("an epoch's end"), at_once=False)
+    began = time.monotonic()
+    outbox.take()
+    assert time.monotonic() - began >= 0.2
 
 
 def test_or_until_the_pace_lets_it_go_alone():

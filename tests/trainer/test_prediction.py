@@ -51,6 +51,12 @@ def test_first_and_settled_steps_are_foretold_whole(
         assert foretold == measured(library, settings), (size, hidden)
 
 
+def test_what_a_training_will_hold_is_its_settled_step(library: Library) -> None:
+    foretold = predict(Settings(), SHAPES["mnist"], "cpu", None)
+    first, settled = measured(library, Settings())
+    assert foretold.anatomy == settled != first
+
+
 def test_one_predictor_serves_all_batch_sizes() -> None:
     predictor = Predictor(Settings(optimizer="sgd"), (1, 28, 28), "cpu", None)
     peaks = {size: predictor.step(size)[0].peak.bytes for size in (64, 1, 4096, 64)}

@@ -22,6 +22,7 @@ from vramtop.trainer.protocol import (
     Sample,
     SearchEnded,
     Stop,
+    Timed,
     Tried,
 )
 from vramtop.trainer.reduction import Card
@@ -108,6 +109,19 @@ def test_speeds_are_measured_at_doubling_sizes_and_the_largest(library: Library)
     best = max(speed.samples_per_second for speed in found.speeds)
     fast = [s.batch_size for s in found.speeds if s.samples_per_second >= 0.95 * best]
     assert found.fast_batch_size == fast[0]
+
+
+def test_the_fast_size_is_the_smallest_within_a_twentieth_of_the_best(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speeds = {16: 500.0, 32: 949.0, 64: 951.0, 128: 1000.0}
+
+    def speed(_: search.Search, size: int) -> Timed:
+        return Timed(size, speeds.get(size, 990.0))
+
+    monkeypatch.setattr(search.Search, "_speed", speed)
+    found, _ = found_in(library, Settings(budget=3_000_000))
+    assert found.fast_batch_size == 64
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

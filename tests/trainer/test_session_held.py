@@ -1,7 +1,11 @@
 """A session that is held: paused, a phase at a time, in slow motion."""
 
+import queue
+
 from driven import running, whole
 from vramtop.trainer import reports
+from vramtop.trainer.conversation import Conversation
+from vramtop.trainer.outbox import Outbox
 from vramtop.trainer.protocol import (
     Advance,
     Answer,
@@ -34,6 +38,18 @@ def test_a_paused_training_goes_phase_by_phase(library):
         driver.send(Pause(9, False))
         driver.until(Flow, lambda flow: not flow.paused)
         driver.until(Sample, lambda sample: sample.step > held[-1].step + 1)
+
+
+def test_a_pause_takes_back_the_phases_that_were_still_to_go():
+    inbox, heard = queue.SimpleQueue(), []
+    talk = Conversation(inbox, Outbox(), heard.append)
+    for command in (Pause(1, True), Advance(2), Advance(3), Pause(4, True)):
+        inbox.put(command)
+    talk.listen()
+    assert not talk.may_go()
+    inbox.put(Advance(5))
+    talk.listen()
+    assert [talk.may_go(), talk.may_go()] == [True, False]
 
 
 def test_the_end_of_a_step_that_is_walked_is_told_however_soon_it_comes(library, monkeypatch):

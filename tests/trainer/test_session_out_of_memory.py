@@ -231,6 +231,22 @@ def test_an_update_cut_short_is_taken_back(library, monkeypatch):
     assert (again.step, again.loss) == (3, expected[2])
 
 
+@pytest.mark.usefixtures("unwatched")
+def test_an_update_cut_short_twice_is_taken_back_before_the_training_waits(library, monkeypatch):
+    def change_some(optimizer):
+        with torch.no_grad():
+            optimizer.param_groups[0]["params"][0].add_(1)
+
+    expected = whole(library, Settings(), 3).losses
+    with running(library, every_step=True) as driver:
+        driver.until(Measured, lambda measured: measured.settled)
+        fail_after(monkeypatch, torch.optim.Adam, "step", 2, before=change_some, times=2)
+        assert driver.until(OutOfMemory).phase == "optimizer"
+        driver.send(Change(1, learning_rate=0.001))
+        again = driver.until(Sample)
+    assert (again.step, again.loss) == (3, expected[2])
+
+
 # ---- in an evaluation -----------------------------------------------------------------------
 
 

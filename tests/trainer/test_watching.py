@@ -1,5 +1,7 @@
 """Which steps are instrumented, by a clock that stands still between them."""
 
+from itertools import pairwise
+
 import pytest
 from vramtop.trainer import watching
 from vramtop.trainer.watching import Schedule
@@ -31,7 +33,7 @@ def test_the_first_two_full_steps_are_looked_at_and_short_ones_beside(monkeypatc
 def test_afterwards_a_step_is_looked_at_twice_a_second(monkeypatch):
     looked = seen_in(monkeypatch, seconds=100, step=0.001)
     assert len(looked) == pytest.approx(200, abs=2)
-    assert min(after - before for before, after in zip(looked, looked[1:], strict=False)) >= 0.5
+    assert min(after - before for before, after in pairwise(looked)) >= 0.5
 
 
 def test_a_step_that_adds_up_batches_is_looked_at_so_many_times_more_rarely(monkeypatch):

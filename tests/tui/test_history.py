@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from made import measured, sample
 from vramtop.trainer.split import AllocatorMemory
-from vramtop.tui.history import MAX_POINTS, History, extended, sampled
+from vramtop.tui.history import MAX_POINTS, History, Mark, extended, marked, sampled
 
 
 def history(*images: int, batch_size: int = 64) -> History:
@@ -60,3 +60,10 @@ def test_points_after_a_step_back_are_forgotten() -> None:
 
 def test_a_moment_told_twice_is_one_point() -> None:
     assert len(history(640, 640).points) == 1
+
+
+def test_what_did_not_fit_stays_marked_where_the_training_goes_back_to() -> None:
+    earlier = marked(history(640, 704), 2048)
+    later = marked(extended(earlier, sampled(sample(768), 64, None)), 4096)
+    back = extended(later, sampled(sample(730), 64, None))
+    assert back.shortages == (Mark(704, 2048), Mark(730, 4096))

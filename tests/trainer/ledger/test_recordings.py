@@ -111,6 +111,28 @@ def test_a_second_step_may_be_recorded_after_one_that_failed() -> None:
     assert anatomy.boundaries["backward"].gradients == WEIGHT
 
 
+def test_of_moments_as_high_the_first_is_the_peak() -> None:
+    with Ledger(CPU, [], []).record() as recording:
+        recording.begin("forward")
+        first = torch.zeros(8)
+        del first
+        recording.begin("backward")
+        second = torch.ones(8)
+        del second
+    peak = recording.anatomy().peak
+    assert (peak.bytes, peak.phase, peak.operator) == (32, "forward", "aten.zeros.default")
+
+
+def test_what_load_makes_beside_the_batch_is_no_activation() -> None:
+    with Ledger(CPU, [], []).record() as recording:
+        mask = torch.zeros(8)
+        recording.begin("forward")
+        kept = mask + 1
+        recording.begin("backward")
+    assert (mask.nbytes, kept.nbytes) == (32, 32)
+    assert recording.anatomy().boundaries["forward"] == Split(activations=32, temporaries=32)
+
+
 # ---- what does not count --------------------------------------------------------------------
 
 
