@@ -148,3 +148,14 @@ def test_an_estimate_counts_the_updates_of_batches_that_add_up():
     (row,) = json.loads(result.stdout)
     assert (row["batch_size"], row["accumulation"], row["updates_per_epoch"]) == (64, 16, 6)
     assert row["boundaries"]["load"]["gradients"] == P
+
+
+@pytest.mark.parametrize("form", ["table", "jsonl"])
+def test_a_run_that_is_out_of_memory_says_so_and_fails(form):
+    budget = ("--vram", "6MiB", "--batch-size", "4096")
+    result = vramtop("--headless", "--format", form, *budget, "--steps", "3", "--device", "cpu")
+    assert result.returncode == 1
+    assert (
+        "vramtop: batch 4,096 is out of memory in load: at least 12.7 MiB of 6.00 MiB"
+        in result.stderr
+    )

@@ -187,9 +187,13 @@ def test_a_worker_refuses_a_monitor_that_speaks_another_protocol():
         theirs.close()
         ours.sendall(encode(Start(VERSION - 1, Settings())))
         decoder, said = from_worker(), []
-        while data := ours.recv(65_536):
-            said += decoder.feed(data)
-        assert worker.wait(TIMEOUT_SECONDS) == 1
+        try:
+            while not said and (data := ours.recv(65_536)):
+                said += decoder.feed(data)
+            code = worker.wait(TIMEOUT_SECONDS) if isinstance(said[0], Failed) else None
+        finally:
+            worker.kill()
+    assert code == 1
     told = f"the worker speaks protocol {VERSION}, not {VERSION - 1}"
     assert said == [Failed(told, usage=False)]
 

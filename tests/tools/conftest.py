@@ -1,4 +1,4 @@
-"""Lets these tests import what is in `tools/`: pytest's importlib mode puts no folder on the path."""
+"""Lets these tests import `tools/`: pytest's importlib mode puts no folder on the path."""
 
 import sys
 from pathlib import Path
