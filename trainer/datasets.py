@@ -9,15 +9,19 @@ import gzip
 import tempfile
 import warnings
 import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 from torchvision import datasets
+from torchvision.datasets.mnist import read_image_file, read_label_file
 from torchvision.datasets.utils import check_integrity
 
-from . import drawings, idx, sources
+from . import drawings, folders, idx, sources
+from .folders import BINARY_RECORD, Layout
 from .formula import CLASSES
 from .protocol import Data
 from .settings import DatasetName
@@ -31,6 +35,9 @@ NORMALISATION: dict[DatasetName, tuple[float, float]] = {
 # Channels, height and width.
 SHAPES: dict[DatasetName, tuple[int, int, int]] = {"mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
 _NAMES: dict[DatasetName, str] = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
+
+
+Parts: TypeAlias = list[tuple[Tensor, Tensor]]
 
 
 class DataError(Exception):
@@ -64,6 +71,15 @@ class Dataset:
         return self.train.inputs.shape[1]
 
 
+class Read(NamedTuple):
+    """What files hold: images, the classes' names, and what the dataset is called."""
+
+    train: Images
+    test: Images
+    classes: tuple[str, ...]
+    name: str
+
+
 class Library:
     """Loads each dataset once; those of files from `data_dir`."""
 
@@ -85,11 +101,11 @@ def load(source: Source) -> Dataset:
     """
     name, root = source.dataset, source.root
     if root is not None:
-        train, test, classes = _read(name, root)
-        description = f"{_NAMES[name]}, {len(train):,} images from files"
+        train, test, classes, called = _read(name, root)
+        description = f"{called}, {len(train):,} images from files"
         data = Data("files", description, len(train), len(test), SHAPES[name], classes)
     elif name == "mnist":
-        train, test, classes = _sample()
+        train, test, classes, _ = _sample()
         description = f"{_NAMES[name]} sample, {len(train):,} of 60,000 real digits"
         data = Data("sample", description, len(train), len(test), SHAPES[name], classes)
     else:
@@ -101,13 +117,13 @@ def load(source: Source) -> Dataset:
     return Dataset(train, test, mean, std, data)
 
 
-def _sample() -> tuple[Images, Images, tuple[str, ...]]:
+def _sample() -> Read:
     """The digits that ship, laid out as torchvision's reader expects them."""
     try:
         with tempfile.TemporaryDirectory() as root:
             raw = sources.folder("mnist", Path(root))
             raw.mkdir(parents=True)
-            for name in sources.MNIST_FILES:
+            for name in folders.MNIST_FILES:
                 packed = (sources.SAMPLE / f"{name}.gz").read_bytes()
                 (raw / name).write_bytes(gzip.decompress(packed))
             return _read("mnist", Path(root))
@@ -118,49 +134,83 @@ def _sample() -> tuple[Images, Images, tuple[str, ...]]:
         ) from error
 
 
-def _read(name: DatasetName, root: Path) -> tuple[Images, Images, tuple[str, ...]]:
-    """Training images, test images and the classes' names, by torchvision's loaders."""
+def _read(name: DatasetName, root: Path) -> Read:
+    """What a data directory holds, by torchvision's readers where it has any."""
+    layout = folders.find(name, root)
     try:
+        if layout is None:
+            place = sources.folder(name, root)
+            if name == "cifar10":
+                raise ValueError(_not_original(place))
+            raise ValueError(f"there is no {', '.join(folders.missing(name, place))}")
         with warnings.catch_warnings():
             # Some NumPy releases warn of how CIFAR-10 was pickled; nothing can be done about it.
             warnings.simplefilter("ignore")
-            parts, classes = _digits(root) if name == "mnist" else _photographs(root)
+            parts, classes = _READERS[layout.form](layout)
         for what, (inputs, targets) in zip(("training", "test"), parts, strict=True):
             _validate(what, inputs, targets, SHAPES[name])
     # Whatever a damaged file makes the readers stumble over, it is the file that is at fault.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        place = sources.folder(name, root)
+        place = layout.folder if layout else sources.folder(name, root)
+        called = layout.name if layout else _NAMES[name]
         raise DataError(
-            f"{_NAMES[name]} in {place} is damaged: {reason}; put the original files there, or "
+            f"{called} in {place} is damaged: {reason}; put the original files there, or "
             "remove that folder and use --download"
         ) from error
     train, test = (Images(inputs.flatten(1), targets) for inputs, targets in parts)
-    return train, test, classes
+    return Read(train, test, classes, layout.described)
 
 
-def _digits(root: Path) -> tuple[list[tuple[Tensor, Tensor]], tuple[str, ...]]:
-    """MNIST's training and test images, (N, 1, 28, 28), with their labels, and its classes."""
-    for part in ("train", "t10k"):
-        idx.count(sources.folder("mnist", root), part)
-    parts = [datasets.MNIST(str(root), train=train) for train in (True, False)]
-    named = tuple(str(digit) for digit in range(CLASSES))
-    return [(part.data.unsqueeze(1), part.targets) for part in parts], named
+def _digits(layout: Layout) -> tuple[Parts, tuple[str, ...]]:
+    """Training and test images, (N, 1, 28, 28), with their labels, and the classes."""
+    parts = []
+    for images, labels in (layout.files[:2], layout.files[2:]):
+        idx.count(images, labels)
+        pixels = read_image_file(str(images)).unsqueeze(1)
+        # EMNIST's are on their sides.
+        pixels = pixels.mT.contiguous() if layout.transposed else pixels
+        parts.append((pixels, read_label_file(str(labels))))
+    return parts, layout.classes
 
 
-def _photographs(root: Path) -> tuple[list[tuple[Tensor, Tensor]], tuple[str, ...]]:
+def _pickled(layout: Layout) -> tuple[Parts, tuple[str, ...]]:
     """CIFAR-10's training and test images, (N, 3, 32, 32), with their labels, and its classes."""
+    root = str(layout.folder.parent)
     try:
-        parts = [datasets.CIFAR10(str(root), train=train) for train in (True, False)]
+        parts = [datasets.CIFAR10(root, train=train) for train in (True, False)]
     except RuntimeError:
         # It says only that something is wrong.
-        raise ValueError(_not_original(sources.folder("cifar10", root))) from None
+        raise ValueError(_not_original(layout.folder)) from None
     # torchvision puts the channels last; the files have them first, as the model wants them.
     images = [
         (torch.from_numpy(part.data).permute(0, 3, 1, 2), torch.tensor(part.targets))
         for part in parts
     ]
     return images, tuple(parts[0].classes)
+
+
+def _binary(layout: Layout) -> tuple[Parts, tuple[str, ...]]:
+    """The same images from CIFAR-10's binary files: records of a label and the pixels."""
+    return [_records(layout.files[:-1]), _records(layout.files[-1:])], layout.classes
+
+
+def _records(paths: Sequence[Path]) -> tuple[Tensor, Tensor]:
+    content = bytearray()
+    for path in paths:
+        size = path.stat().st_size
+        if size == 0 or size % BINARY_RECORD:
+            raise ValueError(f"{path.name} is {size:,} B long, no multiple of {BINARY_RECORD:,} B")
+        content += path.read_bytes()
+    records = torch.frombuffer(content, dtype=torch.uint8).view(-1, BINARY_RECORD)
+    return records[:, 1:].reshape(-1, *SHAPES["cifar10"]), records[:, 0].long()
+
+
+_READERS: dict[str, Callable[[Layout], tuple[Parts, tuple[str, ...]]]] = {
+    "idx": _digits,
+    "pickled": _pickled,
+    "binary": _binary,
+}
 
 
 def _not_original(folder: Path) -> str:

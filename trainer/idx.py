@@ -9,23 +9,25 @@ _SIDE = 28
 _IMAGES, _LABELS = bytes([0, 0, 8, 3]), bytes([0, 0, 8, 1])
 
 
-def count(folder: Path, part: str) -> int:
-    """How many labelled images the files of `part` ("train" or "t10k") hold.
+def count(images_path: Path, labels_path: Path) -> int:
+    """How many labelled images these two files hold.
 
     Raises `ValueError` with one line that names the file, what is wrong with it and what would be
     right, and `OSError` where it cannot be read.
     """
-    images_file, labels_file = f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"
-    images, *sides = _dimensions(folder / images_file, _IMAGES)
-    (labels,) = _dimensions(folder / labels_file, _LABELS)
+    images, *sides = _dimensions(images_path, _IMAGES)
+    (labels,) = _dimensions(labels_path, _LABELS)
     if sides != [_SIDE, _SIDE]:
         height, width = sides
-        raise ValueError(f"{images_file} holds images of {height} × {width}, not {_SIDE} × {_SIDE}")
-    for name, number, each in ((images_file, images, _SIDE * _SIDE), (labels_file, labels, 1)):
-        _check_length(folder / name, number, each)
+        raise ValueError(
+            f"{images_path.name} holds images of {height} × {width}, not {_SIDE} × {_SIDE}"
+        )
+    for path, number, each in ((images_path, images, _SIDE * _SIDE), (labels_path, labels, 1)):
+        _check_length(path, number, each)
     if images != labels:
         raise ValueError(
-            f"{images_file} holds {images:,} images, but {labels_file} holds {labels:,} labels"
+            f"{images_path.name} holds {images:,} images, "
+            f"but {labels_path.name} holds {labels:,} labels"
         )
     return images
 

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from . import idx
+from . import folders, idx
+from .folders import (
+    BINARY_RECORD,
+    CIFAR10_FILES,
+    MNIST_FILES,
+    MNIST_FOLDER,
+    PICKLED_FOLDER,
+    Layout,
+)
 from .settings import DatasetName, SettingError
 
 SAMPLE = Path(__file__).parent / "sample"
@@ -16,15 +24,9 @@ SAMPLE_IMAGES = 6_000
 TRAIN_IMAGES: dict[DatasetName, int] = {"mnist": 60_000, "cifar10": 50_000}
 PIXELS: dict[DatasetName, int] = {"mnist": 1 * 28 * 28, "cifar10": 3 * 32 * 32}
 
-MNIST_FILES = tuple(
-    f"{part}-{content}-ubyte"
-    for part in ("train", "t10k")
-    for content in ("images-idx3", "labels-idx1")
-)
-CIFAR10_FILES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "batches.meta")
 CIFAR10_ARCHIVE = "cifar-10-python.tar.gz"
 # Folders as torchvision lays them out below its root.
-_FOLDERS: dict[DatasetName, str] = {"mnist": "MNIST/raw", "cifar10": "cifar-10-batches-py"}
+_FOLDERS: dict[DatasetName, str] = {"mnist": MNIST_FOLDER, "cifar10": PICKLED_FOLDER}
 _FILES: dict[DatasetName, tuple[str, ...]] = {"mnist": MNIST_FILES, "cifar10": CIFAR10_FILES}
 
 
@@ -86,13 +88,13 @@ def _below(root: Path, dataset: DatasetName, *, download: bool) -> Source:
         raise SettingError(f"data directory {root} is not a directory")
     if root.exists() and not os.access(root, os.R_OK | os.X_OK):
         raise SettingError(f"data directory {root} cannot be read: no permission")
-    inside = folder(dataset, root)
-    missing = [name for name in _FILES[dataset] if not (inside / name).is_file()]
-    if not missing:
-        for name in _FILES[dataset]:
-            (inside / name).open("rb").close()
-        images = _digits(inside) if dataset == "mnist" else TRAIN_IMAGES[dataset]
-        return Source(dataset, "files", root, images)
+    layout = folders.find(dataset, root)
+    # Who asks for MNIST to be fetched means MNIST, whatever else is there.
+    own = layout is not None and (dataset != "mnist" or layout.folder == folder(dataset, root))
+    if layout is not None and (own or not download):
+        for path in layout.files:
+            path.open("rb").close()
+        return Source(dataset, "files", root, _count(layout))
     if download:
         return Source(dataset, "download", root, TRAIN_IMAGES[dataset])
     if not root.exists():
@@ -100,18 +102,22 @@ def _below(root: Path, dataset: DatasetName, *, download: bool) -> Source:
             f"data directory {root} does not exist; use --download to fetch the files into it, "
             "or leave --data-dir out"
         )
-    raise SettingError(_advice(dataset, root, missing))
+    raise SettingError(_advice(dataset, root, folders.missing(dataset, folder(dataset, root))))
 
 
-def _digits(inside: Path) -> int:
-    """How many training images MNIST's files hold, once all four have been looked at."""
+def _count(layout: Layout) -> int:
+    """How many training images the files hold, once all that tell have been looked at."""
+    if layout.form == "pickled":
+        return TRAIN_IMAGES["cifar10"]
+    if layout.form == "binary":
+        return sum(path.stat().st_size for path in layout.files[:-1]) // BINARY_RECORD
     try:
-        images = idx.count(inside, "train")
-        idx.count(inside, "t10k")
+        images = idx.count(*layout.files[:2])
+        idx.count(*layout.files[2:])
     except ValueError as error:
         raise SettingError(
-            f"MNIST in {inside} is damaged: {error}; put the original file there, or remove it and "
-            "use --download"
+            f"{layout.name} in {layout.folder} is damaged: {error}; put the original file there, "
+            "or remove it and use --download"
         ) from None
     return images
 
@@ -122,12 +128,15 @@ def _advice(dataset: DatasetName, root: Path, missing: list[str]) -> str:
     first = missing[0]
     levels = len(Path(_FOLDERS[dataset]).parts)
     for up, parent in enumerate((root, *root.absolute().parents)[: levels + 1]):
-        if up and (folder(dataset, parent) / first).is_file():
+        own = (folder(dataset, parent) / first).is_file()
+        if up and (own or folders.find(dataset, parent)):
             right = shlex.quote(str(parent))
             return f"{root} lies inside the data directory; use --data-dir {right}"
     to, archives = shlex.quote(str(inside)), f"{shlex.quote(str(root))}/*-ubyte.gz"
-    if (inside / f"{first}.gz").is_file():
-        return f"{inside} holds {first}.gz, still packed; unpack with: gunzip -kf {to}/*-ubyte.gz"
+    for packed in (inside, root / "FashionMNIST" / "raw", root / "KMNIST" / "raw"):
+        if (packed / f"{first}.gz").is_file():
+            files = f"{shlex.quote(str(packed))}/*-ubyte.gz"
+            return f"{packed} holds {first}.gz, still packed; unpack with: gunzip -kf {files}"
     if dataset == "mnist" and (root / f"{first}.gz").is_file():
         return (
             f"{root} holds {first}.gz, still packed; unpack with: mkdir -p {to} && "
@@ -139,8 +148,10 @@ def _advice(dataset: DatasetName, root: Path, missing: list[str]) -> str:
             f"{root} holds {CIFAR10_ARCHIVE}, still packed; unpack with: "
             f"tar -xzf {place}/{CIFAR10_ARCHIVE} -C {place}"
         )
-    if (root / first).is_file():
+    if first not in folders.missing(dataset, root):
         return f"{root} holds the files themselves; they belong in {inside}"
+    if told := folders.foreign(dataset, root):
+        return told
     return (
         f"no {first} in {inside}; put {where(dataset, root)}, or use --download, "
         "or leave --data-dir out"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from vramtop.trainer import datasets, sources
+from vramtop.trainer import datasets, folders, sources
 from vramtop.trainer.datasets import DataError, Dataset
 from vramtop.trainer.settings import DatasetName
 from vramtop.trainer.sources import Source
@@ -81,7 +81,7 @@ def _longer(content: bytes, _: Idx) -> bytes:
     return content + bytes(7)
 
 
-@pytest.mark.parametrize("name", sources.MNIST_FILES)
+@pytest.mark.parametrize("name", folders.MNIST_FILES)
 @pytest.mark.parametrize(
     "damage", [_cut, _empty, _header_only, _noise, _no_entries, _one_fewer, _longer]
 )
@@ -157,7 +157,7 @@ def test_cifar10_files_give_the_classes_their_names(cifar_root: Path) -> None:
     assert (data.source, data.shape) == ("files", (3, 32, 32))
 
 
-@pytest.mark.parametrize("name", sources.CIFAR10_FILES)
+@pytest.mark.parametrize("name", folders.CIFAR10_FILES)
 def test_a_cifar10_file_with_a_wrong_checksum_is_a_data_error(name: str, cifar_root: Path) -> None:
     path = cifar_root / "cifar-10-batches-py" / name
     path.write_bytes(path.read_bytes()[:-1] + b"\x00")
@@ -175,7 +175,7 @@ def test_every_cifar10_file_that_is_wrong_is_named(cifar_root: Path) -> None:
     assert "batches.meta" not in text
 
 
-@pytest.mark.parametrize("name", sources.CIFAR10_FILES)
+@pytest.mark.parametrize("name", folders.CIFAR10_FILES)
 def test_a_cifar10_file_that_was_cut_short_is_a_data_error(name: str, cifar_root: Path) -> None:
     path = cifar_root / "cifar-10-batches-py" / name
     path.write_bytes(path.read_bytes()[:20])

@@ -14,9 +14,14 @@ Write = Callable[[Mnist], Path]
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 
 
+def counted(root: Path, part: str = "train") -> int:
+    raw = root / "MNIST" / "raw"
+    return count(raw / f"{part}-images-idx3-ubyte", raw / f"{part}-labels-idx1-ubyte")
+
+
 def test_labelled_images_are_counted(mnist: Mnist, write: Write) -> None:
-    raw = write(mnist) / "MNIST" / "raw"
-    assert (count(raw, "train"), count(raw, "t10k")) == (20, 10)
+    root = write(mnist)
+    assert (counted(root), counted(root, "t10k")) == (20, 10)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +42,7 @@ def test_what_is_wrong_with_a_file_is_told_with_what_would_be_right(
 ) -> None:
     mnist[name] = content
     with pytest.raises(ValueError, match=told):
-        count(write(mnist) / "MNIST" / "raw", "train")
+        counted(write(mnist))
 
 
 def test_images_of_another_size_are_told(
@@ -45,4 +50,4 @@ def test_images_of_another_size_are_told(
 ) -> None:
     mnist[IMAGES] = idx(np.zeros((20, 14, 56)))
     with pytest.raises(ValueError, match=r"images of 14 × 56, not 28 × 28"):
-        count(write(mnist) / "MNIST" / "raw", "train")
+        counted(write(mnist))

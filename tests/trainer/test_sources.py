@@ -11,7 +11,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from vramtop.trainer import sources
+from vramtop.trainer import folders, sources
 from vramtop.trainer.settings import DatasetName, SettingError
 
 
@@ -172,13 +172,13 @@ def test_a_path_that_no_system_takes_is_refused() -> None:
     assert "cannot be read: File name too long" in told("mnist", "x" * 300)
 
 
-@pytest.mark.parametrize("name", sources.MNIST_FILES)
+@pytest.mark.parametrize("name", folders.MNIST_FILES)
 def test_a_missing_mnist_file_is_named(name: str, mnist_root: Path) -> None:
     (mnist_root / "MNIST" / "raw" / name).unlink()
     assert f"no {name} in {mnist_root}/MNIST/raw" in told("mnist", mnist_root)
 
 
-@pytest.mark.parametrize("name", sources.CIFAR10_FILES)
+@pytest.mark.parametrize("name", folders.CIFAR10_FILES)
 def test_a_missing_cifar10_file_is_named(name: str, cifar_root: Path) -> None:
     (cifar_root / "cifar-10-batches-py" / name).unlink()
     assert f"no {name} in {cifar_root}/cifar-10-batches-py" in told("cifar10", cifar_root)
@@ -186,7 +186,7 @@ def test_a_missing_cifar10_file_is_named(name: str, cifar_root: Path) -> None:
 
 def test_an_empty_data_directory_is_told_which_files_belong_where(tmp_path: Path) -> None:
     text = told("mnist", tmp_path)
-    assert all(name in text for name in sources.MNIST_FILES)
+    assert all(name in text for name in folders.MNIST_FILES)
     assert f"in {tmp_path}/MNIST/raw" in text
 
 

@@ -45,3 +45,13 @@ async def test_without_a_budget_nothing_is_capped() -> None:
 async def test_the_device_is_named_in_the_first_two_lines(width: int) -> None:
     async with screen(width, 24, HELLO, SYNTHETIC, sample(), PAUSED) as seen:
         assert HELLO.device.description in "\n".join(seen.lines[:2])
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+async def test_files_of_the_same_format_are_called_by_their_own_name(width: int) -> None:
+    data = replace(
+        configured().data, source="files", description="Fashion-MNIST, 60,000 images from files"
+    )
+    async with screen(width, 24, HELLO, replace(configured(), data=data), sample()) as seen:
+        assert "Fashion-MNIST files" in seen.lines[0]
+        assert "batch 64" in seen.lines[0]

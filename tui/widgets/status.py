@@ -53,13 +53,16 @@ class StatusLine(Panel[_Shown]):
         del height
         settings, data, device, sample, life, stuck, paused, slow = shown
         source = f" {data.source}" if data else ""
+        name = _DATASETS[settings.dataset]
+        if data and data.source == "files":  # which may be others of the same format
+            name = data.description.partition(",")[0]
         added = settings.accumulation > 1
         gap = " " if width >= _WORDS else ""
         times = f"{gap}×{settings.accumulation}" if added else ""
         total = f"{gap}={gap}{settings.effective_batch:,}" if added else ""
         left = [
             Part(7, "vramtop  ", muted=True),
-            Part(0, _DATASETS[settings.dataset], strong=True),
+            Part(0, name, strong=True),
             Part(0, source, muted=True),
             Part(0, f"  batch {settings.batch_size:,}{times}", strong=True, accent=True),
             Part(4, total, strong=True, accent=True),
