@@ -42,21 +42,19 @@ def cuda() -> Cuda:
 _STARTING = "CUDA initialization: "
 _OLD = re.compile(r"The NVIDIA driver on your system is too old \(found version (\d+)\)")
 _CODE = re.compile(r"Error (\d+): (.*)")
+_UNKNOWN = "CUDA unknown error"
 
 
 def _reason(warning: str) -> str:
-    """One line of PyTorch's warning that CUDA does not start."""
+    """PyTorch's warning that CUDA does not start, in one short line."""
     text = warning.removeprefix(_STARTING).partition("(Triggered internally")[0].strip()
     if old := _OLD.match(text):
         version = int(old[1])
         knows = f"CUDA {version // 1000}.{version % 1000 // 10}"
-        return (
-            f"the NVIDIA driver is too old: it knows {knows}, "
-            f"PyTorch {torch.__version__} needs {torch.version.cuda}"
-        )
+        return f"NVIDIA driver too old: {knows} < {torch.version.cuda}"
     if code := _CODE.search(text):
-        return f"CUDA does not start: error {code[1]}, {code[2]}"
-    return f"CUDA does not start: {text.splitlines()[0]}"
+        return f"CUDA error {code[1]}: {code[2]}"
+    return "CUDA error 999: unknown error" if text.startswith(_UNKNOWN) else text.splitlines()[0]
 
 
 def resolve(name: str, free: Mapping[str, int]) -> torch.device:

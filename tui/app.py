@@ -87,6 +87,7 @@ class VramtopApp(WalkingApp, ChoosingApp):
         super().__init__(State(settings), watch, terminal, config)
         self._tour = tour
         self.usage_error: str | None = None
+        self.printed: list[str] = []  # by the worker, before its first step
         self._start = start
         self._link: Link | None = None
         self._commands: Commands | None = None
@@ -160,6 +161,8 @@ class VramtopApp(WalkingApp, ChoosingApp):
                 self.usage_error = message.error
                 self.exit(return_code=BAD_USAGE)
                 return
+            case WorkerLine() if before.sample is None:
+                self.printed.append(message.text)
             case Answer(error=str(error)):
                 self.say(error, severity="error")
             case Configured() if before.picture is not None and self.state.picture is None:

@@ -20,16 +20,23 @@ class CannotKeep(Exception):
 
 
 class Config:
-    """The file, or that there is none: then nothing is read and nothing kept."""
+    """The file, or that there is none: then nothing is read and nothing kept.
 
-    def __init__(self, path: Path | None = None) -> None:
+    `missing` is why there is none, where there should be one.
+    """
+
+    def __init__(self, path: Path | None = None, missing: str | None = None) -> None:
         self._path = path
+        self._missing = missing
+        self._refused = False
 
     def read(self) -> tuple[Choices, str | None]:
         """The choices that were kept, and what is wrong with the file, in one line.
 
         What cannot be used is as if it had never been chosen.
         """
+        if self._missing is not None:
+            return Choices(), self._missing
         try:
             choices, wrong = checked(self._kept())
         except CannotKeep as error:
@@ -39,15 +46,16 @@ class Config:
     def keep(self, **choice: str | int) -> None:
         """Put one choice into the file, beside the others there, those of other monitors too.
 
-        Raises `CannotKeep`.
+        Raises `CannotKeep`, and where the file cannot be written, that once: it will be so again.
         """
-        if self._path is None:
+        if self._path is None or self._refused:
             return
         try:
             others, _ = self.read()
             content = msgspec.json.encode(msgspec.structs.replace(others, **choice))
             self._write(msgspec.json.format(content) + b"\n")
         except OSError as error:
+            self._refused = True
             raise CannotKeep(f"cannot keep the choice: {_told(error)}") from None
 
     def _kept(self) -> dict[str, Any]:
@@ -83,7 +91,14 @@ def _told(error: OSError) -> str:
 
 
 def usual() -> Config:
-    """The file of this user."""
+    """The file of this user; there is none where no home directory is known."""
     from platformdirs import user_config_path
 
-    return Config(user_config_path("vramtop", appauthor=False) / "config.json")
+    try:
+        folder = user_config_path("vramtop", appauthor=False)
+    except RuntimeError:
+        folder = Path()
+    # Older versions of platformdirs leave the ~ of an unknown home in place.
+    if not folder.is_absolute():
+        return Config(missing="no home directory is known here: choices are not kept")
+    return Config(folder / "config.json")

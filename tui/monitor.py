@@ -18,7 +18,7 @@ from .app import VramtopApp
 from .config import usual
 from .exits import INTERRUPTED
 from .link import Watch
-from .output import complain
+from .output import complain, say
 from .state_app import StateApp
 from .succession import begin
 from .terminal import Terminal, believed
@@ -34,6 +34,8 @@ def monitor(settings: Settings, *, tour: bool) -> int:
     app = VramtopApp(settings, start, _watch, _terminal(), usual(), tour=tour)
     asyncio.run(_run(app))
     if app.usage_error is not None:
+        for line in app.printed:
+            say(line)
         complain(app.usage_error)
     return app.return_code or 0
 

@@ -21,8 +21,8 @@ from ..trainer.protocol import (
 )
 from .exits import BAD_USAGE, FAILED
 from .link import WorkerGone, WorkerLine
-from .output import say
-from .wording import gone
+from .output import complain, say
+from .wording import gone, missing
 from .worker import Worker
 
 
@@ -121,6 +121,8 @@ async def follow(worker: Worker) -> AsyncIterator[FromWorker]:
         elif isinstance(message, Failed):
             raise WorkerFailed(message.error, usage=message.usage)
         else:
+            if isinstance(message, Hello) and (told := missing(message.device)):
+                complain(told)
             yield message
 
 

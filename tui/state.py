@@ -164,7 +164,8 @@ def fold(state: State, message: Received) -> State:
     match message:
         case Hello():
             told = f"torch {message.torch} on {message.device.description}"
-            return _logged(replace(state, device=message.device, pid=message.pid), told)
+            missing = filter(None, [wording.missing(message.device)])
+            return _logged(replace(state, device=message.device, pid=message.pid), told, *missing)
         case Configured():
             return _configured(state, message)
         case Sample():

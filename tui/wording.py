@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from ..trainer.protocol import Evaluated, SearchEnded, Timed, Tried
+from ..trainer.protocol import Device, Evaluated, SearchEnded, Timed, Tried
 from ..trainer.settings import Settings
 from ..trainer.split import Category, Phase
 from . import units
@@ -134,3 +134,8 @@ def gone(event: WorkerGone) -> str:
     except ValueError:
         name = f"signal {-event.exit_code}"
     return f"the worker is gone ({name})"
+
+
+def missing(device: Device) -> str | None:
+    """Why a CPU trains although there may be a GPU, in one line; None where all is as asked."""
+    return None if device.missing is None else f"no GPU is used: {device.missing}"

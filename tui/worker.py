@@ -7,12 +7,14 @@ import os
 import socket
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Union
 
 from ..trainer.framing import ProtocolError, encode, from_worker
 from ..trainer.protocol import (
     VERSION,
     Configured,
+    Failed,
     FromWorker,
     Hello,
     Start,
@@ -48,6 +50,7 @@ class Worker:
         self.stopping = False
         self._training = False
         self._lines: deque[str] = deque(maxlen=LAST_LINES)
+        self._printed = asyncio.Event()  # all that it ever printed was received
         # Bounded, so that a worker that waits for its reader is made to wait.
         self._received: asyncio.Queue[_Received] = asyncio.Queue(BACKLOG)
         self._task = asyncio.create_task(self._receive())
@@ -58,7 +61,10 @@ class Worker:
         return self._process.pid
 
     async def messages(self) -> AsyncIterator[_Received]:
-        """All that the worker says and prints, in order of arrival; last of all `WorkerGone`."""
+        """All that the worker says and prints, in order of arrival; last of all `WorkerGone`.
+
+        `Failed` comes after all lines, though it arrives on another way.
+        """
         while True:
             message = await self._received.get()
             yield message
@@ -118,12 +124,19 @@ class Worker:
                         raise ProtocolError(
                             f"it speaks protocol {message.version}, the monitor {VERSION}"
                         )
+                    if isinstance(message, Failed):
+                        await self._hear_all()
                     await self._received.put(message)
         except ConnectionError:
             pass  # it died; its exit code will say how
         except ProtocolError as error:
             await self._print(f"worker: {error}")
             self._process.kill()  # its exit code tells that it failed
+
+    async def _hear_all(self) -> None:
+        """Wait for all that a worker that ends has printed: who hears that it failed may leave."""
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._printed.wait(), STOP_SECONDS)
 
     async def _receive_lines(self) -> None:
         assert self._process.stdout is not None
@@ -135,6 +148,7 @@ class Worker:
                 await self._print(text.decode(errors="replace").rstrip())
         if line:
             await self._print(line.decode(errors="replace").rstrip())
+        self._printed.set()
 
     async def _print(self, line: str) -> None:
         self._lines.append(line)

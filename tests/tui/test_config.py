@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -154,3 +155,26 @@ def test_two_monitors_that_write_at_once_never_leave_half_a_file(path: Path) -> 
         monitor.communicate()
     assert [monitor.returncode for monitor in monitors] == [0, 0]
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_without_a_home_and_an_entry_in_passwd_nothing_is_kept_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unknown(_: int) -> None:
+        raise KeyError("uid not found")
+
+    for name in ("HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    config = usual()
+    assert config.read() == (Choices(), "no home directory is known here: choices are not kept")
+    config.keep(theme="light")
+    assert config.read()[0] == Choices()
+
+
+def test_that_a_choice_cannot_be_kept_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    config = Config(tmp_path / "file" / "vramtop" / "config.json")
+    with pytest.raises(CannotKeep, match="cannot"):
+        config.keep(theme="light")
+    config.keep(theme="dark")

@@ -28,7 +28,7 @@ class Usage(msgspec.Struct, frozen=True):
 
     `parts` say whose it is, where that is known; they add up to the whole. `facts` are the card's
     own, the most wanted first, and `trouble` is why there are none. `signs` come before them: what
-    of the card is as it should not be.
+    of the card is as it should not be. `missing` is why there is no card although one may be there.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Usage(msgspec.Struct, frozen=True):
     facts: tuple[str, ...] = ()
     signs: tuple[Sign, ...] = ()
     trouble: str = ""
+    missing: str = ""
 
     @property
     def start(self) -> int:
@@ -68,11 +69,15 @@ def usage(state: State) -> Usage | None:
             device.description, what, whole - free if parts else None, told, whole,
             parts, (*facts(card), *strain(allocator)), signs(card) if card else (), trouble(state),
         )  # fmt: skip
+    missing = device.missing or ""
     if budget is not None:
         peak = measured.anatomy.peak.bytes if measured else None
-        return Usage(device.description, "peak", peak, "budget", budget)
+        return Usage(device.description, "peak", peak, "budget", budget, missing=missing)
     whole_name = "machine memory" if device.name == "cpu" else "device memory"
-    return Usage(device.description, "worker", state.resident, whole_name, device.total_bytes)
+    return Usage(
+        device.description, "worker", state.resident, whole_name, device.total_bytes,
+        missing=missing,
+    )  # fmt: skip
 
 
 def facts(card: Card | None) -> list[str]:
@@ -129,7 +134,9 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
             return line.append("\n").append(colors.empty * width, ink(colors.faint, colors.track))
         told = [*(sign.told for sign in used.signs), *used.facts]
         right, needed = self._right(used), len(" · ".join(told))
-        if used.parts and len(used.name) + 2 + needed + 1 + right.cell_len > width:
+        needed = max(needed, len(used.missing))
+        spare = used.parts or used.missing
+        if spare and len(used.name) + 2 + needed + 1 + right.cell_len > width:
             # The legend below tells anyway what the bar is of.
             right = self._right(used, named=False)
         left = self._left(used, width - right.cell_len - 1)
@@ -143,6 +150,12 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
     def _left(self, used: Usage, room: int) -> Text:
         """The name, what is wrong, and as many facts as there is room for, each whole."""
         colors = self.palette
+        if used.missing:
+            # Why there is no card matters more than which processor stands in for it.
+            rest = room - 2 - len(used.missing)
+            name = f"{units.fit(used.name, rest)}  " if rest >= _SHORTEST_NAME else ""
+            left = Text(name, ink(colors.text))
+            return left.append(units.fit(used.missing, room - len(name)), ink(colors.trouble))
         told = [sign.told for sign in used.signs]
         # The name gives way to the first sign: whoever looks up must see it.
         short = max(_SHORTEST_NAME, room - 2 - len(told[0])) if told else len(used.name)
