@@ -20,15 +20,24 @@ _CLOSE, _CLOSE_TO_SHUTDOWN = 5, 10
 
 
 class Sign(msgspec.Struct, frozen=True):
-    """A thing to know of a GPU, and how bad it is."""
+    """A thing to know of a GPU, and how bad it is; `short` is for where there is little room."""
 
     text: str
     level: Level
+    short: str = ""
 
     @property
     def told(self) -> str:
         """The text, marked unless it is nothing bad."""
-        return self.text if self.level == "plain" else f"{MARK}{self.text}"
+        return self._marked(self.text)
+
+    @property
+    def brief(self) -> str:
+        """The same, in little room."""
+        return self._marked(self.short or self.text)
+
+    def _marked(self, text: str) -> str:
+        return text if self.level == "plain" else f"{MARK}{text}"
 
 
 def signs(card: Card) -> tuple[Sign, ...]:
@@ -55,9 +64,10 @@ def hot(card: Card) -> Sign | None:
         return None
     if slowdown is not None:
         if now >= slowdown - _CLOSE:
-            return Sign(f"{now}°C, slowdown at {slowdown}°C", _above(now, slowdown))
+            return Sign(f"{now}°C, slowdown at {slowdown}°C", _above(now, slowdown), f"{now}°C")
     elif shutdown is not None and now >= shutdown - _CLOSE_TO_SHUTDOWN:
-        return Sign(f"{now}°C, shutdown at {shutdown}°C", _above(now, shutdown - _CLOSE))
+        level = _above(now, shutdown - _CLOSE)
+        return Sign(f"{now}°C, shutdown at {shutdown}°C", level, f"{now}°C")
     levels = {_level(reason) for reason in card.throttled or () if "thermal" in reason}
     if not levels:
         return None

@@ -15,8 +15,8 @@ def test_a_gpu_that_is_well_has_nothing_to_say() -> None:
     ("temperature", "told"),
     [
         (84, ()),
-        (85, (Sign("85°C, slowdown at 90°C", "warning"),)),
-        (90, (Sign("90°C, slowdown at 90°C", "error"),)),
+        (85, (Sign("85°C, slowdown at 90°C", "warning", "85°C"),)),
+        (90, (Sign("90°C, slowdown at 90°C", "error", "90°C"),)),
     ],
 )
 def test_heat_is_measured_by_where_the_card_slows_down(

@@ -136,7 +136,8 @@ async def test_heat_and_a_slowdown_stand_out_beside_the_bar(
         (line,) = [line for line in seen_lines(app) if "in use" in line]
         degree = "°" if characters == "unicode" else ""
         assert f"! 91{degree}" in line
-        assert "slowdown at 90" in line
+        assert "! hardware slowdown" in line
+        assert "H100" in line
         bar = app.screen.query_one(DeviceBar)
         shown = usage(app.state)
         text = bar.draw((shown, False, ""), size[0] - 2, 4).split("\n")[0]
@@ -145,8 +146,7 @@ async def test_heat_and_a_slowdown_stand_out_beside_the_bar(
             for span in text.spans
             if isinstance(span.style, Style) and span.style == ink(bar.palette.trouble, bold=True)
         }
-        assert "! 91°C, slowdown at 90°C" in loud
-        assert ("! hardware slowdown" in loud) == (size[0] > 80)
+        assert loud == {"! 91°C", "! hardware slowdown"}
 
 
 def test_what_the_card_does_not_tell_is_not_available() -> None:

@@ -132,7 +132,7 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
             waiting = "no worker" if over else f"starting the worker… (device {device})"
             line = Text(waiting, ink(colors.muted))
             return line.append("\n").append(colors.empty * width, ink(colors.faint, colors.track))
-        told = [*(sign.told for sign in used.signs), *used.facts]
+        told = [*(sign.brief for sign in used.signs), *used.facts]
         right, needed = self._right(used), len(" · ".join(told))
         needed = max(needed, len(used.missing))
         spare = used.parts or used.missing
@@ -156,10 +156,12 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
             name = f"{units.fit(used.name, rest)}  " if rest >= _SHORTEST_NAME else ""
             left = Text(name, ink(colors.text))
             return left.append(units.fit(used.missing, room - len(name)), ink(colors.trouble))
-        told = [sign.told for sign in used.signs]
-        # The name gives way to the first sign: whoever looks up must see it.
-        short = max(_SHORTEST_NAME, room - 2 - len(told[0])) if told else len(used.name)
-        left = Text(units.fit(used.name, short), ink(colors.text))
+        told = [sign.brief for sign in used.signs]
+        # The name gives way to what is wrong: whoever looks up must see it.
+        bad = " · ".join(sign.brief for sign in used.signs if sign.level != "plain")
+        short = max(_SHORTEST_NAME, room - 2 - len(bad)) if bad else len(used.name)
+        called = used.name if len(used.name) <= short else used.name.removeprefix("NVIDIA ")
+        left = Text(units.fit(called, short), ink(colors.text))
         left.append(f"  {used.trouble}" if used.trouble else "", ink(colors.trouble))
         seen = whole([*told, *used.facts], room - left.cell_len - 2)
         if not seen:
@@ -168,9 +170,9 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
         start = left.cell_len
         left.append(seen, ink(colors.muted))
         for sign in used.signs:
-            if sign.level != "plain" and (at := seen.find(sign.told)) >= 0:
+            if sign.level != "plain" and (at := seen.find(sign.brief)) >= 0:
                 style = ink(colors.trouble, bold=sign.level == "error")
-                left.stylize(style, start + at, start + at + len(sign.told))
+                left.stylize(style, start + at, start + at + len(sign.brief))
         return left
 
     def _right(self, used: Usage, *, named: bool = True) -> Text:
