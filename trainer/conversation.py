@@ -6,6 +6,7 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import TypeAlias, Union
 
 from .outbox import Outbox
 from .protocol import (
@@ -13,6 +14,7 @@ from .protocol import (
     Answer,
     CallOff,
     Change,
+    Compare,
     FindLargest,
     Flow,
     GiveBack,
@@ -29,9 +31,16 @@ from .protocol import (
     ToWorker,
 )
 
+# What has to do with the settings, and is taken between two steps.
+Waiting: TypeAlias = Union[Change, Reset, FindLargest, Compare, HandOver]
+
 
 class StopSession(Exception):
     """The monitor wants no more, or is gone."""
+
+
+class CalledOff(Exception):
+    """Somebody wants no answer any more."""
 
 
 class Conversation:
@@ -55,7 +64,7 @@ class Conversation:
         self.slow = False
         self._slow_seconds = 0.0
         self._phases = 0  # how many phases a paused training may still go
-        self.changes: deque[Change | Reset | FindLargest | HandOver] = deque()
+        self.changes: deque[Waiting] = deque()
         self.called_off = False
         self.handing_over = False  # the training rests until it is known who goes on with it
 
@@ -73,6 +82,12 @@ class Conversation:
         """Hear what has come."""
         while not self._inbox.empty():
             self._hear(self._inbox.get())
+
+    def heed(self) -> None:
+        """Hear what has come; raises `CalledOff` where that ends a search or a comparison."""
+        self.listen()
+        if self.called_off or self.changes:
+            raise CalledOff
 
     def wait(self) -> None:
         """Hear one command, however long it takes to come."""
@@ -104,7 +119,7 @@ class Conversation:
         match command:
             case None | Stop() | Start():
                 raise StopSession
-            case Change() | Reset() | FindLargest() | HandOver():
+            case Change() | Reset() | FindLargest() | Compare() | HandOver():
                 self.changes.append(command)
                 return
             case Predict():

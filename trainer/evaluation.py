@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from . import memory
-from .reports import Reports
-from .shortage import shortage
+from .shortage import Shortage, shortage
 from .split import Split
-from .training import Training, Unwatched, Watcher
+from .training import Score, Training, Unwatched, Watcher
 
 EVALUATION_BATCH = 1000
+
+
+class Listener(Protocol):
+    """Whoever wants to know what comes of an evaluation."""
+
+    def evaluation(
+        self, training: Training, score: Score, batch_size: int, peak: Split | None
+    ) -> None:
+        """The test data was seen, so many images at a time."""
+
+    def evaluation_out_of_memory(self, lack: Shortage, batch_size: int) -> None:
+        """So many test images at a time did not fit."""
 
 
 class Evaluation:
@@ -18,8 +31,8 @@ class Evaluation:
     at all: small data ends many epochs a second.
     """
 
-    def __init__(self, reports: Reports, *, observe: bool) -> None:
-        self._reports = reports
+    def __init__(self, listener: Listener, *, observe: bool) -> None:
+        self._listener = listener
         self._observe = observe
         self.forget()
 
@@ -41,14 +54,14 @@ class Evaluation:
             else:
                 if recording is not None:
                     self._peak = recording.anatomy().peak.split
-                self._reports.evaluation(training, score, self._batch_size, self._peak)
+                self._listener.evaluation(training, score, self._batch_size, self._peak)
                 return
             memory.release(training.device)
             if recording is None and self._observe:
                 self._peak = None  # once more, to see what has no room
                 continue
             size, half = self._batch_size, self._batch_size // 2
-            self._reports.evaluation_out_of_memory(lack, size)
+            self._listener.evaluation_out_of_memory(lack, size)
             # Not even one image: at the next epoch's end there may be more room again.
             self._batch_size = half or EVALUATION_BATCH
             if half == 0:

@@ -103,13 +103,17 @@ class Hello(_Message, frozen=True, tag="hello"):
 
 
 class Configured(_Message, frozen=True, tag="configured"):
-    """The settings now in force, sent at the start and after every change."""
+    """The settings now in force, sent at the start and after every change.
+
+    `fresh` says that the training begins with its initial parameters, at step 0.
+    """
 
     settings: Settings
     device: Device
     data: Data
     layers: tuple[Layer, ...]
     formula: Formula
+    fresh: bool = False
 
 
 class Sample(_Message, frozen=True, tag="sample"):
@@ -292,6 +296,45 @@ class SearchEnded(_Message, frozen=True, tag="search_ended"):
     found: Found | None
 
 
+class Comparing(_Message, frozen=True, tag="comparing"):
+    """How far a comparison is: in run `number`, from 1, of `runs`, on `done` of `images` images."""
+
+    batch_size: int
+    number: int
+    runs: int
+    done: int
+    images: int
+
+
+class Compared(_Message, frozen=True, tag="compared"):
+    """A run of a comparison has ended: the `settings` trained on so many `images` from the start.
+
+    `before` and `after` are the mean losses on the whole test data with the initial parameters and
+    at the end, `accuracy` the share classified rightly then. The `anatomy` is that of a settled
+    step. Timings, in seconds, are means over plain steps on full batches; None where there was
+    none. A run that was out of memory has no results but the bytes that it `needed` at least, of a
+    `limit`, None where the device does not tell.
+    """
+
+    settings: Settings
+    images: int
+    before: float | None = None
+    after: float | None = None
+    accuracy: float | None = None
+    anatomy: Anatomy | None = None
+    step_seconds: float | None = None
+    samples_per_second: float | None = None
+    out_of_memory: bool = False
+    needed: int | None = None
+    limit: int | None = None
+
+
+class ComparisonEnded(_Message, frozen=True, tag="comparison_ended"):
+    """A comparison is over, and the training as it was before; `complete` unless called off."""
+
+    complete: bool
+
+
 class Flow(_Message, frozen=True, tag="flow"):
     """Whether the training runs, is paused, or goes in slow motion."""
 
@@ -357,6 +400,9 @@ FromWorker = Union[
     Tried,
     Timed,
     SearchEnded,
+    Comparing,
+    Compared,
+    ComparisonEnded,
     Flow,
     Answer,
     Note,
@@ -467,8 +513,20 @@ class FindLargest(_Message, frozen=True, tag="find_largest"):
     command: int
 
 
+class Compare(_Message, frozen=True, tag="compare"):
+    """Train with each of these settings on so many `images`, from the initial parameters on.
+
+    All `runs` have the dataset and the device of the settings in force. The training waits
+    meanwhile, its memory given back, and goes on afterwards as if nothing had been.
+    """
+
+    command: int
+    runs: tuple[Settings, ...]
+    images: int
+
+
 class CallOff(_Message, frozen=True, tag="call_off"):
-    """End a search before it has found anything."""
+    """End a search before it has found anything, or a comparison before its last run."""
 
     command: int
 
@@ -510,6 +568,7 @@ ToWorker = Union[
     ShowImage,
     Predict,
     FindLargest,
+    Compare,
     CallOff,
     Pace,
     HandOver,

@@ -71,8 +71,10 @@ class Reports:
         self._loss: float | None = None
         self._sampled = -SAMPLE_SECONDS
 
-    def settings(self, settings: Settings, device: Device, training: Training) -> None:
-        """These settings are in force now."""
+    def settings(
+        self, settings: Settings, device: Device, training: Training, *, fresh: bool = False
+    ) -> None:
+        """These settings are in force now; a `fresh` training begins with them."""
         self._forget(training.device)
         dataset = training.dataset
         formula = lesson(
@@ -81,7 +83,9 @@ class Reports:
             batch_size=settings.batch_size,
             optimizer=settings.optimizer,
         )
-        self._outbox.post(Configured(settings, device, dataset.data, training.layers(), formula))
+        self._outbox.post(
+            Configured(settings, device, dataset.data, training.layers(), formula, fresh)
+        )
 
     def plain_step(self) -> None:
         """A step that nobody watches is about to begin, and is timed."""

@@ -25,10 +25,6 @@ _TIMED_STEPS = 5
 _TIMED_SECONDS = 0.1
 
 
-class CalledOff(Exception):
-    """Somebody wants no answer any more."""
-
-
 class Search:
     """A search with this training's own model, optimizer and images, on its own device.
 

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from . import memory
 from .checks import check
-from .conversation import Conversation, StopSession
+from .comparison import Comparison
+from .conversation import CalledOff, Conversation, StopSession, Waiting
 from .datasets import DataError, Dataset
 from .devices import describe
 from .evaluation import Evaluation
@@ -26,6 +27,8 @@ from .pictures import Gallery
 from .protocol import (
     Answer,
     Change,
+    Compare,
+    ComparisonEnded,
     Device,
     Ended,
     FindLargest,
@@ -40,7 +43,7 @@ from .protocol import (
 )
 from .reduction import card
 from .reports import Reports
-from .search import CalledOff, Search
+from .search import Search
 from .settings import DatasetName, SettingError, Settings
 from .shelf import Shelf
 from .shortage import Shortage, shortage
@@ -125,7 +128,7 @@ class Session:
         self._fits, self._worked, self._retried = True, False, False
         self._ended = False
         self._evaluation.forget()
-        self._reports.settings(settings, self._described, self._training)
+        self._reports.settings(settings, self._described, self._training, fresh=True)
 
     def _train(self) -> None:
         """One step, and the test data after an epoch's last."""
@@ -248,7 +251,7 @@ class Session:
         self._reports.held(self._training, rows, phase, split, part)
         self._talk.hold()
 
-    def _take(self, command: Change | Reset | FindLargest | HandOver) -> None:
+    def _take(self, command: Waiting) -> None:
         """Put a change into force, or say why not and stay as it was."""
         lack, refusal = None, None
         try:
@@ -258,6 +261,8 @@ class Session:
                 self._find()
             elif isinstance(command, HandOver):
                 self._hand_over()
+            elif isinstance(command, Compare):
+                self._compare(command)
             else:
                 self._change(command)
         except (SettingError, DataError, CannotKeep) as error:
@@ -290,17 +295,11 @@ class Session:
 
     def _find(self) -> None:
         """Find the largest batch size; any other change calls that off."""
-
-        def listen() -> None:
-            self._talk.listen()
-            if self._talk.called_off or self._talk.changes:
-                raise CalledOff
-
         self._talk.called_off = False
         found = lack = None
         here = self._training.snapshot(self._settings)
         try:
-            found = Search(self._training, self._settings, self._outbox.post, listen).run()
+            found = Search(self._training, self._settings, self._outbox.post, self._talk.heed).run()
         except CalledOff:
             pass
         except RuntimeError as error:
@@ -311,6 +310,27 @@ class Session:
             memory.release(self._device)
             self._return(here)
             raise SettingError(f"the search ran out of memory: {lack.detail}")
+
+    def _compare(self, compare: Compare) -> None:
+        """Train each of several settings from the start; any other change calls that off."""
+        if self._owed is not None:
+            raise SettingError("nothing is compared while the training itself has no room")
+        here, fits, complete = self._training.snapshot(self._settings), self._fits, False
+        comparison = Comparison(
+            compare, self._training.dataset, self._device, self._outbox, self._talk.heed
+        )
+        self._talk.called_off = False
+        self._training.leave()
+        memory.release(self._device)
+        try:
+            comparison.run(self._limit)
+            complete = True
+        except CalledOff:
+            pass
+        finally:
+            self._return(here)
+            self._fits = self._fits and fits
+            self._outbox.post(ComparisonEnded(complete))
 
     def _change(self, change: Change) -> None:
         """New settings from the next step on."""

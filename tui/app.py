@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -23,7 +23,7 @@ from ..trainer.protocol import (
     Sample,
 )
 from ..trainer.settings import DATASETS, OPTIMIZERS, Settings
-from . import wording
+from . import fair, wording
 from .cards import CardsReport
 from .choosing import ChoosingApp
 from .commands import Commands
@@ -31,6 +31,7 @@ from .config import Config
 from .exits import BAD_USAGE
 from .keys import KEYS
 from .link import Link, Received, Watch, WorkerLine
+from .plan import Plan
 from .screens.room import TooSmall, fit
 from .state import State
 from .state_app import FULL, NO_CONFIG
@@ -280,6 +281,13 @@ class VramtopApp(WalkingApp, ChoosingApp):
         """Ask for a batch size."""
         await self._ask("batch_size")
 
+    async def action_type_comparison(self) -> None:
+        """Ask for batch sizes to be compared from fresh weights."""
+        if self.state.searching or self.state.comparing:
+            self.say("one search or comparison at a time; escape calls it off")
+            return
+        await self._ask("comparison")
+
     async def action_type_accumulation(self) -> None:
         """Ask how many batches a step adds up."""
         await self._ask("accumulation")
@@ -296,22 +304,36 @@ class VramtopApp(WalkingApp, ChoosingApp):
         """Ask for a memory budget."""
         await self._ask("budget")
 
-    async def _ask(self, name: Question) -> None:
+    async def _ask(self, name: Question | Literal["comparison"]) -> None:
         """Ask for a setting; what is typed right after its key is for the answer already."""
         configured = self.state.configured
         if self._trained() is None or configured is None:
             return
         # The screens over this one are imported when they are first wanted, not before the first
         # frame.
-        from .screens.questions import question
+        from .screens.questions import comparison, question
 
         images = configured.data.train_images
-        prompt = question(name, self._base, images, partial(self._accept, name))
+        if name == "comparison":
+            suggested = fair.sizes(self._base, self.state.visited, images)
+            prompt = comparison(self._base, suggested, images, self._compare)
+        else:
+            prompt = question(name, self._base, images, partial(self._accept, name))
         await self.push_screen(prompt)
         prompt.set_focus(prompt.query_one("#answer"))
 
     def _accept(self, name: str, value: float | None) -> None:
         self._change(**{name: value})
+
+    def _compare(self, plan: Plan) -> None:
+        if commands := self._trained():
+            self.say(f"{fair.asked(plan)}; escape calls it off")
+            commands.compare(plan)
+
+    def action_restart(self) -> None:
+        """Fresh weights, the same settings."""
+        if commands := self._trained():
+            commands.restart(self.state.settings)
 
     def action_pause(self) -> None:
         """Hold the training, or let it go on."""
@@ -329,8 +351,9 @@ class VramtopApp(WalkingApp, ChoosingApp):
             commands.slow()
 
     def action_leave(self) -> None:
-        """Out of a search, then from a moment to the step, and from a category to all of them."""
-        if self.state.searching and self._commands is not None:
+        """Out of a search or a comparison, then from a moment to the step, then from a category."""
+        busy = self.state.searching or self.state.comparing is not None
+        if busy and self._commands is not None:
             self._commands.call_off()
         elif self.state.cursor is not None:
             self.leave_moment()

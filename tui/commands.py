@@ -11,16 +11,19 @@ from ..trainer.protocol import (
     Answer,
     CallOff,
     Change,
+    Compare,
     FindLargest,
     Flow,
     GiveBack,
     Pace,
     Pause,
+    Reset,
     ShowImage,
     SlowMotion,
 )
 from ..trainer.settings import Settings
 from .link import Link, Received
+from .plan import Plan
 
 
 class Commands:
@@ -84,8 +87,19 @@ class Commands:
         """Find the largest batch size that fits."""
         self._link.send(FindLargest(self._next()))
 
+    def restart(self, settings: Settings) -> None:
+        """Begin the training again with fresh weights, the settings as they are or will be."""
+        self._link.send(Reset(self._next(), self.base(settings)))
+
+    def compare(self, plan: Plan) -> None:
+        """Run the plan while the training waits."""
+        images = plan.trials[0].images
+        assert images is not None
+        runs = tuple(trial.settings for trial in plan.trials)
+        self._link.send(Compare(self._next(), runs, images))
+
     def call_off(self) -> None:
-        """End that search."""
+        """End that search, or that comparison."""
         self._link.send(CallOff(self._next()))
 
     def pace(self, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Literal
 
 import msgspec
@@ -9,6 +10,9 @@ from msgspec.structs import replace
 
 from ..trainer.protocol import (
     Answer,
+    Compared,
+    Comparing,
+    ComparisonEnded,
     Configured,
     Device,
     DeviceMemory,
@@ -32,7 +36,7 @@ from ..trainer.protocol import (
 )
 from ..trainer.settings import Settings
 from ..trainer.split import Category, Phase, Split
-from . import history, moments, shortages, units, visits, wording
+from . import fair, history, moments, shortages, units, visits, wording
 from .cards import Card, CardsReport, reasons
 from .history import History
 from .link import Received, WorkerGone, WorkerLine
@@ -93,7 +97,7 @@ class State(msgspec.Struct, frozen=True):
     curve: that of the `walk` to the boundary, or where there is none, one that somebody chose.
     `chosen` is the category that one looks into.
     `predicted` is what twice the batch would hold; `found` the outcome of the latest search for
-    these settings.
+    these settings. `comparing` is how far a fair comparison is, None while there is none.
     """
 
     settings: Settings
@@ -124,6 +128,7 @@ class State(msgspec.Struct, frozen=True):
     failure: Failure | None = None
     predicted: Predicted | None = None
     searching: bool = False
+    comparing: Comparing | None = None
     found: Found | None = None
     resident: int | None = None
     chosen: Category | None = None
@@ -181,8 +186,8 @@ def fold(state: State, message: Received) -> State:
             return replace(state, **kept)
         case Predicted() | Tried() | Timed() | SearchEnded():
             return _foretold(state, message)
-        case Flow():
-            return _flow(state, message)
+        case Flow() | Comparing() | Compared() | ComparisonEnded():
+            return _flow(state, message) if isinstance(message, Flow) else _compared(state, message)
         case Answer() | Note() | WorkerLine():
             line = message.error if isinstance(message, Answer) else message.text
             return state if line is None else _logged(state, line)
@@ -210,6 +215,8 @@ def _evaluated(state: State, new: Evaluated) -> State:
     if old is not None and log and log[-1] == wording.evaluated(old):
         log = log[:-1]
     first, visited = state.first_evaluated or new, state.visited
+    if new.epoch < first.epoch:
+        first = new  # parameters went back
     if state.configured is not None:
         visited = visits.evaluated(visited, state.configured, first, new)
     state = replace(state, evaluated=new, first_evaluated=first, visited=visited, log=log)
@@ -224,6 +231,17 @@ def _foretold(state: State, event: Predicted | Tried | Timed | SearchEnded) -> S
         state = replace(state, searching=False, found=event.found or state.found)
         return _logged(replace(state, news=News(told)), told)
     return replace(state, searching=True, news=News(f"{told}, escape calls the search off"))
+
+
+def _compared(state: State, event: Comparing | Compared | ComparisonEnded) -> State:
+    told = fair.told(event, state.visited)
+    if isinstance(event, Comparing):
+        return replace(state, comparing=event, news=News(f"{told}, escape calls it off"))
+    if isinstance(event, ComparisonEnded):
+        return _logged(replace(state, comparing=None, news=News(told)), told)
+    pixels = prod(state.configured.data.shape) if state.configured else 0
+    visited = visits.compared(state.visited, event, fair.formula(event, pixels))
+    return _logged(replace(state, visited=visited), told)
 
 
 def _ended(state: State, message: Failed | Ended | WorkerGone) -> State:
@@ -272,10 +290,14 @@ def _configured(state: State, new: Configured) -> State:
     )
     moved = old.device != new.device
     sizes = model or moved or _batch(old.settings) != _batch(new.settings)
-    visited = () if model else state.visited
+    begins = begins or new.fresh
+    visited = () if model else visits.at_rate(state.visited, new.settings.rate)
     if old.settings.budget != new.settings.budget:
-        # What did not fit may fit now.
-        visited = tuple(visit for visit in visited if not visit.out_of_memory)
+        visited = visits.another_budget(visited)
+    news = _change(old.settings, new.settings)
+    if new.fresh and not told:
+        told = fair.RESTARTED
+        news = News(told)
     unlimited = ("batch_size", "learning_rate", "seed")
     limits = (name for name in new.settings.__struct_fields__ if name not in unlimited)
     same = all(getattr(old.settings, name) == getattr(new.settings, name) for name in limits)
@@ -299,8 +321,8 @@ def _configured(state: State, new: Configured) -> State:
         cursor=None,
         walk=None,
         visited=visited,
-        first_evaluated=None,
-        news=state.news if state.recovering or not told else _change(old.settings, new.settings),
+        first_evaluated=None if told else state.first_evaluated,
+        news=state.news if state.recovering or not told else news,
         before=before if sizes else None,
         predicted=None,
         found=state.found if same else None,

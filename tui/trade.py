@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from . import units
 from .visits import Visit, Visits
@@ -65,6 +66,17 @@ MEASURES = (
     ),
     Measure(("loss fall per second", "loss fall/s", "fall/s"), _per_second, _figure),
 )
+
+
+def founded(visits: Visits) -> tuple[Visits, bool]:
+    """The visits with those losses that can be compared, and whether they can be.
+
+    Where any were compared fairly, those alone; else the live ones, which can be if all of them
+    began after as many images.
+    """
+    if any(visit.fair for visit in visits):
+        return tuple(replace(visit, learned=visit.fair) for visit in visits), True
+    return visits, len({visit.learned.start for visit in visits if visit.learned}) < 2
 
 
 def best(measure: Measure, visits: Visits) -> int | None:

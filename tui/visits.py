@@ -1,4 +1,9 @@
-"""What is known of each batch size that was tried. Pure."""
+"""What is known of each batch size that was tried. Pure.
+
+Nothing measured gives way to what is worse founded. Of two losses of a size, that one stays which
+began after fewer images: a fair comparison's began after none. Of two measurements of its bytes a
+settled one stays. Losses at another learning rate are set aside until that rate is back.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ from msgspec.structs import replace
 
 from ..trainer.formula import lesson
 from ..trainer.protocol import (
+    Compared,
     Configured,
     Evaluated,
     Measured,
@@ -23,16 +29,18 @@ _IMAGES = 30_000
 
 
 class Learned(msgspec.Struct, frozen=True):
-    """The loss on the test data at the ends of two epochs, with `images` trained on in between.
+    """The loss on the whole test data before and after training on so many `images` at a `rate`.
 
-    Both are of the whole test data, so that no batch's luck is in them. The first is at the end of
-    the first epoch since the settings came into force. A later size begins with parameters that
-    know more: what can be compared is how far the loss went.
+    `start` is how many images the training had seen before. It is 0 in a fair comparison, where
+    each size begins with the initial parameters. Live it is the end of the first epoch since the
+    settings came into force, and only losses with the same start can be compared.
     """
 
     before: float
     after: float
     images: int
+    start: int
+    rate: float
 
 
 class Visit(msgspec.Struct, frozen=True):
@@ -41,7 +49,8 @@ class Visit(msgspec.Struct, frozen=True):
     Bytes: `peak` of a step and its `split`, each category's own `high_water`, the `formula`'s sum.
     Of a size that ran out of memory the `peak` is what it needed at least, and `limit` what there
     was, both None where the device does not tell; `would_fit` is the largest size that fits, as
-    foretold. One that is `foretold` was not tried yet.
+    foretold. One that is `foretold` was not tried yet. `learned` live and `fair` are of the
+    learning rate in force, `aside` those of others.
     """
 
     batch_size: int
@@ -51,6 +60,8 @@ class Visit(msgspec.Struct, frozen=True):
     step_seconds: float | None = None
     samples_per_second: float | None = None
     learned: Learned | None = None
+    fair: Learned | None = None
+    aside: tuple[Learned, ...] = ()
     out_of_memory: bool = False
     limit: int | None = None
     foretold: bool = False
@@ -110,9 +121,12 @@ def timed(visits: Visits, settings: Settings, sample: Sample) -> Visits:
 
 
 def measured(visits: Visits, configured: Configured, new: Measured) -> Visits:
-    """With the bytes of an anatomy."""
+    """With the bytes of an anatomy, unless it is not settled and there are those of another."""
+    visit = _visit(visits, configured.settings)
+    if not new.settled and visit.split is not None and not visit.out_of_memory:
+        return visits
     visit = replace(
-        _visit(visits, configured.settings),
+        visit,
         peak=new.anatomy.peak.bytes,
         split=new.anatomy.peak.split,
         high_water=new.anatomy.high_water,
@@ -129,20 +143,86 @@ def evaluated(visits: Visits, configured: Configured, first: Evaluated, new: Eva
     epochs = new.epoch - first.epoch
     if epochs != epochs_between(images):
         return visits
-    learned = Learned(first.loss, new.loss, epochs * images)
-    return _with(visits, replace(_visit(visits, configured.settings), learned=learned))
+    visit, rate = _visit(visits, configured.settings), configured.settings.rate
+    learned = Learned(first.loss, new.loss, epochs * images, first.epoch * images, rate)
+    if visit.learned is not None and visit.learned.start <= learned.start:
+        return visits
+    return _with(visits, replace(visit, learned=learned))
+
+
+def compared(visits: Visits, new: Compared, formula: int) -> Visits:
+    """With a run of a fair comparison; its bytes and speed where none were measured live.
+
+    `formula` is the sum of the formula's bytes at that size.
+    """
+    visit = _visit(visits, new.settings)
+    if new.out_of_memory:
+        known = visit.split is not None and not visit.out_of_memory
+        return visits if known else _with(visits, _short(visit, new.needed, new.limit))
+    if new.before is not None and new.after is not None:
+        fair = Learned(new.before, new.after, new.images, 0, new.settings.rate)
+        visit = replace(visit, fair=fair)
+    if visit.step_seconds is None:
+        visit = replace(
+            visit, step_seconds=new.step_seconds, samples_per_second=new.samples_per_second
+        )
+    if new.anatomy is not None and (visit.split is None or visit.out_of_memory):
+        visit = replace(
+            visit,
+            peak=new.anatomy.peak.bytes,
+            split=new.anatomy.peak.split,
+            high_water=new.anatomy.high_water,
+            formula=formula,
+            out_of_memory=False,
+            limit=None,
+        )
+    return _with(visits, visit)
+
+
+def at_rate(visits: Visits, rate: float) -> Visits:
+    """With the losses of this learning rate in view, and those of others set aside."""
+    return tuple(_at_rate(visit, rate) for visit in visits)
+
+
+def _at_rate(visit: Visit, rate: float) -> Visit:
+    known = [*filter(None, (visit.learned, visit.fair)), *visit.aside]
+    here = [each for each in known if each.rate == rate]
+    return replace(
+        visit,
+        learned=next((each for each in here if each.start), None),
+        fair=next((each for each in here if not each.start), None),
+        aside=tuple(each for each in known if each.rate != rate),
+    )
 
 
 def ran_out(visits: Visits, event: OutOfMemory) -> Visits:
-    """With a size that did not fit."""
-    visit = Visit(
-        event.batch_size,
-        peak=event.needed,
-        out_of_memory=True,
-        limit=event.limit,
-        accumulation=event.accumulation,
+    """With a size that did not fit; what it had learned before stays known."""
+    new = Visit(event.batch_size, accumulation=event.accumulation)
+    visit = next((visit for visit in visits if visit.key == new.key), new)
+    return _with(visits, _short(visit, event.needed, event.limit))
+
+
+def another_budget(visits: Visits) -> Visits:
+    """Without what is known of sizes that did not fit: they may fit now."""
+    return tuple(
+        replace(visit, out_of_memory=False, peak=None, limit=None, would_fit=None)
+        if visit.out_of_memory
+        else visit
+        for visit in visits
+        if not visit.out_of_memory or visit.learned or visit.fair or visit.aside
     )
-    return _with(visits, visit)
+
+
+def _short(visit: Visit, needed: int | None, limit: int | None) -> Visit:
+    return replace(
+        visit,
+        peak=needed,
+        high_water=None,
+        split=None,
+        out_of_memory=True,
+        limit=limit,
+        would_fit=None,
+    )
 
 
 def would_fit(visits: Visits, answer: WouldFit) -> Visits:

@@ -21,6 +21,10 @@ from vramtop.trainer.protocol import (
     Answer,
     CallOff,
     Change,
+    Compare,
+    Compared,
+    Comparing,
+    ComparisonEnded,
     Configured,
     Data,
     Device,
@@ -121,6 +125,19 @@ FROM_WORKER: list[FromWorker] = [
     Tried(4711, fits=True),
     Timed(64, 1e5),
     SearchEnded(None),
+    Comparing(256, 2, 5, 12_000, 30_000),
+    Compared(
+        Settings(),
+        30_000,
+        2.3,
+        0.2,
+        0.9,
+        Anatomy({}, SPLIT, Peak(1, "load", "", SPLIT), ()),
+        1e-3,
+        64e3,
+    ),
+    Compared(Settings(), 30_000, out_of_memory=True, needed=2**30, limit=2**29),
+    ComparisonEnded(True),
     SearchEnded(
         Found(
             4711, 3768, "memory", 2**24, 2**24, None, 3, 1, 512, (Timed(64, 1e5), Timed(512, 2e5))
@@ -158,6 +175,7 @@ TO_WORKER: list[ToWorker] = [
     ShowImage(10),
     ShowImage(11, 5_999),
     Predict(10, Settings()),
+    Compare(5, (Settings(), Settings(batch_size=256)), 30_000),
     FindLargest(11),
     CallOff(12),
     Pace(13, 0.5),

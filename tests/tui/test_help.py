@@ -137,7 +137,7 @@ async def test_q_quits_from_it(app: VramtopApp) -> None:
 def test_each_key_is_in_one_group_and_a_group_has_only_keys() -> None:
     members = [key for group in grouped(KEYS).values() for key in group]
     assert sorted(members, key=KEYS.index) == list(KEYS)
-    assert grouped(KEYS)["batch"] == list(KEYS[:8])
+    assert grouped(KEYS)["batch"] == list(KEYS[:9])
     assert list(grouped(KEYS)) == ["batch", "training", "look", "screen"]
     assert set(_GROUPS) <= {key.action for key in KEYS}
 

@@ -9,7 +9,8 @@ from made import HELLO, configured, measured, sample
 from msgspec.structs import replace
 from rich.style import Style
 from screens import Screen, screen
-from vramtop.trainer.protocol import Evaluated, OutOfMemory
+from vramtop.trainer.protocol import Compared, Evaluated, OutOfMemory
+from vramtop.trainer.settings import Settings
 from vramtop.trainer.split import Split
 from vramtop.tui.link import Received
 from vramtop.tui.palette import DARK
@@ -21,21 +22,31 @@ from vramtop.tui.widgets.trade import TradeChart
 from vramtop.tui.widgets.trends import Trends
 
 MEMORY, SPEED, PER_IMAGE, PER_SECOND = MEASURES
-SMALL = Visit(64, split=Split(10, 20), samples_per_second=1e4, learned=Learned(0.5, 0.2, 30_000))
-LARGE = Visit(1024, split=Split(90), samples_per_second=1e5, learned=Learned(0.2, 0.14, 30_000))
+SMALL = Visit(
+    64, split=Split(10, 20), samples_per_second=1e4, learned=Learned(0.5, 0.2, 30_000, 6_000, 1e-3)
+)
+LARGE = Visit(
+    1024, split=Split(90), samples_per_second=1e5, learned=Learned(0.2, 0.14, 30_000, 36_000, 1e-3)
+)
 SHORT = Visit(8192, peak=10**9, out_of_memory=True)
 
 
-def visit(batch_size: int, speed: float, before: float, after: float) -> list[Received]:
+def visit(
+    batch_size: int, speed: float, before: float, after: float, epoch: int = 1
+) -> list[Received]:
     """A size is trained with until what was learned is known: five epochs apart."""
     told: list[Received] = [configured(batch_size=batch_size), measured(batch_size)]
     told += [replace(sample(batch_size, batch_size=batch_size), samples_per_second=speed)]
     ends = [before, *[0.5] * 4, after]
-    return told + [Evaluated(n, loss, 0.9, 1000, 1000, None) for n, loss in enumerate(ends, 1)]
+    return told + [Evaluated(n, loss, 0.9, 1000, 1000, None) for n, loss in enumerate(ends, epoch)]
 
 
 SHORTAGE = OutOfMemory(8192, 43_200_000, 24 * 2**20, "forward", "relu", Split(), 1024, "no")
-VISITED = (HELLO, *visit(64, 1e4, 0.5, 0.2), *visit(1024, 1e5, 0.2, 0.14))
+VISITED = (HELLO, *visit(64, 1e4, 0.5, 0.2), *visit(1024, 1e5, 0.2, 0.14, epoch=7))
+FAIR = tuple(
+    Compared(Settings(batch_size=size), 30_000, 2.3, after, 0.9, None, None, None)
+    for size, after in ((64, 0.3), (1024, 0.5))
+)
 ENDED = (*VISITED, configured(batch_size=8192), SHORTAGE, configured(batch_size=1024))
 
 
@@ -82,17 +93,37 @@ def picture(seen: Screen, width: int, height: int) -> list[str]:
 
 @pytest.mark.parametrize("width", [58, 78, 118, 198])
 async def test_all_four_have_the_same_axis_and_say_what_is_best(width: int) -> None:
-    async with screen(200, 60, *ENDED) as seen:
+    async with screen(200, 60, *ENDED, *FAIR) as seen:
         lines = picture(seen, width, 8)
     assert len(lines) == 8
     assert max(map(len, lines)) <= width
     title, *_, axis, note = lines
-    for figure in ("2.14 MiB", "100,000", "0.01", "0.2"):
+    for figure in ("2.14 MiB", "100,000", "0.0667", "6"):
         assert figure in title
     room = (width + 3) // 4 - 3
     charts = [axis[at : at + room] for at in range(0, 4 * (room + 3), room + 3)]
     assert all("64" in chart for chart in charts)
-    assert note.startswith("different starts: each")
+    assert note.startswith(("compared fairly: ", "fair: "))
+
+
+@pytest.mark.parametrize("width", [58, 78, 118, 198])
+async def test_after_different_starts_none_is_the_best_at_learning(width: int) -> None:
+    async with screen(200, 60, *ENDED) as seen:
+        title, *_, note = picture(seen, width, 8)
+    assert "100,000" in title
+    assert "0.01" not in title
+    assert "0.2" not in title
+    assert note.startswith("different starts: ")
+    assert ("F compares" in note) is (width > 41)
+
+
+async def test_sizes_that_began_alike_are_compared() -> None:
+    fresh = replace(configured(batch_size=1024), fresh=True)
+    told = (HELLO, *visit(64, 1e4, 0.5, 0.2), fresh, *visit(1024, 1e5, 0.5, 0.14))
+    async with screen(200, 60, *told) as seen:
+        title, *_, note = picture(seen, 118, 8)
+    assert "0.012" in title
+    assert note == "the same start: each learned for 30k images after one epoch"
 
 
 async def test_what_did_not_fit_is_crossed_out_in_every_chart() -> None:
@@ -111,7 +142,7 @@ async def test_nothing_is_said_of_signs_that_are_not_there() -> None:
 
 
 async def test_a_loss_that_rose_has_no_bar_but_an_arrow() -> None:
-    async with screen(200, 60, *VISITED, *visit(128, 5e4, 0.14, 0.2)) as seen:
+    async with screen(200, 60, *VISITED, *visit(128, 5e4, 0.14, 0.2, epoch=13)) as seen:
         lines = picture(seen, 118, 8)
     assert lines[-3].count("↑") == 2
     assert "↑ the loss rose" in lines[-1]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 from made import HELLO, configured, measured, sample
+from msgspec.structs import replace
 from screens import Screen, screen
 from scripted import Script, begin, seen
-from vramtop.trainer.protocol import Evaluated, OutOfMemory
+from vramtop.trainer.protocol import Compared, Evaluated, OutOfMemory
+from vramtop.trainer.settings import Settings
 from vramtop.trainer.split import Split
 from vramtop.tui.app import VramtopApp
 from vramtop.tui.link import Received
+from vramtop.tui.palette import DARK
 from vramtop.tui.widgets.visited import VisitedTable
 
 
@@ -38,10 +41,10 @@ async def test_with_more_room_come_more_columns_until_all_are_there() -> None:
         titles = {width: " ".join(table(seen, width)[0].split()) for width in (58, 78, 87, 140)}
     assert titles == {
         58: "batch KiB data activ. peak step ms samples/s",
-        78: "batch KiB data activ. peak formula step ms samples/s updates loss@30k",
-        87: "batch KiB data activ. temp. peak formula step ms samples/s updates loss@30k",
+        78: "batch KiB data activ. peak formula step ms samples/s from loss@30k",
+        87: "batch KiB data activ. peak formula step ms samples/s updates from loss@30k",
         140: "batch KiB params grads optim. data activ. temp. peak formula step ms samples/s"
-        " updates loss@0 loss@30k",
+        " updates from loss@0 loss@30k",
     }
 
 
@@ -56,7 +59,7 @@ async def test_a_row_has_every_figure_in_the_unit_of_its_column() -> None:
         "▸",
         "64",
         *(f"{size / 1024:,.1f}" for size in sizes),
-        *("1.00", "64,000", "94", "1.0000", "0.1667"),
+        *("1.00", "64,000", "94", "6k", "1.0000", "0.1667"),
     ]
 
 
@@ -143,3 +146,25 @@ async def test_a_click_on_a_size_that_was_just_asked_for_says_so(
         await pilot.pause()
         assert "batch 64 is asked for already" in seen(app)
         assert script.changes == [{"batch_size": 64}]
+
+
+async def test_what_was_compared_fairly_has_a_column_of_its_own() -> None:
+    fair = Compared(Settings(batch_size=16), 30_000, 2.3, 0.25, 0.9)
+    async with screen(120, 40, *BEGUN, *LEARNED, fair) as seen:
+        head, first, second = table(seen, 78)
+    assert head.split()[-3:] == ["fair@30k", "from", "loss@30k"]
+    assert first.split()[-3:] == ["0.2500", "–", "–"]
+    assert second.split()[-3:] == ["–", "6k", "0.1667"]
+
+
+async def test_a_live_loss_that_began_later_than_others_is_dim() -> None:
+    later = [replace(each, epoch=each.epoch + 9) for each in LEARNED]
+    told = (*BEGUN, *LEARNED, *visit(128), *later)
+    async with screen(120, 40, *told) as seen:
+        part = seen.app.query_one(VisitedTable)
+        text = part.draw(part.pick(seen.app.state), 140, 8)
+    at = [text.plain.index(start) for start in ("6k", "60k")]
+    styles = [text.get_style_at_offset(seen.app.console, each).color for each in at]
+    assert styles[0] != styles[1]
+    assert styles[1] is not None
+    assert styles[1].name == DARK.muted

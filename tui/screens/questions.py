@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from ...trainer import settings as limits
 from ...trainer.settings import Settings
-from .. import units
+from .. import fair, units
+from ..plan import Plan
 from .prompt import Prompt
 
 Question = Literal["batch_size", "accumulation", "hidden", "learning_rate", "budget"]
@@ -37,6 +38,19 @@ def batch_size(base: Settings, images: int, accept: Callable[[int], None]) -> Pr
         f"1 to {images:,} images",
         str(base.batch_size),
         lambda text: limits.parse_batch_size(text, images),
+        accept,
+    )
+
+
+def comparison(
+    base: Settings, suggested: Sequence[int], images: int, accept: Callable[[Plan], None]
+) -> Prompt[Plan]:
+    """Batch sizes to be compared from fresh weights, out of so many training `images`."""
+    return Prompt(
+        "Compare batch sizes fairly",
+        fair.hint(base, suggested, images),
+        ",".join(map(str, suggested)),
+        lambda text: fair.planned(base, text, images),
         accept,
     )
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from .. import units
 from ..palette import EMPTY, ink
 from ..state import State
-from ..trade import MEASURES, MEMORY, Measure, best, places
+from ..trade import MEASURES, MEMORY, Measure, best, founded, places
 from ..visits import Visit, Visits
 from .blocks import EIGHTHS, UPWARD, Cell, bar, drawn
 from .panel import Panel, between
@@ -21,9 +21,9 @@ _GAP = 3  # columns between two charts
 _NOTED = 4  # lines from which on the last one says what the charts are not
 _NOTES = (
     "different starts: each size went on from where another one had stopped, "
-    "and a later one has less left to learn",
-    "different starts: each size went on where another had stopped",
-    "different starts: each went on where one had stopped",
+    "and a later one has less left to learn; F compares fairly",
+    "different starts: each size went on where another had stopped; F compares fairly",
+    "different starts: F compares sizes fairly",
 )
 _SHORT, _ROSE = "×", "↑"
 _WAITING = "what each batch size takes and gives: press + or - to visit another one"
@@ -33,10 +33,14 @@ _Cell = tuple[str, Style]
 
 
 class View(msgspec.Struct, frozen=True):
-    """What is known of the sizes that were visited, and which one is in force."""
+    """What is known of the sizes that were visited, and which one is in force.
+
+    `comparable` tells whether what they learned can be compared.
+    """
 
     visited: Visits
     batch_size: int
+    comparable: bool
 
 
 class _Bars:
@@ -55,15 +59,17 @@ class _Bars:
 class TradeChart(Panel[View]):
     """Four charts on one axis of batch sizes, a logarithmic one; the best of each stands out.
 
-    Sizes that did not fit are crossed out. What is learned of each begins where another one had
-    stopped, which the last line says: only a sweep compares from the same start.
+    Sizes that did not fit are crossed out. What was learned in a fair comparison stands there as
+    soon as there is one. Until then it began where another size had stopped: none is the best then,
+    and the last line says why.
     """
 
     def pick(self, state: State) -> View:
         """The visits of this model, with as many batches a step as now."""
         now = state.settings
         visited = tuple(each for each in state.visited if each.accumulation == now.accumulation)
-        return View(visited, now.batch_size)
+        visited, comparable = founded(visited)
+        return View(visited, now.batch_size, comparable)
 
     def draw(self, shown: View, width: int, height: int) -> Text:
         """The charts beside each other, and what they are not."""
@@ -74,7 +80,10 @@ class TradeChart(Panel[View]):
         noted = height >= _NOTED
         measures = MEASURES if noted else MEASURES[:2]
         room = (width + _GAP) // len(measures) - _GAP
-        winners = [best(measure, shown.visited) for measure in measures]
+        winners = [
+            best(measure, shown.visited) if measure in MEASURES[:2] or shown.comparable else None
+            for measure in measures
+        ]
         bars = _Bars(shown, winners, room)
         charts = [
             self._chart(measure, winner, shown.visited, bars, height - noted)
@@ -82,7 +91,8 @@ class TradeChart(Panel[View]):
         ]
         lines = [Text(" " * _GAP).join(parts) for parts in zip(*charts, strict=True)]
         if noted:
-            lines.append(Text(_note("\n".join(line.plain for line in lines), width), muted))
+            picture = "\n".join(line.plain for line in lines)
+            lines.append(Text(_note(_notes(shown), picture, width), muted))
         return Text("\n").join(lines)
 
     def _chart(
@@ -172,11 +182,28 @@ class TradeChart(Panel[View]):
         return _joined(axis)
 
 
-def _note(picture: str, width: int) -> str:
-    """What the charts are not, and what the signs in them mean, in as many words as fit."""
+def _notes(shown: View) -> Sequence[str]:
+    """From where what was learned began, in fewer and fewer words."""
+    known = [visit.learned for visit in shown.visited if visit.learned is not None]
+    if not known or not shown.comparable:
+        return _NOTES
+    images = units.count(max(learned.images for learned in known))
+    if not all(learned.start == 0 for learned in known):
+        return (f"the same start: each learned for {images} images after one epoch", "same start")
+    if len({learned.images for learned in known}) > 1:
+        return (f"compared fairly: each from fresh weights, on up to {images} images",)
+    return (
+        f"compared fairly: each from the same fresh weights, on the same {images} images",
+        f"compared fairly: fresh weights, {images} images each",
+        f"fair: fresh weights, {images} images",
+    )
+
+
+def _note(told: Sequence[str], picture: str, width: int) -> str:
+    """What the charts are, and what the signs in them mean, in as many words as fit."""
     meanings = {_SHORT: " · × out of memory", _ROSE: " · ↑ the loss rose"}
-    told = "".join(meaning for sign, meaning in meanings.items() if sign in picture)
-    notes = [*(note + told for note in _NOTES), *_NOTES]
+    signs = "".join(meaning for sign, meaning in meanings.items() if sign in picture)
+    notes = [*(note + signs for note in told), *told]
     return next((note for note in notes if len(note) <= width), units.fit(notes[-1], width))
 
 

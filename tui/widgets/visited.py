@@ -37,13 +37,15 @@ class View(msgspec.Struct, frozen=True):
 class _Column(msgspec.Struct, frozen=True):
     """What stands over a column, how wide it is, and what of a visit stands in it.
 
-    `wanted` tells in which order columns come where there is not room for all.
+    `wanted` tells in which order columns come where there is not room for all. A `live` one is of
+    a training that went on from where another size had stopped.
     """
 
     title: str
     width: int
     wanted: int
     text: Callable[[Visit], str]
+    live: bool = False
 
 
 _Columns: TypeAlias = tuple[_Column, ...]
@@ -52,9 +54,11 @@ _Columns: TypeAlias = tuple[_Column, ...]
 class VisitedTable(Panel[View]):
     """A row a batch size; the one in force is marked, and a click on another goes there.
 
-    Bytes are each category's high water, in the unit of the first column's title. The loss is that
-    of the test data at the ends of two epochs of this size, so many images apart. What `+` would
-    come to, if it was not tried yet, is foretold and dim.
+    Bytes are each category's high water, in the unit of the first column's title. Losses are those
+    of the test data: `fair` after a comparison from fresh weights; `loss@0` and the one beside it
+    live, so many images apart, after `from` images of training. Live ones that began later than
+    others are dim, as they cannot be compared. What `+` would come to, if it was not tried yet, is
+    foretold and dim.
     """
 
     class Chosen(Message):
@@ -87,7 +91,7 @@ class VisitedTable(Panel[View]):
         if not shown.visited:
             return Text("the batch sizes that were tried, side by side", ink(colors.muted))
         columns = _columns(shown, width)
-        room = _room(shown)
+        room, first = _room(shown), _first_start(shown.visited)
         head = f"{'batch':>{_MARK + room}}"
         head += "".join(f"{column.title:>{column.width}}" for column in columns)
         table = Text(units.fit(head, width), ink(colors.muted))
@@ -97,11 +101,16 @@ class VisitedTable(Panel[View]):
             mark = "▸" if here else "+" if visit.foretold else " "
             table.append(mark, ink(colors.accent, bold=True))
             style = ink(colors.muted if visit.foretold else colors.text, bold=here)
-            table.append_text(self._row(visit, columns, style, room, width - _MARK))
+            table.append_text(self._row(visit, columns, style, room, width - _MARK, first=first))
         return table
 
-    def _row(self, visit: Visit, columns: _Columns, style: Style, room: int, width: int) -> Text:
-        """A size in so much room, and what is known of it, or that it did not fit."""
+    def _row(
+        self, visit: Visit, columns: _Columns, style: Style, room: int, width: int, *, first: int
+    ) -> Text:
+        """A size in so much room, and what is known of it, or that it did not fit.
+
+        What it learned live is dim if it began after the `first` of all did.
+        """
         row = Text(f"{_name(visit):>{room}}", style)
         if visit.out_of_memory:
             color = self.palette.muted if visit.foretold else self.palette.trouble
@@ -109,12 +118,19 @@ class VisitedTable(Panel[View]):
             told = next((form for form in forms if len(form) <= width - room), forms[-1])
             return row.append(units.fit(told, width - room), ink(color))
         told = "foretold" if visit.foretold else ""
+        later = visit.learned is not None and visit.learned.start > first
         for column in columns:
             text = column.text(visit)
             if told and text == units.NOTHING and column.width > len(told):
                 text, told = told, ""  # in place of the first figure that only a run can give
-            row.append(f"{text:>{column.width}}")
+            style = ink(self.palette.muted) if column.live and later else Style()
+            row.append(f"{text:>{column.width}}", style)
         return row
+
+
+def _first_start(visited: Visits) -> int:
+    """After how many images the earliest of the live losses began."""
+    return min((visit.learned.start for visit in visited if visit.learned), default=0)
 
 
 def _short_of_memory(visit: Visit) -> tuple[str, ...]:
@@ -142,7 +158,7 @@ def _room(shown: View) -> int:
 def _columns(shown: View, width: int) -> _Columns:
     """Those that there is room for, in their order, and some air between them."""
     unit, room, chosen = _unit(shown.visited), width - _MARK - _room(shown), set[str]()
-    columns = (*_sizes(unit), *_figures(shown.images or 1))
+    columns = (*_sizes(unit), *_figures(shown.visited, shown.images or 1))
     for column in sorted(columns, key=lambda column: column.wanted):
         if column.width > room:
             break
@@ -178,27 +194,52 @@ def _sizes(unit: units.Column) -> _Columns:
         )
 
     return (
-        category("params", 13, "parameters", 11),
-        category("grads", 12, "gradients", 10),
-        category("optim.", 11, "optimizer_state", 11),
+        category("params", 15, "parameters", 11),
+        category("grads", 14, "gradients", 10),
+        category("optim.", 13, "optimizer_state", 11),
         category("data", 2, "batch_data"),
         category("activ.", 3, "activations"),
-        category("temp.", 9, "temporaries"),
+        category("temp.", 11, "temporaries"),
         _Column("peak", 9, 1, lambda visit: unit.text(visit.peak)),
-        _Column("formula", 9, 7, lambda visit: unit.text(visit.formula)),
+        _Column("formula", 9, 9, lambda visit: unit.text(visit.formula)),
     )
 
 
-def _figures(images: int) -> _Columns:
+def _figures(visited: Visits, images: int) -> _Columns:
     """How fast it was, the updates of an epoch of so many `images`, and what was learned."""
-    apart = units.count(epochs_between(images) * images)
+    live = [visit.learned for visit in visited if visit.learned]
+    apart = units.count(live[0].images if live else epochs_between(images) * images)
     return (
         _Column("step ms", 8, 4, _step),
         _Column("samples/s", 10, 5, lambda visit: units.rate(visit.samples_per_second)),
-        _Column("updates", 8, 8, lambda visit: f"{-(-images // visit.key[0]):,}"),
-        _Column("loss@0", 8, 10, lambda visit: _loss(visit, "before")),
-        _Column(f"loss@{apart}", 9, 6, lambda visit: _loss(visit, "after")),
+        _Column("updates", 8, 10, lambda visit: f"{-(-images // visit.key[0]):,}"),
+        *_fair(visited),
+        _Column("from", 7, 8, _from, live=True),
+        _Column("loss@0", 8, 12, lambda visit: units.loss(_live(visit, "before")), live=True),
+        _Column(f"loss@{apart}", 9, 7, lambda visit: units.loss(_live(visit, "after")), live=True),
     )
+
+
+def _fair(visited: Visits) -> _Columns:
+    """The losses of fair comparisons, where there are any: those on as many images as the last."""
+    known = {visit.fair.images for visit in visited if visit.fair}
+    if not known:
+        return ()
+    images = max(known)
+    told = f"fair@{units.count(images)}"
+
+    def loss(visit: Visit) -> str:
+        return units.loss(visit.fair.after if visit.fair and visit.fair.images == images else None)
+
+    return (_Column(told, 10, 6, loss),)
+
+
+def _from(visit: Visit) -> str:
+    return units.NOTHING if visit.learned is None else units.count(visit.learned.start)
+
+
+def _live(visit: Visit, when: Literal["before", "after"]) -> float | None:
+    return getattr(visit.learned, when, None)
 
 
 def _step(visit: Visit) -> str:
@@ -206,10 +247,6 @@ def _step(visit: Visit) -> str:
         return units.NOTHING
     thousandths = visit.step_seconds * 1000
     return f"{thousandths:,.2f}" if thousandths < 999.995 else f"{thousandths:,.0f}"
-
-
-def _loss(visit: Visit, when: Literal["before", "after"]) -> str:
-    return units.loss(getattr(visit.learned, when, None))
 
 
 def _window(shown: View, rows: int) -> Visits:
