@@ -24,6 +24,9 @@ from .split import Split
 from .training import Training
 
 SHARE = 0.003  # of the time, spent on estimates
+ROUND = 40  # estimates before as many steps: about one place in the training
+FIRST_SECONDS = 2.0  # until the first round, if half an epoch takes longer
+EARLY_EPOCHS = 8  # in which rounds come sooner than the share allows, as little data is soon learnt
 MOST_IMAGES = 512  # in an estimate: more of them would make it dearer than better
 DECAY = 0.95  # of an estimate's weight with each that follows
 LEAST = 8  # estimates, before their spread says how far they can be trusted
@@ -106,7 +109,12 @@ class Smoothed:
 
 
 class NoiseSampler:
-    """Estimates the noise between two steps now and then, and takes `SHARE` of the time for it.
+    """Estimates the noise between steps, in rounds, and takes `SHARE` of the time for it.
+
+    The gradient shrinks as it is followed, so estimates from far apart are not averaged: a round's
+    come before consecutive steps, and each round is told for itself. The first comes after half an
+    epoch, and in the first `EARLY_EPOCHS` one at each doubling of the images, whatever the share:
+    on little data the gradient is later too small to be told from its noise.
 
     The images are those of the coming step, the parameters those that it will find. Nothing of it
     outlasts the estimate: no gradient, no random state, no place in the data. One pass goes over
@@ -115,43 +123,59 @@ class NoiseSampler:
     """
 
     def __init__(self) -> None:
-        self._smoothed = Smoothed()
-        self._next = 0.0
+        self._early = 0.5  # epochs after which the next early round begins
         self._warm = False
         self.changed()
+        self._next = time.monotonic() + FIRST_SECONDS
 
     def changed(self) -> None:
-        """Other settings: what the passes take is unknown, and there may be room for them again."""
+        """Other settings: another round begins, and there may be room for it again."""
+        self._smoothed = Smoothed()
+        self._spent = self._next = 0.0
         self._peak: Split | None = None
-        self._room = True
+        self.room = True
 
-    def due(self, rows: int) -> bool:
-        """Whether to estimate before the coming step on so many images; one has no halves."""
-        return self._room and rows >= 2 and time.monotonic() >= self._next
+    def due(self, rows: int, epochs: float) -> bool:
+        """Whether to estimate before the coming step on so many images; one has no halves.
+
+        `epochs` is how often all images were trained on so far.
+        """
+        if not self.room or rows < 2:
+            return False
+        under_way = 0 < self._smoothed.count < ROUND
+        return under_way or epochs >= self._early or time.monotonic() >= self._next
 
     def sample(self, training: Training, rows: int, limit: int | None) -> Noise | None:
-        """One more estimate, from the coming step's images, and what they all say.
+        """One more estimate, from the coming step's images; at a round's end, what it says.
 
-        None where there was no memory for it, as there may be none until something is changed. The
-        `limit` in bytes is the one that the ledger keeps.
+        None before that, and where there was no memory for it: then there is no `room` until
+        something is changed. The `limit` in bytes is the one that the ledger keeps.
         """
         began = time.monotonic()
+        if self._smoothed.count == ROUND:
+            self._smoothed, self._spent = Smoothed(), 0.0
+        if self._smoothed.count == 0:
+            epochs = training.progress.images / len(training.dataset.train)
+            self._early = 2 * max(epochs, 0.5) if epochs < EARLY_EPOCHS / 2 else math.inf
         images = min(rows, MOST_IMAGES) // 2 * 2
         try:
             small, big = self._norms(training, images, limit)
         except RuntimeError as error:
             if not memory.is_shortage(error):
                 raise
-            self._room = False
+            self.room = False
             return None
         finally:
             ended = time.monotonic()
             # The very first warms PyTorch up, and its time says nothing of those that follow.
-            self._next = ended + ((ended - began) / SHARE if self._warm else 0.0)
+            self._spent += ended - began if self._warm else 0.0
             self._warm = True
         if math.isfinite(small) and math.isfinite(big):
             self._smoothed.add(estimate(small, big, images // 2, images))
-        return self._told(training, images)
+        if 0 < self._smoothed.count < ROUND:
+            return None
+        self._next = ended + self._spent / SHARE
+        return self._told(training, images) if self._smoothed.count else None
 
     def _norms(self, training: Training, images: int, limit: int | None) -> tuple[float, float]:
         """The squared norms for the halves, their mean, and for the whole.

@@ -177,7 +177,8 @@ class Noise(_Message, frozen=True, tag="noise"):
 
     `noise` is tr(Σ), the summed variance of the gradients of single images, and `signal` is |G|²,
     the squared norm of the gradient over all images: exponential moving means of so many
-    `estimates`, each weighing 0.95 times as much as the one after it. Their ratio is the simple
+    `estimates` before consecutive steps, the last of them `step`, each weighing 0.95 times as much
+    as the one after it. Their ratio is the simple
     noise `scale`, in images: the batch size beyond which more images in a batch gain little; `low`
     and `high` are the ends of its 90% confidence interval. All three are None while the signal
     cannot be told from zero. `peak` is the split at the estimate's own peak, in bytes.

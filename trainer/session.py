@@ -138,8 +138,11 @@ class Session:
             rows = min(rows, self._goal.images - training.progress.images)
         full = rows == settings.effective_batch
         loaded = min(rows, settings.batch_size)
-        if self._observe and self._schedule.settled and self._noise.due(loaded):
-            self._reports.noise(self._noise.sample(training, loaded, self._limit))
+        epochs = training.progress.images / len(training.dataset.train)
+        if self._observe and self._schedule.settled and self._noise.due(loaded, epochs):
+            noise = self._noise.sample(training, loaded, self._limit)
+            if noise is not None or not self._noise.room:
+                self._reports.noise(noise)
         recording, watcher = self._watcher(rows, full=full)
         if isinstance(watcher, Unwatched):
             self._reports.plain_step()

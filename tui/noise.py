@@ -6,21 +6,40 @@ from ..trainer.protocol import Noise
 from . import units
 
 
-def told(noise: Noise | None, batch_size: int, width: int) -> str:
-    """One line of at most `width` characters; empty where there is nothing, or no room for it."""
+def told(noise: Noise | None, known: Noise | None, batch_size: int, width: int) -> str:
+    """One line of at most `width` characters; empty where there is nothing, or no room for it.
+
+    `known` is the latest that told a scale, which `noise` may not do any more.
+    """
     if noise is None:
         return ""
-    return next((text for text in _texts(noise, batch_size) if len(text) <= width), "")
+    texts = _texts(known, batch_size) if known else _unknown(batch_size)
+    if known and known is not noise:
+        # What it was says nothing of the batch that runs now.
+        texts = tuple(
+            f"{text}{end}" for text in texts[3:] for end in (_SINCE, "; now too small to tell", "")
+        )
+    return next((text for text in texts if len(text) <= width), "")
+
+
+_SINCE = "; now the gradient is too small to tell, 0 begins again"
+
+
+def _unknown(batch_size: int) -> tuple[str, ...]:
+    """What it would take to know it, in fewer and fewer words."""
+    return (
+        f"gradient noise scale: batches of {batch_size:,} are too noisy to tell it; "
+        "larger ones do, and fresh weights (0)",
+        f"noise scale: too noisy at batch {batch_size:,}; + or 0 helps",
+        "noise: too noisy yet",
+    )
 
 
 def _texts(noise: Noise, batch_size: int) -> tuple[str, ...]:
     """The same in fewer and fewer words."""
-    if noise.scale is None or noise.low is None or noise.high is None:
-        return (
-            f"gradient noise scale: too noisy yet after {_estimates(noise)}",
-            f"noise scale: too noisy yet ({noise.estimates:,})",
-            "noise: too noisy yet",
-        )
+    assert noise.scale is not None
+    assert noise.low is not None
+    assert noise.high is not None
     scale, low, high = (units.count(round(end)) for end in (noise.scale, noise.low, noise.high))
     if batch_size > noise.high:
         gain = "larger batches gain little"
@@ -29,10 +48,12 @@ def _texts(noise: Noise, batch_size: int) -> tuple[str, ...]:
     else:
         gain = "the batch is about as large"
     short = f"noise scale ≈ {scale} ({low}–{high})"
+    place = f"{short} at step {noise.step:,}"
     return (
-        f"gradient {short}, 90% sure by the last 39 estimates: {gain}",
-        f"gradient {short}, 90% sure: {gain}",
+        f"gradient {place}, 90% sure: {gain}",
+        f"{place}: {gain}",
         f"{short}: {gain}",
+        place,
         short,
         f"noise ≈ {scale} ({low}–{high})",
         f"noise ≈ {scale}",

@@ -67,7 +67,9 @@ class Run:
             case Evaluated():
                 self.evaluated = message
             case Noise():
-                self.noise = message
+                # A later one may be too noisy to tell a scale.
+                if message.scale is not None or self.noise is None or self.noise.scale is None:
+                    self.noise = message
             case Ended():
                 self.end = message
             case OutOfMemory() if message.phase != "evaluation":

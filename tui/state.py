@@ -98,6 +98,7 @@ class State(msgspec.Struct, frozen=True):
     `chosen` is the category that one looks into.
     `predicted` is what twice the batch would hold; `found` the outcome of the latest search for
     these settings. `comparing` is how far a fair comparison is, None while there is none.
+    `noise_known` is the latest noise that told a scale.
     """
 
     settings: Settings
@@ -115,6 +116,7 @@ class State(msgspec.Struct, frozen=True):
     evaluated: Evaluated | None = None
     first_evaluated: Evaluated | None = None
     noise: Noise | None = None
+    noise_known: Noise | None = None
     history: History = History()
     picture: Picture | None = None
     log: tuple[str, ...] = ()
@@ -182,8 +184,7 @@ def fold(state: State, message: Received) -> State:
         case OutOfMemory() | WouldFit():
             return _short_of_memory(state, message)
         case Picture() | Noise():
-            kept = {"picture" if isinstance(message, Picture) else "noise": message}
-            return replace(state, **kept)
+            return _aside(state, message)
         case Predicted() | Tried() | Timed() | SearchEnded():
             return _foretold(state, message)
         case Flow() | Comparing() | Compared() | ComparisonEnded():
@@ -199,6 +200,13 @@ def fold(state: State, message: Received) -> State:
 
 def _logged(state: State, *lines: str) -> State:
     return replace(state, log=(*state.log, *lines)[-MAX_LINES:])
+
+
+def _aside(state: State, message: Picture | Noise) -> State:
+    if isinstance(message, Picture):
+        return replace(state, picture=message)
+    known = state.noise_known if message.scale is None else message
+    return replace(state, noise=message, noise_known=known)
 
 
 def _flow(state: State, flow: Flow) -> State:
@@ -306,7 +314,9 @@ def _configured(state: State, new: Configured) -> State:
         before = Before(old.settings, state.measured.anatomy.peak.bytes)
     if begins:
         # What was learned, and how fast, says nothing of another model or of other images.
-        state = replace(state, sample=None, history=History(), evaluated=None, noise=None)
+        state = replace(
+            state, sample=None, history=History(), evaluated=None, noise=None, noise_known=None
+        )
     if old.settings.dataset != new.settings.dataset:
         state = replace(state, picture=None)
     state = replace(

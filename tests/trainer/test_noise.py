@@ -31,8 +31,10 @@ def per_sample(training, batch):
 
 @pytest.fixture
 def always(monkeypatch):
-    """An estimate before every step."""
+    """An estimate before every step, each a round of its own."""
     monkeypatch.setattr(noise, "SHARE", float("inf"))
+    monkeypatch.setattr(noise, "FIRST_SECONDS", 0)
+    monkeypatch.setattr(noise, "ROUND", 1)
 
 
 # ---- the estimate -------------------------------------------------------------------------------
@@ -176,6 +178,7 @@ def test_no_anatomy_and_no_peak_knows_of_it(few):
     assert peaks <= {full, short}
 
 
+@pytest.mark.usefixtures("always")
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
 @pytest.mark.parametrize("batch_size", [2, 63, 200, 600])
 def test_it_needs_no_more_memory_than_the_step(few, optimizer, batch_size):
@@ -198,6 +201,7 @@ def test_a_batch_of_one_has_no_halves(few):
     assert not whole(few, Settings(batch_size=1), 5).all(Noise)
 
 
+@pytest.mark.usefixtures("always")
 def test_a_large_batch_is_not_needed_whole(few):
     training = Training(Settings(), few, CPU)
     assert NoiseSampler().sample(training, 600, None).images == 512
@@ -206,17 +210,18 @@ def test_a_large_batch_is_not_needed_whole(few):
 
 def test_gradients_that_are_no_numbers_spoil_nothing(few):
     training, sampler = Training(Settings(), few, CPU), NoiseSampler()
-    before = sampler.sample(training, 64, None)
+    sampler.sample(training, 64, None)
+    before = sampler._smoothed.mean
     kept = training.model[3].bias.detach().clone()
     with torch.no_grad():
         training.model[3].bias.fill_(float("nan"))
-    spoilt = sampler.sample(training, 64, None)
+    sampler.sample(training, 64, None)
+    assert (sampler._smoothed.count, sampler._smoothed.mean) == (1, before)
     with torch.no_grad():
         training.model[3].bias.copy_(kept)
-    after = sampler.sample(training, 64, None)
-    assert (spoilt.estimates, spoilt.signal) == (1, before.signal)
-    assert after.estimates == 2
-    assert after.signal == pytest.approx(before.signal)
+    sampler.sample(training, 64, None)
+    assert sampler._smoothed.count == 2
+    assert sampler._smoothed.mean.signal == pytest.approx(before.signal)
 
 
 @pytest.mark.usefixtures("always")
@@ -238,20 +243,70 @@ def test_without_room_it_is_left_out_until_something_changes(few, monkeypatch):
 def test_it_takes_no_more_than_its_share_of_the_time(few, monkeypatch):
     now = 100.0
     monkeypatch.setattr(noise.time, "monotonic", lambda: now)
+    monkeypatch.setattr(noise, "ROUND", 3)
     sampler = NoiseSampler()
-    assert sampler.due(64)
+    assert not sampler.due(64, 0.4)
+    assert sampler.due(64, 0.5)
+    now += 2
+    assert sampler.due(64, 0)
 
     def slow(*_):
         nonlocal now
-        now += 0.03
+        now += 0.015
         return 1.0, 0.9
 
     monkeypatch.setattr(NoiseSampler, "_norms", slow)
     training = Training(Settings(), few, CPU)
-    sampler.sample(training, 64, None)
-    assert sampler.due(64)  # the very first one's time says nothing of the next one's
-    sampler.sample(training, 64, None)
-    now += 9.9
-    assert not sampler.due(64)
+    training.progress.images = 4 * 600  # the early rounds are over
+    assert [sampler.sample(training, 64, None) for _ in range(2)] == [None, None]
+    assert sampler.due(64, 4)  # in the middle of a round
+    assert sampler.sample(training, 64, None).estimates == 3
+    now += 9.9  # 0.03 s were spent: the very first one's time says nothing of the next one's
+    assert not sampler.due(64, 9)
     now += 0.2
-    assert sampler.due(64)
+    assert sampler.due(64, 9)
+
+
+def test_the_first_rounds_come_at_doublings_of_the_images(few, monkeypatch):
+    monkeypatch.setattr(noise, "ROUND", 1)
+    training, sampler, begun = Training(Settings(), few, CPU), NoiseSampler(), []
+    for images in range(0, 60 * 600, 60):
+        training.progress.images = images
+        if sampler.due(64, images / 600):
+            sampler.sample(training, 64, None)
+            begun.append(images / 600)
+    assert begun == [0.5, 1, 2, 4]
+
+
+def test_the_scale_of_the_sample_is_told_within_its_first_epochs(sample):
+    """By the settings that the monitor begins with; the truth is about 140 after half an epoch."""
+    with running(sample, Settings(device="cpu")) as driver:
+        first = driver.until(Noise)
+        assert first.estimates == 40
+        assert first.step <= 47 + 40 + 40
+        known = first if first.scale is not None else driver.until(Noise, lambda new: new.scale)
+    assert 40 < known.low < known.scale < 500
+
+
+def test_the_band_holds_the_truth_of_real_gradients_nine_times_in_ten(few):
+    """Rounds of 40 batches of 64 at one place in a training, drawn from 600 images' gradients."""
+    training, random = Training(Settings(hidden=16), few, CPU), torch.Generator().manual_seed(0)
+    for _ in range(5):
+        training.step(60, Unwatched())
+    each = per_sample(training, training.batches.ahead(600)).float()
+    gram = (each @ each.T).double()  # products of the gradients of any two images
+    signal = gram.mean().item()
+    truth = (gram.diagonal().mean().item() - signal) / signal
+    rounds, right = 1000, 0
+    for _ in range(rounds):
+        means = torch.zeros(80, 600, dtype=torch.float64)
+        drawn = torch.randint(600, (80, 32), generator=random)
+        means.scatter_add_(1, drawn, torch.full(drawn.shape, 1 / 32, dtype=torch.float64))
+        products = means @ gram
+        halves = (products * means).sum(1).view(40, 2)
+        across = (products[0::2] * means[1::2]).sum(1)
+        small, big = halves.mean(1), (halves.sum(1) + 2 * across) / 4
+        pairs = zip(small.tolist(), big.tolist(), strict=True)
+        band = smoothed(*(estimate(*norms, 32, 64) for norms in pairs)).band()
+        right += band is not None and band.low <= truth <= band.high
+    assert right / rounds == pytest.approx(0.9, abs=0.025)

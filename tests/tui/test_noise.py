@@ -6,14 +6,21 @@ import pytest
 from made import HELLO, configured, measured, noise, sample
 from msgspec.structs import replace
 from screens import screen
-from vramtop.trainer.protocol import Ended
-from vramtop.tui.noise import sentence, told
+from vramtop.trainer.protocol import Ended, Noise
+from vramtop.tui import noise as words
+from vramtop.tui.noise import sentence
 from vramtop.tui.run import Run
 from vramtop.tui.state import State, fold
 from vramtop.tui.summary import summaries
 from vramtop.tui.widgets.trends import Trends
 
 BEGUN = (HELLO, configured(), measured(), sample(640), sample(1280))
+
+
+def told(latest: Noise | None, batch_size: int, width: int) -> str:
+    """Of the only noise that there was."""
+    known = latest if latest and latest.scale is not None else None
+    return words.told(latest, known, batch_size, width)
 
 
 @pytest.mark.parametrize(
@@ -43,10 +50,29 @@ def test_the_band_stands_beside_the_scale() -> None:
 
 
 def test_what_is_too_noisy_gives_no_figure() -> None:
-    assert told(noise(None), 64, 80) == "gradient noise scale: too noisy yet after 12 estimates"
+    assert told(noise(None), 64, 110) == (
+        "gradient noise scale: batches of 64 are too noisy to tell it; "
+        "larger ones do, and fresh weights (0)"
+    )
+    assert told(noise(None), 64, 60) == "noise scale: too noisy at batch 64; + or 0 helps"
     assert sentence(noise(None)) == "Gradient noise scale: too noisy after 12 estimates"
     first = replace(noise(None), estimates=1)
-    assert told(first, 64, 80) == "gradient noise scale: too noisy yet after 1 estimate"
+    assert sentence(first) == "Gradient noise scale: too noisy after 1 estimate"
+
+
+def test_a_scale_stays_with_its_step_when_it_cannot_be_told_any_more() -> None:
+    state = State(configured().settings)
+    for message in (*BEGUN, noise(), noise(None)):
+        state = fold(state, message)
+    assert (state.noise, state.noise_known) == (noise(None), noise())
+    assert words.told(state.noise, state.noise_known, 64, 110) == (
+        "noise scale ≈ 310 (180–520) at step 640; "
+        "now the gradient is too small to tell, 0 begins again"
+    )
+    assert words.told(state.noise, state.noise_known, 64, 70) == (
+        "noise scale ≈ 310 (180–520) at step 640; now too small to tell"
+    )
+    assert fold(state, replace(configured(), fresh=True)).noise_known is None
 
 
 @pytest.mark.parametrize("size", [(120, 40), (200, 60), (80, 24)])

@@ -36,6 +36,7 @@ class View(msgspec.Struct, frozen=True):
     shortages: tuple[Mark, ...]
     evaluated: Evaluated | None
     noise: Noise | None
+    noise_known: Noise | None
     batch_size: int
 
 
@@ -70,14 +71,21 @@ class Trends(Panel[View]):
     def pick(self, state: State) -> View:
         """The history, the last evaluation, and what is known of the gradient's noise."""
         points, shortages = state.history.points, state.history.shortages
-        return View(points, shortages, state.evaluated, state.noise, state.settings.batch_size)
+        return View(
+            points,
+            shortages,
+            state.evaluated,
+            state.noise,
+            state.noise_known,
+            state.settings.batch_size,
+        )
 
     def draw(self, shown: View, width: int, height: int) -> Text:
         """The charts, the axis that they share, and what the gradient's noise says."""
         points, room = shown.points, width - _GUTTER
         makers = (self._loss, self._speed, self._memory)
         axis = min(2, max(0, (height - 3) // 2))
-        told = noise.told(shown.noise, shown.batch_size, width) if axis else ""
+        told = noise.told(shown.noise, shown.noise_known, shown.batch_size, width) if axis else ""
         charts = makers[: max(1, (height - 1) // _CHART)]
         lines = height - axis
         if told and axis > 1 and (height - 1) % _CHART == 0:
