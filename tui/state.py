@@ -99,6 +99,7 @@ class State(msgspec.Struct, frozen=True):
     `predicted` is what twice the batch would hold; `found` the outcome of the latest search for
     these settings. `comparing` is how far a fair comparison is, None while there is none.
     `noise_known` is the latest noise that told a scale.
+    `least_evaluated` has the least test loss of this training.
     """
 
     settings: Settings
@@ -115,6 +116,7 @@ class State(msgspec.Struct, frozen=True):
     walk: Walk | None = None
     evaluated: Evaluated | None = None
     first_evaluated: Evaluated | None = None
+    least_evaluated: Evaluated | None = None
     noise: Noise | None = None
     noise_known: Noise | None = None
     history: History = History()
@@ -227,7 +229,17 @@ def _evaluated(state: State, new: Evaluated) -> State:
         first = new  # parameters went back
     if state.configured is not None:
         visited = visits.evaluated(visited, state.configured, first, new)
-    state = replace(state, evaluated=new, first_evaluated=first, visited=visited, log=log)
+    least = state.least_evaluated
+    if least is None or new.loss < least.loss or new.epoch < least.epoch:
+        least = new
+    state = replace(
+        state,
+        evaluated=new,
+        first_evaluated=first,
+        least_evaluated=least,
+        visited=visited,
+        log=log,
+    )
     return _logged(state, wording.evaluated(new))
 
 
@@ -315,7 +327,13 @@ def _configured(state: State, new: Configured) -> State:
     if begins:
         # What was learned, and how fast, says nothing of another model or of other images.
         state = replace(
-            state, sample=None, history=History(), evaluated=None, noise=None, noise_known=None
+            state,
+            sample=None,
+            history=History(),
+            evaluated=None,
+            least_evaluated=None,
+            noise=None,
+            noise_known=None,
         )
     if old.settings.dataset != new.settings.dataset:
         state = replace(state, picture=None)

@@ -12,7 +12,7 @@ from rich.style import Style
 from rich.text import Text
 
 from ...trainer.protocol import Evaluated, Noise
-from .. import noise, units
+from .. import noise, overfitting, units
 from ..history import Mark, Point
 from ..palette import ink
 from ..state import State
@@ -23,6 +23,7 @@ from .scales import LEAST, Scale, counting, length, logarithmic, sizing
 _GUTTER = 8  # for the ends of the scales at the left
 _CHART = 4  # lines that a chart has at least: its name, and three of the curve
 _WORDS = 46  # from this width on, words are not shortened
+_NAMED = 14  # columns for what a chart shows, and its latest value
 _CHANGE = "│"
 _SHORT = "╎"  # in the charts; on the axis it is a cross
 _CROSS = "×"
@@ -35,6 +36,7 @@ class View(msgspec.Struct, frozen=True):
     points: tuple[Point, ...]
     shortages: tuple[Mark, ...]
     evaluated: Evaluated | None
+    least_evaluated: Evaluated | None
     noise: Noise | None
     noise_known: Noise | None
     batch_size: int
@@ -75,6 +77,7 @@ class Trends(Panel[View]):
             points,
             shortages,
             state.evaluated,
+            state.least_evaluated,
             state.noise,
             state.noise_known,
             state.settings.batch_size,
@@ -122,6 +125,10 @@ class Trends(Panel[View]):
             for point in shown.points
         )
         told = f"test {seen.accuracy:.2%}" if seen is not None else ""
+        if seen is not None and shown.least_evaluated is not None:
+            forms = overfitting.told(seen, shown.least_evaluated, shown.points)
+            longer = [f"{told}, {form}" for form in forms]
+            told = next((text for text in longer if len(text) + _NAMED <= width), told)
         title = self._title("loss", units.loss(shown.points[-1].loss) if shown.points else "", 7)
         scale = ", log scale"
         if values and width >= title.cell_len + len(scale) + len(told) + 1:
