@@ -268,14 +268,15 @@ def test_it_takes_no_more_than_its_share_of_the_time(few, monkeypatch):
 
 
 def test_the_first_rounds_come_at_doublings_of_the_images(few, monkeypatch):
-    monkeypatch.setattr(noise, "ROUND", 1)
-    training, sampler, begun = Training(Settings(), few, CPU), NoiseSampler(), []
+    monkeypatch.setattr(noise, "ROUND", 2)
+    monkeypatch.setattr(noise, "SHARE", 1e-9)
+    training, sampler, taken = Training(Settings(), few, CPU), NoiseSampler(), []
     for images in range(0, 60 * 600, 60):
         training.progress.images = images
         if sampler.due(64, images / 600):
             sampler.sample(training, 64, None)
-            begun.append(images / 600)
-    assert begun == [0.5, 1, 2, 4]
+            taken.append(images / 600)
+    assert taken == [0.5, 0.6, 1, 1.1, 2, 2.1, 4, 4.1]
 
 
 def test_the_scale_of_the_sample_is_told_within_its_first_epochs(sample):
@@ -293,6 +294,7 @@ def test_the_band_holds_the_truth_of_real_gradients_nine_times_in_ten(few):
     training, random = Training(Settings(hidden=16), few, CPU), torch.Generator().manual_seed(0)
     for _ in range(5):
         training.step(60, Unwatched())
+    training.batches.seek(1, 0)
     each = per_sample(training, training.batches.ahead(600)).float()
     gram = (each @ each.T).double()  # products of the gradients of any two images
     signal = gram.mean().item()
