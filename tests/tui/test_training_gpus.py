@@ -187,3 +187,14 @@ async def test_without_a_gpu_enter_moves_nothing(app: VramtopApp, script: Script
         await pilot.press("g", "down", "enter")
         assert "no NVIDIA driver here" in seen(app)
     assert script.moves == []
+
+
+async def test_the_training_moves_among_gpus_of_several_kinds(
+    app: VramtopApp, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
+    unlike = report(TWO.cards[0], replace(TWO.cards[1], name="Y50"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await begin(pilot, *TRAINING, unlike)
+        await pilot.press("g", "down", "enter")
+    assert script.moves == ["cuda:1"]
