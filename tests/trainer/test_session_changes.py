@@ -76,7 +76,7 @@ def test_an_evaluation_of_another_model_is_measured_anew(library, begun_anew):
     with running(library, Settings(batch_size=1000)) as driver:
         assert driver.until(Evaluated).peak.total == peak(128)
         driver.send(Reset(1, wider) if begun_anew else Change(1, hidden=256))
-        driver.until(Configured, lambda message: message.settings == wider)
+        driver.until(Configured, lambda message: message.settings.hidden == 256)
         assert driver.until(Evaluated).peak.total == peak(256)
 
 
