@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import sys
 from collections.abc import AsyncIterator, Iterator
 from importlib.metadata import version
 from itertools import takewhile
@@ -17,7 +18,7 @@ from typing import Literal, Union
 from unittest.mock import patch
 
 import msgspec
-from vramtop.trainer.protocol import Flow, FromWorker, Note, ToWorker
+from vramtop.trainer.protocol import VERSION, Flow, FromWorker, Hello, Note, ToWorker
 from vramtop.trainer.settings import Settings
 from vramtop.tui.app import VramtopApp
 from vramtop.tui.cards import CardsReport
@@ -77,16 +78,31 @@ class Cards(msgspec.Struct):
     cards: CardsReport
 
 
-def session(name: str) -> list[Said]:
-    """What the worker and NVML said."""
+class CannotReadError(Exception):
+    """A recorded session is not one of this protocol; the text is one line."""
+
+
+def session(name: str, folder: Path = DOCS) -> list[Said]:
+    """What the worker and NVML said. Raises `CannotReadError`."""
+    file = folder / f"session-{name}.jsonl"
+    tool = f"record it anew with: python tools/session.py{' cuda:0' if name == 'gpu' else ''}"
     messages = msgspec.json.Decoder(FromWorker)
-    lines = (DOCS / f"session-{name}.jsonl").read_text().splitlines()
-    return [
-        msgspec.json.decode(line, type=Cards).cards
-        if line.startswith('{"cards"')
-        else messages.decode(line)
-        for line in lines
-    ]
+    said: list[Said] = []
+    for number, line in enumerate(file.read_text().splitlines(), 1):
+        if line.startswith('{"cards"'):
+            said.append(msgspec.json.decode(line, type=Cards).cards)
+            continue
+        try:
+            message = messages.decode(line)
+        except msgspec.DecodeError as error:
+            raise CannotReadError(f"{file}, line {number}: {error}; {tool}") from None
+        if isinstance(message, Hello) and message.version != VERSION:
+            told = f"speaks protocol {message.version}, not {VERSION}"
+            raise CannotReadError(f"{file}, line {number}: it {told}; {tool}")
+        said.append(message)
+    if not any(isinstance(message, Hello) for message in said):
+        raise CannotReadError(f"{file} has no hello, which tells its protocol; {tool}")
+    return said
 
 
 class Silent:
@@ -143,4 +159,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except CannotReadError as error:
+        sys.exit(f"pictures: {error}")
