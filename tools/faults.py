@@ -293,8 +293,8 @@ FAULTS = (
     Fault(
         "files that are there are fetched again",
         "trainer/sources.py",
-        "    if not missing:\n",
-        "    if not missing and not download:\n",
+        "    if layout is not None and (own or not download):\n",
+        "    if layout is not None and not download:\n",
         (TRAINER + "test_sources.py",),
     ),
     Fault(
