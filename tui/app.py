@@ -23,15 +23,16 @@ from ..trainer.protocol import (
     Sample,
 )
 from ..trainer.settings import DATASETS, OPTIMIZERS, Settings
-from . import fair, wording
+from . import fair, successor, wording
 from .cards import CardsReport
 from .choosing import ChoosingApp
 from .commands import Commands
 from .config import Config
 from .exits import BAD_USAGE
 from .keys import KEYS
-from .link import Link, Received, Watch, WorkerLine
+from .link import Link, Received, Watch, WorkerGone, WorkerLine
 from .plan import Plan
+from .saving_app import SavingApp
 from .screens.room import TooSmall, fit
 from .state import State
 from .state_app import FULL, NO_CONFIG
@@ -59,7 +60,7 @@ def _asks(action: str) -> bool:
     return action.startswith("type_")
 
 
-class VramtopApp(WalkingApp, ChoosingApp):
+class VramtopApp(WalkingApp, ChoosingApp, SavingApp):
     """The screen.
 
     `start` brings the worker to life, `watch` looks at the GPUs; both are called once the first
@@ -168,6 +169,8 @@ class VramtopApp(WalkingApp, ChoosingApp):
                 self.say(error, severity="error")
             case Configured() if before.picture is not None and self.state.picture is None:
                 self._show_image()  # of the dataset that is in force now
+            case Failed() | WorkerGone() if self._link is not None:
+                self.state = successor.offered(self.state, self._link.kept)
             case _:
                 pass
         if _urgent(before, self.state, message):
@@ -277,34 +280,34 @@ class VramtopApp(WalkingApp, ChoosingApp):
         here = DATASETS.index(self._base.dataset)
         self._change(dataset=DATASETS[(here + 1) % len(DATASETS)])
 
-    async def action_type_batch_size(self) -> None:
+    def action_type_batch_size(self) -> None:
         """Ask for a batch size."""
-        await self._ask("batch_size")
+        self._ask("batch_size")
 
-    async def action_type_comparison(self) -> None:
+    def action_type_comparison(self) -> None:
         """Ask for batch sizes to be compared from fresh weights."""
         if self.state.searching or self.state.comparing:
             self.say("one search or comparison at a time; escape calls it off")
             return
-        await self._ask("comparison")
+        self._ask("comparison")
 
-    async def action_type_accumulation(self) -> None:
+    def action_type_accumulation(self) -> None:
         """Ask how many batches a step adds up."""
-        await self._ask("accumulation")
+        self._ask("accumulation")
 
-    async def action_type_hidden(self) -> None:
+    def action_type_hidden(self) -> None:
         """Ask for a hidden width."""
-        await self._ask("hidden")
+        self._ask("hidden")
 
-    async def action_type_learning_rate(self) -> None:
+    def action_type_learning_rate(self) -> None:
         """Ask for a learning rate."""
-        await self._ask("learning_rate")
+        self._ask("learning_rate")
 
-    async def action_type_budget(self) -> None:
+    def action_type_budget(self) -> None:
         """Ask for a memory budget."""
-        await self._ask("budget")
+        self._ask("budget")
 
-    async def _ask(self, name: Question | Literal["comparison"]) -> None:
+    def _ask(self, name: Question | Literal["comparison"]) -> None:
         """Ask for a setting; what is typed right after its key is for the answer already."""
         configured = self.state.configured
         if self._trained() is None or configured is None:
@@ -319,8 +322,7 @@ class VramtopApp(WalkingApp, ChoosingApp):
             prompt = comparison(self._base, suggested, images, self._compare)
         else:
             prompt = question(name, self._base, images, partial(self._accept, name))
-        await self.push_screen(prompt)
-        prompt.set_focus(prompt.query_one("#answer"))
+        self.open(prompt)
 
     def _accept(self, name: str, value: float | None) -> None:
         self._change(**{name: value})
@@ -334,6 +336,19 @@ class VramtopApp(WalkingApp, ChoosingApp):
         """Fresh weights, the same settings."""
         if commands := self._trained():
             commands.restart(self.state.settings)
+
+    def action_restart_worker(self) -> None:
+        """Another worker after one that has ended, from the last snapshot."""
+        if not self.state.over:
+            self.say(f"{successor.KEY} is for when the worker has ended")
+            return
+        kept = self._link.kept if self._link is not None else None
+        self.state = successor.started(self.state, kept)
+        self.paint()
+        if self._link is None:
+            self._listener = self.run_worker(self._listen())
+        else:
+            self._link.restart()
 
     def action_pause(self) -> None:
         """Hold the training, or let it go on."""
@@ -384,31 +399,29 @@ class VramtopApp(WalkingApp, ChoosingApp):
         main.remove_class(other).toggle_class(shown)
         self.call_after_refresh(look)
 
-    async def action_gpus(self) -> None:
+    def action_gpus(self) -> None:
         """All GPUs; from there the training can move to another one."""
         from .screens.gpus import TrainingGpus
 
-        await self.push_screen(TrainingGpus(self._move_to))
-        self.show_state()
+        self.open(TrainingGpus(self._move_to))
 
-    async def action_image(self) -> None:
+    def action_image(self) -> None:
         """A training image on its way to the model, and where the batch size enters."""
         from .screens.image import ImageScreen
 
         if self._trained():
-            await self.push_screen(ImageScreen(self._show_image))
-            self.show_state()
+            self.open(ImageScreen(self._show_image))
             if self.state.picture is None:
                 self._show_image()
 
-    async def action_next_image(self) -> None:
+    def action_next_image(self) -> None:
         """Another image; where none is shown, the screen that shows them."""
         from .screens.image import ImageScreen
 
         if isinstance(self.screen, ImageScreen):
             self._show_image()
         else:
-            await self.action_image()
+            self.action_image()
 
     def _show_image(self, index: int | None = None) -> None:
         if commands := self._trained():
@@ -433,21 +446,19 @@ class VramtopApp(WalkingApp, ChoosingApp):
             self.say(f"moving the training to GPU {cards[place].index}")
             self._link.move(device)
 
-    async def action_help(self) -> None:
+    def action_help(self) -> None:
         """What the keys do and what the words mean."""
         from .screens.help import Help
 
-        await self.push_screen(Help())
-        self.show_state()
+        self.open(Help())
 
-    async def action_tour(self) -> None:
+    def action_tour(self) -> None:
         """A guided tour of the main screen, on the training that runs."""
         from .guide import Guide
         from .widgets.tour import tour
 
-        while len(self.screen_stack) > 1:
-            await self.pop_screen()
-        await tour(self.screen, Guide(self.state.settings, lambda: self._commands))
+        self.close_all()
+        tour(self.screen, Guide(self.state.settings, lambda: self._commands))
         self.show_state()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:

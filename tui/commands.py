@@ -22,7 +22,7 @@ from ..trainer.protocol import (
     SlowMotion,
 )
 from ..trainer.settings import Settings
-from .link import Link, Received
+from .link import Link, Received, WorkerGone
 from .plan import Plan
 
 
@@ -111,6 +111,8 @@ class Commands:
         match message:
             case Answer(command=command) if command == self._asked:
                 self._wanted = None
+            case WorkerGone():
+                self._wanted = None  # nobody will answer
             case Flow():
                 self._paused, self._slow = message.paused, message.slow
             case _:

@@ -11,14 +11,15 @@ from ..trainer.settings import Settings
 from .config import Config
 from .keys import LOOKING
 from .link import Received, Watch
+from .saving_app import SavingApp
 from .screens.gpus import GpuScreen
 from .screens.help import LIST, Help
 from .state import State
-from .state_app import FULL, NO_CONFIG, StateApp
+from .state_app import FULL, NO_CONFIG
 from .terminal import Terminal
 
 
-class GpuApp(StateApp):
+class GpuApp(SavingApp):
     """The machine's GPUs and their processes, as the whole program."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -50,7 +51,6 @@ class GpuApp(StateApp):
         if first:
             self.paint()
 
-    async def action_help(self) -> None:
+    def action_help(self) -> None:
         """What the keys do."""
-        await self.push_screen(Help(LOOKING, (LIST,)))
-        self.show_state()
+        self.open(Help(LOOKING, (LIST,)))

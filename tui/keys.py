@@ -40,6 +40,9 @@ KEYS = (
     Key("v", "v", "type_budget", "Memory budget: type", "type a memory budget"),
     Key("0", "0", "restart", "Training: fresh weights", "fresh weights, same settings"),
     Key("space", "space", "pause", "Pause or go on", "pause, or go on"),
+    Key(
+        "R", "R", "restart_worker", "Worker: another after its end", "after its end, another worker"
+    ),
     Key("full_stop", ".", "advance", "One phase", "go on by one phase"),
     Key("s", "s", "slow", "Slow motion", "slow motion"),
     Key("c", "c", "give_back", "Cache: give back", "give the cache back"),
@@ -55,12 +58,16 @@ KEYS = (
     Key("t", "t", "theme", "Theme: next", "the next theme"),
     Key("p", "p", "layout", "Layout: next", "all, memory or charts"),
     Key("r", "r", "refresh", "Refresh rate: next", "refreshes a second"),
+    Key("S", "S", "save_screen", "Screen: save", "save the screen: SVG, text"),
+    Key("C", "C", "save_table", "Batch sizes: save the table", "save the table: CSV"),
     Key("question_mark", "?", "help", "Help", "keys and words"),
     Key("T", "T", "tour", "Guided tour", "a guided tour"),
     Key("q", "q", "quit", "Quit", "quit"),
 )
 # Those that mean something where nothing is trained.
-LOOKING = tuple(key for key in KEYS if key.action in ("theme", "refresh", "help", "quit"))
+LOOKING = tuple(
+    key for key in KEYS if key.action in ("theme", "refresh", "save_screen", "help", "quit")
+)
 
 _GROUPS: dict[str, Group] = {
     **dict.fromkeys(("double", "halve", "more", "less", "type_batch_size"), "batch"),
@@ -69,8 +76,9 @@ _GROUPS: dict[str, Group] = {
     **dict.fromkeys(("find_largest", "recommended"), "batch"),
     **dict.fromkeys(("next_optimizer", "next_dataset", "type_hidden"), "training"),
     **dict.fromkeys(("type_learning_rate", "type_budget", "pause", "advance"), "training"),
-    **dict.fromkeys(("slow", "give_back"), "training"),
+    **dict.fromkeys(("slow", "give_back", "restart_worker"), "training"),
     **dict.fromkeys(("theme", "layout", "refresh", "help", "tour", "quit"), "screen"),
+    **dict.fromkeys(("save_screen", "save_table"), "screen"),
 }
 
 

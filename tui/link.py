@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from ..trainer.protocol import FromWorker, ToWorker
+from ..trainer.shelf import Kept
 from .cards import CardsReport
 
 
@@ -41,6 +42,11 @@ class Watch(Protocol):
 
 class Link(Protocol):
     """A worker, as the screen sees it."""
+
+    @property
+    def kept(self) -> Kept | None:
+        """The latest snapshot, from which a `restart` goes on; None where there is none."""
+        ...
 
     def messages(self) -> AsyncIterator[Received]:
         """All that comes, in order; after `WorkerGone` only what a `restart` brings."""

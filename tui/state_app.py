@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any, ClassVar
 
 import msgspec
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
@@ -21,6 +21,7 @@ from .choices import LAYOUTS, RATES, THEMES, following
 from .config import CannotKeep, Config
 from .events import event
 from .keys import Key
+from .layered_app import LayeredApp
 from .link import Received, Watch
 from .palette import TEXTUAL_THEMES
 from .state import News, State, fold
@@ -36,7 +37,7 @@ FULL = Terminal()  # one that can show all
 NO_CONFIG = Config()
 
 
-class StateApp(App[int]):
+class StateApp(LayeredApp):
     """Paints its state as it changes; `watch` looks at the GPUs, once the first frame stands."""
 
     TITLE = "vramtop"

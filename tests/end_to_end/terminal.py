@@ -16,14 +16,23 @@ _SHOWN = {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
 class Terminal:
     """A terminal of a given size with the monitor in it; `shown` is what it says it can show.
 
-    The signals that it is `deaf_to` never reach it.
+    `program` runs instead of the monitor. The signals that it is `deaf_to` never reach it.
     """
 
-    def __init__(self, columns, lines, *arguments, environment=None, shown=None, deaf_to=()):
+    def __init__(
+        self,
+        columns,
+        lines,
+        *arguments,
+        program=VRAMTOP,
+        environment=None,
+        shown=None,
+        deaf_to=(),
+    ):
         self.screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self.screen)
         self.child = pexpect.spawn(
-            VRAMTOP,
+            program,
             list(arguments),
             dimensions=(lines, columns),
             timeout=TIMEOUT_SECONDS,
@@ -54,12 +63,16 @@ class Terminal:
         self.raw += data
         self._stream.feed(data)
 
-    def ended(self):
-        """The exit code, once the program has ended; negative for a signal."""
+    def read_to_end(self):
+        """Read all that is drawn until the program ends."""
         try:
             while True:
                 self._read()
         except pexpect.EOF:
             pass
+
+    def ended(self):
+        """The exit code, once the program has ended; negative for a signal."""
+        self.read_to_end()
         self.child.close()
         return self.child.exitstatus

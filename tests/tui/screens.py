@@ -23,7 +23,9 @@ _MARGIN = " " + "".join(GLYPHS.values())
 
 
 class Silent:
-    """A worker that says nothing of its own, at whatever pace."""
+    """A worker that says nothing of its own, at whatever pace, and leaves no snapshot."""
+
+    kept = None
 
     async def messages(self) -> AsyncIterator[Received]:
         await asyncio.Event().wait()

@@ -10,6 +10,7 @@ from made import HELLO, configured, measured, sample
 from textual.app import App
 from textual.pilot import Pilot
 from vramtop.trainer.protocol import Change, ToWorker
+from vramtop.trainer.shelf import Kept
 from vramtop.tui.link import Received
 
 BEGUN = (HELLO, configured(), sample(), measured())
@@ -24,6 +25,7 @@ class Script:
         self.closed = False
         self.moves: list[str] = []
         self.restarts = 0
+        self.kept: Kept | None = None
 
     async def messages(self) -> AsyncIterator[Received]:
         while True:

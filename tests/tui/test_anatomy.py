@@ -6,6 +6,7 @@ from screens import Screen, screen
 from vramtop.trainer.protocol import Flow
 from vramtop.trainer.split import Phase, Split
 from vramtop.tui.palette import DARK
+from vramtop.tui.widgets.stretches import column_of, stretches
 
 BEGUN = (HELLO, configured(), sample(), measured())
 HELD = Flow(paused=True, slow=False)
@@ -48,3 +49,11 @@ async def test_the_peaks_operator_is_told_once_and_in_short() -> None:
         # The split bar shows another moment now, and the mark of the peak says it instead.
         assert seen.text.count("by div") == 1
         assert "▼ peak 2.14 MiB, by div" in seen.text
+
+
+def test_it_is_drawn_in_however_few_columns_wherever_the_cursor_is() -> None:
+    anatomy = measured().anatomy
+    for width in range(1, 12):
+        parts = stretches(anatomy, width)
+        assert sum(len(part.columns) for part in parts) == width
+        assert {column_of(parts, place) for place in range(len(anatomy.curve))} <= set(range(width))

@@ -145,7 +145,8 @@ async def test_both_are_in_the_command_palette(app: VramtopApp) -> None:
         await begin(pilot, *TRAINING)
         commands = {command.title: command for command in app.get_system_commands(app.screen)}
         assert "another image (n)" in commands["Image: another"].help
-        await commands["Image and model"].callback()
+        commands["Image and model"].callback()
+        await pilot.pause()
         assert isinstance(app.screen, ImageScreen)
 
 

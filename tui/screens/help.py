@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from ..keys import KEYS, Key
 from ..vocabulary import READING, WORDS, Entry, Section
 from ..widgets.help import HelpText
+from .layer import Layer
 
 LIST = Section(
     "on this screen",
@@ -27,7 +28,7 @@ LIST = Section(
 _COLUMNS = 120
 
 
-class Help(ModalScreen[None]):
+class Help(ModalScreen[None], Layer):
     """The keys, over another screen; any of the usual keys closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from ...trainer.settings import SettingError
+from .layer import Layer
 
 _Value = TypeVar("_Value")
 
@@ -41,7 +42,7 @@ class _Answer(Input):
         await self.app.run_action(action, self)
 
 
-class Prompt(ModalScreen[None], Generic[_Value]):
+class Prompt(ModalScreen[None], Layer, Generic[_Value]):
     """Asks until the answer can be read, or escape is pressed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss", "Cancel")]
@@ -68,8 +69,14 @@ class Prompt(ModalScreen[None], Generic[_Value]):
             yield _Answer(self._value, id="answer", compact=True)
             yield Static(f"{self._hint}\nenter sets it, esc leaves it", id="hint", markup=False)
 
+    def on_mount(self) -> None:
+        """What is typed is for the answer, whether or not the terminal has the focus."""
+        self.set_focus(self.query_one("#answer"))
+
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
+        if not self.on_top:
+            return  # enter came twice, or right before another screen
         hint = self.query_one("#hint", Static)
         try:
             value = self._parse(event.value)

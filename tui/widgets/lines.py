@@ -124,15 +124,18 @@ def _pieces(news: News, width: int) -> list[str]:
     return wrap(f"{'! ' if news.trouble else '▸ '}{news.text}", max(2, width)) or [""]
 
 
-class KeyLine(Panel[bool]):
+class KeyLine(Panel[tuple[bool, bool]]):
     """The keys, the ones most used first; help, which shows all, and quit are always there."""
 
-    def pick(self, state: State) -> bool:
-        """Whether the training is paused."""
-        return state.paused
+    def pick(self, state: State) -> tuple[bool, bool]:
+        """Whether the training is paused, and whether its worker has ended."""
+        return state.paused, state.over
 
-    def draw(self, shown: bool, width: int, height: int) -> Text:
+    def draw(self, shown: tuple[bool, bool], width: int, height: int) -> Text:
         """As many keys as there is room for."""
         del height
-        keys = [_PAUSED.get(usual[1], usual) if shown else usual for usual in _KEYS]
+        paused, over = shown
+        keys = [_PAUSED.get(usual[1], usual) if paused else usual for usual in _KEYS]
+        if over:
+            keys.insert(0, ("R", "another worker"))
         return key_line(keys, ENDS, width, self.palette)

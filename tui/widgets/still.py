@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from textual.containers import Container
 from textual.geometry import Region
-from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 from typing_extensions import Self
+
+from ..screens.layer import Layer
 
 
 class Still(Widget):
@@ -44,5 +45,5 @@ class Room(Container, Still):
     """A container."""
 
 
-class Page(Screen[None], Still):
+class Page(Layer, Still):
     """A screen."""

@@ -42,7 +42,8 @@ class Stretch(msgspec.Struct, frozen=True):
 def stretches(anatomy: Anatomy, width: int) -> list[Stretch]:
     """The curve in exactly `width` columns; a column shows the most that was held in its part.
 
-    Parts are as wide as they have moments, and at least as wide as their names.
+    Parts are as wide as they have moments, and at least as wide as their names, as far as there
+    is room.
     """
     curve, parts = anatomy.curve, list(_parts(anatomy))
     if sum(len(name) + 1 for name, _, _ in parts) > width:
@@ -60,9 +61,9 @@ def stretches(anatomy: Anatomy, width: int) -> list[Stretch]:
 
 
 def column_of(parts: Sequence[Stretch], place: int) -> int:
-    """The last column in which the moment at that place is."""
+    """The last column in which the moment at that place is; else the first of all."""
     columns = [column for part in parts for column in part.columns]
-    return max(at for at, column in enumerate(columns) if column.first <= place)
+    return max((at for at, column in enumerate(columns) if column.first <= place), default=0)
 
 
 def _parts(anatomy: Anatomy) -> Iterator[_Part]:
@@ -90,6 +91,8 @@ def _together(parts: list[_Part]) -> list[_Part]:
 
 
 def _columns(curve: Sequence[Moment], places: range, width: int) -> tuple[Column, ...]:
+    if not width:
+        return ()
     edges = [places.start + column * len(places) // width for column in range(width + 1)]
     # With fewer moments than columns a moment fills several of them.
     parts = (range(start, max(end, start + 1)) for start, end in pairwise(edges))

@@ -96,12 +96,12 @@ class TourStrip(Panel[View]):
         self.draw_again()
 
 
-async def tour(screen: Screen[object], guide: Guide) -> None:
+def tour(screen: Screen[object], guide: Guide) -> None:
     """Begin a tour at the foot of this screen; one that is under way only gets the focus back."""
     if not screen.query(TourStrip):
-        await screen.mount(TourStrip(guide), before=screen.query_one(NewsLine))
+        screen.mount(TourStrip(guide), before=screen.query_one(NewsLine))
         screen.add_class(_TOURING)
-    screen.query_one(TourStrip).focus()
+    screen.set_focus(screen.query_one(TourStrip))
 
 
 def _seen(shown: View, room: int) -> list[str]:

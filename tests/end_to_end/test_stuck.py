@@ -1,0 +1,93 @@
+"""An app that is stuck, whatever in: it ends when asked to, and gives the terminal back."""
+
+import signal
+import sys
+import termios
+import time
+
+import psutil
+import pytest
+from terminal import Terminal
+
+# The key `t` makes the app stuck: in its event loop, in a handler that waits, in the main thread.
+STUCK = {
+    "loop": "def stuck(self):\n    while True: pass",
+    "handler": "async def stuck(self):\n    await asyncio.Event().wait()",
+    "thread": "def stuck(self):\n    threading.Lock().acquire(); threading.Event().wait()",
+}
+PROGRAM = """
+import asyncio, sys, threading
+from vramtop.tui import cli, state_app
+{stuck}
+state_app.StateApp.action_theme = stuck
+sys.exit(cli.main({arguments}))
+"""
+
+
+def terminal_of(stuck, *arguments):
+    program = PROGRAM.format(stuck=STUCK[stuck], arguments=list(arguments))
+    return Terminal(80, 24, "-c", program, program=sys.executable)
+
+
+def is_restored(terminal):
+    """Whether the terminal is as a shell expects it: no raw mode, and all switched off again."""
+    for on, off in ((b"\x1b[?1049h", b"\x1b[?1049l"), (b"\x1b[?25l", b"\x1b[?25h")):
+        assert terminal.raw.rindex(off) > terminal.raw.rindex(on)
+    for mouse in (b"1000", b"1003", b"1006"):
+        assert terminal.raw.rindex(b"\x1b[?%sl" % mouse) > terminal.raw.rindex(b"\x1b[?%sh" % mouse)
+    return True
+
+
+def has_ended(process):
+    """Whether it has; one whose parent is gone may stay a zombie where nobody reaps it."""
+    _, alive = psutil.wait_procs([process], 5)
+    return not alive or process.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize("stuck", STUCK)
+def test_ctrl_c_and_signals_end_a_stuck_app_within_three_seconds(stuck):
+    ways = {
+        "ctrl-C": lambda terminal: terminal.child.send("\x03"),
+        "SIGINT": lambda terminal: terminal.child.kill(signal.SIGINT),
+        "SIGTERM": lambda terminal: terminal.child.kill(signal.SIGTERM),
+        "SIGHUP": lambda terminal: terminal.child.kill(signal.SIGHUP),
+    }
+    terminals = {way: terminal_of(stuck, "--no-train") for way in ways}
+    for terminal in terminals.values():
+        terminal.wait_for("quit")
+        terminal.child.send("t")
+    time.sleep(0.5)  # it does not tell that it is stuck
+    asked = time.monotonic()
+    for way, terminal in terminals.items():
+        ways[way](terminal)
+    for way, terminal in terminals.items():
+        terminal.read_to_end()
+        assert time.monotonic() - asked < 3, way
+        assert is_restored(terminal)
+        assert termios.tcgetattr(terminal.child.child_fd)[3] & termios.ICANON
+        terminal.child.close()
+        assert terminal.child.exitstatus == 130, way
+
+
+def test_no_worker_outlives_a_stuck_app():
+    terminal = terminal_of("loop", "--device", "cpu")
+    terminal.wait_for(r"Activations +\S+ +\S+ +37\.0")
+    (worker,) = psutil.Process(terminal.child.pid).children(recursive=True)
+    terminal.child.send("t")
+    terminal.child.kill(signal.SIGTERM)
+    assert terminal.ended() == 130
+    assert is_restored(terminal)
+    assert has_ended(worker)
+
+
+def test_a_worker_that_hangs_holds_nobody_up():
+    terminal = Terminal(80, 24, "--device", "cpu")
+    terminal.wait_for(r"Activations +\S+ +\S+ +37\.0")
+    (worker,) = psutil.Process(terminal.child.pid).children(recursive=True)
+    worker.suspend()
+    asked = time.monotonic()
+    terminal.child.kill(signal.SIGTERM)
+    assert terminal.ended() == 130
+    assert time.monotonic() - asked < 3
+    assert is_restored(terminal)
+    assert has_ended(worker)

@@ -1,0 +1,57 @@
+"""A worker dies, and a key lets another go on: from the last snapshot, to the bit."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from piloted import Piloted
+from vramtop.trainer.protocol import Hello, Sample
+from vramtop.trainer.settings import Settings
+from vramtop.trainer.shelf import Shelf
+from vramtop.tui.app import VramtopApp
+from vramtop.tui.link import Received
+from vramtop.tui.succession import Succession
+from vramtop.tui.worker import Worker, start_worker
+
+
+async def start(settings: Settings, shelf: Shelf, resume: bool) -> Worker:
+    return await start_worker(settings, shelf=shelf, resume=resume, every_step=True)
+
+
+async def test_after_a_kill_the_key_brings_back_every_step_since_the_snapshot() -> None:
+    settings = Settings(device="cpu")
+    losses: list[dict[int, float | None]] = []
+    workers: list[int] = []
+
+    class Listening(VramtopApp):
+        def receive(self, message: Received) -> None:
+            if isinstance(message, Hello):
+                workers.append(message.pid)
+                losses.append({})
+            if isinstance(message, Sample):
+                losses[-1][message.step] = message.loss
+            super().receive(message)
+
+    async def begin() -> Succession:
+        shelf = Shelf.make()
+        return Succession(settings, shelf, start, await start(settings, shelf, False))
+
+    app = Listening(settings, begin)
+    async with app.run_test(size=(120, 40)) as pilot:
+        seen = Piloted(app, pilot)
+        await seen.until(lambda _: app._link and app._link.kept)
+        first = app._link.kept.steps
+        await seen.until(lambda state: state.sample.step > first + 50)
+        os.kill(workers[0], signal.SIGKILL)
+        state = await seen.until(lambda state: state.over)
+        assert "SIGKILL" in state.news.text
+        assert f"R starts another, from the snapshot at step {first:,}," in state.news.text
+        last = state.sample.step
+        await pilot.press("R")
+        await seen.until(lambda state: not state.over and state.sample.step > last)
+    before, after = losses
+    assert min(after) == first + 1
+    again = {step: loss for step, loss in before.items() if step > first and loss is not None}
+    assert len(again) > 30
+    assert again == {step: after[step] for step in again}
