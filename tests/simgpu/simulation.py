@@ -57,6 +57,8 @@ class SimulatedGpu:
         driver: int | str = "",
         cuda_error: int | str = "",
         fastest: int | str = "",
+        cublas: int | str = "",
+        kernel: int | str = "",
     ) -> Environment:
         """A fresh machine; README.md has what the strings may say.
 
@@ -85,6 +87,8 @@ class SimulatedGpu:
             "SIMGPU_DRIVER": str(driver),
             "SIMGPU_CUDA_ERROR": str(cuda_error),
             "SIMGPU_FASTEST": str(fastest),
+            "SIMGPU_CUBLAS": str(cublas),
+            "SIMGPU_KERNEL": str(kernel),
         }
         for variable in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"):
             environment.pop(variable, None)

@@ -1,20 +1,33 @@
-// cuBLAS as far as torch's workspaces need it: handles that remember their modes. cuBLAS's headers
-// need more than torch's wheels bring, so what is used of them stands here.
+// cuBLAS as far as torch's workspaces need it: handles that remember their modes, and take memory of
+// the device as SIMGPU_CUBLAS says. cuBLAS's headers need more than torch's wheels bring, so what is
+// used of them stands here.
 #include <stdint.h>
 #include <stdlib.h>
 
-enum { SUCCESS = 0, ALLOCATION_FAILED = 3 }; // cublasStatus_t
+#include "runtime.h"
+#include "shared_state.h"
+
+enum { SUCCESS = 0, NOT_INITIALIZED = 1, ALLOCATION_FAILED = 3 }; // cublasStatus_t
 
 struct handle {
     int math_mode, pointer_mode;
+    Place place;
+    Bytes bytes;
 };
 
 int cublasCreate_v2(struct handle **handle) {
+    const Place *place;
+    Bytes bytes = machine_bytes("SIMGPU_CUBLAS");
+    if (current_place(&place) || !hold_bytes(*place, bytes)) return NOT_INITIALIZED;
     *handle = calloc(1, sizeof **handle);
-    return *handle ? SUCCESS : ALLOCATION_FAILED;
+    if (!*handle) return ALLOCATION_FAILED;
+    (*handle)->place = *place;
+    (*handle)->bytes = bytes;
+    return SUCCESS;
 }
 
 int cublasDestroy_v2(struct handle *handle) {
+    release_bytes(handle->place, handle->bytes);
     free(handle);
     return SUCCESS;
 }

@@ -19,6 +19,8 @@ static Bytes number(const char *variable, Bytes fallback, Bytes largest) {
     return value;
 }
 
+Bytes machine_bytes(const char *variable) { return number(variable, 0, UNKNOWN); }
+
 int machine_devices(void) { return (int)number("SIMGPU_DEVICES", 2, MAX_DEVICES); }
 
 const char *machine_entry(const char *variable, int device, size_t *length) {

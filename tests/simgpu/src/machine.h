@@ -39,6 +39,7 @@ int machine_instances(int device); // MIG instances; 0 where MIG is off
 const char *machine_entry(const char *variable, int device, size_t *length);
 Bytes machine_capacity(Place place);
 Bytes machine_reserved(Place place);
+Bytes machine_bytes(const char *variable); // a size that a variable tells, 0 where it is not set
 bool place_within(Place inner, Place outer);
 
 // Walks SIMGPU_OTHERS: start with *rest NULL; false at the end.

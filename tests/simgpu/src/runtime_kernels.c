@@ -1,5 +1,10 @@
-// Kernels are registered and launched, and do nothing.
+// Kernels are registered and launched, and do nothing. The first launch of each loads its code, which
+// takes as much of the device as SIMGPU_KERNEL says.
+#include <pthread.h>
+#include <stdlib.h>
+
 #include "runtime.h"
+#include "shared_state.h"
 
 static void *fat_binary;
 
@@ -41,19 +46,51 @@ cudaError_t __cudaGetKernel(cudaKernel_t *kernel, const void *function) {
     return cudaSuccess;
 }
 
+// What has been launched, on which device.
+static struct launched {
+    const void *function;
+    const Place *place;
+    struct launched *before;
+} *latest;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static bool is_loaded(const void *function, const Place *place) {
+    for (struct launched *one = latest; one; one = one->before)
+        if (one->function == function && one->place == place) return true;
+    return false;
+}
+
+static cudaError_t load(const void *function) {
+    Bytes bytes = machine_bytes("SIMGPU_KERNEL");
+    if (!bytes) return cudaSuccess;
+    const Place *place;
+    cudaError_t error = current_place(&place);
+    if (error) return error;
+    pthread_mutex_lock(&lock);
+    bool room = is_loaded(function, place);
+    if (!room && (room = hold_bytes(*place, bytes))) {
+        struct launched *one = malloc(sizeof *one);
+        if (!one) abort();
+        *one = (struct launched){function, place, latest};
+        latest = one;
+    }
+    pthread_mutex_unlock(&lock);
+    return room ? cudaSuccess : failed(cudaErrorMemoryAllocation);
+}
+
 cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 block, void **arguments,
                                size_t shared, cudaStream_t stream) {
-    return cudaSuccess;
+    return load(kernel);
 }
 
 cudaError_t cudaLaunchKernel(const void *function, dim3 grid, dim3 block, void **arguments,
                              size_t shared, cudaStream_t stream) {
-    return cudaSuccess;
+    return load(function);
 }
 
 cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t *config, const void *function,
                                 void **arguments) {
-    return cudaSuccess;
+    return load(function);
 }
 
 // torch sizes its launches by these: one kernel like another, of a middling size.

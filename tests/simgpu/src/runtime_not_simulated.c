@@ -8,14 +8,7 @@ int failed(int error);
 #define NOT_SIMULATED(function)                                                                    \
     int function(void) { return failed(NOT_SUPPORTED); }
 
-// Memory pools of the driver, and memory shared through handles
-NOT_SIMULATED(cudaMallocAsync)
-NOT_SIMULATED(cudaFreeAsync)
-NOT_SIMULATED(cudaDeviceGetDefaultMemPool)
-NOT_SIMULATED(cudaMemPoolGetAttribute)
-NOT_SIMULATED(cudaMemPoolSetAttribute)
-NOT_SIMULATED(cudaMemPoolSetAccess)
-NOT_SIMULATED(cudaMemPoolTrimTo)
+// Memory shared through handles
 NOT_SIMULATED(cudaDeviceEnablePeerAccess)
 NOT_SIMULATED(cudaIpcGetMemHandle)
 NOT_SIMULATED(cudaIpcOpenMemHandle)
