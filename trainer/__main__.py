@@ -15,6 +15,7 @@ import threading
 import traceback
 from typing import TypeAlias
 
+from . import alloc_conf
 from .framing import ProtocolError, encode, to_worker
 from .outbox import Outbox
 from .parent import die_with
@@ -53,9 +54,12 @@ def main() -> int:
         shelf = Shelf(arguments.shelf) if arguments.shelf else None
         code = _train(start, outbox, inbox, shelf)
     except Exception as error:
-        traceback.print_exc()
-        outbox.post(Failed(f"{type(error).__name__}: {error}", usage=False))
-        code = 1
+        refused = alloc_conf.refusal(os.environ, error)
+        if refused is None:
+            traceback.print_exc()
+        told = refused or f"{type(error).__name__}: {error}"
+        outbox.post(Failed(told, usage=refused is not None))
+        code = 2 if refused else 1
     outbox.close()
     writer.join()
     return code
@@ -75,9 +79,15 @@ def _train(start: Start, outbox: Outbox, inbox: Inbox, shelf: Shelf | None) -> i
         return estimate(start, outbox, inbox)
     # The allocator prints a warning of its own with each lack of memory, of which messages tell.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    try:
+        alloc_conf.check(os.environ)
+    except SettingError as error:
+        outbox.post(Failed(str(error), usage=True))
+        return 2
     import torch
 
-    from . import datasets, devices, memory
+    from . import datasets, devices
+    from .fullness import is_shortage
     from .session import Session
     from .snapshots import CannotKeep
 
@@ -103,7 +113,7 @@ def _train(start: Start, outbox: Outbox, inbox: Inbox, shelf: Shelf | None) -> i
         outbox.post(Failed(str(error), usage=True))
         return 2
     except RuntimeError as error:
-        if not memory.is_shortage(error):
+        if not is_shortage(error):
             raise
         reason = str(error).partition("\n")[0]
         outbox.post(Failed(f"{name} has no room for the model: {reason}", usage=False))

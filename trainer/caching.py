@@ -1,9 +1,9 @@
 """PyTorch's caching allocator in numbers: the blocks and segments that a series of requests makes.
 
-The rules are those of c10/cuda/CUDACachingAllocator.cpp with its default settings, for one stream:
-requests in blocks of 512 bytes; up to 1 MiB from segments of 2 MiB, less than 10 MiB from segments
-of 20 MiB, more in segments of its own size in whole 2 MiB; the smallest free block that is large
-enough, split where what remains is worth keeping.
+The rules are those of c10/cuda/CUDACachingAllocator.cpp for one stream, of whose settings only
+`roundup_power2_divisions` is known here: requests in blocks of 512 bytes; up to 1 MiB from segments
+of 2 MiB, less than 10 MiB from segments of 20 MiB, more in segments of its own size in whole 2 MiB;
+the smallest free block that is large enough, split where what remains is worth keeping.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class NoRoom(Exception):
 class Block:
     """A piece of a segment between its neighbours; `requested` is None while it is free."""
 
-    __slots__ = ("next", "number", "previous", "requested", "size", "small")
+    __slots__ = ("address", "next", "previous", "requested", "size", "small")
 
-    def __init__(self, size: int, number: int, *, small: bool) -> None:
+    def __init__(self, size: int, address: tuple[int, int], *, small: bool) -> None:
         self.size = size
-        self.number = number  # in the order of addresses within a segment, of making beyond
+        self.address = address  # the segment, by the order of making, and the bytes before it there
         self.small = small
         self.requested: int | None = None
         self.previous: Block | None = None
@@ -46,12 +46,13 @@ class Block:
 class Allocator:
     """What is live, and what the driver has been asked for, in bytes; both with their peaks."""
 
-    def __init__(self, limit: int | None = None) -> None:
+    def __init__(self, limit: int | None = None, divisions: tuple[int, ...] = ()) -> None:
         self.limit = limit
+        self._divisions = divisions
         self.requested = self.allocated = self.reserved = 0
         self.peak_requested = self.peak_allocated = self.peak_reserved = 0
         self._free: set[Block] = set()
-        self._made = 0  # blocks so far
+        self._made = 0  # segments so far
 
     @property
     def inactive(self) -> int:
@@ -65,7 +66,7 @@ class Allocator:
 
     def take(self, size: int) -> Block:
         """A block for `size` bytes; raises `NoRoom` where the limit stands against it."""
-        rounded = max(_BLOCK, -(-size // _BLOCK) * _BLOCK)
+        rounded = self._rounded(size)
         block = self._find(rounded) or self._segment(rounded)
         self._free.discard(block)
         remaining = block.size - rounded
@@ -98,10 +99,23 @@ class Allocator:
             self._free.remove(block)
             self.reserved -= block.size
 
+    def _rounded(self, size: int) -> int:
+        """What is given for `size` bytes: whole blocks, or a part of a power of two.
+
+        Of the divisions the first is for sizes below 2 MiB, the next below 4 MiB, and so on.
+        """
+        if self._divisions and size > 0:
+            index = max(0, size.bit_length() - _SMALL.bit_length())
+            division = self._divisions[min(index, len(self._divisions) - 1)]
+            if division > 1 and size > _BLOCK * division:
+                part = (1 << (size.bit_length() - 1)) // division
+                return -(-size // part) * part
+        return max(_BLOCK, -(-size // _BLOCK) * _BLOCK)
+
     def _find(self, size: int) -> Block | None:
         small = size <= _SMALL
         fitting = (block for block in self._free if block.small == small and block.size >= size)
-        return min(fitting, key=lambda block: (block.size, block.number), default=None)
+        return min(fitting, key=lambda block: (block.size, block.address), default=None)
 
     def _segment(self, size: int) -> Block:
         """A new segment, for which the cache is emptied if need be."""
@@ -118,14 +132,12 @@ class Allocator:
                 raise NoRoom(self.reserved + taken)
         self.reserved += taken
         self.peak_reserved = max(self.peak_reserved, self.reserved)
-        return self._block(taken, small=small)
-
-    def _block(self, size: int, *, small: bool) -> Block:
         self._made += 1
-        return Block(size, self._made, small=small)
+        return Block(taken, (self._made, 0), small=small)
 
     def _split(self, block: Block, size: int) -> None:
-        rest = self._block(block.size - size, small=block.small)
+        segment, before = block.address
+        rest = Block(block.size - size, (segment, before + size), small=block.small)
         rest.previous, rest.next = block, block.next
         if block.next is not None:
             block.next.previous = rest

@@ -35,6 +35,11 @@ def take() -> Denial | None:
     return _latest.pop() if _latest else None
 
 
+def pending() -> bool:
+    """Whether there is one that was not taken yet."""
+    return bool(_latest)
+
+
 def _note(device: int, wanted: int, allowed: int, free: int) -> None:
     reserved = torch.cuda.memory_reserved(device)
     _latest.append(Denial(wanted, max(0, min(free, allowed - reserved)), reserved))

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import psutil
 import torch
 
+from .container import allowance
 from .protocol import Device
 from .settings import SettingError
 
@@ -111,7 +112,10 @@ def describe(device: torch.device, name: str = "") -> Device:
     if device.type == "mps":
         return Device(str(device), "Apple GPU", torch.mps.recommended_max_memory())
     missing = cuda().missing if name == "auto" else None
-    return Device(str(device), _processor(), psutil.virtual_memory().total, missing=missing)
+    total, allowed = psutil.virtual_memory().total, allowance()
+    limited = allowed is not None and allowed.limit < total
+    total = allowed.limit if allowed is not None and limited else total
+    return Device(str(device), _processor(), total, missing=missing, container=limited)
 
 
 def _processor() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import msgspec
 import torch
@@ -20,41 +20,56 @@ _BATCHES = 3  # of a step: those that follow them add nothing to what it holds
 class Hindsight:
     """Finds the largest size that `settings`, which ran out of memory on `device`, allow.
 
+    `most` is the largest size there can be, by the number of images.
+
     A judgement takes some milliseconds. The training that goes on meanwhile is not to stand still
     for all of them, so each is taken by a call of its own.
     """
 
-    def __init__(self, settings: Settings, shape: Shape, device: torch.device) -> None:
+    def __init__(self, settings: Settings, shape: Shape, device: torch.device, most: int) -> None:
         self._settings = settings
-        budget = settings.budget or memory.available(device)
-        self._limit = memory.allowed(device, budget)
-        self._search = self._judgements(shape, device)
+        self._limit = memory.limit(device, settings.budget)
+        self._card = card(device)
+        self._search = self._judgements(shape, device, most)
 
     def go_on(self) -> WouldFit | None:
         """Take one judgement more; the answer, if that was the last one."""
         try:
             next(self._search)
         except StopIteration as end:
-            largest = end.value
+            largest, at_best = end.value
         except Exception:  # an answer is not worth the training
-            largest = None
+            largest = at_best = None
         else:
             return None
-        return WouldFit(self._settings, self._limit, largest)
+        unmodelled = self._card.unmodelled if self._card else ()
+        return WouldFit(self._settings, self._limit, largest, at_best, unmodelled)
 
-    def _judgements(self, shape: Shape, device: torch.device) -> Generator[None, None, int | None]:
+    def _judgements(
+        self, shape: Shape, device: torch.device, most: int
+    ) -> Generator[None, None, tuple[int | None, int | None]]:
         accumulation = min(self._settings.accumulation, _BATCHES)
         settings = msgspec.structs.replace(self._settings, accumulation=accumulation)
-        fitting = Fitting(settings, shape, device.type, card(device), self._limit)
+        fitting = Fitting(settings, shape, device.type, self._card, self._limit)
         yield
-        low, high = 0, settings.batch_size
-        if fitting.judge(high).fits:
-            return None  # it did not: what stood against it, no prediction knows
-        while high - low > 1:
-            yield
-            middle = (low + high) // 2
-            if fitting.judge(middle).fits:
-                low = middle
-            else:
-                high = middle
-        return low
+        failed = settings.batch_size
+        if fitting.judge(failed).fits:
+            return None, None  # it did not: what stood against it, no prediction knows
+        # From the same bounds as `fit`, since not all sizes below one that fits do fit.
+        largest = yield from _bisect(lambda size: fitting.judge(size).fits, 0, most + 1)
+        if largest > failed:
+            largest = yield from _bisect(lambda size: fitting.judge(size).fits, 0, failed)
+        at_best = yield from _bisect(lambda size: fitting.judge(size).at_best, largest, failed)
+        return largest, at_best
+
+
+def _bisect(fits: Callable[[int], bool], low: int, high: int) -> Generator[None, None, int]:
+    """As `fitting.bisect`, a judgement at a time."""
+    while high - low > 1:
+        yield
+        middle = (low + high) // 2
+        if fits(middle):
+            low = middle
+        else:
+            high = middle
+    return low

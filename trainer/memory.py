@@ -12,23 +12,10 @@ from typing import Any, Protocol
 import psutil
 import torch
 
-from . import denials
+from . import denials, fullness
+from .accounts import unaccounted
+from .container import allowance
 from .split import AllocatorMemory, Phase, Reading
-
-# What is said where no `torch.OutOfMemoryError` is raised: by the host's allocator, by Metal's, and
-# by CUDA and cuBLAS themselves where there is not even room for a context or a handle.
-_SHORTAGES = (
-    "DefaultCPUAllocator: can't allocate memory",
-    "MPS backend out of memory",
-    "CUDA error: out of memory",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-)
-
-
-def is_shortage(error: RuntimeError) -> bool:
-    """Whether an operator failed because there was not enough memory for it, on any device."""
-    known = isinstance(error, torch.OutOfMemoryError)
-    return known or any(words in str(error) for words in _SHORTAGES)
 
 
 class Gauge(Protocol):
@@ -148,8 +135,11 @@ class MetalGauge:
 
 @cache
 def gauge(device: torch.device) -> Gauge | None:
-    """The device's one gauge, since its workspaces are the process's; None without an allocator."""
-    if device.type == "cuda":
+    """The device's one gauge, since its workspaces are the process's.
+
+    None without an allocator, or without its account.
+    """
+    if device.type == "cuda" and not unaccounted(device):
         return CudaGauge(device)
     return MetalGauge() if device.type == "mps" else None
 
@@ -157,9 +147,14 @@ def gauge(device: torch.device) -> Gauge | None:
 def enforce(device: torch.device, budget: int | None) -> int | None:
     """Hold the device's memory to `budget` bytes.
 
-    Returns the limit that the ledger must keep because the allocator cannot, None otherwise.
+    Returns the limit that the ledger must keep because the allocator cannot, None otherwise. On the
+    host without a budget that is what a container allows.
     """
-    if device.type != "cuda":
+    if device.type == "cuda":
+        fullness.attend(device)
+    if device.type == "cpu" and budget is None:
+        return _container_room()
+    if device.type != "cuda" or unaccounted(device):
         return budget
     fraction = 1.0 if budget is None else min(1.0, budget / _total(device))
     torch.cuda.set_per_process_memory_fraction(fraction, device)
@@ -168,10 +163,15 @@ def enforce(device: torch.device, budget: int | None) -> int | None:
 
 def allowed(device: torch.device, budget: int) -> int:
     """What of `budget` the device grants: CUDA's allocator is given a fraction, and rounds it."""
-    if device.type != "cuda":
+    if device.type != "cuda" or unaccounted(device):
         return budget
     total = _total(device)
     return int(min(1.0, budget / total) * total)
+
+
+def limit(device: torch.device, budget: int | None) -> int:
+    """Bytes that a training may have on the device: its budget, or what there is at this moment."""
+    return allowed(device, budget) if budget is not None else available(device)
 
 
 def _total(device: torch.device) -> int:
@@ -187,7 +187,19 @@ def available(device: torch.device) -> int:
     if device.type == "mps":
         return torch.mps.recommended_max_memory()
     host: int = psutil.virtual_memory().available
-    return host
+    room = _container_room()
+    return host if room is None else min(host, room)
+
+
+@cache
+def _container_room() -> int | None:
+    """What a step may have where a container limits this process; None where none does.
+
+    A quarter of what is there before the first training. A step holds a model at least four times,
+    with gradients and Adam's state, and snapshots to go back to hold it up to eleven times more.
+    """
+    allowed = allowance()
+    return None if allowed is None else allowed.available // 4
 
 
 def of_device(device: torch.device) -> tuple[int, int] | None:
@@ -203,7 +215,9 @@ def release(device: torch.device) -> int | None:
 
     Returns how many bytes that was; None on a device whose allocator keeps nothing.
     """
-    if device.type == "cuda":
+    if unaccounted(device):
+        torch.cuda.empty_cache()
+    elif device.type == "cuda":
         before = torch.cuda.memory_reserved(device)
         torch.cuda.empty_cache()
         return before - torch.cuda.memory_reserved(device)

@@ -17,9 +17,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from . import memory
 from .batches import batch_bytes
 from .protocol import Noise
+from .shortage import shortage
 from .split import Split
 from .training import Training
 
@@ -161,8 +161,7 @@ class NoiseSampler:
         try:
             small, big = self._norms(training, images, limit)
         except RuntimeError as error:
-            if not memory.is_shortage(error):
-                raise
+            shortage(error, None)
             self.room = False
             return None
         finally:

@@ -86,6 +86,10 @@ class Predictor:
             training.step(batch_size, recording, self._accumulation)
         return recording.anatomy(), recording.log()
 
+    def forget(self) -> None:
+        """The next step begins without the optimizer's state, and makes it."""
+        self._training.optimizer.state.clear()
+
 
 def predict(settings: Settings, shape: Shape, kind: str, card: Card | None) -> Prediction:
     """The second step of a training with these settings, in a process that has done nothing else.

@@ -31,7 +31,8 @@ class Device(msgspec.Struct, frozen=True):
     """Where the training runs. `total_bytes` is the device's memory, the machine's for a CPU.
 
     `uuid` is that of an NVIDIA GPU, as NVML writes it. `missing` says why it is a CPU, where CUDA
-    does not start although there is a driver.
+    does not start although there is a driver. `container` says that the memory is less than the
+    machine's: what a container allows.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Device(msgspec.Struct, frozen=True):
     total_bytes: int | None
     uuid: str | None = None
     missing: str | None = None
+    container: bool = False
 
 
 class DeviceMemory(msgspec.Struct, frozen=True):
@@ -228,12 +230,16 @@ class WouldFit(_Message, frozen=True, tag="would_fit"):
 
     It comes some time after each `OutOfMemory` of a step, unless another one comes before, and is
     foretold: no step was tried. `limit` is their budget or what the device had for them, in bytes.
-    0 is not even one image, None what cannot be told.
+    0 is not even one image, None what cannot be told. On a CUDA device it fits from an empty cache,
+    in whatever order memory is taken; up to `at_best` may fit in one of the orders. `unmodelled`
+    are settings of the allocator that are not modelled, so that the numbers are estimates.
     """
 
     settings: Settings
     limit: int
     largest: int | None
+    at_best: int | None = None
+    unmodelled: tuple[str, ...] = ()
 
 
 class Predicted(_Message, frozen=True, tag="predicted"):
@@ -248,6 +254,13 @@ class Predicted(_Message, frozen=True, tag="predicted"):
     anatomy: Anatomy
     allocator: AllocatorMemory | None
     needed: int | None
+    unmodelled: tuple[str, ...] = ()
+
+
+class Trying(_Message, frozen=True, tag="trying"):
+    """A search is about to take real steps of a batch size."""
+
+    batch_size: int
 
 
 class Tried(_Message, frozen=True, tag="tried"):
@@ -275,6 +288,10 @@ class Found(_Message, frozen=True, tag="found"):
     best. `no_room` are those of all these sizes for which an allocator has no room although it has
     for the largest: the segments that it takes are cut up well for one size and badly for another.
     All steps add up `accumulation` batches.
+
+    On a CUDA device the sizes were tried from an empty cache in so many `orders` of allocation: the
+    largest fits in each of them. Up to `at_best` may fit in one of them, by prediction; None where
+    there is no such size, or `unmodelled` settings of the allocator stand against a prediction.
     """
 
     max_batch_size: int
@@ -289,6 +306,9 @@ class Found(_Message, frozen=True, tag="found"):
     speeds: tuple[Timed, ...]
     accumulation: int = 1
     no_room: tuple[int, ...] = ()
+    orders: int = 1
+    at_best: int | None = None
+    unmodelled: tuple[str, ...] = ()
 
 
 class SearchEnded(_Message, frozen=True, tag="search_ended"):
@@ -398,6 +418,7 @@ FromWorker = Union[
     OutOfMemory,
     WouldFit,
     Predicted,
+    Trying,
     Tried,
     Timed,
     SearchEnded,

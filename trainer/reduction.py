@@ -8,10 +8,13 @@ of two dimensions, summed over the first: the gradient of a bias.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import torch
 
+from .accounts import unaccounted
+from .alloc_conf import divisions, unmodelled
 from .cublas import handle_bytes, lt_bytes
 
 _FLOAT_BYTES = 4
@@ -29,13 +32,16 @@ class Card:
 
     `processors` are its multiprocessors, `threads` what each of them holds, `workspace` the bytes
     that a cuBLAS handle takes at its first use and keeps, `lt_workspace` those that cuBLASLt takes
-    for itself.
+    for itself. The allocator rounds up by `divisions` (see `caching`); `unmodelled` are its other
+    settings, which are not known there.
     """
 
     processors: int = 132
     threads: int = 2048
     workspace: int = 33_554_432
     lt_workspace: int = 0
+    divisions: tuple[int, ...] = ()
+    unmodelled: tuple[str, ...] = ()
 
 
 # Where there is none to ask; the numbers above are its own.
@@ -43,8 +49,8 @@ ASSUMED = "H100"
 
 
 def card(device: torch.device) -> Card | None:
-    """The card that this CUDA device is; None on another device."""
-    if device.type != "cuda":
+    """The card that this CUDA device is; None on another one, or without an account of it."""
+    if device.type != "cuda" or unaccounted(device):
         return None
     properties = torch.cuda.get_device_properties(device)
     return Card(
@@ -52,6 +58,8 @@ def card(device: torch.device) -> Card | None:
         properties.max_threads_per_multi_processor,
         handle_bytes(device),
         lt_bytes(),
+        divisions(os.environ),
+        unmodelled(os.environ),
     )
 
 

@@ -24,7 +24,7 @@ class Replay:
     """
 
     def __init__(self, card: Card) -> None:
-        self.allocator = Allocator()
+        self.allocator = Allocator(divisions=card.divisions)
         self.workspace = 0
         self._card = card
         self._handles: set[Phase] = set()
@@ -59,6 +59,13 @@ class Replay:
             requested_peak=self.allocator.peak_requested,
             workspace=self.workspace,
         )
+
+    def leave(self) -> None:
+        """Parameters and the optimizer's state are freed, and the cache is emptied."""
+        for block in self._held.values():
+            self.allocator.give(block)
+        self._held = {}
+        self.allocator.empty()
 
     def _change(self, lives: dict[Life, Block], phase: Phase, change: Change) -> None:
         life, size, (operator,) = change

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from . import memory
+from .accounts import unaccounted
 from .checks import check
 from .comparison import Comparison
 from .conversation import CalledOff, Conversation, StopSession, Waiting
@@ -41,6 +42,7 @@ from .protocol import (
     Start,
     ToWorker,
 )
+from .recovery import Recovery, smaller, with_batch
 from .reduction import card
 from .reports import Reports
 from .search import Search
@@ -86,6 +88,8 @@ class Session:
         self._gallery = Gallery()
         self._keeper = Keeper(shelf)
         self._begin(start.settings, start, self._keeper.latest() if start.resume else None)
+        if reason := unaccounted(device):
+            outbox.post(Note(f"the allocator's figures are N/A: {reason}"))
 
     @property
     def progress(self) -> Progress:
@@ -125,6 +129,7 @@ class Session:
         self._good: Snapshot | None = None
         self._owed: Snapshot | None = None  # what there was no room to go back to
         self._hindsight: Hindsight | None = None
+        self._recovery: Recovery | None = None
         self._fits, self._worked, self._retried = True, False, False
         self._ended = False
         self._evaluation.forget()
@@ -177,7 +182,7 @@ class Session:
             last = self._talk.paused
             self._reports.step(training, loss, rows, plain=plain, walked=walked, last=last)
         if self._schedule.settled and not settled:
-            self._good = training.snapshot(self._settings)
+            self._good, self._recovery = training.snapshot(self._settings), None
             if self._foretells:
                 self._foretell()
         if self._schedule.settled and self._keeper.due():
@@ -357,6 +362,7 @@ class Session:
     def _adopt(self, new: Settings) -> None:
         """Train on with other settings; parameters stay wherever the model stays the same."""
         old, self._settings = self._settings, new
+        self._recovery = None
         self._fits, self._worked, self._retried = True, False, False
         self._limit = memory.enforce(self._device, new.budget)
         if self._training.kind != kind(new):
@@ -393,43 +399,69 @@ class Session:
         return whole or (good is not None and good.settings == self._settings)
 
     def _try_again(self, lack: Shortage) -> None:
-        training, good = self._training, self._good
+        training = self._training
         self._retried = True
         self._reports.again(lack)
         training.drop_step()
-        memory.release(self._device)
-        if training.cut_short and good is not None:
-            self._return(good)
+        if self._device.type == "cuda" or training.cut_short:
+            self._return(self._here())
+        else:
+            memory.release(self._device)
         self._schedule.unsettle(self._settings.accumulation)
 
-    def _recover(self, lack: Shortage) -> None:
-        """Back to the last settings that worked.
+    def _here(self) -> Snapshot:
+        """The training as it was before the step that failed, if its update was not cut short."""
+        if self._training.cut_short and self._good is not None:
+            return self._good
+        return self._training.snapshot(self._settings)
 
-        Where those are the ones that just failed, or there are none, wait for some that may work,
-        the parameters as they were before the step.
-        """
-        failed, device = self._settings, self._device
-        good, training = self._good, self._training
-        back = good if good is not None and good.settings != failed else None
-        self._reports.out_of_memory(lack, failed, back.settings if back else None)
-        training.drop_step()
+    def _recover(self, lack: Shortage) -> None:
+        """Back to the last settings that worked; where there are none, wait for some that may."""
+        failed, device, good = self._settings, self._device, self._good
+        self._training.drop_step()
         # Whoever else is on the device may want it, and so may what comes back.
         memory.release(device)
-        self._fits = back is not None
-        if back is not None:
-            self._return(back)
-        elif good is not None and training.cut_short:
+        if good is not None and good.settings == failed:
+            self._go_on(lack, self._here())
+            return
+        self._reports.out_of_memory(lack, failed, good.settings if good else None)
+        self._fits = good is not None
+        if good is not None:
             self._return(good)
         self._ask_what_fits(failed, device)
 
+    def _go_on(self, lack: Shortage, here: Snapshot) -> None:
+        """Settings that worked do not fit any more: another order may, or a smaller batch."""
+        failed = self._settings
+        self._recovery = self._recovery or Recovery(here)
+        short = self._recovery.place(self._training, here, lack)
+        if short is None:
+            self._schedule.unsettle(failed.accumulation)
+            return
+        size = smaller(failed, self._training.dataset.data.shape, self._device)
+        self._reports.out_of_memory(
+            short, failed, with_batch(here, size).settings if size else None
+        )
+        if size:
+            self._good = here = with_batch(here, size)
+        self._return(here)
+        self._fits = self._fits and size > 0
+        self._ask_what_fits(failed, self._device)
+
     def _return(self, snapshot: Snapshot) -> None:
-        """Be what the snapshot was; where there is no room for that any more, owe it."""
+        """Be what the snapshot was; where there is no room for that any more, owe it.
+
+        On a CUDA device all memory is freed before, so that what fits does not depend on where
+        tensors lay.
+        """
         settings, training = snapshot.settings, self._training
         self._owed = snapshot
         try:
             if training.kind != kind(settings):
                 training.leave()
-                memory.release(self._device)
+            elif self._device.type == "cuda":
+                training.evict()
+            memory.release(self._device)
             if settings != self._settings or training.kind is None:
                 self._adopt(settings)
             self._training.restore(snapshot)
@@ -452,7 +484,9 @@ class Session:
 
     def _ask_what_fits(self, failed: Settings, device: torch.device) -> None:
         """Find out which size would have fitted, while the training goes on."""
-        self._hindsight = Hindsight(failed, self._load(failed.dataset).data.shape, device)
+        dataset = self._load(failed.dataset)
+        most = len(dataset.train) // failed.accumulation
+        self._hindsight = Hindsight(failed, dataset.data.shape, device, most)
 
     def _look_back(self) -> None:
         """Go on with that for a moment."""

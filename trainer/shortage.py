@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from . import denials, memory
+from . import denials
+from .fullness import is_shortage
 from .ledger import LimitExceeded, Recording
 from .split import Phase, Split
 from .training import Unwatched
@@ -31,8 +32,9 @@ def shortage(
     error: RuntimeError, watcher: Recording | Unwatched | None, place: Place | None = None
 ) -> Shortage:
     """What is known of the error, by who has watched the step. Raises any that is no such lack."""
+    lacking = is_shortage(error)
     denial = denials.take()
-    if not memory.is_shortage(error):
+    if not lacking:
         raise error
     phase: Phase | None = None
     operator, split = "", Split()

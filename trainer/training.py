@@ -92,6 +92,7 @@ class Snapshot:
     epoch: int
     position: int
     progress: Progress
+    made_at: int | None = None  # the batch size of the step that made the optimizer's state
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ class Training:
         # Whether the last step ended in the middle of its update, so that some parameters have
         # changed and others have not.
         self.cut_short = False
+        self.made_at: int | None = None
 
     def use_optimizer(self, name: OptimizerName, rate: float) -> None:
         """Go on with another optimizer, its state empty, the parameters as they are."""
@@ -185,6 +187,8 @@ class Training:
                 held = self._add(min(batch_size, images - start), images, watcher)
                 mean = held[-1] if mean is None else mean.add_(held[-1])
             watcher.begin("optimizer")
+            if not self.optimizer.state:
+                self.made_at = batch_size
             self.cut_short = True
             self.optimizer.step()
             self.cut_short = False
@@ -261,6 +265,31 @@ class Training:
         self.optimizer.state.clear()
         self.model.to("meta")
 
+    def evict(self) -> None:
+        """Free all memory on a CUDA device or the host; `restore` or `readmit` allocates it again.
+
+        Tensors keep their shapes meanwhile, but not their contents.
+        """
+        self.optimizer.zero_grad()
+        self.optimizer.state.clear()
+        for storage in self._storages():
+            storage.resize_(0)
+
+    @property
+    def evicted(self) -> bool:
+        """Whether the memory of a parameter is free, so that nothing can be trained."""
+        return any(storage.nbytes() == 0 for storage in self._storages())
+
+    def readmit(self) -> None:
+        """Allocate the memory of evicted parameters again, in their order; contents undefined."""
+        for tensor in self.model.state_dict().values():
+            storage = tensor.untyped_storage()
+            if storage.nbytes() == 0:
+                storage.resize_(tensor.nbytes)
+
+    def _storages(self) -> list[torch.UntypedStorage]:
+        return [tensor.untyped_storage() for tensor in self.model.state_dict().values()]
+
     def snapshot(self, settings: Settings) -> Snapshot:
         """The training as it is now, copied to host memory."""
         return Snapshot(
@@ -270,16 +299,34 @@ class Training:
             epoch=self.batches.epoch,
             position=self.batches.position,
             progress=msgspec.structs.replace(self.progress),
+            made_at=self.made_at,
         )
 
     def restore(self, snapshot: Snapshot) -> None:
         """Be what the snapshot was, to the bit; dataset, model and optimizer are of its kind."""
+        self.readmit()
         self.model.load_state_dict(snapshot.model)
         # There may be no room for the old state beside the one that comes back.
         self.optimizer.state.clear()
         self.optimizer.load_state_dict(_on_host(snapshot.optimizer))
+        self._go_to(snapshot)
+
+    def refill(self, snapshot: Snapshot) -> None:
+        """The same where the optimizer has its state already, without any allocation."""
+        self.model.load_state_dict(snapshot.model)
+        parameters = list(self.model.parameters())
+        for index, saved in snapshot.optimizer["state"].items():
+            state = self.optimizer.state[parameters[index]]
+            for name, value in saved.items():
+                if isinstance(value, Tensor):
+                    state[name].copy_(value)
+        self._go_to(snapshot)
+
+    def _go_to(self, snapshot: Snapshot) -> None:
         self.batches.seek(snapshot.epoch, snapshot.position)
         self.progress = msgspec.structs.replace(snapshot.progress)
+        self.made_at = snapshot.made_at
+        self.cut_short = False
 
 
 def kind(settings: Settings) -> Kind:

@@ -28,7 +28,7 @@ async def estimate(sizes: Sequence[Settings], source: Source, form: str) -> int:
     worker = await start_worker(sizes[0], train=False)
     interruption = Interruption(worker)
     rows: list[Estimate | OutOfMemoryRow] = []
-    device, code = "", FINE
+    device, code, unmodelled = "", FINE, tuple[str, ...]()
     try:
         for number, settings in enumerate(sizes):
             worker.send(Predict(number, settings))
@@ -37,6 +37,7 @@ async def estimate(sizes: Sequence[Settings], source: Source, form: str) -> int:
                 device = message.device.description
             if isinstance(message, Predicted):
                 rows.append(make_estimate(message, source))
+                unmodelled = message.unmodelled
             if len(rows) == len(sizes):
                 break
     except WorkerFailed as failure:
@@ -45,7 +46,8 @@ async def estimate(sizes: Sequence[Settings], source: Source, form: str) -> int:
     finally:
         await worker.close()
     if rows:
-        _print(_title(sizes[0], source, device), rows, form)
+        notes = [f"{wording.unmodelled(unmodelled)} of the allocator"] if unmodelled else []
+        _print(_title(sizes[0], source, device), rows, form, notes)
     return INTERRUPTED if interruption.came else code
 
 
@@ -57,10 +59,12 @@ def _title(settings: Settings, source: Source, device: str) -> str:
     )
 
 
-def _print(title: str, rows: Sequence[Estimate | OutOfMemoryRow], form: str) -> None:
+def _print(
+    title: str, rows: Sequence[Estimate | OutOfMemoryRow], form: str, notes: Sequence[str]
+) -> None:
     if form == "table":
-        notes = [_allocator(row) for row in rows if isinstance(row, Estimate) and row.allocator]
-        show(*tables(title, rows, *notes))
+        told = [_allocator(row) for row in rows if isinstance(row, Estimate) and row.allocator]
+        show(*tables(title, rows, *told, *notes))
         return
     as_json = form == "json"
     text = f"{msgspec.json.format(msgspec.json.encode(rows)).decode()}\n" if as_json else ""

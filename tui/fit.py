@@ -19,6 +19,7 @@ from ..trainer.protocol import (
     SearchEnded,
     Timed,
     Tried,
+    Trying,
 )
 from ..trainer.settings import Settings
 from . import units
@@ -62,6 +63,8 @@ async def _find(worker: Worker, run: Run) -> Found | None:
             match message:
                 case Configured():
                     worker.send(FindLargest(1))
+                case Trying():
+                    progress.update(task, description=tried(message))
                 case Tried() | Timed():
                     progress.update(task, description=tried(message), advance=1)
                 case OutOfMemory():
@@ -108,20 +111,43 @@ def _table(found: Found) -> Table:
 
 
 def _notes(found: Found) -> list[str]:
-    beyond = found.max_batch_size + 1
-    if found.peak_beyond is None:
-        images = found.max_batch_size * found.accumulation
-        end = f"All {images:,} training images fit: the data is the limit, not memory."
-    else:
-        end = f"{beyond:,} does not fit: it takes at least {found.peak_beyond:,} B."
     wasted = ", ".join(f"{size:,}" for size in found.no_room)
     proof = f"Proved by {found.trial_steps} real steps, {found.oom_trials} of them out of memory."
-    return [end, proof, *([f"Smaller, and yet without room: {wasted}."] if wasted else [])]
+    return [
+        *_bound(found),
+        proof,
+        *([f"Smaller, and yet without room: {wasted}."] if wasted else []),
+    ]
+
+
+def _bound(found: Found) -> list[str]:
+    """What is guaranteed, what is not, and what may fit besides."""
+    if found.peak_beyond is None:
+        images = found.max_batch_size * found.accumulation
+        return [f"All {images:,} training images fit: the data is the limit, not memory."]
+    least = f"it takes at least {found.peak_beyond:,} B"
+    if found.orders == 1:
+        return [f"{found.max_batch_size + 1:,} does not fit: {least}."]
+    return [
+        f"{found.max_batch_size:,} fits from an empty cache in each of {found.orders} orders of "
+        "allocation.",
+        f"{found.max_batch_size + 1:,} does not fit in the worst of them: {least}.",
+        *_besides(found),
+    ]
+
+
+def _besides(found: Found) -> list[str]:
+    if found.unmodelled:
+        keys = ", ".join(found.unmodelled)
+        return [f"Larger ones may fit in another order; with {keys} that cannot be foretold."]
+    if found.at_best is None:
+        return []
+    return [f"Up to {found.at_best:,} may fit in the best order (foretold)."]
 
 
 def _to_csv(plain: dict[str, object]) -> str:
     """One line; what is a table or a list of its own is left to JSON."""
-    columns = [name for name in plain if name not in ("speeds", "no_room")]
+    columns = [name for name in plain if name not in ("speeds", "no_room", "unmodelled")]
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()

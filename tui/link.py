@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator
 from typing import Protocol
 
@@ -19,10 +20,19 @@ class WorkerLine(msgspec.Struct, frozen=True):
 
 
 class WorkerGone(msgspec.Struct, frozen=True):
-    """The worker has ended; `exit_code` is minus the signal's number where one ended it."""
+    """The worker has ended; `exit_code` is minus the signal's number where one ended it.
+
+    `batch_size` is the one that it was told or said to try last, None before there was any.
+    """
 
     exit_code: int
     lines: tuple[str, ...]
+    batch_size: int | None = None
+
+    @property
+    def killed(self) -> bool:
+        """Whether it was ended as the kernel does where there is no more memory."""
+        return self.exit_code == -signal.SIGKILL
 
 
 Received = FromWorker | WorkerLine | WorkerGone | CardsReport

@@ -102,7 +102,11 @@ class Row(Estimate, frozen=True):
 
 
 class OutOfMemoryRow(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A batch size that did not fit, where that was seen, and the largest foretold to fit."""
+    """A batch size that did not fit, where that was seen, and the largest foretold to fit.
+
+    See `WouldFit` for `at_best` and `unmodelled`. `killed` says that the worker was, as happens
+    where a machine or a container has no more memory; then the lack of it is only probable.
+    """
 
     batch_size: int
     oom: bool
@@ -111,6 +115,9 @@ class OutOfMemoryRow(msgspec.Struct, frozen=True, omit_defaults=True):
     phase: str | None = None
     operator: str = ""
     would_fit: int | None = None
+    at_best: int | None = None
+    unmodelled: tuple[str, ...] = ()
+    killed: bool = False
 
 
 def make_row(runs: Sequence[Run]) -> Row | OutOfMemoryRow:
@@ -119,9 +126,18 @@ def make_row(runs: Sequence[Run]) -> Row | OutOfMemoryRow:
         assert run.configured is not None
         if isinstance(run.end, OutOfMemory):
             budget = run.configured.settings.budget
-            short, largest = run.end, run.would_fit.largest if run.would_fit else None
+            short, answer = run.end, run.would_fit
             return OutOfMemoryRow(
-                short.batch_size, True, short.needed, budget, short.phase, short.operator, largest
+                short.batch_size,
+                True,
+                short.needed,
+                budget,
+                short.phase,
+                short.operator,
+                answer.largest if answer else None,
+                answer.at_best if answer else None,
+                answer.unmodelled if answer else (),
+                run.killed,
             )
     run = max(runs, key=_peak)
     assert run.configured is not None
@@ -196,7 +212,13 @@ def make_estimate(predicted: Predicted, source: Source) -> Estimate | OutOfMemor
     """The row of what was foretold for images of `source`."""
     settings, anatomy = predicted.settings, predicted.anatomy
     if predicted.needed is not None:
-        return OutOfMemoryRow(settings.batch_size, True, predicted.needed, settings.budget)
+        return OutOfMemoryRow(
+            settings.batch_size,
+            True,
+            predicted.needed,
+            settings.budget,
+            unmodelled=predicted.unmodelled,
+        )
     formula = lesson(
         pixels=source.pixels,
         hidden=settings.hidden,
@@ -266,6 +288,8 @@ def _flat(values: dict[str, object], prefix: str = "") -> dict[str, object]:
             flat |= _flat(value, f"{prefix}{name}.")
         elif isinstance(value, bool):
             flat[prefix + name] = str(value).lower()
+        elif isinstance(value, (list, tuple)):
+            flat[prefix + name] = " ".join(map(str, value))
         elif value is not None:
             flat[prefix + name] = value
     return flat

@@ -19,6 +19,8 @@ from ..trainer.protocol import (
     Sample,
     WouldFit,
 )
+from ..trainer.settings import Settings
+from ..trainer.split import Split
 from .exits import BAD_USAGE, FAILED
 from .link import WorkerGone, WorkerLine
 from .output import complain, say
@@ -33,6 +35,7 @@ class Run:
     `measured` is the first settled anatomy of a full step, and until there is one the latest: what
     the allocator took for test data since then is none of a step's. `end` is how it ended; after an
     out of memory, the `shortage`, that is once it is known what `would_fit`.
+    `killed` says that the worker was, so that the out of memory is only probable.
     `seconds` is how long it took in all, by the clock of whoever has followed it.
     """
 
@@ -47,6 +50,7 @@ class Run:
     end: Ended | OutOfMemory | None = None
     step_seconds: list[float] = field(default_factory=list)
     seconds: float | None = None
+    killed: bool = False
 
     def add(self, message: FromWorker) -> None:
         """Take one message in."""
@@ -80,6 +84,21 @@ class Run:
             case _:
                 pass
 
+    def kill(self, settings: Settings, error: str) -> None:
+        """The worker was killed while it ran these settings: out of memory, in all probability."""
+        self.killed = True
+        self.end = OutOfMemory(
+            batch_size=settings.batch_size,
+            accumulation=settings.accumulation,
+            needed=None,
+            limit=None,
+            phase=None,
+            operator="",
+            split=Split(),
+            restored=None,
+            detail=error,
+        )
+
     def _add_sample(self, sample: Sample) -> None:
         news = self.sample is None or sample.step_seconds != self.sample.step_seconds
         full = self.configured and sample.batch_size == self.configured.settings.effective_batch
@@ -108,6 +127,10 @@ class WorkerFailed(Exception):
         self.exit_code = BAD_USAGE if usage else FAILED
 
 
+class WorkerKilled(WorkerFailed):
+    """The worker was killed, probably for lack of memory."""
+
+
 async def follow(worker: Worker) -> AsyncIterator[FromWorker]:
     """All messages of the worker, while the lines that it prints go to stderr.
 
@@ -119,7 +142,8 @@ async def follow(worker: Worker) -> AsyncIterator[FromWorker]:
             say(message.text)
         elif isinstance(message, WorkerGone):
             if not worker.stopping:
-                raise WorkerFailed(_end(message))
+                kind = WorkerKilled if message.killed else WorkerFailed
+                raise kind(_end(message))
         elif isinstance(message, Failed):
             raise WorkerFailed(message.error, usage=message.usage)
         else:

@@ -8,7 +8,7 @@ from ..trainer.protocol import OutOfMemory, WouldFit
 from ..trainer.settings import Settings
 from ..trainer.split import CATEGORIES
 from . import units
-from .wording import NAMES, operator
+from .wording import NAMES, operator, unmodelled
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -69,15 +69,21 @@ def place(event: OutOfMemory) -> str:
 
 
 def foretold(answer: WouldFit | None) -> str:
-    """`3,294 would fit (foretold)`; empty while it is not known, or cannot be."""
-    largest = answer.largest if answer else None
-    return "" if largest is None else fitting(largest)
+    """`3,294 would fit (foretold)`; empty while it is not known, or cannot be.
+
+    What fits only in some orders of allocation is told as that: `…, perhaps up to 3,500`.
+    """
+    if answer is None or answer.largest is None:
+        return ""
+    how = unmodelled(answer.unmodelled) if answer.unmodelled else "foretold"
+    return fitting(answer.largest, answer.at_best, how)
 
 
-def fitting(largest: int) -> str:
+def fitting(largest: int, at_best: int | None = None, how: str = "foretold") -> str:
     """`3,294 would fit (foretold)`."""
     size = f"{largest:,}" if largest else "not even batch 1"
-    return f"{size} would fit (foretold)"
+    more = f", perhaps up to {at_best:,}" if at_best is not None and at_best > largest else ""
+    return f"{size} would fit{more} ({how})"
 
 
 def _what(event: OutOfMemory) -> str:

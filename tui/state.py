@@ -32,6 +32,7 @@ from ..trainer.protocol import (
     SearchEnded,
     Timed,
     Tried,
+    Trying,
     WouldFit,
 )
 from ..trainer.settings import Settings
@@ -187,7 +188,7 @@ def fold(state: State, message: Received) -> State:
             return _short_of_memory(state, message)
         case Picture() | Noise():
             return _aside(state, message)
-        case Predicted() | Tried() | Timed() | SearchEnded():
+        case Predicted() | Trying() | Tried() | Timed() | SearchEnded():
             return _foretold(state, message)
         case Flow() | Comparing() | Compared() | ComparisonEnded():
             return _flow(state, message) if isinstance(message, Flow) else _compared(state, message)
@@ -243,7 +244,7 @@ def _evaluated(state: State, new: Evaluated) -> State:
     return _logged(state, wording.evaluated(new))
 
 
-def _foretold(state: State, event: Predicted | Tried | Timed | SearchEnded) -> State:
+def _foretold(state: State, event: Predicted | Trying | Tried | Timed | SearchEnded) -> State:
     if isinstance(event, Predicted):
         return replace(state, predicted=event)
     told = wording.searched(event)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
 
 import msgspec
+from rich.progress import Progress as RichProgress
 
 from ..trainer.protocol import Answer, Configured, OutOfMemory, Reset, Sample
 from .exits import FINE, INTERRUPTED
@@ -16,7 +16,7 @@ from .output import CannotWrite, complain, show, write
 from .plan import Plan, Trial
 from .progress import progress_bar
 from .rows import OutOfMemoryRow, Row, make_row, to_csv
-from .run import Run, WorkerFailed, follow
+from .run import Run, WorkerFailed, WorkerKilled, follow
 from .sweep_notes import Times, compared, notes, title
 from .sweep_table import tables
 from .worker import Worker, start_worker
@@ -52,62 +52,99 @@ async def sweep(plan: Plan, form: str, plot: str | None) -> int:
     Raises `CannotWrite` where the rows or the picture cannot be written.
     """
     began = time.monotonic()
-    first = plan.trials[0]
-    worker = await start_worker(
-        first.settings, steps=first.steps, images=first.images, evaluate=True, every_step=True
-    )
-    interruption = Interruption(worker)
-    measured, code = Measurements(), FINE
-    try:
-        await _measure(worker, plan.trials, measured)
-    except WorkerFailed as failure:
-        complain(failure)
-        code = failure.exit_code
-    finally:
-        await worker.close()
+    measured, left, code, interrupted = Measurements(), list(plan.trials), FINE, False
+    with progress_bar() as bar:
+        progress = Progress(bar, len(left))
+        while left and not interrupted and code == FINE:
+            first = left[0]
+            worker = await start_worker(
+                first.settings,
+                steps=first.steps,
+                images=first.images,
+                evaluate=True,
+                every_step=True,
+            )
+            interruption = Interruption(worker)
+            try:
+                await _measure(worker, left, measured, progress)
+            except WorkerKilled as failure:
+                complain(failure)  # and go on with the sizes that are left, in another worker
+            except WorkerFailed as failure:
+                complain(failure)
+                code = failure.exit_code
+            finally:
+                await worker.close()
+            interrupted = interruption.came
     if measured.runs:
         _print(plan, measured, form, time.monotonic() - began)
         if plot is not None:
             _draw(plan, measured, plot)
-    return INTERRUPTED if interruption.came else code
+    return INTERRUPTED if interrupted else code
 
 
-async def _measure(worker: Worker, trials: Sequence[Trial], measured: Measurements) -> None:
-    """Run the trials one after the other, but for sizes that ran out of memory before.
+async def _measure(
+    worker: Worker, left: list[Trial], measured: Measurements, progress: Progress
+) -> None:
+    """Run the trials that are left one after the other, and take away each that has ended.
 
-    Stops early where the worker was told to.
+    Those of sizes that ran out of memory before are passed over. Stops early where the worker was
+    told to. Raises `WorkerKilled` once the trial that it was killed in has been noted.
     """
-    coming = list(trials)
-    trial = coming.pop(0)
-    run, curve, began = Run(), _curve(trial), time.monotonic()
-    with progress_bar() as progress:
-        task = progress.add_task("starting", total=len(trials))
+    trial, run, curve, began = left[0], Run(), _curve(left[0]), time.monotonic()
+    latest: Configured | None = None
+    try:
         async for message in follow(worker):
             run.add(message)
             match message:
                 case Answer(error=str(error)):
                     raise WorkerFailed(error, usage=True)
-                case Configured() if trial is trials[0]:
-                    # The worker's own start is none of the run's.
-                    measured.starting, began = time.monotonic() - began, time.monotonic()
+                case Configured():
+                    if latest is None:  # the worker's own start is none of the run's
+                        measured.starting += time.monotonic() - began
+                        began = time.monotonic()
+                    latest = message
                 case Sample():
                     curve.add(message)
-            done = len(trials) - len(coming) - 1 + _share(trial, run)
-            told = f"batch {trial.settings.batch_size:,}" if run.configured else "starting"
-            progress.update(task, description=told, completed=done)
+            progress.at(trial, run, len(left))
             if run.end is None or worker.stopping:
                 continue
             run.seconds = time.monotonic() - began
             measured.add(run, curve)
-            while coming and not measured.fits(coming[0].settings.batch_size):
-                coming.pop(0)
-            if not coming:
+            _take_away(left, measured)
+            if not left:
                 return
-            trial = coming.pop(0)
-            run, curve, began = Run(), _curve(trial), time.monotonic()
-            worker.send(
-                Reset(len(coming), trial.settings, trial.steps, trial.images, evaluate=True)
-            )
+            trial, run, curve, began = left[0], Run(), _curve(left[0]), time.monotonic()
+            worker.send(Reset(len(left), trial.settings, trial.steps, trial.images, evaluate=True))
+    except WorkerKilled as killed:
+        if latest is not None:  # else its start was too much, whatever the size
+            run.configured = msgspec.structs.replace(latest, settings=trial.settings)
+            run.kill(trial.settings, str(killed))
+            run.seconds = time.monotonic() - began
+            measured.add(run, curve)
+            _take_away(left, measured)
+            raise
+        raise WorkerFailed(str(killed)) from None
+
+
+def _take_away(left: list[Trial], measured: Measurements) -> None:
+    """The trial that has ended, and those after it whose size has run out of memory."""
+    left.pop(0)
+    while left and not measured.fits(left[0].settings.batch_size):
+        left.pop(0)
+
+
+class Progress:
+    """How far the sweep has come, to be seen on a terminal."""
+
+    def __init__(self, bar: RichProgress, trials: int) -> None:
+        self._bar, self._trials = bar, trials
+        self._task = bar.add_task("starting", total=trials)
+
+    def at(self, trial: Trial, run: Run, left: int) -> None:
+        """So many trials are left with this one, which has come to where `run` is."""
+        told = f"batch {trial.settings.batch_size:,}" if run.configured else "starting"
+        done = self._trials - left + _share(trial, run)
+        self._bar.update(self._task, description=told, completed=done)
 
 
 def _curve(trial: Trial) -> LossCurve:

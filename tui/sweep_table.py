@@ -11,6 +11,7 @@ from rich.text import Text
 
 from . import shortages, units
 from .rows import Estimate, OutOfMemoryRow, Range, Row
+from .wording import unmodelled
 
 _CATEGORIES = ("params", "grads", "optim", "data", "activ.", "temp.")
 _FORETOLD = (*_CATEGORIES, "peak", "formula")
@@ -122,4 +123,9 @@ def _out_of_memory(row: OutOfMemoryRow) -> str:
     else:
         told = f"batch {row.batch_size:,} is out of memory: "
         told += units.at_least(row.needed, row.budget)
-    return told if row.would_fit is None else f"{told}; {shortages.fitting(row.would_fit)}"
+    if row.killed:
+        told = f"batch {row.batch_size:,}: the worker was killed, probably for lack of memory"
+    how = unmodelled(row.unmodelled) if row.unmodelled else "foretold"
+    if row.would_fit is None:
+        return f"{told} ({how})" if row.unmodelled else told
+    return f"{told}; {shortages.fitting(row.would_fit, row.at_best, how)}"

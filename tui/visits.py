@@ -48,9 +48,9 @@ class Visit(msgspec.Struct, frozen=True):
 
     Bytes: `peak` of a step and its `split`, each category's own `high_water`, the `formula`'s sum.
     Of a size that ran out of memory the `peak` is what it needed at least, and `limit` what there
-    was, both None where the device does not tell; `would_fit` is the largest size that fits, as
-    foretold. One that is `foretold` was not tried yet. `learned` live and `fair` are of the
-    learning rate in force, `aside` those of others.
+    was, both None where the device does not tell; `would_fit` tells of the largest size that fits.
+    One that is `foretold` was not tried yet. `learned` live and `fair` are of the learning rate in
+    force, `aside` those of others.
     """
 
     batch_size: int
@@ -65,7 +65,7 @@ class Visit(msgspec.Struct, frozen=True):
     out_of_memory: bool = False
     limit: int | None = None
     foretold: bool = False
-    would_fit: int | None = None
+    would_fit: WouldFit | None = None
     accumulation: int = 1
     split: Split | None = None
 
@@ -98,12 +98,14 @@ def foretold(visits: Visits, pixels: int, predicted: Predicted | None) -> Visits
         batch_size=settings.batch_size,
         optimizer=settings.optimizer,
     )
+    # What an allocator with other rules makes of it is not known here.
+    needed = None if predicted.unmodelled else predicted.needed
     visit = replace(
         before,
-        peak=predicted.needed or anatomy.peak.bytes,
+        peak=needed or anatomy.peak.bytes,
         high_water=anatomy.high_water,
         formula=formula.total,
-        out_of_memory=predicted.needed is not None,
+        out_of_memory=needed is not None,
         limit=settings.budget,
         foretold=True,
     )
@@ -228,9 +230,7 @@ def _short(visit: Visit, needed: int | None, limit: int | None) -> Visit:
 def would_fit(visits: Visits, answer: WouldFit) -> Visits:
     """With the largest size that would have fitted, where one did not."""
     visit = _visit(visits, answer.settings)
-    return (
-        _with(visits, replace(visit, would_fit=answer.largest)) if visit.out_of_memory else visits
-    )
+    return _with(visits, replace(visit, would_fit=answer)) if visit.out_of_memory else visits
 
 
 def _visit(visits: Visits, settings: Settings) -> Visit:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 
-from ..trainer.protocol import Device, Evaluated, SearchEnded, Timed, Tried
+from ..trainer.protocol import Device, Evaluated, Found, SearchEnded, Timed, Tried, Trying
 from ..trainer.settings import Settings
 from ..trainer.split import Category, Phase
 from . import units
@@ -84,14 +85,16 @@ def _budget(settings: Settings) -> str:
     return "none" if settings.budget is None else units.size(settings.budget)
 
 
-def tried(event: Tried | Timed) -> str:
-    """A real step of a search, or the speed of a size."""
+def tried(event: Trying | Tried | Timed) -> str:
+    """A size that a search tries, what came of it, or its speed."""
+    if isinstance(event, Trying):
+        return f"trying batch {event.batch_size:,}"
     if isinstance(event, Timed):
         return f"batch {event.batch_size:,}: {event.samples_per_second:,.0f} images/s"
     return f"batch {event.batch_size:,} {'fits' if event.fits else 'does not fit'}"
 
 
-def searched(event: Tried | Timed | SearchEnded) -> str:
+def searched(event: Trying | Tried | Timed | SearchEnded) -> str:
     """A search on its way, or what it has come to."""
     if not isinstance(event, SearchEnded):
         return f"largest batch: {tried(event)}"
@@ -99,10 +102,21 @@ def searched(event: Tried | Timed | SearchEnded) -> str:
     if found is None:
         return "the search for the largest batch is called off"
     reason = f"in {units.size(found.budget)}" if found.limited_by == "memory" else "of all the data"
+    sure = "sure to fit " if found.orders > 1 and found.limited_by == "memory" else ""
     return (
-        f"largest batch {found.max_batch_size:,} {reason}, "
+        f"largest batch {found.max_batch_size:,} {sure}{reason}{_at_best(found)}, "
         f"recommended {found.recommended_batch_size:,}: press M to take it"
     )
+
+
+def _at_best(found: Found) -> str:
+    return f", perhaps up to {found.at_best:,}" if found.at_best is not None else ""
+
+
+def unmodelled(keys: Sequence[str]) -> str:
+    """What makes a prediction an estimate: `estimated: max_split_size_mb is not modelled`."""
+    verb = "is" if len(keys) == 1 else "are"
+    return f"estimated: {', '.join(keys)} {verb} not modelled"
 
 
 def operator(name: str) -> str:
@@ -126,7 +140,13 @@ def evaluated(event: Evaluated) -> str:
 
 
 def gone(event: WorkerGone) -> str:
-    """How the worker ended: `the worker is gone (SIGKILL)`."""
+    """How the worker ended: `the worker is gone (SIGTERM)`.
+
+    What kills it by SIGKILL is as a rule the kernel, for lack of memory.
+    """
+    if event.killed:
+        size = "" if event.batch_size is None else f" with batch {event.batch_size:,}"
+        return f"the worker was killed (SIGKILL){size}, probably for lack of memory"
     if event.exit_code >= 0:
         return f"the worker is gone (exit code {event.exit_code})"
     try:

@@ -10,16 +10,21 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Union
 
+from msgspec import UNSET
+
 from ..trainer.framing import ProtocolError, encode, from_worker
 from ..trainer.protocol import (
     VERSION,
+    Change,
     Configured,
     Failed,
     FromWorker,
     Hello,
+    Reset,
     Start,
     Stop,
     ToWorker,
+    Trying,
 )
 from ..trainer.settings import Settings
 from ..trainer.shelf import Shelf
@@ -49,6 +54,7 @@ class Worker:
         self._writer = writer
         self.stopping = False
         self._training = False
+        self._tried: int | None = None  # the latest batch size
         self._lines: deque[str] = deque(maxlen=LAST_LINES)
         self._printed = asyncio.Event()  # all that it ever printed was received
         # Bounded, so that a worker that waits for its reader is made to wait.
@@ -73,6 +79,10 @@ class Worker:
 
     def send(self, command: ToWorker) -> None:
         """Send a command; one to a worker that is gone is lost with it."""
+        if isinstance(command, Change) and command.batch_size is not UNSET:
+            self._tried = command.batch_size
+        elif isinstance(command, Reset):
+            self._tried = command.settings.batch_size
         if not self._writer.is_closing():
             self._writer.write(encode(command))
 
@@ -112,14 +122,18 @@ class Worker:
     async def _receive(self) -> None:
         await asyncio.gather(self._receive_messages(), self._receive_lines())
         code = await self._process.wait()
-        await self._received.put(WorkerGone(code, tuple(self._lines)))
+        await self._received.put(WorkerGone(code, tuple(self._lines), self._tried))
 
     async def _receive_messages(self) -> None:
         decoder = from_worker()
         try:
             while data := await self._reader.read(_READ_BYTES):
                 for message in decoder.feed(data):
-                    self._training = self._training or isinstance(message, Configured)
+                    if isinstance(message, Configured):
+                        self._training = True
+                        self._tried = message.settings.batch_size
+                    elif isinstance(message, Trying):
+                        self._tried = message.batch_size
                     if isinstance(message, Hello) and message.version != VERSION:
                         raise ProtocolError(
                             f"it speaks protocol {message.version}, the monitor {VERSION}"

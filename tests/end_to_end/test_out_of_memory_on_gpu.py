@@ -104,20 +104,39 @@ async def test_it_tells_where_what_and_how_much_and_training_goes_on(
     assert set(unattributed(after).values()) == {0}
 
 
-async def test_what_would_have_fitted_is_foretold_to_within_what_the_allocator_cuts_up(
+async def test_what_would_have_fitted_is_foretold_and_fits(
     simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where blocks lie after all that went before, no prediction of a step alone can know."""
+    """It fits whatever went before, since a step that fails is taken again with all freed."""
     start(simgpu, monkeypatch, 4 * GIB)
     async with training(hidden=8192, budget=250 * MIB) as driver:
         await driver.settled()
         driver.change(batch_size=4096)
         largest = (await driver.until(WouldFit)).largest
         assert largest is not None
-        driver.change(batch_size=largest * 3 // 4)
-        await driver.settled(batch_size=largest * 3 // 4)
-        driver.change(batch_size=largest + 1)
-        assert (await driver.until(OutOfMemory)).batch_size == largest + 1
+        driver.change(batch_size=largest)
+        assert (await driver.settled(batch_size=largest)).batch_size == largest
+
+
+@pytest.mark.parametrize(
+    ("needs", "detail"),
+    [
+        ({"cublas": 80 * MIB}, "CUBLAS_STATUS_NOT_INITIALIZED"),
+        ({"kernel": 30 * MIB}, "CUDA error: out of memory"),
+    ],
+)
+async def test_a_library_that_has_no_room_on_a_full_card_is_told_and_ends_nothing(
+    simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch, needs: dict[str, int], detail: str
+) -> None:
+    environment = simgpu.environment(total=TAKEN + 150 * MIB, devices=1, **needs)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    async with training() as driver:
+        short = await driver.until(OutOfMemory)
+        assert (short.batch_size, short.restored) == (64, None)
+        assert detail in short.detail
+        driver.change(learning_rate=0.01)
+        assert (await driver.until(Configured)).settings.learning_rate == 0.01
 
 
 async def test_an_evaluation_tells_what_was_wanted_and_goes_on_in_halves(

@@ -56,3 +56,22 @@ def test_at_its_limit_it_empties_the_cache_before_it_gives_up() -> None:
     assert shortage.value.reserved == 56 * MIB
     allocator.give(kept)
     assert (allocator.requested, allocator.allocated) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("size", "given"),
+    [
+        (1000, 1024),  # too small for four divisions of at least a block
+        (2049, 2560),
+        (600 * 1024, 640 * 1024),
+        (MIB + 1, MIB + MIB // 4),
+        (2 * MIB, 2 * MIB),
+        (2 * MIB + 1, 3 * MIB),  # from 2 MiB on, two divisions
+        (5 * MIB, 5 * MIB),  # and from 4 MiB on, blocks
+        (9 * MIB + 1, 9 * MIB + 512),
+    ],
+)
+def test_sizes_are_rounded_up_to_divisions_of_powers_of_two(size: int, given: int) -> None:
+    allocator = Allocator(divisions=(4, 2, 1))
+    allocator.take(size)
+    assert allocator.allocated == given

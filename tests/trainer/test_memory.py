@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 from vramtop.trainer import memory
+from vramtop.trainer.container import Allowance
+from vramtop.trainer.fullness import is_shortage
 from vramtop.trainer.split import Reading
 
 
@@ -37,18 +39,39 @@ def test_an_apple_gpus_cache_is_given_back(monkeypatch: pytest.MonkeyPatch) -> N
     assert memory.release(torch.device("mps")) == 600
 
 
+def accelerator_error(code: int) -> RuntimeError:
+    """As PyTorch raises for CUDA's error of this number."""
+    error = torch.AcceleratorError("CUDA error: of some kind")
+    error.error_code = code
+    return error
+
+
 @pytest.mark.parametrize(
     "error",
     [
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 MiB."),
-        RuntimeError("CUDA error: out of memory\nSearch for `cudaErrorMemoryAllocation'"),
+        accelerator_error(2),
         RuntimeError("MPS backend out of memory (MPS allocated: 9.06 GB)"),
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
     ],
 )
 def test_a_lack_of_memory_is_known_by_any_of_its_names(error: RuntimeError) -> None:
-    assert memory.is_shortage(error)
+    assert is_shortage(error)
 
 
 def test_other_errors_are_no_lack_of_memory() -> None:
-    assert not memory.is_shortage(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not is_shortage(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not is_shortage(accelerator_error(700))  # an illegal address
+
+
+def test_what_a_container_allows_limits_a_step_on_the_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    host = torch.device("cpu")
+    monkeypatch.setattr(memory, "allowance", lambda: Allowance(limit=1000, available=600))
+    memory._container_room.cache_clear()
+    try:
+        assert (memory.enforce(host, None), memory.enforce(host, 50)) == (150, 50)
+        assert (memory.available(host), memory.limit(host, None)) == (150, 150)
+    finally:
+        memory._container_room.cache_clear()

@@ -136,7 +136,7 @@ def steps_that_fit(library: Library, settings: Settings) -> bool:
 def test_the_size_that_would_have_fitted_does_and_one_more_does_not(
     library: Library, settings: Settings
 ) -> None:
-    hindsight = Hindsight(settings, (1, 28, 28), CPU)
+    hindsight = Hindsight(settings, (1, 28, 28), CPU, 6_000 // settings.accumulation)
     answer = None
     while answer is None:
         answer = hindsight.go_on()

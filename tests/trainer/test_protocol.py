@@ -60,6 +60,7 @@ from vramtop.trainer.protocol import (
     Timed,
     ToWorker,
     Tried,
+    Trying,
     WouldFit,
 )
 from vramtop.trainer.settings import Settings
@@ -122,6 +123,7 @@ FROM_WORKER: list[FromWorker] = [
     OutOfMemory(4096, None, None, "evaluation", "", Split(), None, "too much"),
     WouldFit(Settings(), 2**30, 3_294),
     Predicted(Settings(), "cpu", Anatomy({}, SPLIT, Peak(1, "load", "", SPLIT), ()), None, 7),
+    Trying(4711),
     Tried(4711, fits=True),
     Timed(64, 1e5),
     SearchEnded(None),

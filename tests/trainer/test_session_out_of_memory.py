@@ -198,16 +198,33 @@ def test_the_retry_begins_from_an_empty_cache_that_the_failed_step_is_out_of(lib
 
 
 @pytest.mark.usefixtures("unwatched")
-def test_a_shortage_of_what_has_long_worked_keeps_everything_and_waits(library, monkeypatch):
+def test_what_has_long_worked_and_fits_no_more_goes_on_with_half_the_batch(library, monkeypatch):
     expected = whole(library, Settings(), 60).losses
     fail_after(monkeypatch, nn.CrossEntropyLoss, "forward", 50, times=2)
     with running(library, every_step=True) as driver:
         shortage = driver.until(OutOfMemory)
-        driver.send(Change(1, learning_rate=0.001))
-        driver.until(Sample, lambda sample: sample.step == 60)
-    assert (shortage.restored, shortage.back, shortage.phase) == (None, None, "forward")
+        before = driver.losses
+        back = driver.until(Configured)
+        after = driver.until(Sample)
+    assert (shortage.restored, shortage.phase) == (32, "forward")
+    assert shortage.back == back.settings == Settings(device="cpu", batch_size=32)
     assert shortage.split.parameters == P
-    assert driver.losses == expected
+    assert before == expected[: len(before)]
+    assert (after.step, after.batch_size) == (len(before) + 1, 32)
+    assert after.position == 64 * len(before) + 32
+
+
+@pytest.mark.usefixtures("unwatched")
+def test_where_no_size_fits_any_more_it_waits_with_everything_kept(library, monkeypatch):
+    expected = whole(library, Settings(), 60).losses
+    with monkeypatch.context() as others, running(library, every_step=True) as driver:
+        fail_after(others, nn.CrossEntropyLoss, "forward", 50, times=10**6)
+        tried = [driver.until(OutOfMemory).restored for _ in range(7)]
+        others.undo()
+        driver.send(Change(1, batch_size=64))
+        driver.until(Sample, lambda sample: sample.step == 60)
+        assert driver.losses == expected
+    assert tried == [32, 16, 8, 4, 2, 1, None]
 
 
 @pytest.mark.usefixtures("unwatched")

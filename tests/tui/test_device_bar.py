@@ -55,6 +55,16 @@ def test_without_a_gpu_it_is_the_machines_memory() -> None:
     assert (told.whole_name, told.whole, told.parts) == ("machine memory", 16 * GIB, ())
 
 
+def test_in_a_container_it_is_what_that_allows() -> None:
+    told = seen(Hello(4, 1, "2.9.0", Device("cpu", "A CPU", GIB, container=True)))
+    assert (told.whole_name, told.whole) == ("container limit", GIB)
+
+
+def test_without_an_account_of_the_allocators_the_bar_says_so() -> None:
+    assert seen(*ON_GPU).facts == ()
+    assert seen(*ON_GPU, replace(measured(), allocator=None)).facts == ("allocator N/A",)
+
+
 def test_a_budget_without_a_gpu_is_held_against_the_peak() -> None:
     told = seen(HELLO, configured(budget=3 * MIB), measured())
     assert (told.what, told.whole_name, told.whole) == ("peak", "budget", 3 * MIB)

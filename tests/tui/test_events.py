@@ -38,7 +38,17 @@ def told(first: tuple[Received, ...], then: Received, *, covered: bool) -> Event
     [
         (configured(batch_size=128), "batch 64 → 128", False),
         (SHORTAGE, "batch 8,192 out of memory", True),
-        (WorkerGone(-9, ()), "the worker is gone (SIGKILL)", True),
+        (WorkerGone(-15, ()), "the worker is gone (SIGTERM)", True),
+        (
+            WorkerGone(-9, (), 8192),
+            "the worker was killed (SIGKILL) with batch 8,192, probably for lack of memory",
+            True,
+        ),
+        (
+            WorkerGone(-9, ()),
+            "the worker was killed (SIGKILL), probably for lack of memory",
+            True,
+        ),
     ],
 )
 def test_news_is_told_where_its_line_is_covered(

@@ -37,7 +37,8 @@ def test_the_columns_are_the_same_whatever_fits() -> None:
     ]
     assert "peak.split.parameters" in header
     assert "allocator.boundaries.load.requested" in header
-    assert header[-6:] == ["oom", "needed", "budget", "phase", "operator", "would_fit"]
+    assert header[-9:-3] == ["oom", "needed", "budget", "phase", "operator", "would_fit"]
+    assert header[-3:] == ["at_best", "unmodelled", "killed"]
     assert len(header) == len(set(header))
 
 

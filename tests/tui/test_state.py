@@ -132,7 +132,7 @@ def test_what_would_have_fitted_joins_the_news_the_log_and_the_table() -> None:
     assert state.news is not None
     assert state.news.text.endswith(", 4.00 MiB free · 3,294 would fit (foretold)")
     assert state.log[-1] == "of batch 8,192: 3,294 would fit (foretold) in 24.0 MiB"
-    assert [visit.would_fit for visit in state.visited] == [None, 3_294]
+    assert [visit.would_fit for visit in state.visited] == [None, WOULD_FIT]
 
 
 def test_what_would_have_fitted_does_not_hide_later_news() -> None:

@@ -65,15 +65,17 @@ def usage(state: State) -> Usage | None:
         free = sum(part.bytes for part in parts if part.holder in ("free", "others or free"))
         told = "device memory" if budget is None else f"(budget {units.size(budget)})"
         what = "in use, says CUDA" if told_of and told_of.by_cuda else "in use"
+        told_by = strain(allocator) if allocator or not measured else ["allocator N/A"]
         return Usage(
             device.description, what, whole - free if parts else None, told, whole,
-            parts, (*facts(card), *strain(allocator)), signs(card) if card else (), trouble(state),
+            parts, (*facts(card), *told_by), signs(card) if card else (), trouble(state),
         )  # fmt: skip
     missing = device.missing or ""
     if budget is not None:
         peak = measured.anatomy.peak.bytes if measured else None
         return Usage(device.description, "peak", peak, "budget", budget, missing=missing)
     whole_name = "machine memory" if device.name == "cpu" else "device memory"
+    whole_name = "container limit" if device.container else whole_name
     return Usage(
         device.description, "worker", state.resident, whole_name, device.total_bytes,
         missing=missing,

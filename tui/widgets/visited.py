@@ -139,9 +139,10 @@ def _short_of_memory(visit: Visit) -> tuple[str, ...]:
     needed = ""
     if visit.peak is not None and visit.limit is not None:
         needed = f": {units.at_least(visit.peak, visit.limit)}"
-    if visit.would_fit is None:
+    fits = shortages.foretold(visit.would_fit)
+    if not fits:
         return (told + needed,)
-    fits = f" · {shortages.fitting(visit.would_fit)}"
+    fits = f" · {fits}"
     return told + needed + fits, told + fits, told + needed
 
 

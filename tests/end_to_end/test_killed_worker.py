@@ -1,0 +1,60 @@
+"""A worker that is killed, as the kernel does where there is no more memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from vramtop.trainer.protocol import FromWorker, Sample, Trying
+from vramtop.trainer.settings import Settings
+from vramtop.tui import fit, sweep
+from vramtop.tui.plan import Plan, Trial
+from vramtop.tui.run import follow
+from vramtop.tui.worker import Worker
+
+
+def killing(when: Callable[[FromWorker], bool]) -> Any:
+    """As `follow`, but the worker is killed once it says this."""
+
+    async def followed(worker: Worker) -> AsyncIterator[FromWorker]:
+        async for message in follow(worker):
+            yield message
+            if when(message):
+                os.kill(worker.pid, signal.SIGKILL)
+
+    return followed
+
+
+async def test_a_sweep_names_the_size_and_goes_on_with_the_others(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def trial(size: int, steps: int) -> Trial:
+        return Trial(Settings(batch_size=size, device="cpu"), steps, None)
+
+    trials = (trial(64, 3), trial(128, 10**6), trial(256, 3), trial(128, 10**6))
+    kill = killing(lambda said: isinstance(said, Sample) and said.batch_size == 128)
+    monkeypatch.setattr(sweep, "follow", kill)
+    assert await sweep.sweep(Plan(trials, 1, "usual"), "json", None) == 0
+    printed = capfd.readouterr()
+    before, killed, after = json.loads(printed.out)
+    assert [before["batch_size"], before["steps"]] == [64, 3]
+    assert killed == {
+        "batch_size": 128, "oom": True, "needed": None, "budget": None, "killed": True
+    }  # fmt: skip
+    assert [after["batch_size"], after["steps"]] == [256, 3]
+    told = "the worker was killed (SIGKILL) with batch 128, probably for lack of memory"
+    assert printed.err == f"vramtop: {told}\n"
+
+
+async def test_a_search_names_the_size_that_it_tried(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    kill = killing(lambda said: isinstance(said, Trying) and said.batch_size > 1)
+    monkeypatch.setattr(fit, "follow", kill)
+    assert await fit.fit(Settings(device="cpu", hidden=8, budget=2**30), "json") == 1
+    told = "the worker was killed (SIGKILL) with batch 6,000, probably for lack of memory"
+    assert capfd.readouterr().err == f"vramtop: {told}\n"

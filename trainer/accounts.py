@@ -1,0 +1,23 @@
+"""Whether a CUDA device's allocator keeps an account of what it gives out."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+import torch
+
+UNCACHED = "PYTORCH_NO_CUDA_MEMORY_CACHING"  # whatever its value
+
+
+@cache
+def unaccounted(device: torch.device) -> str | None:
+    """Why nobody knows what the device's allocator holds; None where it says so, or has none."""
+    if device.type != "cuda":
+        return None
+    if UNCACHED in os.environ:
+        return f"{UNCACHED} is set, and PyTorch keeps no account of CUDA memory without its cache"
+    backend = torch.cuda.get_allocator_backend()
+    if backend != "native":
+        return f"the CUDA allocator is {backend}, which does not tell what was asked of it"
+    return None
