@@ -249,7 +249,9 @@ def test_an_update_cut_short_is_taken_back(library, monkeypatch):
 
 
 @pytest.mark.usefixtures("unwatched")
-def test_an_update_cut_short_twice_is_taken_back_before_a_smaller_batch_goes_on(library, monkeypatch):
+def test_an_update_cut_short_twice_is_taken_back_before_a_smaller_batch_goes_on(
+    library, monkeypatch
+):
     def change_some(optimizer):
         with torch.no_grad():
             optimizer.param_groups[0]["params"][0].add_(1)
