@@ -117,14 +117,14 @@ FAULTS = (
         "trainer/training.py",
         "self.optimizer.load_state_dict(_on_host(snapshot.optimizer))",
         "self.optimizer.load_state_dict(snapshot.optimizer)",
-        (TRAINER + "test_session_out_of_memory.py", TRAINER + "test_models.py"),
+        (TRAINER + "test_training.py",),
     ),
     Fault(
         "a short batch of the test data weighs as much as a whole one",
         "trainer/training.py",
         "loss += batch_loss * len(batch.targets)",
         "loss += batch_loss * batch_size",
-        (TRAINER + "test_models.py",),
+        (TRAINER + "test_training.py",),
     ),
     Fault(
         "a batch that is added up weighs as much as all of them",
