@@ -458,6 +458,7 @@ class VramtopApp(WalkingApp, ChoosingApp, SavingApp):
         from .widgets.tour import tour
 
         self.close_all()
+        self.screen_stack[0].query_one(SplitBar).usual_scale()
         tour(self.screen, Guide(self.state.settings, lambda: self._commands))
         self.show_state()
 

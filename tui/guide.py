@@ -27,13 +27,14 @@ _RESTORED = (
 class View(msgspec.Struct, frozen=True):
     """What is told: the step's `place`, from 0 on, and what has been measured in it so far.
 
-    `waiting` says that there is more to come, and `phases` that it comes phase by phase.
+    `waiting` says that there is more to come, and `enter`, where it is not
+    empty, what the viewer's word makes come next.
     """
 
     place: int
     told: str
     waiting: bool
-    phases: bool
+    enter: str
     paused: bool
     over: bool
 
@@ -60,8 +61,8 @@ class Guide:
         return View(
             place=self._place,
             told=(wait.told if wait else self._told) or self._told,
-            waiting=self._script is None or (wait is not None and not wait.by_viewer),
-            phases=wait is not None and wait.by_viewer,
+            waiting=self._script is None or (wait is not None and not wait.enter),
+            enter=wait.enter if wait else "",
             paused=state.paused,
             over=state.over,
         )
@@ -80,7 +81,7 @@ class Guide:
 
     def go_on(self) -> bool:
         """The next phase or the next step; False where there is none."""
-        if self._wait is not None and self._wait.by_viewer:
+        if self._wait is not None and self._wait.enter:
             self._ask(self._wait)
             return True
         if self._place + 1 == len(STEPS):
@@ -120,7 +121,7 @@ class Guide:
         except StopIteration as end:
             self._wait, self._told = None, end.value
             return
-        if not self._wait.by_viewer:
+        if not self._wait.enter:
             self._ask(self._wait)
 
     def _ask(self, wait: Wait) -> None:

@@ -39,6 +39,7 @@ from ..trainer.settings import Settings
 from ..trainer.split import Category, Phase, Split
 from . import fair, history, moments, shortages, units, visits, wording
 from .cards import Card, CardsReport, reasons
+from .full_bar import kept
 from .history import History
 from .link import Received, WorkerGone, WorkerLine
 from .moments import Spot
@@ -97,6 +98,7 @@ class State(msgspec.Struct, frozen=True):
     are compared. `cursor` is a place in the measured
     curve: that of the `walk` to the boundary, or where there is none, one that somebody chose.
     `chosen` is the category that one looks into.
+    `full_bar` is the power of two, in bytes, that fills the split bar.
     `predicted` is what twice the batch would hold; `found` the outcome of the latest search for
     these settings. `comparing` is how far a fair comparison is, None while there is none.
     `noise_known` is the latest noise that told a scale.
@@ -112,6 +114,7 @@ class State(msgspec.Struct, frozen=True):
     configured: Configured | None = None
     sample: Sample | None = None
     measured: Measured | None = None
+    full_bar: int = 0
     held: Held | None = None
     cursor: int | None = None
     walk: Walk | None = None
@@ -409,6 +412,7 @@ def _measured(state: State, measured: Measured) -> State:
     return replace(
         state,
         measured=measured,
+        full_bar=kept(state.full_bar, anatomy.peak.bytes),
         visited=visited,
         news=news,
         before=None if measured.settled else before,

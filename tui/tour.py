@@ -22,14 +22,14 @@ from .wording import NAMES, PHASE_NAMES
 class Wait(msgspec.Struct, frozen=True):
     """What to ask of the training, and when to go on.
 
-    `change` are settings; `advance` goes on by one phase, once the viewer wants it where it is
-    `by_viewer`. `told` is what is known meanwhile.
+    `change` are settings; `advance` goes on by one phase. Where `enter` says what the viewer's key
+    brings, it is asked only then. `told` is what is known meanwhile.
     """
 
     until: Callable[[State], bool]
     change: dict[str, Any] = {}
     advance: bool = False
-    by_viewer: bool = False
+    enter: str = ""
     told: str = ""
 
 
@@ -90,18 +90,28 @@ def _phases(state: State) -> Script:
     state = yield _lesson(state, batch_size=256)
     state = yield Wait(lambda now: now.held is not None, advance=True)
     while (held := state.held) is not None and held.phase != "zero_grad":
-        state = yield Wait(_elsewhere(held), advance=True, by_viewer=True, told=_at(held))
+        state = yield Wait(_elsewhere(held), advance=True, enter="next phase", told=_at(held))
     return _at(held) if held else ""
 
 
 def _optimizer(state: State) -> Script:
     state = yield _lesson(state, batch_size=256)
-    before = _measured(state)
-    state = yield _set(state, optimizer="sgd")
-    was = before.anatomy.high_water
-    twice = was.optimizer_state / was.parameters
-    told = _compared(before, _measured(state), "optimizer_state", "parameters")
-    return f"{told}; it had been {twice:.1f} × the parameters"
+    before = _measured(state).anatomy
+    was, peak = before.high_water, units.size(before.peak.bytes)
+    twice = f"{was.optimizer_state / was.parameters:.1f} × the parameters"
+    # Only once it was seen how long the bar is with Adam.
+    state = yield Wait(
+        settled(state.settings, optimizer="sgd"),
+        change={"optimizer": "sgd"},
+        enter="change to SGD",
+        told=f"Adam: peak {peak}, optimizer state {units.size(was.optimizer_state)}, {twice}",
+    )
+    after = _measured(state)
+    state_bytes = units.size(after.anatomy.high_water.optimizer_state)
+    return (
+        f"Adam → SGD: peak {peak} → {units.size(after.anatomy.peak.bytes)}, "
+        f"optimizer state {units.size(was.optimizer_state)} → {state_bytes}"
+    )
 
 
 def _width(state: State) -> Script:

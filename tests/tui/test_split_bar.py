@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 from made import measured
 from vramtop.trainer.split import Split
+from vramtop.tui.full_bar import full_bar, kept, next_power
 from vramtop.tui.palette import DARK, EMPTY, dimmed, palette
 from vramtop.tui.widgets.blocks import bar, drawn
-from vramtop.tui.widgets.split_bar import full_bar, ghost, next_power
+from vramtop.tui.widgets.split_bar import ghost
 from vramtop.tui.widgets.stretches import splits, stretches
 
 PATTERNED = palette("dark", patterned=True)
@@ -72,6 +73,13 @@ def test_more_than_the_scale_ends_at_the_edge() -> None:
 @pytest.mark.parametrize(("number", "power"), [(1, 1), (3, 4), (4, 4), (5, 8)])
 def test_the_scale_is_the_next_power_of_two(number: int, power: int) -> None:
     assert next_power(number) == power
+
+
+def test_a_scale_stays_while_a_quarter_of_the_bar_is_filled() -> None:
+    assert kept(0, 100) == 128
+    assert [kept(128, largest) for largest in (129, 128, 65, 32, 31)] == [256, 128, 128, 128, 32]
+    assert full_bar("power of two", 40, None, 128) == 128
+    assert full_bar("peak", 40, None, 128) == 40
 
 
 def test_no_scale_is_smaller_than_what_is_shown() -> None:

@@ -105,15 +105,28 @@ def test_phases_come_one_by_one_with_what_is_held(walk: Walk) -> None:
         gradients = "2.00 KiB" if phase == "backward" else "0 B"
         assert walk.guide.view.told.startswith(f"after {here}: ")
         assert walk.guide.view.told.endswith(f"gradients {gradients}")
-        assert walk.guide.view.phases == (phase != "zero_grad")
+        assert walk.guide.view.enter == ("next phase" if phase != "zero_grad" else "")
         before = len(walk.script.sent)
         if phase != "zero_grad":
             assert walk.guide.go_on()
             assert isinstance(walk.script.sent[before], Advance)
     walk.guide.go_on()
     assert walk.guide.view.place == 3
-    assert isinstance(walk.script.sent[-2], Pause)
-    assert walk.script.sent[-2].paused is False
+    assert isinstance(walk.script.sent[-1], Pause)
+    assert walk.script.sent[-1].paused is False
+
+
+def test_the_optimizer_changes_once_the_bar_with_adam_was_seen(walk: Walk) -> None:
+    walk.to(3)
+    walk.becomes(batch_size=256)
+    before = len(walk.script.changes)
+    told = "Adam: peak 2.72 MiB, optimizer state 795.1 KiB, 2.0 × the parameters"
+    assert (walk.guide.view.told, walk.guide.view.enter) == (told, "change to SGD")
+    assert walk.guide.go_on()
+    assert walk.script.changes[before:] == [{"optimizer": "sgd"}]
+    walk.becomes(batch_size=256, optimizer="sgd")
+    assert walk.guide.view.told.startswith("Adam → SGD: peak 2.72 MiB → ")
+    assert walk.guide.view.enter == ""
 
 
 def test_a_viewer_may_press_the_phases_key_too(walk: Walk) -> None:

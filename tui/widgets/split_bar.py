@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 from rich.style import Style
@@ -12,6 +12,7 @@ from textual.events import Click
 
 from ...trainer.split import CATEGORIES, Peak, Split
 from .. import units, wording
+from ..full_bar import Scale, full_bar
 from ..moments import Spot
 from ..palette import EMPTY, Palette, dimmed, ink, label
 from ..state import Held, Life, State
@@ -25,14 +26,13 @@ from .zoom import Part, connector
 
 # What stands in which column of an empty part.
 _Marks: TypeAlias = dict[int, tuple[str, Style]]
-Scale = Literal["power of two", "peak", "budget"]
 
 
 class View(msgspec.Struct, frozen=True):
     """What the bar shows: the peak, unless another moment is `seen`.
 
     `whole` is what the device bar shows, and `start` where in it the step begins, in bytes.
-    `foretold` is the peak that `+` would make.
+    `foretold` is the peak that `+` would make, `power` the power of two that fills the bar.
     """
 
     peak: Peak | None
@@ -43,21 +43,10 @@ class View(msgspec.Struct, frozen=True):
     budget: int | None
     whole: int | None
     start: int
+    power: int
     life: Life
     paused: bool
     stuck: bool
-
-
-def next_power(number: int) -> int:
-    """The least power of two that is no smaller."""
-    return 1 << max(0, number - 1).bit_length()
-
-
-def full_bar(scale: Scale, largest: int, budget: int | None) -> int:
-    """How many bytes fill the bar: never fewer than what is to be shown."""
-    if scale == "budget" and budget is not None:
-        return max(budget, largest)
-    return largest if scale == "peak" else next_power(largest)
 
 
 class SplitBar(Panel[View]):
@@ -78,6 +67,11 @@ class SplitBar(Panel[View]):
         self.draw_again()
         return self._scale
 
+    def usual_scale(self) -> None:
+        """The first of the scales, on which a peak that sinks is seen to sink."""
+        self._scale = "power of two"
+        self.draw_again()
+
     def pick(self, state: State) -> View:
         """The peak of the settings in force and the moment that is seen instead."""
         used = usage(state)
@@ -90,6 +84,7 @@ class SplitBar(Panel[View]):
             budget=state.settings.budget,
             whole=used.whole if used else None,
             start=used.start if used else 0,
+            power=state.full_bar,
             life=state.life,
             paused=state.paused,
             stuck=state.stuck,
@@ -121,7 +116,8 @@ class SplitBar(Panel[View]):
 
     def _full(self, shown: View, split: Split) -> int:
         """How many bytes fill the bar."""
-        return full_bar(self._scale, max(1, _peak(shown), split.total), shown.budget)
+        largest = max(1, _peak(shown), split.total)
+        return full_bar(self._scale, largest, shown.budget, shown.power)
 
     def _bar(self, shown: View, width: int, height: int, *, zoom: bool) -> Text:
         colors, rows = self.palette, max(1, height - 1)

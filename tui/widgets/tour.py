@@ -66,8 +66,7 @@ class TourStrip(Panel[View]):
     def _keys(self, shown: View) -> Text:
         colors, keys = self.palette, Text()
         last = shown.place + 1 == len(STEPS)
-        more = "next phase" if shown.phases else "next"
-        on = [] if last and not shown.phases else [("enter", more)]
+        on = [] if last and not shown.enter else [("enter", shown.enter or "next")]
         for key, name in (*on, ("←", "back"), ("esc", "end")):
             keys.append("  " if keys else "").append(key, ink(colors.accent, bold=True))
             keys.append(f" {name}", ink(colors.muted))
