@@ -29,6 +29,7 @@ from vramtop.tui.terminal import Terminal
 DOCS = Path(__file__).parent.parent / "docs"
 SCREENS = DOCS / "screens"
 SIZES = ((80, 24), (120, 40), (200, 60))
+PANES = ((120, 12), (80, 10), (80, 6))  # as of tmux
 LOOKS = ("dark", "light", "no-color", "ascii")
 Said = Union[FromWorker, CardsReport]
 
@@ -60,6 +61,8 @@ def scenes() -> Iterator[Scene]:
             yield Scene(f"main-{width}x{height}-{look}", (width, height), look)
     for width, height in SIZES:
         yield Scene(f"gpu-{width}x{height}", (width, height), session="gpu")
+    for width, height in PANES:
+        yield Scene(f"main-{width}x{height}-dark", (width, height))
     yield Scene("gpus-120x40", (120, 40), keys=("g",), session="gpu")
     for name, keys in (
         ("help", ("question_mark",)),

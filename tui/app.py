@@ -39,9 +39,10 @@ from .state_app import FULL, NO_CONFIG
 from .terminal import Terminal
 from .walking_app import WalkingApp
 from .widgets.anatomy import AnatomyChart
+from .widgets.brief import Brief
 from .widgets.device import DeviceBar
 from .widgets.layers import LayerTable
-from .widgets.lines import KeyLine, Log, NewsLine
+from .widgets.lines import Foot, KeyLine, Log, NewsLine
 from .widgets.panel import Panel
 from .widgets.rows import Rows
 from .widgets.split_bar import SplitBar
@@ -54,6 +55,9 @@ from .widgets.visited import VisitedTable
 
 if TYPE_CHECKING:
     from .screens.questions import Question
+
+
+_LEAST = (40, 6)  # columns and lines that the main screen needs
 
 
 def _asks(action: str) -> bool:
@@ -106,6 +110,7 @@ class VramtopApp(WalkingApp, ChoosingApp, SavingApp):
         with Room(id="table"):
             yield Rows()
             yield LayerTable()
+        yield Brief()
         with Room(id="body"):
             yield AnatomyChart()
             yield TradeChart()
@@ -116,10 +121,11 @@ class VramtopApp(WalkingApp, ChoosingApp, SavingApp):
             yield Log()
         yield NewsLine()
         yield KeyLine()
+        yield Foot()
 
     def on_resize(self, event: Resize) -> None:
         """Choose what the main screen has room for."""
-        fit(self.screen_stack[0], event.size)
+        fit(self.screen_stack[0], event.size, _LEAST)
 
     def show_state(self) -> None:
         """Tell every panel; a card has more lines than another device."""

@@ -405,7 +405,11 @@ def _measured(state: State, measured: Measured) -> State:
         told = wording.change(before.settings, state.settings)
         was, now = units.size(before.peak), units.size(anatomy.peak.bytes)
         peak, fewer = f"peak {was} → {now}", wording.changed_to(before.settings, state.settings)
-        news = News(f"{told}: {peak}", shorter=(f"{fewer}: {peak}", peak)) if told else news
+        news = (
+            News(f"{told}: {peak}", shorter=(f"{fewer}: {peak}", peak, f"peak {now}"))
+            if told
+            else news
+        )
     visited = state.visited
     if state.configured is not None:
         visited = visits.measured(visited, state.configured, measured)

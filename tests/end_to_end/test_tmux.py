@@ -21,8 +21,12 @@ def test_a_terminal_that_is_resized_keeps_what_it_shows(tmp_path: Path) -> None:
         assert all(name in pane.wait_for(r"\d/s  step") for name in CATEGORIES)
         pane.resize(120, 40)
         assert all(name in pane.wait_for(r"samples/s  epoch") for name in CATEGORIES)
-        pane.resize(59, 17)
-        pane.wait_for("needs 60 by 18")
+        for columns, lines in ((80, 15), (80, 10), (60, 6), (120, 12), (40, 6)):
+            pane.resize(columns, lines)
+            told = pane.wait_for(r"(?s)peak .*full bar.*[aA]ct.*help  q quit *\n?\Z")
+            assert len(told.rstrip("\n").split("\n")) == lines
+        pane.resize(39, 5)
+        pane.wait_for("needs 40 by 6")
         pane.resize(80, 24)
         pane.wait_for(r"Activations +\S+ +\S+ +74\.0")
         pane.keys("q")

@@ -98,13 +98,6 @@ async def test_without_colours_the_glyphs_tell_the_categories_apart(
         assert all(len(set(color.get_truecolor())) == 1 for color in colors)
 
 
-async def test_a_screen_too_small_says_so_kindly(app: VramtopApp) -> None:
-    async with app.run_test(size=(60, 17)) as pilot:
-        await begin(pilot)
-        assert "A little more room, please" in seen(app)
-        assert "Parameters" not in seen(app)
-
-
 @pytest.mark.parametrize(
     ("key", "change"),
     [

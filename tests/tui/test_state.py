@@ -65,7 +65,11 @@ def test_news_of_several_changes_tells_of_what_was_measured_before_and_after_the
     changes = (configured(batch_size=128), configured(batch_size=256), measured(256))
     assert after(*BEGUN, *changes).news == News(
         "batch 64 → 256: peak 2.14 MiB → 2.72 MiB",
-        shorter=("batch 256: peak 2.14 MiB → 2.72 MiB", "peak 2.14 MiB → 2.72 MiB"),
+        shorter=(
+            "batch 256: peak 2.14 MiB → 2.72 MiB",
+            "peak 2.14 MiB → 2.72 MiB",
+            "peak 2.72 MiB",
+        ),
     )
 
 

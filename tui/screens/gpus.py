@@ -18,7 +18,7 @@ from ..widgets.status import StatusLine
 from ..widgets.still import Page
 from .room import TooSmall, fit
 
-MIN_HEIGHT = 8  # a head and a line or two of both lists
+_LEAST = (60, 6)  # columns, and lines: a head and a line or two of both lists
 
 
 class GpuScreen(Page):
@@ -51,7 +51,7 @@ class GpuScreen(Page):
 
     def on_resize(self, event: Resize) -> None:
         """Choose what the room is enough for."""
-        fit(self, event.size, least=MIN_HEIGHT)
+        fit(self, event.size, _LEAST)
 
     def action_choose(self, by: int) -> None:
         """Another GPU, or another process."""

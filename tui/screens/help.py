@@ -15,6 +15,7 @@ from ..keys import KEYS, Key
 from ..vocabulary import READING, WORDS, Entry, Section
 from ..widgets.help import HelpText
 from .layer import Layer
+from .room import HEIGHTS
 
 LIST = Section(
     "on this screen",
@@ -36,6 +37,7 @@ class Help(ModalScreen[None], Layer):
         ("T", "app.tour", "Guided tour"),
         ("q", "app.quit", "Quit"),
     ]
+    VERTICAL_BREAKPOINTS = HEIGHTS
 
     def __init__(
         self, keys: Sequence[Key] = KEYS, sections: Sequence[Section] = (READING, WORDS)

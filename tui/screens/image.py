@@ -69,7 +69,7 @@ class ImageScreen(Page):
 
     def on_resize(self, event: Resize) -> None:
         """Choose what the room is enough for."""
-        fit(self, event.size)
+        fit(self, event.size, way="esc goes back.")
         self.set_class(event.size.width >= _WIDE and event.size.height >= _HIGH, "whole")
 
     def action_page(self, by: int) -> None:

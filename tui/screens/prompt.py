@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 
 from ...trainer.settings import SettingError
 from .layer import Layer
+from .room import HEIGHTS
 
 _Value = TypeVar("_Value")
 
@@ -46,6 +47,7 @@ class Prompt(ModalScreen[None], Layer, Generic[_Value]):
     """Asks until the answer can be read, or escape is pressed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss", "Cancel")]
+    VERTICAL_BREAKPOINTS = HEIGHTS
 
     def __init__(
         self,

@@ -138,7 +138,8 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
         right, needed = self._right(used), len(" · ".join(told))
         needed = max(needed, len(used.missing))
         spare = used.parts or used.missing
-        if spare and len(used.name) + 2 + needed + 1 + right.cell_len > width:
+        crowded = spare and len(used.name) + 2 + needed + 1 + right.cell_len > width
+        if crowded or right.cell_len > width:
             # The legend below tells anyway what the bar is of.
             right = self._right(used, named=False)
         left = self._left(used, width - right.cell_len - 1)

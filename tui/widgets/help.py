@@ -16,7 +16,7 @@ from ..state import State
 from ..vocabulary import Entry, Section
 from .panel import Panel
 
-_TWO_COLUMNS = 100
+_TWO_COLUMNS, _ONE_COLUMN = 100, 48
 _KEYS, _GAP = 44, 4
 _KEY, _WORD = 7, 18
 _EVERYWHERE = Entry("ctrl+p", "all of these by name")
@@ -48,6 +48,8 @@ class HelpText(Panel[bool]):
     def _text(self, width: int) -> list[Text]:
         if width < _TWO_COLUMNS or not self._sections:
             words = self._words(width)
+            if width < _ONE_COLUMN:
+                return [*(line for group in self._groups(width) for line in group), *words]
             return [*self._two(self._groups((width - _GAP) // 2), width), *words]
         keys = [line for group in self._groups(_KEYS - _GAP) for line in group]
         return _beside(keys, self._words(width - _KEYS), _KEYS)

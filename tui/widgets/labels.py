@@ -11,7 +11,7 @@ from ..palette import EMPTY
 from ..wording import NAMES
 from .blocks import Cell
 
-_SHORT: dict[Category, str] = {
+SHORT: dict[Category, str] = {
     "parameters": "Params",
     "gradients": "Grads",
     "optimizer_state": "Optimizer",
@@ -47,7 +47,7 @@ def _segments(cells: Sequence[Cell]) -> Iterator[tuple[Category, int, int]]:
 
 def _words(category: Category, share: str, rows: int, room: int) -> Sequence[str]:
     """What is said in so much room, a text a line."""
-    names = (NAMES[category], _SHORT[category])
+    names = (NAMES[category], SHORT[category])
     if rows > 1:
         name = next((name for name in names if len(name) <= room), "")
         return (name, share if len(share) <= room else "")

@@ -11,7 +11,7 @@ from textual.timer import Timer
 from .. import units
 from ..palette import ink
 from ..state import Life, News, State
-from .hints import ENDS, key_line
+from .hints import ENDS, hints, key_line
 from .panel import Panel
 
 _KEYS = (
@@ -113,6 +113,19 @@ class NewsLine(Panel[tuple[News | None, Life]]):
             pieces[height - 1] = units.fit(" ".join(pieces[height - 1 :]), width)
         style = ink(colors.trouble, bold=True) if news.trouble else ink(colors.text)
         return Text("\n".join(pieces[:height]), style)
+
+
+class Foot(NewsLine):
+    """The news and the keys in one line: the keys where there is no news, help and quit always."""
+
+    def draw(self, shown: tuple[News | None, Life], width: int, height: int) -> Text:
+        """The news at the left, in as many words as there is room for."""
+        if shown[0] is None and self._answer is None:
+            return key_line(_KEYS, ENDS, width, self.palette)
+        ends = hints(ENDS, self.palette)
+        line = super().draw(shown, max(2, width - ends.cell_len - 2), height)
+        line.append(" " * max(0, width - line.cell_len - ends.cell_len))
+        return line.append_text(ends)
 
 
 def _shorter(news: News) -> list[News]:

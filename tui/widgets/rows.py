@@ -29,6 +29,13 @@ class View(msgspec.Struct, frozen=True):
     chosen: Category | None
 
 
+def view(state: State) -> View:
+    """The latest anatomy, and the moment of the step that is seen."""
+    # The step's number alone changes nothing here.
+    measured = state.measured and msgspec.structs.replace(state.measured, step=0, tensors={})
+    return View(state.configured, measured, state.seen, state.chosen)
+
+
 class Rows(Panel[View]):
     """A header, six categories and their total; a click on a category says which one it is."""
 
@@ -39,9 +46,7 @@ class Rows(Panel[View]):
 
     def pick(self, state: State) -> View:
         """The latest anatomy, and the moment of the step that is seen."""
-        # The step's number alone changes nothing here.
-        measured = state.measured and msgspec.structs.replace(state.measured, step=0, tensors={})
-        return View(state.configured, measured, state.seen, state.chosen)
+        return view(state)
 
     def draw(self, shown: View, width: int, height: int) -> Text:
         """The table; in a narrow place some columns are left out."""
@@ -52,12 +57,12 @@ class Rows(Panel[View]):
         lines = {line.category: line for line in compare(configured, measured)} if measured else {}
         formulas = {category: written(configured, category) for category in CATEGORIES}
         has = columns(width, max(map(len, formulas.values())))
-        unit, now, whole = _unit(shown), _now(shown), _total(shown)
+        unit, split, whole = _unit(shown), now(shown), _total(shown)
         muted = ink(self.palette.muted)
         table = self._head(shown, unit, has)
         for category in CATEGORIES:
             row, line = self._title(category, shown.chosen), lines.get(category)
-            here = getattr(now, category) if now else None
+            here = getattr(split, category) if split else None
             most = line.high_water if line else None
             self._numbers(row, shown, has, unit=unit, here=here, whole=whole, most=most)
             row.append(f"  {formulas[category]:<{has.formula - 2}}" if has.formula else "", muted)
@@ -149,7 +154,7 @@ class Rows(Panel[View]):
         return head.append(has.titles)
 
 
-def _now(shown: View) -> Split | None:
+def now(shown: View) -> Split | None:
     """The split at the moment that is shown."""
     if shown.held:
         return shown.held.split

@@ -24,6 +24,7 @@ from .panel import Panel, between
 from .picked import Picked
 from .zoom import Part, connector
 
+_NARROW = 58  # the least width of the caption in which no phase is left out
 # What stands in which column of an empty part.
 _Marks: TypeAlias = dict[int, tuple[str, Style]]
 
@@ -130,6 +131,8 @@ class SplitBar(Panel[View]):
             return picture
         scale = self._full(shown, split)
         moments = [self._moment(shown, operator=True), self._moment(shown, operator=False)]
+        if width < _NARROW:
+            moments.append(Text(moments[0].plain.partition(" in ")[0], ink(colors.text)))
         foretold = None if shown.seen else shown.foretold
         if foretold:
             told = f" ┊ + makes it {units.size(foretold.bytes)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import replace
 from rich.segment import Segment
 from textual.strip import Strip
 
@@ -22,6 +23,7 @@ _Shown = tuple[Settings, Data | None, Device | None, Sample | None, Life, bool, 
 # From these widths on there is room for whole words, and for more than the essentials.
 _WORDS = 100
 _NARROW = 70
+_SLIM = 58  # what is narrower has no room for all that else never gives way
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -66,11 +68,11 @@ class StatusLine(Panel[_Shown]):
             Part(0, source, muted=True),
             Part(0, f"  batch {settings.batch_size:,}{times}", strong=True, accent=True),
             Part(4, total, strong=True, accent=True),
-            Part(0, f"  {settings.optimizer}"),
+            Part(0 if width >= _SLIM else 1, f"  {settings.optimizer}"),
             Part(6, f"  lr {units.learning_rate(settings.rate)}"),
             Part(9, f"  hidden {settings.hidden:,}", muted=True),
             Part(8, f"  {device.name}" if device else "", muted=True),
-            Part(0, _cap(settings.budget, width)),
+            Part(0 if width >= _SLIM else 4, _cap(settings.budget, width)),
         ]
         flow = _flow(life, stuck=stuck, paused=paused, slow=slow, width=width)
         right = [Part(0, f" {flow} ", flag=True)] if flow else []
@@ -79,7 +81,7 @@ class StatusLine(Panel[_Shown]):
                 Part(3, f"{units.rate(sample.samples_per_second):>10}"),
                 Part(3, " samples/s" if width >= _WORDS else "/s", muted=True),
                 *_number(5, "epoch" if width >= _WORDS else "ep", f"{sample.epoch:>5,}"),
-                *_number(1 if width < _NARROW else 2, "step", f"{sample.step:>7,}"),
+                *_number(_step_rank(width), "step", f"{sample.step:>7,}"),
                 *_number(2 if width < _NARROW else 1, "loss", f"{units.loss(sample.loss):>7}"),
             ]
         room = _room(left, right, width)
@@ -89,9 +91,17 @@ class StatusLine(Panel[_Shown]):
             left = [part for part in left if part.rank != rank]
             right = [part for part in right if part.rank != rank]
             room = _room(left, right, width)
+        if room <= 0:
+            left = [replace(part, text=part.text.replace("  batch ", "  b ")) for part in left]
+            room = _room(left, right, width)
         parts, colors = (*left, Part(0, " " * max(1, room)), *right), self.palette
         segments = Segment.simplify(_segment(part, colors) for part in parts)
         return Strip(segments).crop(0, width)
+
+
+def _step_rank(width: int) -> int:
+    """Where it is narrow the step stays longer than the loss; where it is slim, neither long."""
+    return 3 if width < _SLIM else 1 if width < _NARROW else 2
 
 
 def _room(left: Sequence[Part], right: Sequence[Part], width: int) -> int:
