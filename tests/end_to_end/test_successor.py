@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
 from piloted import Piloted
 from vramtop.trainer.protocol import Hello, Sample
 from vramtop.trainer.settings import Settings
@@ -19,37 +20,41 @@ async def start(settings: Settings, shelf: Shelf, resume: bool) -> Worker:
     return await start_worker(settings, shelf=shelf, resume=resume, every_step=True)
 
 
-async def test_after_a_kill_the_key_brings_back_every_step_since_the_snapshot() -> None:
+async def test_after_a_kill_the_key_brings_back_every_step_since_the_snapshot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     settings = Settings(device="cpu")
     losses: list[dict[int, float | None]] = []
     workers: list[int] = []
-
-    class Listening(VramtopApp):
-        def receive(self, message: Received) -> None:
-            if isinstance(message, Hello):
-                workers.append(message.pid)
-                losses.append({})
-            if isinstance(message, Sample):
-                losses[-1][message.step] = message.loss
-            super().receive(message)
 
     async def begin() -> Succession:
         shelf = Shelf.make()
         return Succession(settings, shelf, start, await start(settings, shelf, False))
 
-    app = Listening(settings, begin)
+    app = VramtopApp(settings, begin)
+    receive = app.receive
+
+    def listen(message: Received) -> None:
+        if isinstance(message, Hello):
+            workers.append(message.pid)
+            losses.append({})
+        if isinstance(message, Sample):
+            losses[-1][message.step] = message.loss
+        receive(message)
+
+    monkeypatch.setattr(app, "receive", listen)
     async with app.run_test(size=(120, 40)) as pilot:
         seen = Piloted(app, pilot)
         await seen.until(lambda _: app._link and app._link.kept)
         first = app._link.kept.steps
-        await seen.until(lambda state: state.sample.step > first + 50)
+        await seen.until(lambda state: state.sample and state.sample.step > first + 50)
         os.kill(workers[0], signal.SIGKILL)
         state = await seen.until(lambda state: state.over)
         assert "SIGKILL" in state.news.text
         assert f"R starts another, from the snapshot at step {first:,}," in state.news.text
         last = state.sample.step
         await pilot.press("R")
-        await seen.until(lambda state: not state.over and state.sample.step > last)
+        await seen.until(lambda state: state.sample and not state.over and state.sample.step > last)
     before, after = losses
     assert min(after) == first + 1
     again = {step: loss for step, loss in before.items() if step > first and loss is not None}
