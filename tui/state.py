@@ -287,7 +287,9 @@ def _gone(state: State, gone: WorkerGone) -> State:
         # The reason it gave is better news than the end that followed from it.
         return state
     last = next((line for line in reversed(gone.lines) if line.strip()), None)
-    return replace(state, life="gone", news=News(f"{told}: {last}" if last else told, trouble=True))
+    forms = (told, *wording.gone_in_short(gone))
+    text, *shorter = [f"{form}: {last}" for form in forms if last] + list(forms)
+    return replace(state, life="gone", news=News(text, trouble=True, shorter=tuple(shorter)))
 
 
 def _cards(state: State, new: CardsReport) -> State:

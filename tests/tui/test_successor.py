@@ -26,7 +26,7 @@ async def test_the_offer_names_the_snapshot_and_the_key_takes_it(
     async with app.run_test(size=(120, 40)) as pilot:
         await begin(pilot, HELLO, configured(), at(704), GONE)
         told = "R starts another, from the snapshot at step 690, 14 steps before the last one seen"
-        assert f"{told}; the worker is gone (SIGKILL)" in " ".join(seen(app).split())
+        assert f"{told}; the worker was killed (SIGKILL)" in " ".join(seen(app).split())
         assert "R another worker" in seen(app)
         await pilot.press("R")
         assert script.restarts == 1
@@ -93,4 +93,4 @@ async def test_where_it_is_narrow_the_key_and_the_reason_are_told(
     script.kept = Kept(Settings(), 690, 44_160)
     async with app.run_test(size=(width, 24)) as pilot:
         await begin(pilot, HELLO, configured(), at(704), GONE)
-        assert "R starts another; the worker is gone (SIGKILL)" in seen(app)
+        assert "R starts another; killed (SIGKILL)" in seen(app)
