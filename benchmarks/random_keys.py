@@ -26,7 +26,7 @@ VRAMTOP = str(Path(sys.executable).with_name("vramtop"))
 LINES, COLUMNS = 40, 120
 MOST_LINES, MOST_COLUMNS = 60, 200
 KEYS_A_SIZE = 25
-KEY_SECONDS = 0.02
+KEY_SECONDS, ESCAPE_SECONDS = 0.02, 0.25
 START_SECONDS, END_SECONDS = 120, 30
 # Each key of the screens, and answers to what some of them ask.
 KEYS = (
@@ -71,11 +71,13 @@ class Pressed:
     def press(self, count: int) -> Outcome | None:
         """Press so many keys; one that leaves starts the next monitor. None where all is well."""
         for number in range(count):
-            self._child.send(self._random.choice(KEYS))
+            key = self._random.choice(KEYS)
+            self._child.send(key)
             if number % KEYS_A_SIZE == 0:
                 lines = self._random.randint(1, MOST_LINES)
                 self._child.setwinsize(lines, self._random.randint(1, MOST_COLUMNS))
-            if not self._read(KEY_SECONDS):
+            # A key right after esc would be taken as one with alt.
+            if not self._read(ESCAPE_SECONDS if key == "\x1b" else KEY_SECONDS):
                 if (outcome := self._end()) != "ended":
                     return outcome
                 self._start()  # the palette can quit too

@@ -181,3 +181,12 @@ async def test_only_the_glyph_of_a_category_has_its_colour() -> None:
             (style,) = seen.styles(name)
             assert style.bgcolor
             assert style.bgcolor.get_truecolor().hex.lower() == paper.lower()
+
+
+async def test_categories_are_drawn_in_however_few_columns_while_a_size_changes() -> None:
+    async with screen(60, 10, HELLO, configured(), sample(), measured()) as seen:
+        brief = seen.app.query_one(Brief)
+        shown = brief.pick(seen.app.state)
+        for width in range(1, 40):
+            picture = brief.draw(shown, width, 6)
+            assert all(line.cell_len <= width for line in picture.split("\n"))

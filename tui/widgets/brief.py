@@ -63,7 +63,7 @@ class Brief(Panel[View]):
         names = (NAMES[category], SHORT[category], _LEAST[category])
         widths = [max(map(len, table.values())) for table in (NAMES, SHORT, _LEAST)]
         size = _SIZE if room >= 2 + widths[1] + _SIZE else _LITTLE
-        size = size if room >= 2 + widths[1] + size else room - 2 - widths[2]
+        size = size if room >= 2 + widths[1] + size else max(0, room - 2 - widths[2])
         fitting = [place for place, name in enumerate(widths) if 2 + name + size <= room]
         place = fitting[0] if fitting else 2
         color = colors.accent if chosen else colors.text
