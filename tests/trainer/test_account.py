@@ -23,6 +23,7 @@ def give(address: int, size: int) -> Event:
 def test_buffers_results_workspaces_and_older_blocks_are_told_apart() -> None:
     """An operator takes a result of 10, a buffer of 200 and a workspace of 3,000."""
     older, result = Life(1, None, ("",)), Life(2, "load", OPERATION)
+    older.category = "parameters"
     events = [take(10, 10), take(20, 200), give(90, 50_000), take(30, 3_000), give(20, 200)]
     notes = Notes(
         sightings=[Sighting(0, 0, 80, older, False), Sighting(5, 0, 10, result, False)],
@@ -118,6 +119,8 @@ def test_whatever_happens_the_parts_add_up_to_what_the_allocator_has(seed: int) 
             notes.ends.append(("load", place))
             live.append(sum(alive.values()))
             page, begin = page + 1, place
+    notes.ends.append(("load", len(events)))
+    live.append(sum(alive.values()))
     found = account(History(events, alive), notes, {})
     assert [sum(total) for total in found.totals] == live[1:]
     assert all(min(total) >= 0 for total in found.totals)

@@ -4,6 +4,7 @@ Run as a program on a simulated GPU. Prints a JSON object: by name, what is said
 the reason why nothing can be said.
 """
 
+import gc
 import json
 import threading
 
@@ -159,6 +160,7 @@ def profiled() -> list[object]:
 
 def given_back() -> list[list[int]]:
     """Live bytes and reserved ones, right after each estimate and the cache given back."""
+    gc.collect()  # of the trainings before
     settings = Settings(hidden=1024)
     training = Training(settings, data, DEVICE)
     told = []
