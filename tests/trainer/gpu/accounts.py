@@ -19,7 +19,7 @@ from vramtop.trainer.settings import Settings
 from vramtop.trainer.training import Training
 
 DEVICE = torch.device("cuda", 0)
-TIMES = 60
+TIMES = 20
 LATE = 5_000_000  # bytes
 KEPT = 4_000
 

@@ -58,7 +58,7 @@ def steps(told: Told, name: str) -> list[Step]:
 @pytest.mark.parametrize("name", ["estimates", "added"])
 def test_the_workspace_stays_as_it_is_over_many_estimates(told: Told, name: str) -> None:
     seen = steps(told, name)
-    assert len(seen) == 58
+    assert len(seen) == 18
     assert {step.allocator.workspace for step in seen} == {WORKSPACE}
     assert {reading.workspace for step in seen for reading in step.readings} == {WORKSPACE}
 
