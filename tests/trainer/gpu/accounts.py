@@ -111,6 +111,12 @@ def step(training: Training, settings: Settings) -> object:
     return said(recording)
 
 
+def estimate(training: Training, settings: Settings) -> None:
+    sampler = NoiseSampler()
+    sampler.sample(training, settings.batch_size, None)
+    assert sampler.room
+
+
 def estimates(accumulation: int) -> list[object]:
     """Steps right after estimates of the noise; the first two make what is made once."""
     settings = Settings(accumulation=accumulation, hidden=1024)
@@ -118,7 +124,7 @@ def estimates(accumulation: int) -> list[object]:
     told = []
     for _ in range(TIMES):
         training.batches.seek(1, 0)
-        assert NoiseSampler().sample(training, settings.batch_size, None) is not None
+        estimate(training, settings)
         told.append(step(training, settings))
     return told[2:]
 
@@ -166,7 +172,7 @@ def given_back() -> list[list[int]]:
     told = []
     for _ in range(TIMES):
         training.batches.seek(1, 0)
-        assert NoiseSampler().sample(training, settings.batch_size, None) is not None
+        estimate(training, settings)
         memory.release(DEVICE)
         told.append([torch.cuda.memory_allocated(DEVICE), torch.cuda.memory_reserved(DEVICE)])
     return told
