@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Protocol
 
 from . import memory
 from .shortage import Shortage, shortage
 from .split import Split
+from .trace import NoAccount
 from .training import Score, Training, Unwatched, Watcher
 
 EVALUATION_BATCH = 1000
@@ -53,7 +55,8 @@ class Evaluation:
                 lack = shortage(error, recording, "evaluation")
             else:
                 if recording is not None:
-                    self._peak = recording.anatomy().peak.split
+                    with suppress(NoAccount):  # which is told of the steps
+                        self._peak = recording.anatomy().peak.split
                 self._listener.evaluation(training, score, self._batch_size, self._peak)
                 return
             memory.release(training.device)

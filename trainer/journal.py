@@ -12,6 +12,7 @@ from functools import partial
 import torch
 from torch import UntypedStorage
 
+from .account import Notes, Run, Sighting
 from .anatomy import Change, Life, Log, Mark, Page
 from .ownership import Named, Owners, Roster, stored_on
 from .split import CATEGORIES, Category, Phase, Split
@@ -23,10 +24,15 @@ class Journal:
     It begins in `load`, with what the owners hold when it is made, and keeps no tensor alive.
     `held` is how many bytes are alive now, `phase` the one under way, `operation` the run of an
     operator that changes belong to, and `before` how many bytes were alive when it began.
+
+    Where the device's allocator is `traced`, there are `notes` for an account by its trace, and
+    whoever reads the allocator sets the place, `at`, before the journal looks at anything.
     """
 
-    def __init__(self, device: torch.device, owners: Owners) -> None:
+    def __init__(self, device: torch.device, owners: Owners, *, traced: bool = False) -> None:
         self._device = device
+        self.notes = Notes() if traced else None
+        self.at = 0
         self._alive: dict[int, Life] = {}
         self._start: list[tuple[Life, int]] = []
         self._pages: list[Page] = []
@@ -39,12 +45,10 @@ class Journal:
 
     # ---- phases -----------------------------------------------------------------------------
 
-    def turn(self, phase: Phase) -> Phase:
-        """End the phase under way, which is returned, and start this one."""
-        ended = self.phase
+    def turn(self, phase: Phase) -> None:
+        """End the phase under way, and start this one."""
         self._close()
         self._open(phase)
-        return ended
 
     def end(self) -> Split:
         """End the step, and let go of everything; what was alive at its end."""
@@ -62,6 +66,12 @@ class Journal:
         """Changes belong to a run of this operator from now on."""
         self.operation = (operator,)
         self.before = self.held
+
+    def ran(self, at: int) -> None:
+        """The operator has run, up to this place in the allocator's trace."""
+        if self.notes is not None:
+            self.notes.runs.append(Run(len(self._pages), self.at, at, self.operation))
+        self.at = at
 
     def place(self) -> Mark:
         """Between what is noted already and what comes next."""
@@ -87,9 +97,11 @@ class Journal:
             storage = life.reference() if life.reference else None
             if storage is not None and storage.nbytes() != life.bytes:
                 # Resized directly, past all operators.
-                self.resize(life, storage.nbytes())
+                self.look_again(life, storage)
             if self.phase == life.phase == "forward":
                 life.survived_forward = True
+        if self.notes is not None:
+            self.notes.ends.append((self.phase, self.at))
         self._pages.append((self.phase, self._changes))
 
     def _now(self) -> Split:
@@ -105,7 +117,7 @@ class Journal:
         for name, whole in named:
             for tensor in stored_on(self._device, whole):
                 storage = tensor.untyped_storage()
-                life = self.life_of(storage) or self.see(storage, born=born)
+                life = self.life_of(storage) or self.see(storage, born=born, declared=born)
                 if life.category is None:
                     life.category, life.name = category, name
                     life.look_at(tensor)
@@ -119,12 +131,16 @@ class Journal:
         """The life of a storage that is counted already."""
         return self._alive.get(storage._cdata)
 
-    def see(self, storage: UntypedStorage, *, born: bool) -> Life:
-        """Count a storage not known before, from now on or else from the step's start."""
+    def see(self, storage: UntypedStorage, *, born: bool, declared: bool = False) -> Life:
+        """Count a storage not known before, from now on or else from the step's start.
+
+        By the allocator's trace, one that is not `declared` counts from its allocation.
+        """
         operation: tuple[object] = self.operation if born else ("",)
         life = Life(storage._cdata, self.phase if born else None, operation)
         life.reference = weakref.ref(storage, partial(self._release, life))
         self._alive[life.key] = life
+        self._sight(life, storage, declared=declared)
         if born:
             self.resize(life, storage.nbytes())
         else:
@@ -132,6 +148,17 @@ class Journal:
             self.held += life.bytes
             self._start.append((life, life.bytes))
         return life
+
+    def look_again(self, life: Life, storage: UntypedStorage) -> None:
+        """Note how large a storage is by now, which may be elsewhere."""
+        self.resize(life, storage.nbytes())
+        self._sight(life, storage, declared=False)
+
+    def _sight(self, life: Life, storage: UntypedStorage, *, declared: bool) -> None:
+        if self.notes is not None and storage.nbytes():
+            place, page = self.at, len(self._pages)
+            seen = Sighting(place, page, storage.data_ptr(), life, declared)
+            self.notes.sightings.append(seen)
 
     def resize(self, life: Life, size: int) -> None:
         """Note that a storage has so many bytes from now on."""

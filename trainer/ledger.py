@@ -23,13 +23,15 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 from typing_extensions import Self
 
+from .account import Account
 from .anatomy import Log, Mark, anatomy
+from .gauge import Gauge, gauge
 from .journal import Journal
-from .memory import Gauge, gauge
 from .ownership import Owners, named_in, storages_on, stored_on
 from .rehearsal import Rehearsal
 from .split import AllocatorMemory, Anatomy, Category, Phase, Split, Tensors
 from .tensors import tensors
+from .trace import NoAccount
 
 # `torch.tensor` fills a storage unseen and hands it over as this operator's argument.
 _FRESH = (torch.ops.aten.lift_fresh.default, torch.ops.aten.lift.default)
@@ -105,8 +107,11 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._gauge = gauge
         self._limit = limit
         self._rehearsal = None if limit is None else Rehearsal(device)
-        self._journal = Journal(device, owners)
+        self._journal = Journal(device, owners, traced=gauge is not None and gauge.traced)
         self._loss: Mark | None = None
+        self._loss_at: tuple[int, int] | None = None
+        self._account: Account | NoAccount | None = None
+        self._memory: AllocatorMemory | None = None
         self._aside = False
         self._failure: _Failure | None = None
         self._last: Split | None = None
@@ -124,9 +129,15 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         traceback: TracebackType | None,
     ) -> None:
         super().__exit__(kind, error, traceback)  # type: ignore[no-untyped-call]
+        if self._gauge is not None:
+            self._journal.at = self._gauge.boundary(self._journal.phase)
         self._last = self._journal.end()
         if self._gauge is not None:
-            self._gauge.boundary(self._journal.phase)
+            try:
+                self._account = self._gauge.end(self._journal.notes, self._loss_at)
+            except NoAccount as lacking:
+                self._account = lacking
+            self._memory = self._gauge.read()
         failure = self._failure
         # An error that was caught on its way was none of the step's. What cleans up after one may
         # be an operator too, and not every error stays the same object.
@@ -142,16 +153,19 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def begin(self, phase: Phase) -> None:
         """End the phase before and start this one; phases may repeat."""
-        ended = self._journal.turn(phase)
         if self._gauge is not None:
-            self._gauge.boundary(ended)
+            self._journal.at = self._gauge.boundary(self._journal.phase)
+        self._journal.turn(phase)
 
     def loss(self) -> None:
         """From here on, until the phase ends, it is the loss that is computed.
 
         Where forward comes more than once, the anatomy knows of its first loss.
         """
-        self._loss = self._loss or self._journal.place()
+        if self._loss is None:
+            self._loss = self._journal.place()
+            if self._gauge is not None:
+                self._loss_at = self._loss[0], self._gauge.place()
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -161,6 +175,8 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
             yield
         finally:
             self._aside = False
+            if self._gauge is not None:
+                self._journal.at = self._gauge.place()
 
     def expect(self, size: int) -> None:
         """Raise `LimitExceeded` where a batch of `size` bytes, not made yet, would be too much."""
@@ -174,6 +190,8 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         that is more than the limit, and `TypeError` where no tensor can be found in it.
         """
         self._journal.operate("batch")
+        if self._gauge is not None:
+            self._journal.at = self._gauge.place()
         found = named_in("batch", tensors)
         for name, part in named.items():
             found += named_in(name, part)
@@ -184,16 +202,27 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._check()
 
     def anatomy(self) -> Anatomy:
-        """The whole step, after its end, when all is known of it."""
-        return anatomy(*self._journal.log(), self._loss)
+        """The whole step, after its end, when all is known of it.
+
+        Raises `NoAccount` where the device's allocator has not told all of it.
+        """
+        account = self._known()
+        return anatomy(*self.log(), account.loss if account else self._loss)
 
     def tensors(self, anatomy: Anatomy) -> dict[Category, Tensors]:
         """The largest tensors of each category at its high water, as this step's anatomy has it."""
-        return tensors(*self._journal.log(), anatomy)
+        return tensors(*self.log(), anatomy)
 
     def log(self) -> Log:
         """What `anatomy` is made of: each storage at the start, each change since."""
-        return self._journal.log()
+        account = self._known()
+        return account.log if account else self._journal.log()
+
+    def _known(self) -> Account | None:
+        """The account by the allocator's trace; None on a device that is not traced."""
+        if isinstance(self._account, NoAccount):
+            raise self._account
+        return self._account
 
     def split(self) -> Split:
         """What is alive right now, as far as it is known; after the step, what was at its end.
@@ -224,9 +253,6 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         journal.operate(func)
         if self._rehearsal is not None:
             self._check(self._rehearsal.allocates(func, args, kwargs))
-        if self._gauge is not None:
-            self._gauge.before()
-        held = journal.before
         # An argument that is written to may come back with another storage.
         older = self._storages(args, kwargs) if _writes(func) else None
         try:
@@ -234,6 +260,9 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         except BaseException as error:
             self._failure = _Failure(error, journal.operation, self.split())
             raise
+        finally:
+            if self._gauge is not None:
+                journal.ran(self._gauge.place())
         for tensor in stored_on(self._device, result):
             storage = tensor.untyped_storage()
             life = journal.life_of(storage)
@@ -243,19 +272,16 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     older = set() if func in _FRESH else self._storages(args, kwargs)
                 born = storage._cdata not in older
                 journal.see(storage, born=born).look_at(tensor)
-                held += 0 if born else storage.nbytes()
             elif life.bytes != storage.nbytes():
                 life.look_at(tensor)
-                journal.resize(life, storage.nbytes())
-        if self._gauge is not None:
-            journal.passing(self._gauge.after(journal.held - held))
+                journal.look_again(life, storage)
         if self._rehearsal is not None:
             self._check()
         return result
 
     def allocator(self) -> AllocatorMemory | None:
         """What the allocator says of the step, right after its end; None on a device without."""
-        return None if self._gauge is None else self._gauge.read()
+        return self._memory
 
     def _storages(self, args: tuple[object, ...], kwargs: dict[str, object]) -> set[int]:
         """What the arguments of an operator hold now."""

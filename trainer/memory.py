@@ -1,147 +1,20 @@
-"""What a device's allocator says, and the budget it is given.
+"""A device's memory, and the budget it is given.
 
-Knows PyTorch and nothing of this trainer. A CPU has no such allocator: there the ledger enforces
-the budget, and there is no gauge.
+Knows PyTorch and nothing of this trainer. A CPU has no allocator that could be held to a budget:
+there the ledger enforces it.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Protocol
 
 import psutil
 import torch
 
-from . import denials, fullness
+from . import fullness
 from .accounts import unaccounted
 from .container import allowance
-from .split import AllocatorMemory, Phase, Reading
-
-
-class Gauge(Protocol):
-    """Reads a device's allocator while a step is recorded, operator by operator."""
-
-    def start(self) -> None:
-        """A step begins: peaks and boundaries are those from now on."""
-
-    def before(self) -> None:
-        """An operator is about to run."""
-
-    def after(self, held: int) -> int:
-        """The operator has run and left `held` bytes more in tensors.
-
-        Returns the bytes that it took and gave back within.
-        """
-
-    def boundary(self, phase: Phase) -> None:
-        """A phase has ended."""
-
-    def read(self) -> AllocatorMemory:
-        """The step's figures, right after its end."""
-
-
-class CudaGauge:
-    """Reads a CUDA device's caching allocator while a step is recorded, operator by operator.
-
-    Some memory no tensor ever holds. An operator may take a buffer and give it back before it ends
-    (PyTorch's reductions do), and cuBLAS's workspaces are taken at first use and kept for good.
-    `workspace` counts those, in bytes, since the process began.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        denials.watch()
-        self._device = device
-        self.workspace = 0
-        self._taken: list[int] = []  # what the workspace came in, or went
-
-    def start(self) -> None:
-        """A step begins: peaks and boundaries are those from now on."""
-        now = self._statistics()
-        self._requested_peak = now["requested_bytes"]["all"]["current"]
-        self._allocated_peak = now["allocated_bytes"]["all"]["current"]
-        self._boundaries: dict[Phase, Reading] = {}
-
-    def before(self) -> None:
-        """An operator is about to run."""
-        torch.cuda.reset_peak_memory_stats(self._device)
-        self._before = self._statistics()["requested_bytes"]["all"]["current"]
-
-    def after(self, held: int) -> int:
-        """The operator has run and left `held` bytes more in tensors.
-
-        Returns the bytes that it took and gave back within.
-        """
-        now = self._statistics()
-        requested = now["requested_bytes"]["all"]
-        self._requested_peak = max(self._requested_peak, requested["peak"])
-        self._allocated_peak = max(self._allocated_peak, now["allocated_bytes"]["all"]["peak"])
-        current: int = requested["current"]
-        if grown := current - self._before - held:
-            self.workspace += grown
-            self._taken.append(grown)
-        within: int = requested["peak"] - max(current, self._before)
-        return within
-
-    def boundary(self, phase: Phase) -> None:
-        """A phase has ended."""
-        now = self._statistics()
-        self._boundaries[phase] = Reading(
-            requested=now["requested_bytes"]["all"]["current"],
-            allocated=now["allocated_bytes"]["all"]["current"],
-        )
-
-    def read(self) -> AllocatorMemory:
-        """The step's figures, right after its end."""
-        now = self._statistics()
-        return AllocatorMemory(
-            boundaries=self._boundaries,
-            reserved=now["reserved_bytes"]["all"]["current"],
-            inactive=now["inactive_split_bytes"]["all"]["current"],
-            allocated_peak=self._allocated_peak,
-            requested_peak=self._requested_peak,
-            workspace=self.workspace,
-            retries=now["num_alloc_retries"],
-            shortages=now["num_ooms"],
-            workspace_each=self._taken[0] if len(set(self._taken)) == 1 else None,
-        )
-
-    def _statistics(self) -> dict[str, Any]:
-        return torch.cuda.memory_stats_as_nested_dict(self._device)
-
-
-class MetalGauge:
-    """Reads the allocator of an Apple GPU, which tells what is live and what it has, no more."""
-
-    def start(self) -> None:
-        """A step begins: boundaries are those from now on."""
-        self._boundaries: dict[Phase, Reading] = {}
-
-    def before(self) -> None:
-        """An operator is about to run: nothing to note."""
-
-    def after(self, held: int) -> int:
-        """What an operator takes and gives back within, nobody tells."""
-        del held
-        return 0
-
-    def boundary(self, phase: Phase) -> None:
-        """A phase has ended."""
-        self._boundaries[phase] = Reading(None, torch.mps.current_allocated_memory())
-
-    def read(self) -> AllocatorMemory:
-        """The step's figures, right after its end."""
-        return AllocatorMemory(self._boundaries, torch.mps.driver_allocated_memory())
-
-
-@cache
-def gauge(device: torch.device) -> Gauge | None:
-    """The device's one gauge, since its workspaces are the process's.
-
-    None without an allocator, or without its account.
-    """
-    if device.type == "cuda" and not unaccounted(device):
-        return CudaGauge(device)
-    return MetalGauge() if device.type == "mps" else None
+from .settling import settle
 
 
 def enforce(device: torch.device, budget: int | None) -> int | None:
@@ -213,11 +86,13 @@ def of_device(device: torch.device) -> tuple[int, int] | None:
 def release(device: torch.device) -> int | None:
     """Give back to the driver what the allocator only keeps in store.
 
-    Returns how many bytes that was; None on a device whose allocator keeps nothing.
+    Waits for what autograd still holds of a step that has ended or failed. Returns how many bytes
+    were given back; None on a device whose allocator keeps nothing.
     """
     if unaccounted(device):
         torch.cuda.empty_cache()
     elif device.type == "cuda":
+        settle(device)
         before = torch.cuda.memory_reserved(device)
         torch.cuda.empty_cache()
         return before - torch.cuda.memory_reserved(device)

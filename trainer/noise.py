@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import NamedTuple
 
 import torch
@@ -21,6 +21,7 @@ from .batches import batch_bytes
 from .protocol import Noise
 from .shortage import shortage
 from .split import Split
+from .trace import NoAccount
 from .training import Training
 
 SHARE = 0.003  # of the time, spent on estimates
@@ -197,7 +198,8 @@ class NoiseSampler:
             # One wait for the device instead of three.
             whole, first, second = (sum(x * x for x in row) for row in torch.stack(norms).tolist())
         if recording is not None:
-            self._peak = recording.anatomy().peak.split
+            with suppress(NoAccount):  # which is told of the steps
+                self._peak = recording.anatomy().peak.split
         return (first + second) / 2, whole
 
     def _told(self, training: Training, images: int) -> Noise:

@@ -49,7 +49,9 @@ class Replay:
         for phase, changes in pages:
             for change in changes:
                 self._change(lives, phase, change)
-            boundaries[phase] = Reading(self.allocator.requested, self.allocator.allocated)
+            boundaries[phase] = Reading(
+                self.allocator.requested, self.allocator.allocated, self.workspace
+            )
         self._end(lives)
         return AllocatorMemory(
             boundaries=boundaries,

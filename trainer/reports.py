@@ -28,6 +28,7 @@ from .settings import Settings
 from .shortage import Shortage
 from .split import Phase, Split
 from .timing import Fetch, Mean, stopwatch
+from .trace import NoAccount
 from .training import Score, Training
 
 SAMPLE_SECONDS = 0.1
@@ -69,6 +70,7 @@ class Reports:
         self._coming: tuple[Sample, Fetch] | None = None
         self._untold: int | None = None  # the rows of the latest step, if no sample tells of it
         self._loss: float | None = None
+        self._lacking = ""  # why there is no account
         self._sampled = -SAMPLE_SECONDS
 
     def settings(
@@ -176,8 +178,16 @@ class Reports:
         settled: bool,
         news: bool,
     ) -> None:
-        """An instrumented step has ended; as `news` it reaches the reader whatever follows."""
-        anatomy, memory = recording.anatomy(), of_device(training.device)
+        """An instrumented step has ended; as `news` it reaches the reader whatever follows.
+
+        Where it is not known what it was made of, that is said once.
+        """
+        try:
+            anatomy = recording.anatomy()
+        except NoAccount as lacking:
+            self.no_account(lacking)
+            return
+        memory = of_device(training.device)
         self._end_of_step = {rows: anatomy.boundaries["zero_grad"]}
         message = Measured(
             step=training.progress.steps,
@@ -192,6 +202,12 @@ class Reports:
             self._outbox.post(message)
         else:
             self._outbox.offer(message, at_once=False)
+
+    def no_account(self, lacking: NoAccount) -> None:
+        """It is not known what a step was made of; the same reason is told once."""
+        if str(lacking) != self._lacking:
+            self._lacking = str(lacking)
+            self._outbox.post(Note(f"no account of this device's memory: {lacking}"))
 
     def evaluation(
         self, training: Training, score: Score, batch_size: int, peak: Split | None

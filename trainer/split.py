@@ -113,11 +113,15 @@ class Tensors(msgspec.Struct, frozen=True):
 class Reading(msgspec.Struct, frozen=True):
     """Live bytes of an allocator: as they were asked for (None where it does not tell), and given.
 
-    The difference is what it rounds up.
+    The difference is what it rounds up. Of those asked for, operators keep `workspace` bytes for
+    good (None where that is not known), and `other` bytes are older than the step and nobody's, as
+    what a step before it has not let go of yet. All the rest is the step's.
     """
 
     requested: int | None
     allocated: int
+    workspace: int | None = None
+    other: int = 0
 
 
 class AllocatorMemory(msgspec.Struct, frozen=True):
@@ -127,10 +131,10 @@ class AllocatorMemory(msgspec.Struct, frozen=True):
     driver at the step's end, `inactive` what of that lies between live blocks and cannot be given
     back. Both peaks are within the step. `workspace` is what operators took and keep for good
     although no tensor holds it: cuBLAS's buffers, each of `workspace_each` where all are alike. So
-    at each boundary the requested bytes are those of the split and the workspace, and the allocated
-    ones those and the rounding. `retries` and `shortages` count since the worker began: allocations
-    that first had the cache given back, and those that failed. None is what an allocator does not
-    tell.
+    at each boundary the requested bytes are those of the split, of the workspaces and of what is
+    nobody's, and the allocated ones those and the rounding. `retries` and `shortages` count since
+    the worker began: allocations that first had the cache given back, and those that failed. None
+    is what an allocator does not tell.
     """
 
     boundaries: dict[Phase, Reading]

@@ -20,6 +20,7 @@ Holder = Literal[
     "others",
     "others and context",
     "context",
+    "older",
     "workspace",
     "step",
     "rounding",
@@ -71,9 +72,11 @@ def _within(ours: int, memory: AllocatorMemory | None) -> dict[Holder, int]:
     left, parts = ours, dict[Holder, int]()
     if memory is not None:
         workspace, rounding = memory.workspace or 0, memory.rounding or 0
+        older = memory.end.other
         wanted: dict[Holder, int] = {
+            "older": older,
             "workspace": workspace,
-            "step": memory.end.allocated - rounding - workspace,
+            "step": memory.end.allocated - rounding - workspace - older,
             "rounding": rounding,
             "cache": memory.cache,
         }

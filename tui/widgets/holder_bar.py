@@ -17,6 +17,7 @@ _LOOKS: dict[Holder, tuple[int, str]] = {
     "others": (1, "▒"),
     "others and context": (1, "▒"),
     "context": (2, "░"),
+    "older": (2, "░"),
     "workspace": (3, "▚"),
     "step": (4, "█"),
     "rounding": (5, "·"),

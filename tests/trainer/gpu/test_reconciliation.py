@@ -121,8 +121,9 @@ def test_the_tensors_of_each_category_are_its_high_water(settings: list[Setting]
 
 def test_a_buffer_that_only_the_allocator_saw_is_listed(settings: list[Setting]) -> None:
     (large,) = (s for s in settings if (s.d, s.b, s.variant) == (784, 1024, "sgd"))
-    buffer, gradient, *_ = large.tensors["temporaries"].largest
-    assert buffer.bytes == reduction_buffer(1024)
+    buffer, gradient, *_, semaphores = large.tensors["temporaries"].largest
+    assert buffer.bytes + semaphores.bytes == reduction_buffer(1024)
+    assert semaphores.operator == buffer.operator
     assert (buffer.operator, buffer.shape, buffer.dtype) == ("aten.sum.dim_IntList", None, None)
     assert (buffer.born, buffer.gone) == ("backward", "backward")
     assert (gradient.operator, gradient.shape) == ("aten.threshold_backward.default", (1024, 128))
