@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 from collections import deque
 from collections.abc import AsyncIterator
@@ -98,7 +99,9 @@ class Worker:
         """End the worker at once, whatever it is doing."""
         self.stopping = True
         if self._process.returncode is None:
-            self._process.kill()
+            # The process object's own `kill` may collect the exit code that the loop waits for.
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
 
     async def close(self) -> None:
         """End the worker: by asking, and where it does not listen by force."""
