@@ -405,13 +405,6 @@ FAULTS = (
         (TUI + "test_holders.py",),
     ),
     Fault(
-        "a peak above the budget is larger than its bar",
-        "tui/widgets/split_bar.py",
-        "return max(budget, largest)",
-        "return budget",
-        (TUI + "test_split_bar.py",),
-    ),
-    Fault(
         "the walk goes on past its end",
         "tui/walk.py",
         "return min(self.last, self.first + passed)",

@@ -27,8 +27,8 @@ IMAGE = 3_144
 def test_losses_are_the_same_to_the_bit_with_and_without_observation(few, monkeypatch):
     monkeypatch.setattr(watching, "OBSERVE_SECONDS", 0.0)
     settings = Settings(batch_size=32, accumulation=4)
-    observed = whole(few, settings, 20)
-    assert observed.losses == whole(few, settings, 20, observe=False).losses
+    observed = whole(few, settings, 80)
+    assert observed.losses == whole(few, settings, 80, observe=False).losses
     assert len(observed.all(Measured)) > 5
     assert observed.all(Noise)
 

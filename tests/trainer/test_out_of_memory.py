@@ -50,10 +50,15 @@ def undisturbed(library: Library, settings: Settings, steps: int) -> list[float 
         return losses(driver)
 
 
-SGD = Settings(optimizer="sgd", budget=3_000_000)
-ADAM = Settings(budget=6_000_000)
-FIRST_ADAM = Settings(optimizer="sgd", batch_size=512, budget=2 * P + 512 * (3_200 + 1_576) + 5_168)
-ADDED = Settings(optimizer="sgd", budget=P + IMAGE * 64 + P + 552 * 64 + 8)
+SGD = Settings(device="cpu", optimizer="sgd", budget=3_000_000)
+ADAM = Settings(device="cpu", budget=6_000_000)
+FIRST_ADAM = Settings(
+    device="cpu",
+    optimizer="sgd",
+    batch_size=512,
+    budget=2 * P + 512 * (3_200 + 1_576) + 5_168,
+)
+ADDED = Settings(device="cpu", optimizer="sgd", budget=P + IMAGE * 64 + P + 552 * 64 + 8)
 # What is trained, what is changed, where that fails, what is wanted there and what is held then.
 CASES = {
     "load": (SGD, {"batch_size": 4096}, "load", "batch", IMAGE * 4096, P),

@@ -84,7 +84,7 @@ async def test_the_table_has_both_and_a_click_goes_to_either(
         _, *rows = table.draw(table.pick(app.state), 90, 4).plain.split("\n")
         assert [row.split()[0] for row in rows] == ["64", "▸"]
         assert "64×16" in rows[1]
-        assert [row.split()[-2] for row in rows] == ["94", "6"]  # updates an epoch
+        assert [row.split()[-3] for row in rows] == ["94", "6"]  # updates an epoch
         assert len({row.index("1.00") for row in rows}) == 1
         await pilot.click("VisitedTable", offset=(5, 1))
         assert script.changes == [{"batch_size": 64, "accumulation": 1}]

@@ -135,7 +135,7 @@ async def test_a_layout_gives_its_parts_the_room_of_those_that_are_gone() -> Non
 @pytest.mark.parametrize("layout", ["memory", "charts"])
 async def test_a_terminal_too_small_says_so_in_every_layout(layout: str, config: Config) -> None:
     config.keep(layout=layout)
-    async with screen(59, 17, *BEGUN, config=config) as shown:
+    async with screen(39, 17, *BEGUN, config=config) as shown:
         assert "A little more room, please" in shown.text
         assert not visible(shown.app.query(Panel))
 

@@ -204,7 +204,7 @@ async def test_help_tells_only_of_keys_that_do_something(alone: GpuApp) -> None:
         await pilot.press("escape")
         assert not isinstance(alone.screen, Help)
         titles = [command.title for command in alone.get_system_commands(alone.screen)]
-        assert titles == ["Theme: next", "Refresh rate: next", "Help", "Quit"]
+        assert titles == ["Theme: next", "Refresh rate: next", "Screen: save", "Help", "Quit"]
 
 
 async def test_nothing_is_said_to_start(alone: GpuApp) -> None:

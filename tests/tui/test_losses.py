@@ -54,7 +54,9 @@ def test_a_lost_gpu_keeps_its_place_and_recovers(nvml: Machine, function: str, c
     (card,) = report.cards
     assert report.trouble is None
     assert card.trouble in ("the GPU is lost", "the GPU needs a reset")
-    assert card == Card(0, before.uuid, before.name, total=before.total, trouble=card.trouble)
+    assert card == Card(
+        0, before.uuid, before.name, total=before.total, mig=False, trouble=card.trouble
+    )
     nvml.fails({})
     assert only_card(reader).trouble is None
 

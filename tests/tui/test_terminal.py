@@ -205,7 +205,7 @@ async def test_what_a_worker_prints_and_what_says_that_there_is_no_room_are_draw
     async with screen(120, 40, terminal=Terminal("ascii", 16)) as shown:
         await shown.hear(WorkerLine("naïve café — “done” 日本"))
         assert 'naive cafe - "done" ????' in seen(shown.app)
-        await shown.pilot.resize_terminal(59, 17)
+        await shown.pilot.resize_terminal(39, 17)
         await shown.pilot.pause()
         assert "A little more room" in seen(shown.app)
         assert seen(shown.app).isascii()
