@@ -118,14 +118,12 @@ def test_help_and_version_need_no_torch(tmp_path):
 
 
 def test_headless_lines_tell_the_noise_of_the_gradient():
-    result = vramtop("--headless", "--steps", "40", "--format", "jsonl", "--device", "cpu")
+    result = vramtop("--headless", "--steps", "120", "--format", "jsonl", "--device", "cpu")
     messages = [json.loads(line) for line in result.stdout.splitlines()]
     noise = [message for message in messages if message["type"] == "noise"]
-    assert noise[0]["step"] == 2  # as soon as the setting is settled
-    assert noise[0]["estimates"] == 1
+    assert noise[0]["step"] >= 47  # after half an epoch
     assert noise[0]["noise"] > 0
     assert noise[0]["peak"]["batch_data"] == 64 * (3_136 + 8)
-    assert noise[0]["scale"] is None
 
 
 def test_batches_add_up_without_a_screen():

@@ -121,7 +121,7 @@ def test_what_was_measured_is_printed_though_the_worker_was_killed():
     )
     terminal.expect(r"[1-9][0-9]/\?")  # steps
     psutil.Process(terminal.pid).children()[0].kill()
-    terminal.expect_exact("vramtop: the worker is gone (SIGKILL)\r\n")
+    terminal.expect_exact("vramtop: the worker was killed (SIGKILL)")
     printed = terminal.read()
     terminal.close()
     assert terminal.exitstatus == 1
