@@ -74,7 +74,7 @@ async def test_what_a_dying_worker_printed_last_is_kept(tmp_path):
     )
     os.environ["PYTHONPATH"] = str(tmp_path)
     try:
-        worker = await start_worker(Settings())
+        worker = await start_worker(Settings(device="cpu"))
     finally:
         del os.environ["PYTHONPATH"]
     messages = worker.messages()
@@ -93,7 +93,7 @@ async def test_a_last_line_without_an_end_is_kept_too(tmp_path, monkeypatch):
         "import os, sys\nos.write(2, b'first\\nno room for')\nos._exit(3)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    worker = await start_worker(Settings())
+    worker = await start_worker(Settings(device="cpu"))
     try:
         gone = await until(worker.messages(), WorkerGone)
     finally:
@@ -208,7 +208,7 @@ async def test_a_monitor_refuses_a_worker_that_speaks_another_protocol(monkeypat
     monkeypatch.setattr(
         "vramtop.tui.worker.command", lambda _, *given: [sys.executable, "-c", script, *given]
     )
-    worker = await start_worker(Settings())
+    worker = await start_worker(Settings(device="cpu"))
     messages = worker.messages()
     try:
         line = await until(messages, object)
