@@ -27,11 +27,12 @@ def fit(screen: Screen[Any], size: Size, least: tuple[int, int] = ENOUGH, way: s
     Smaller than `least` it only says what it needs, and `way`, the way out.
     """
     width, height = size
-    pane = height < ENOUGH[1]
+    tiny = width < least[0] or height < least[1]
+    pane = height < ENOUGH[1] and not tiny
     # All at once: each change of classes styles every part of the screen anew.
     screen.update_classes(
         {
-            "tiny": width < least[0] or height < least[1],
+            "tiny": tiny,
             "wide": width >= 100,
             "broad": width >= 168,
             "tall": height >= 34,
