@@ -109,7 +109,7 @@ class SessionLoop:
 
     def __init__(self, dataset: Dataset, batch_size: int, *, observe: bool) -> None:
         self._outbox, self._train_images = Outbox(), len(dataset.train)
-        self._batch_size, self._rates = batch_size, list[float]()
+        self._batch_size, self._rates, self._told = batch_size, list[float](), list[float]()
         self._inbox = _Turns()
         start = Start(VERSION, Settings(batch_size=batch_size), observe=observe)
         inbox: queue.SimpleQueue[ToWorker | None] = self._inbox
@@ -139,7 +139,7 @@ class SessionLoop:
 
     def _check(self) -> None:
         last = self._sample
-        if last is None or last.samples_per_second is None:
+        if last is None or not self._told:
             sys.exit("the session told of no step and no rate")
         by_place = (last.epoch - 1) * self._train_images + last.position
         if last.images != by_place:
@@ -152,10 +152,11 @@ class SessionLoop:
         if not steps * self._batch_size <= images <= self._steps() * self._batch_size:
             sys.exit(f"{self._steps():,} steps of {self._batch_size} are not {images:,} images")
         # The session times its steps alone, so its rate is the higher one.
-        if (counted := median(self._rates)) > RATES_AGREE * last.samples_per_second:
+        counted, told = median(self._rates), median(self._told)
+        if counted > RATES_AGREE * told:
             sys.exit(
                 f"{counted:,.0f} images a second were counted, but the training itself tells of "
-                f"{last.samples_per_second:,.0f}"
+                f"{told:,.0f}"
             )
 
     def _drain(self) -> None:
@@ -163,6 +164,8 @@ class SessionLoop:
             for message in messages:
                 if isinstance(message, Sample):
                     self._sample = message
+                    if message.samples_per_second is not None:
+                        self._told.append(message.samples_per_second)
 
 
 class PlainLoop:
