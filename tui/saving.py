@@ -80,7 +80,7 @@ def table(visits: Visits) -> str:
 
 
 def _row(visit: Visit) -> dict[str, object]:
-    high_water, learned = visit.high_water, visit.learned
+    high_water, learned, fair = visit.high_water, visit.learned, visit.fair
     return {
         "batch_size_images": visit.batch_size,
         "accumulation_batches": visit.accumulation,
@@ -94,7 +94,11 @@ def _row(visit: Visit) -> dict[str, object]:
         "limit_bytes": visit.limit,
         "step_seconds": visit.step_seconds,
         "samples_per_second": visit.samples_per_second,
+        "images_before_losses": learned and learned.start,
         "test_loss_before": learned and learned.before,
         "test_loss_after": learned and learned.after,
         "images_between_losses": learned and learned.images,
+        "fair_test_loss_before": fair and fair.before,
+        "fair_test_loss_after": fair and fair.after,
+        "fair_images_between_losses": fair and fair.images,
     }

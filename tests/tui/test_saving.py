@@ -13,7 +13,7 @@ from screens import screen
 from vramtop.tui import saving
 from vramtop.tui.saving import CannotSave, save, table
 from vramtop.tui.terminal import Terminal
-from vramtop.tui.visits import Visit
+from vramtop.tui.visits import Learned, Visit
 
 BEGUN = (HELLO, configured(), sample(), measured())
 NOW = datetime(2026, 11, 28, 20, 15, 30)
@@ -109,3 +109,13 @@ def test_a_size_that_ran_out_of_memory_has_its_line_and_one_that_is_foretold_non
     assert [row["batch_size_images"] for row in rows] == ["4096"]
     assert (rows[0]["out_of_memory"], rows[0]["limit_bytes"]) == ("true", "8000")
     assert rows[0]["accumulation_batches"] == "2"
+
+
+def test_losses_of_a_fair_comparison_stand_beside_those_of_the_live_training() -> None:
+    live = Learned(before=2.3, after=0.4, images=30_000, start=6_000, rate=0.001)
+    fair = Learned(before=2.31, after=0.26, images=30_000, start=0, rate=0.001)
+    (row,) = csv.DictReader(table((Visit(64, learned=live, fair=fair),)).splitlines())
+    assert row["images_before_losses"] == "6000"
+    assert (row["test_loss_before"], row["test_loss_after"]) == ("2.3", "0.4")
+    assert (row["fair_test_loss_before"], row["fair_test_loss_after"]) == ("2.31", "0.26")
+    assert row["images_between_losses"] == row["fair_images_between_losses"] == "30000"
