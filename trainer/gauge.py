@@ -65,6 +65,7 @@ class CudaGauge:
         """A step begins: peaks, places and boundaries are those from now on."""
         self._boundaries: list[tuple[Phase, Reading]] = []
         self._account: Account | None = None
+        settling.settle(self._device)  # gradients of the step before may still be held
         torch.cuda.reset_peak_memory_stats(self._device)
         self._trace.start()
 
@@ -73,7 +74,9 @@ class CudaGauge:
         return self._trace.place(self._statistics())
 
     def boundary(self, phase: Phase) -> int:
-        """A phase has ended, at this place."""
+        """A phase has ended, at this place; a backward pass, once autograd holds nothing of it."""
+        if phase == "backward":
+            settling.settle(self._device)
         now = self._statistics()
         requested = now["requested_bytes"]["all"]["current"]
         allocated = now["allocated_bytes"]["all"]["current"]

@@ -6,6 +6,7 @@ last references to a step's tensors only after `backward` has returned or raised
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 
 import torch
@@ -24,11 +25,17 @@ def prepare(device: torch.device) -> None:
 def settle(device: torch.device) -> None:
     """Wait until autograd's thread for this CUDA device holds nothing of what it ran before.
 
-    It runs a backward pass of no bytes, which comes to its turn after that. No memory is needed.
+    It runs a backward pass of no bytes, which comes to its turn after that. No memory is needed. A
+    device that has failed raises nothing here, but at the next operator of the training.
     """
     leaf, result = _graph(device)
     # Whoever watches the operators of a step has no part in this one.
-    with _disable_current_modes(), torch.inference_mode(False), torch.enable_grad():
+    with (
+        suppress(RuntimeError),
+        _disable_current_modes(),
+        torch.inference_mode(False),
+        torch.enable_grad(),
+    ):
         torch.autograd.grad(result, leaf, torch.empty_like(result), retain_graph=True)
 
 
