@@ -1,0 +1,41 @@
+"""What the worker process does before its session begins."""
+
+from __future__ import annotations
+
+import gc
+import queue
+from collections.abc import Iterator
+
+import pytest
+from vramtop.trainer import __main__ as worker
+from vramtop.trainer import session
+from vramtop.trainer.outbox import Outbox
+from vramtop.trainer.protocol import VERSION, Start
+from vramtop.trainer.settings import Settings
+
+
+@pytest.fixture
+def _collector() -> Iterator[None]:
+    yield
+    gc.unfreeze()
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_collector")
+def test_garbage_is_collected_again_once_all_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[bool, int]] = []
+
+    class Session:
+        def __init__(self, *_: object, **__: object) -> None:
+            seen.append((gc.isenabled(), gc.get_freeze_count()))
+
+        def run(self) -> None:
+            pass
+
+    monkeypatch.setattr(session, "Session", Session)
+    before = gc.get_freeze_count()
+    start = Start(VERSION, Settings(device="cpu"))
+    assert worker._train(start, Outbox(patient=False), queue.SimpleQueue(), None) == 0
+    ((enabled, frozen),) = seen
+    assert enabled
+    assert frozen > before + 100_000  # what was imported is looked at no more
