@@ -26,3 +26,11 @@ def simgpu(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
     except CannotBuildError as reason:
         pytest.skip(f"no simulated GPU: {reason}")
     return SimulatedGpu(libraries, tmp_path_factory.mktemp("simgpu"))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """A process more than there are cores: tests of screens and of programs often wait."""
+    cores = (
+        os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    )
+    return len(cores) + 1
