@@ -191,6 +191,13 @@ FAULTS = (
         (ENDS + "test_worker_process.py",),
     ),
     Fault(
+        "a worker that trains collects no garbage",
+        "trainer/__main__.py",
+        "    gc.enable()\n",
+        "",
+        (TRAINER + "test_worker_start.py",),
+    ),
+    Fault(
         "a monitor hears a worker of a newer protocol",
         "tui/worker.py",
         "message.version != VERSION",
