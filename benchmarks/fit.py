@@ -20,11 +20,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from vramtop.trainer.datasets import Library
-from vramtop.trainer.protocol import Timed, Tried
-from vramtop.trainer.search import Search
-from vramtop.trainer.settings import Settings, parse_size
-from vramtop.trainer.training import Training, Unwatched
+from vramtop.protocol.lesson.messages import Timed, Tried
+from vramtop.protocol.lesson.settings import Settings, parse_size
+from vramtop.trainer.data.datasets import Library
+from vramtop.trainer.fitting.search import Search
+from vramtop.trainer.training.training import Training, Unwatched
 
 CPU = torch.device("cpu")
 P, W = 407_080, 401_408

@@ -13,8 +13,8 @@ import time
 from statistics import median
 
 from monitors import machine
-from vramtop.tui.gpu import SECONDS
-from vramtop.tui.readings import Reader
+from vramtop.tui.gpus.readings import Reader
+from vramtop.tui.gpus.sampler import SECONDS
 
 ROUNDS = 500
 TAIL = ROUNDS // 100

@@ -28,15 +28,18 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchvision import transforms
-from vramtop.trainer import models
-from vramtop.trainer.batches import Batches
-from vramtop.trainer.datasets import Dataset, Images, Library
-from vramtop.trainer.outbox import Outbox
-from vramtop.trainer.protocol import VERSION, Sample, Start, Stop, ToWorker
-from vramtop.trainer.session import Session
-from vramtop.trainer.settings import Settings
-from vramtop.trainer.training import Training, Unwatched
-from vramtop.trainer.watching import OBSERVE_SECONDS
+from vramtop.protocol.commands import Stop
+from vramtop.protocol.lesson.commands import Start
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import VERSION, Sample
+from vramtop.protocol.wire.framing import ToWorker
+from vramtop.trainer.data.batches import Batches
+from vramtop.trainer.data.datasets import Dataset, Images, Library
+from vramtop.trainer.session.outbox import Outbox
+from vramtop.trainer.session.session import Session
+from vramtop.trainer.session.watching import OBSERVE_SECONDS
+from vramtop.trainer.training import models
+from vramtop.trainer.training.training import Training, Unwatched
 
 DEVICE = torch.device(*sys.argv[1:2] or ("cpu",))
 TIMES, ROUNDS = 4, 5  # how often all are made anew, and how many turns each then has

@@ -18,13 +18,14 @@ from typing import Literal, Union
 from unittest.mock import patch
 
 import msgspec
-from vramtop.trainer.protocol import VERSION, Flow, FromWorker, Hello, Note, ToWorker
-from vramtop.trainer.settings import Settings
-from vramtop.tui.app import VramtopApp
-from vramtop.tui.cards import CardsReport
-from vramtop.tui.config import Config
-from vramtop.tui.link import Link
-from vramtop.tui.terminal import Terminal
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import VERSION, Flow, Hello, Note
+from vramtop.protocol.wire.framing import FromWorker, ToWorker
+from vramtop.tui.app.config import Config
+from vramtop.tui.app.lesson_app import VramtopApp
+from vramtop.tui.gpus.cards import CardsReport
+from vramtop.tui.terminal.capabilities import Terminal
+from vramtop.tui.worker.link import Link
 
 DOCS = Path(__file__).parent.parent / "docs"
 SCREENS = DOCS / "screens"

@@ -32,7 +32,7 @@ _PASSED, _FAILED = 0, 1  # pytest's exit codes; all others say that nothing was 
 _VRAMTOP = """\
 #!{python}
 import sys
-from vramtop.tui.cli import main
+from vramtop.tui.cli.main import main
 sys.exit(main())
 """
 

@@ -16,22 +16,17 @@ from pathlib import Path
 from typing import Union
 
 import msgspec
-from vramtop.trainer.framing import to_json
-from vramtop.trainer.protocol import (
-    Advance,
-    Change,
-    Configured,
-    Evaluated,
-    FromWorker,
-    Measured,
-    Pause,
-)
-from vramtop.trainer.settings import Settings
-from vramtop.tui.cards import CardsReport
-from vramtop.tui.gpu import Sampler
-from vramtop.tui.link import WorkerGone, WorkerLine
-from vramtop.tui.state import State, fold
-from vramtop.tui.worker import Worker, start_worker
+from vramtop.protocol.commands import Advance, Pause
+from vramtop.protocol.lesson.commands import Change
+from vramtop.protocol.lesson.messages import Configured, Evaluated
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import Measured
+from vramtop.protocol.wire.framing import FromWorker, to_json
+from vramtop.tui.gpus.cards import CardsReport
+from vramtop.tui.gpus.sampler import Sampler
+from vramtop.tui.state.state import State, fold
+from vramtop.tui.worker.link import WorkerGone, WorkerLine
+from vramtop.tui.worker.process import Worker, start_worker
 
 DOCS = Path(__file__).parent.parent / "docs"
 # Each with the sizes to try under it; on a GPU cuBLAS alone takes 64 MiB.

@@ -16,13 +16,15 @@ import threading
 import traceback
 from typing import TypeAlias
 
-from . import alloc_conf
-from .framing import ProtocolError, encode, to_worker
-from .outbox import Outbox
+from vramtop.protocol.lesson.commands import Start
+from vramtop.protocol.lesson.settings import SettingError
+from vramtop.protocol.lesson.shelf import Shelf
+from vramtop.protocol.messages import VERSION, Failed, Hello
+from vramtop.protocol.wire.framing import ProtocolError, ToWorker, encode, to_worker
+from vramtop.trainer.session.outbox import Outbox
+
+from .device import alloc_conf
 from .parent import die_with
-from .protocol import VERSION, Failed, Hello, Start, ToWorker
-from .settings import SettingError
-from .shelf import Shelf
 
 _RECEIVE_BYTES = 65_536
 # Threads that gather batches for a GPU. Waiting for work, each keeps a core busy, and on an H200
@@ -77,7 +79,7 @@ def _train(start: Start, outbox: Outbox, inbox: Inbox, shelf: Shelf | None) -> i
     # million objects that stay; to look for garbage among them takes a fifth of its time.
     gc.disable()
     if not start.train:
-        from .estimator import estimate
+        from vramtop.trainer.session.estimator import estimate
 
         return estimate(start, outbox, inbox)
     # The allocator prints a warning of its own with each lack of memory, of which messages tell.
@@ -88,11 +90,12 @@ def _train(start: Start, outbox: Outbox, inbox: Inbox, shelf: Shelf | None) -> i
         outbox.post(Failed(str(error), usage=True))
         return 2
     import torch
+    from vramtop.trainer.device.fullness import is_shortage
+    from vramtop.trainer.session.session import Session
+    from vramtop.trainer.session.snapshots import CannotKeep
 
-    from . import datasets, devices
-    from .fullness import is_shortage
-    from .session import Session
-    from .snapshots import CannotKeep
+    from .data import datasets
+    from .device import devices
 
     gc.freeze()
     gc.enable()

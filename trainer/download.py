@@ -12,9 +12,10 @@ import socket
 import sys
 from pathlib import Path
 
+from vramtop.protocol.lesson.settings import DatasetName
+from vramtop.trainer.data.sources import folder, where
+
 from .parent import die_with
-from .settings import DatasetName
-from .sources import folder, where
 
 TIMEOUT_SECONDS = 30
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from textual.pilot import Pilot
-from vramtop.tui.app import VramtopApp
-from vramtop.tui.state import State
+from vramtop.tui.app.lesson_app import VramtopApp
+from vramtop.tui.state.state import State
 
 
 class Piloted:

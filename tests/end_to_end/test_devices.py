@@ -11,27 +11,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pynvml
 import pytest
-from vramtop.trainer.protocol import (
-    Answer,
-    Change,
-    Configured,
-    Evaluated,
-    FindLargest,
-    Flow,
-    GiveBack,
-    Hello,
-    Measured,
-    Noise,
-    Note,
-    Pause,
-    Predicted,
-    Sample,
-    SearchEnded,
-)
-from vramtop.trainer.settings import Settings
-from vramtop.tui.estimate import estimate
-from vramtop.tui.link import Received, WorkerGone
-from vramtop.tui.succession import Succession, begin
+from vramtop.protocol.commands import GiveBack, Pause
+from vramtop.protocol.lesson.commands import Change, FindLargest
+from vramtop.protocol.lesson.messages import Configured, Evaluated, Noise, Predicted, SearchEnded
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import Answer, Flow, Hello, Measured, Note, Sample
+from vramtop.tui.headless.estimate import estimate
+from vramtop.tui.worker.link import Received, WorkerGone
+from vramtop.tui.worker.succession import Succession, begin
 
 if TYPE_CHECKING:
     from simulation import Environment, SimulatedGpu
@@ -133,7 +120,7 @@ async def test_an_estimate_makes_no_context_anywhere(
     simgpu: SimulatedGpu,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from vramtop.trainer import sources
+    from vramtop.trainer.data import sources
 
     here = machine(others=f"77:0:{FULL}")
     source = sources.find("mnist", None, download=False)

@@ -8,26 +8,18 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
-from vramtop.trainer.cublas import lt_bytes
-from vramtop.trainer.protocol import (
-    Change,
-    Configured,
-    Evaluated,
-    Failed,
-    FromWorker,
-    GiveBack,
-    Hello,
-    Measured,
-    Note,
-    OutOfMemory,
-    Sample,
-)
-from vramtop.trainer.settings import Settings
-from vramtop.tui.holders import Held
-from vramtop.tui.readings import Reader
-from vramtop.tui.state import State, fold
-from vramtop.tui.widgets.device import usage
-from vramtop.tui.worker import Worker, start_worker
+from vramtop.protocol.commands import GiveBack
+from vramtop.protocol.lesson.commands import Change
+from vramtop.protocol.lesson.messages import Configured, Evaluated
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import Failed, Hello, Measured, Note, OutOfMemory, Sample
+from vramtop.protocol.wire.framing import FromWorker
+from vramtop.trainer.fitting.workspaces import lt_bytes
+from vramtop.tui.gpus.holders import Held
+from vramtop.tui.gpus.readings import Reader
+from vramtop.tui.state.state import State, fold
+from vramtop.tui.widgets.gpus.device import usage
+from vramtop.tui.worker.process import Worker, start_worker
 
 if TYPE_CHECKING:
     from simulation import Environment, SimulatedGpu

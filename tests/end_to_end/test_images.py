@@ -7,7 +7,7 @@ import re
 import terminal as terminals
 import torch
 from terminal import Terminal
-from vramtop.trainer.datasets import Library
+from vramtop.trainer.data.datasets import Library
 
 SENT = rb"\x1b_Ga=T,U=1,q=2,f=24,o=z,i=(\d+),s=224,v=224,c=28,r=14"
 PLACEHOLDER = "\U0010eeee".encode()

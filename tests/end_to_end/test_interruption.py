@@ -15,7 +15,7 @@ import pexpect
 import psutil
 import pytest
 from command import VRAMTOP
-from vramtop.tui.worker import STOP_SECONDS
+from vramtop.tui.worker.process import STOP_SECONDS
 
 TIMEOUT_SECONDS = 60
 JSON_LINES = ("--headless", "--format", "jsonl", "--device", "cpu")

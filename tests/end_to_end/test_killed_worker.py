@@ -9,12 +9,14 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from vramtop.trainer.protocol import FromWorker, Sample, Trying
-from vramtop.trainer.settings import Settings
-from vramtop.tui import fit, sweep
-from vramtop.tui.plan import Plan, Trial
-from vramtop.tui.run import follow
-from vramtop.tui.worker import Worker
+from vramtop.protocol.lesson.messages import Trying
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import Sample
+from vramtop.protocol.wire.framing import FromWorker
+from vramtop.tui.headless import fit, sweep
+from vramtop.tui.headless.run import follow
+from vramtop.tui.worker.process import Worker
+from vramtop.tui.worker.sweep_plan import Plan, Trial
 
 
 def killing(when: Callable[[FromWorker], bool]) -> Any:

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from piloted import Piloted
-from vramtop.trainer.formula import lesson
-from vramtop.trainer.settings import Settings
-from vramtop.trainer.split import PHASES, Split
-from vramtop.tui.app import VramtopApp
-from vramtop.tui.state import State
-from vramtop.tui.widgets.split_bar import SplitBar
-from vramtop.tui.widgets.tensors import TensorTable
-from vramtop.tui.worker import start_worker
+from vramtop.protocol.lesson.formula import lesson
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.split import PHASES, Split
+from vramtop.tui.app.lesson_app import VramtopApp
+from vramtop.tui.state.state import State
+from vramtop.tui.widgets.step.split_bar import SplitBar
+from vramtop.tui.widgets.step.tensors import TensorTable
+from vramtop.tui.worker.process import start_worker
 
 
 class Monitor(Piloted):

@@ -6,14 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from test_gpu_worker import MIB, training, unattributed
-from vramtop.trainer.protocol import (
-    Configured,
-    Evaluated,
-    Measured,
-    OutOfMemory,
-    WouldFit,
-)
-from vramtop.trainer.settings import Settings
+from vramtop.protocol.lesson.messages import Configured, Evaluated, WouldFit
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import Measured, OutOfMemory
 
 if TYPE_CHECKING:
     from simulation import SimulatedGpu

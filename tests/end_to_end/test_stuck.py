@@ -17,7 +17,8 @@ STUCK = {
 }
 PROGRAM = """
 import asyncio, sys, threading
-from vramtop.tui import cli, state_app
+from vramtop.tui.cli import main as cli
+from vramtop.tui.app import state_app
 {stuck}
 state_app.StateApp.action_theme = stuck
 sys.exit(cli.main({arguments}))

@@ -7,13 +7,13 @@ import signal
 
 import pytest
 from piloted import Piloted
-from vramtop.trainer.protocol import Hello, Sample
-from vramtop.trainer.settings import Settings
-from vramtop.trainer.shelf import Shelf
-from vramtop.tui.app import VramtopApp
-from vramtop.tui.link import Received
-from vramtop.tui.succession import Succession
-from vramtop.tui.worker import Worker, start_worker
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.lesson.shelf import Shelf
+from vramtop.protocol.messages import Hello, Sample
+from vramtop.tui.app.lesson_app import VramtopApp
+from vramtop.tui.worker.link import Received
+from vramtop.tui.worker.process import Worker, start_worker
+from vramtop.tui.worker.succession import Succession
 
 
 async def start(settings: Settings, shelf: Shelf, resume: bool) -> Worker:

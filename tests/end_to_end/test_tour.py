@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 from piloted import Piloted
 from rich.color import Color
-from vramtop.trainer.settings import Settings
-from vramtop.tui import units
-from vramtop.tui.app import VramtopApp
-from vramtop.tui.state import State
-from vramtop.tui.tour import STEPS
-from vramtop.tui.widgets.split_bar import SplitBar
-from vramtop.tui.widgets.tour import TourStrip
-from vramtop.tui.worker import start_worker
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.tui.app.lesson_app import VramtopApp
+from vramtop.tui.state.state import State
+from vramtop.tui.tour.panel import TourStrip
+from vramtop.tui.tour.steps import STEPS
+from vramtop.tui.widgets.step.split_bar import SplitBar
+from vramtop.tui.words import units
+from vramtop.tui.worker.process import start_worker
 
 if TYPE_CHECKING:
     from simulation import SimulatedGpu

@@ -6,14 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from test_gpu_worker import MIB, training
-from vramtop.trainer.protocol import (
-    FindLargest,
-    Measured,
-    OutOfMemory,
-    Sample,
-    SearchEnded,
-    WouldFit,
-)
+from vramtop.protocol.lesson.commands import FindLargest
+from vramtop.protocol.lesson.messages import SearchEnded, WouldFit
+from vramtop.protocol.messages import Measured, OutOfMemory, Sample
 
 if TYPE_CHECKING:
     from simulation import SimulatedGpu

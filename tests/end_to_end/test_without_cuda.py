@@ -6,11 +6,11 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from vramtop.trainer.settings import Settings
-from vramtop.tui import worker
-from vramtop.tui.headless import headless
-from vramtop.tui.run import WorkerFailed, follow
-from vramtop.tui.worker import start_worker
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.tui.headless.run import WorkerFailed, follow
+from vramtop.tui.headless.train import headless
+from vramtop.tui.worker import process
+from vramtop.tui.worker.process import start_worker
 
 if TYPE_CHECKING:
     from simulation import SimulatedGpu
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 OLD = "NVIDIA driver too old: CUDA 12.2 < 13.0"
 ERROR = "CUDA error"
 LOOK = """
-from vramtop.trainer.devices import describe, resolve
-from vramtop.trainer.settings import SettingError
+from vramtop.trainer.device.devices import describe, resolve
+from vramtop.protocol.lesson.settings import SettingError
 device = resolve("auto", {})
 print(device, describe(device, "auto").missing)
 try:
@@ -63,8 +63,8 @@ async def test_a_headless_run_on_a_cpu_instead_of_a_gpu_says_why(
 
 FAIL_BEFORE_ITS_LINES = """
 import socket, sys, time
-from vramtop.trainer.framing import encode
-from vramtop.trainer.protocol import Failed
+from vramtop.protocol.wire.framing import encode
+from vramtop.protocol.messages import Failed
 connection = socket.socket(fileno=int(sys.argv[sys.argv.index("--socket") + 1]))
 connection.sendall(encode(Failed("it cannot go on", usage=False)))
 time.sleep(0.3)  # as under load: the lines are on their way when the message is there
@@ -78,7 +78,7 @@ async def test_lines_of_a_worker_that_fails_come_before_the_failure(
     def command(_: str, *arguments: str) -> list[str]:
         return [sys.executable, "-c", FAIL_BEFORE_ITS_LINES, *arguments]
 
-    monkeypatch.setattr(worker, "command", command)
+    monkeypatch.setattr(process, "command", command)
     failing = await start_worker(Settings(device="cpu"))
     try:
         with pytest.raises(WorkerFailed, match="it cannot go on"):

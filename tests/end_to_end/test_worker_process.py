@@ -9,22 +9,13 @@ import sys
 
 import psutil
 import pytest
-from vramtop.trainer.framing import encode, from_worker
-from vramtop.trainer.protocol import (
-    VERSION,
-    Change,
-    Device,
-    Ended,
-    Failed,
-    Hello,
-    Measured,
-    Sample,
-    Start,
-)
-from vramtop.trainer.settings import Settings
-from vramtop.tui.launch import command
-from vramtop.tui.link import WorkerGone, WorkerLine
-from vramtop.tui.worker import start_worker
+from vramtop.protocol.lesson.commands import Change, Start
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import VERSION, Device, Ended, Failed, Hello, Measured, Sample
+from vramtop.protocol.wire.framing import encode, from_worker
+from vramtop.tui.worker.launch import command
+from vramtop.tui.worker.link import WorkerGone, WorkerLine
+from vramtop.tui.worker.process import start_worker
 
 TIMEOUT_SECONDS = 60
 
@@ -117,8 +108,8 @@ async def test_a_slow_reader_loses_no_step_of_a_headless_run():
 
 PARENT = """
 import asyncio
-from vramtop.tui.worker import start_worker
-from vramtop.trainer.settings import Settings
+from vramtop.tui.worker.process import start_worker
+from vramtop.protocol.lesson.settings import Settings
 async def main():
     worker = await start_worker(Settings(device='cpu'))
     async for message in worker.messages():
@@ -206,7 +197,8 @@ async def test_a_monitor_refuses_a_worker_that_speaks_another_protocol(monkeypat
         "time.sleep(3600)\n"
     )
     monkeypatch.setattr(
-        "vramtop.tui.worker.command", lambda _, *given: [sys.executable, "-c", script, *given]
+        "vramtop.tui.worker.process.command",
+        lambda _, *given: [sys.executable, "-c", script, *given],
     )
     worker = await start_worker(Settings(device="cpu"))
     messages = worker.messages()

@@ -12,10 +12,10 @@ from faults import FAULTS, Fault
 ROOT = Path(__file__).parents[2]
 WALK = Fault(
     "the walk goes on past its end",
-    "tui/walk.py",
+    "tui/state/walk.py",
     "return min(self.last, self.first + passed)",
     "return self.first + passed",
-    ("tests/tui/test_walk.py",),
+    ("tests/tui/state/test_walk.py",),
 )
 
 
@@ -32,20 +32,20 @@ def test_each_fault_has_a_name_of_its_own() -> None:
 
 def test_what_is_not_there_or_there_twice_cannot_be_planted() -> None:
     for text, count in (("nothing of it", 0), (f"{WALK.old}\n{WALK.old}\n", 2)):
-        with pytest.raises(plant.CannotPlantError, match=f"tui/walk.py .* {count} times"):
+        with pytest.raises(plant.CannotPlantError, match=f"tui/state/walk.py .* {count} times"):
             plant.planted(WALK, text)
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout of two modules, a package's face and a test, all that the walk needs."""
-    names = ("tui/walk.py", "tui/__init__.py", "trainer/__init__.py", "trainer/protocol.py")
-    names += ("trainer/formula.py", "trainer/settings.py", "trainer/split.py", "pyproject.toml")
+    """A checkout of two packages and a test, all that the walk needs."""
+    names = ("tui/state/walk.py", "tui/state/__init__.py", "tui/__init__.py", "pyproject.toml")
+    names += tuple(str(path.relative_to(ROOT)) for path in (ROOT / "protocol").rglob("*.py"))
     for name in (*names, *WALK.tests):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     (tmp_path / "typings" / "vramtop").mkdir(parents=True)
-    for package in ("trainer", "tui"):
+    for package in ("protocol", "tui"):
         (tmp_path / "typings" / "vramtop" / package).symlink_to(f"../../{package}")
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     return tmp_path
@@ -67,7 +67,7 @@ def test_processes_that_tests_start_import_the_copy_too(checkout: Path) -> None:
     with plant.copied(checkout) as copy:
         python = copy / ".venv" / "bin" / "python"
         code = "import subprocess, sys; subprocess.run([sys.executable, *sys.argv[1:]])"
-        where = "import vramtop.tui.walk; print(vramtop.tui.walk.__file__)"
+        where = "import vramtop.tui.state.walk; print(vramtop.tui.state.walk.__file__)"
         said = subprocess.run(
             [python, "-c", code, "-c", where],
             cwd="/", check=True, capture_output=True, text=True,

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torchvision
 from hypothesis import settings
-from vramtop.trainer.datasets import Dataset, Images, Library
+from vramtop.trainer.data.datasets import Dataset, Images, Library
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -10,12 +10,15 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
-from vramtop.trainer.datasets import Dataset, Library
-from vramtop.trainer.outbox import Outbox
-from vramtop.trainer.protocol import Ended, FromWorker, Sample, Start, Stop, ToWorker
-from vramtop.trainer.session import Session
-from vramtop.trainer.settings import Settings
-from vramtop.trainer.shelf import Shelf
+from vramtop.protocol.commands import Stop
+from vramtop.protocol.lesson.commands import Start
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.lesson.shelf import Shelf
+from vramtop.protocol.messages import Ended, Sample
+from vramtop.protocol.wire.framing import FromWorker, ToWorker
+from vramtop.trainer.data.datasets import Dataset, Library
+from vramtop.trainer.session.outbox import Outbox
+from vramtop.trainer.session.session import Session
 
 WAIT_SECONDS = 60  # for one message, on a machine that is busy with other tests
 UNREAD = 4  # messages; so far a session that shows every step may be ahead of the test

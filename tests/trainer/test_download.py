@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import torchvision
-from vramtop.trainer import download, sources
-from vramtop.trainer.settings import DatasetName
+from vramtop.protocol.lesson.settings import DatasetName
+from vramtop.trainer import download
+from vramtop.trainer.data import sources
 
 _REFUSED = "http://127.0.0.1:1/"  # nobody listens there
 

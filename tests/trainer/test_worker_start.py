@@ -7,11 +7,12 @@ import queue
 from collections.abc import Iterator
 
 import pytest
+from vramtop.protocol.lesson.commands import Start
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import VERSION
 from vramtop.trainer import __main__ as worker
-from vramtop.trainer import session
-from vramtop.trainer.outbox import Outbox
-from vramtop.trainer.protocol import VERSION, Start
-from vramtop.trainer.settings import Settings
+from vramtop.trainer.session import session
+from vramtop.trainer.session.outbox import Outbox
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 sys.path.insert(0, str(Path(__file__).parent))
 
 from scripted import Script
-from vramtop.trainer.settings import Settings
-from vramtop.tui.app import VramtopApp
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.tui.app.lesson_app import VramtopApp
 
 
 @pytest.fixture

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from vramtop.trainer.formula import lesson
-from vramtop.trainer.protocol import (
-    Configured,
-    Data,
-    Device,
-    Hello,
-    Layer,
-    Measured,
-    Noise,
-    Picture,
-    Sample,
-    Stage,
-)
-from vramtop.trainer.settings import Settings
-from vramtop.trainer.split import Anatomy, Moment, Peak, Phase, Split
+from vramtop.protocol.lesson.formula import lesson
+from vramtop.protocol.lesson.messages import Configured, Data, Noise, Picture, Stage
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import Device, Hello, Layer, Measured, Sample
+from vramtop.protocol.split import Anatomy, Moment, Peak, Phase, Split
 
 P = 407_080
 HELLO = Hello(1, 7, "2.9.0", Device("cpu", "a processor", 16 * 2**30))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 from made import measured
-from vramtop.trainer.protocol import Flow, Measured, Sample
-from vramtop.trainer.split import Anatomy, Moment, Peak, Phase, Split
+from vramtop.protocol.messages import Flow, Measured, Sample
+from vramtop.protocol.split import Anatomy, Moment, Peak, Phase, Split
 
 ROWS = 64
 OPERATORS = ("", "batch", "aten.relu.default", "aten._log_softmax.default", "aten.mm.default")

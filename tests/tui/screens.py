@@ -10,14 +10,15 @@ from contextlib import asynccontextmanager
 from rich.segment import Segment
 from rich.style import Style
 from textual.pilot import Pilot
-from vramtop.trainer.protocol import Pace, ToWorker
-from vramtop.trainer.settings import Settings
-from vramtop.tui.app import VramtopApp
-from vramtop.tui.config import Config
-from vramtop.tui.link import Received
-from vramtop.tui.palette import GLYPHS
-from vramtop.tui.state_app import FULL, NO_CONFIG
-from vramtop.tui.terminal import Terminal
+from vramtop.protocol.commands import Pace
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.wire.framing import ToWorker
+from vramtop.tui.app.config import Config
+from vramtop.tui.app.lesson_app import VramtopApp
+from vramtop.tui.app.state_app import FULL, NO_CONFIG
+from vramtop.tui.terminal.capabilities import Terminal
+from vramtop.tui.terminal.palette import GLYPHS
+from vramtop.tui.worker.link import Received
 
 _MARGIN = " " + "".join(GLYPHS.values())
 

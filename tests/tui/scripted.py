@@ -9,9 +9,10 @@ import msgspec
 from made import HELLO, configured, measured, sample
 from textual.app import App
 from textual.pilot import Pilot
-from vramtop.trainer.protocol import Change, ToWorker
-from vramtop.trainer.shelf import Kept
-from vramtop.tui.link import Received
+from vramtop.protocol.lesson.commands import Change
+from vramtop.protocol.lesson.shelf import Kept
+from vramtop.protocol.wire.framing import ToWorker
+from vramtop.tui.worker.link import Received
 
 BEGUN = (HELLO, configured(), sample(), measured())
 

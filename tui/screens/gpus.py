@@ -8,14 +8,14 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.events import Resize
+from vramtop.tui.widgets.gpus.gpu_ends import DriverLine, KeyHints
+from vramtop.tui.widgets.gpus.processes import ProcessTable
+from vramtop.tui.widgets.gpus.table import GpuTable
+from vramtop.tui.widgets.hints import ENDS, Hint
+from vramtop.tui.widgets.lines import Log
+from vramtop.tui.widgets.status import StatusLine
+from vramtop.tui.widgets.still import Page
 
-from ..widgets.gpu_ends import DriverLine, KeyHints
-from ..widgets.gpus import GpuTable
-from ..widgets.hints import ENDS, Hint
-from ..widgets.lines import Log
-from ..widgets.processes import ProcessTable
-from ..widgets.status import StatusLine
-from ..widgets.still import Page
 from .room import TooSmall, fit
 
 _LEAST = (60, 6)  # columns, and lines: a head and a line or two of both lists

@@ -10,11 +10,11 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.events import Resize
 from textual.screen import ModalScreen
+from vramtop.tui.widgets.help import HelpText
+from vramtop.tui.widgets.layer import Layer
+from vramtop.tui.words.keys import KEYS, Key
+from vramtop.tui.words.vocabulary import READING, WORDS, Entry, Section
 
-from ..keys import KEYS, Key
-from ..vocabulary import READING, WORDS, Entry, Section
-from ..widgets.help import HelpText
-from .layer import Layer
 from .room import HEIGHTS
 
 LIST = Section(

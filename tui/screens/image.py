@@ -9,17 +9,17 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.events import Resize
+from vramtop.tui.widgets.gpus.gpu_ends import KeyHints
+from vramtop.tui.widgets.hints import ENDS, Hint
+from vramtop.tui.widgets.image.batch_size import BatchEnds, BatchPlaces
+from vramtop.tui.widgets.image.graphics import available
+from vramtop.tui.widgets.image.picture import ImageLine, PicturePanel
+from vramtop.tui.widgets.image.stages import StageTable
+from vramtop.tui.widgets.image.types import TypeTable
+from vramtop.tui.widgets.status import StatusLine
+from vramtop.tui.widgets.step.layers import LayerTable
+from vramtop.tui.widgets.still import Page, Room
 
-from ..widgets.batch_size import BatchEnds, BatchPlaces
-from ..widgets.gpu_ends import KeyHints
-from ..widgets.graphics import available
-from ..widgets.hints import ENDS, Hint
-from ..widgets.layers import LayerTable
-from ..widgets.picture import ImageLine, PicturePanel
-from ..widgets.stages import StageTable
-from ..widgets.status import StatusLine
-from ..widgets.still import Page, Room
-from ..widgets.types import TypeTable
 from .room import TooSmall, fit
 
 # With so much room, all is shown at once.

@@ -11,9 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
+from vramtop.protocol.lesson.settings import SettingError
+from vramtop.tui.widgets.layer import Layer
 
-from ...trainer.settings import SettingError
-from .layer import Layer
 from .room import HEIGHTS
 
 _Value = TypeVar("_Value")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from ...trainer import settings as limits
-from ...trainer.settings import Settings
-from .. import fair, units
-from ..plan import Plan
+from vramtop.protocol.lesson import settings as limits
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.tui.state import fair
+from vramtop.tui.words import units
+from vramtop.tui.worker.sweep_plan import Plan
+
 from .prompt import Prompt
 
 Question = Literal["batch_size", "accumulation", "hidden", "learning_rate", "budget"]

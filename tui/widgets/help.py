@@ -8,12 +8,12 @@ from textwrap import wrap
 
 from rich.text import Text
 from textual.geometry import Size
+from vramtop.protocol.split import CATEGORIES
+from vramtop.tui.state.state import State
+from vramtop.tui.terminal.palette import GLYPHS, ink, swatch
+from vramtop.tui.words.keys import Key, grouped
+from vramtop.tui.words.vocabulary import Entry, Section
 
-from ...trainer.split import CATEGORIES
-from ..keys import Key, grouped
-from ..palette import GLYPHS, ink, swatch
-from ..state import State
-from ..vocabulary import Entry, Section
 from .panel import Panel
 
 _TWO_COLUMNS, _ONE_COLUMN = 100, 48

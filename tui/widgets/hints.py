@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from rich.text import Text
-
-from ..palette import Palette, ink
+from vramtop.tui.terminal.palette import Palette, ink
 
 # A key as it stands on the keyboard, and a word for what it does.
 Hint: TypeAlias = tuple[str, str]

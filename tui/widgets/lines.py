@@ -7,10 +7,10 @@ from textwrap import wrap
 from msgspec.structs import replace
 from rich.text import Text
 from textual.timer import Timer
+from vramtop.tui.state.state import Life, News, State
+from vramtop.tui.terminal.palette import ink
+from vramtop.tui.words import units
 
-from .. import units
-from ..palette import ink
-from ..state import Life, News, State
 from .hints import ENDS, hints, key_line
 from .panel import Panel
 

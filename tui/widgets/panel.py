@@ -11,9 +11,9 @@ from rich.style import Style
 from rich.text import Text
 from textual.geometry import Size
 from textual.strip import Strip
+from vramtop.tui.state.state import State
+from vramtop.tui.terminal.palette import Palette, ink, palette
 
-from ..palette import Palette, ink, palette
-from ..state import State
 from .changes import changes
 from .still import Still
 

@@ -8,12 +8,13 @@ import msgspec
 from msgspec.structs import replace
 from rich.segment import Segment
 from textual.strip import Strip
+from vramtop.protocol.lesson.messages import Data
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import Device, Sample
+from vramtop.tui.state.state import Life, State
+from vramtop.tui.terminal.palette import Palette, ink
+from vramtop.tui.words import units
 
-from ...trainer.protocol import Data, Device, Sample
-from ...trainer.settings import Settings
-from .. import units
-from ..palette import Palette, ink
-from ..state import Life, State
 from .panel import Panel
 
 _DATASETS = {"mnist": "MNIST", "cifar10": "CIFAR-10"}

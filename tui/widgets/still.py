@@ -8,7 +8,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from typing_extensions import Self
 
-from ..screens.layer import Layer
+from .layer import Layer
 
 
 class Still(Widget):

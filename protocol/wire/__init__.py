@@ -1,0 +1,1 @@
+"""How messages travel: in frames through a socket."""

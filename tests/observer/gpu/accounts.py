@@ -1,0 +1,194 @@
+"""What the ledger says on a CUDA device when memory is let go of late, kept, or not traced.
+
+Run as a program on a simulated GPU. Prints a JSON object: by name, what is said of each step, or
+the reason why nothing can be said.
+"""
+
+import gc
+import json
+import threading
+
+import msgspec
+import torch
+from torch import nn
+from vramtop.observer import trace
+from vramtop.observer.ledger import Ledger, Recording
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.trainer.data.datasets import Library
+from vramtop.trainer.device import memory
+from vramtop.trainer.training.noise import NoiseSampler
+from vramtop.trainer.training.training import Training
+
+DEVICE = torch.device("cuda", 0)
+TIMES = 20
+LATE = 5_000_000  # bytes
+KEPT = 4_000
+
+library = torch.library.Library("vramtop_test", "DEF")
+asked, gone = threading.Event(), threading.Event()
+kept: list[torch.Tensor] = []
+
+
+def operator(name):
+    """Make an operator of a function that no ledger looks into."""
+
+    def register(function):
+        library.define(f"{name}(Tensor x) -> Tensor")
+        library.impl(name, function, "CUDA")
+        return getattr(torch.ops.vramtop_test, name)
+
+    return register
+
+
+@operator("lets_go")
+def lets_go(x):
+    """Wait until another thread has let go of what it holds."""
+    asked.set()
+    assert gone.wait(30)
+    return torch.empty_like(x)
+
+
+@operator("keeps")
+def keeps(x):
+    kept.append(torch.empty(KEPT, dtype=torch.uint8, device=DEVICE))
+    return torch.empty_like(x)
+
+
+@operator("gives_back")
+def gives_back(x):
+    kept.clear()
+    return torch.empty_like(x)
+
+
+def said(recording: Recording) -> object:
+    """Anatomy and allocator, or the reason why there is none."""
+    try:
+        anatomy = recording.anatomy()
+    except trace.NoAccount as reason:
+        return str(reason)
+    return msgspec.to_builtins({"anatomy": anatomy, "allocator": recording.allocator()})
+
+
+def run(*operators) -> object:
+    """A recorded step in which each of these runs in a phase of its own."""
+    model = nn.Linear(3, 3).to(DEVICE)
+    with Ledger(DEVICE, [model], []).record() as recording:
+        x = torch.zeros(1000).to(DEVICE)
+        recording.batch(x)
+        for phase, each in zip(("forward", "backward", "optimizer"), operators, strict=False):
+            recording.begin(phase)
+            x = each(x)
+        recording.begin("zero_grad")
+    return said(recording)
+
+
+def late() -> list[object]:
+    """A tensor older than the step goes within one of its operators, in another thread."""
+
+    def hold(tensors):
+        asked.wait(30)
+        tensors.clear()
+        gone.set()
+
+    tensors = [torch.empty(LATE, dtype=torch.uint8, device=DEVICE)]
+    thread = threading.Thread(target=hold, args=(tensors,))
+    thread.start()
+    told = run(torch.relu, lets_go, torch.relu)
+    thread.join()
+    return [told]
+
+
+def keeping() -> list[object]:
+    """A buffer kept for good, given back within a later step, kept again, given back between."""
+    told = [run(keeps), run(torch.relu), run(torch.relu, gives_back), run(keeps)]
+    kept.clear()
+    return [*told, run(torch.relu)]
+
+
+def step(training: Training, settings: Settings) -> object:
+    training.batches.seek(1, 0)
+    recording = training.ledger.record()
+    training.step(settings.batch_size, recording, settings.accumulation)
+    return said(recording)
+
+
+def estimate(training: Training, settings: Settings) -> None:
+    sampler = NoiseSampler()
+    sampler.sample(training, settings.batch_size, None)
+    assert sampler.room
+
+
+def estimates(accumulation: int) -> list[object]:
+    """Steps right after estimates of the noise; the first two make what is made once."""
+    settings = Settings(accumulation=accumulation, hidden=1024)
+    training = Training(settings, data, DEVICE)
+    told = []
+    for _ in range(TIMES):
+        training.batches.seek(1, 0)
+        estimate(training, settings)
+        told.append(step(training, settings))
+    return told[2:]
+
+
+def untraced() -> list[object]:
+    """Where the trace is too short, not kept, and at last as usual again."""
+    settings = Settings()
+    training = Training(settings, data, DEVICE)
+    step(training, settings)
+    entries, trace.MOST_ENTRIES = trace.MOST_ENTRIES, 10
+    told = [step(training, settings)]
+    trace.MOST_ENTRIES = entries
+    torch.cuda.memory.caching_allocator_enable(False)
+    other = Training(settings, data, DEVICE)
+    told.append(step(other, settings))
+    del other
+    torch.cuda.memory.caching_allocator_enable(True)
+    return [*told, step(training, settings)]
+
+
+def profiled() -> list[object]:
+    """While somebody else records a history, of enough and of too few entries."""
+    settings = Settings()
+    training = Training(settings, data, DEVICE)
+    for _ in range(2):
+        step(training, settings)
+    told = []
+    for entries in (100_000, 5):
+        torch.cuda.memory._record_memory_history(max_entries=entries, clear_history=True)
+        marked = torch.empty(12_345, dtype=torch.uint8, device=DEVICE)
+        del marked
+        told.append(step(training, settings))
+        (events, *_) = torch.cuda.memory._snapshot()["device_traces"]
+        told.append([sum(event["size"] == 12_345 for event in events), len(events)])
+        assert torch._C._cuda_isHistoryEnabled()
+        torch.cuda.memory._record_memory_history(enabled=None)
+    return told
+
+
+def given_back() -> list[list[int]]:
+    """Live bytes and reserved ones, right after each estimate and the cache given back."""
+    gc.collect()  # of the trainings before
+    settings = Settings(hidden=1024)
+    training = Training(settings, data, DEVICE)
+    told = []
+    for _ in range(TIMES):
+        training.batches.seek(1, 0)
+        estimate(training, settings)
+        memory.release(DEVICE)
+        told.append([torch.cuda.memory_allocated(DEVICE), torch.cuda.memory_reserved(DEVICE)])
+    return told
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    data = Library(None).load("mnist")
+    told = {
+        "late": late(),
+        "keeping": keeping(),
+        "estimates": estimates(1),
+        "added": estimates(4),
+        "untraced": untraced(),
+        "profiled": profiled(),
+        "given back": given_back(),
+    }
+    print(json.dumps(told))

@@ -1,0 +1,35 @@
+"""Plain steps of a training whose reports may not wait for the device; for a simulated GPU.
+
+Prints how many samples came of them, and how many of those have a loss and a time.
+"""
+
+import time
+
+import torch
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import Note, Sample
+from vramtop.trainer.data.datasets import Library
+from vramtop.trainer.device.devices import describe
+from vramtop.trainer.session.outbox import Outbox
+from vramtop.trainer.session.reports import SAMPLE_SECONDS, Reports
+from vramtop.trainer.training.training import Training, Unwatched
+
+DEVICE = torch.device("cuda", 0)
+
+if __name__ == "__main__":
+    settings = Settings()
+    training = Training(settings, Library(None).load("mnist"), DEVICE)
+    outbox = Outbox()
+    reports = Reports(outbox, every_step=False)
+    reports.settings(settings, describe(DEVICE), training)
+    samples = []
+    end = time.monotonic() + 5 * SAMPLE_SECONDS
+    while time.monotonic() < end:
+        reports.plain_step()
+        loss = training.step(64, Unwatched())
+        torch.cuda.set_sync_debug_mode("error")  # whatever waits for the device raises
+        reports.step(training, loss, 64, plain=True)
+        torch.cuda.set_sync_debug_mode("default")
+        outbox.post(Note("so that there is something to take"))
+        samples += [message for message in outbox.take() if isinstance(message, Sample)]
+    print(len(samples), sum(None not in (s.loss, s.step_seconds) for s in samples))

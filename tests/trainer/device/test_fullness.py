@@ -1,0 +1,53 @@
+"""Errors that mean a lack of memory by what the device says, on a simulated GPU."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from simulation import SimulatedGpu
+
+MIB = 2**20
+TAKEN = 1110 * MIB  # of a device by the driver and a context
+
+# As PyTorch 2.11 puts a lack of memory where NVML refuses the list of processes.
+ASSERTION = """
+import json, torch
+from vramtop.observer import denials
+from vramtop.trainer.device import fullness, memory
+assertion = RuntimeError('NVML_SUCCESS == r INTERNAL ASSERT FAILED at "CUDACachingAllocator.cpp"')
+device = torch.device("cuda", 0)
+torch.cuda.set_device(device)
+"""
+AFTER_A_RETRY = f"""{ASSERTION}
+memory.enforce(device, 100 * 2**20)
+told = [fullness.is_shortage(assertion)]
+kept = torch.empty(60 * 2**20, dtype=torch.uint8, device=device)
+del kept
+larger = torch.empty(80 * 2**20, dtype=torch.uint8, device=device)  # what is kept goes back first
+assert torch.cuda.memory_stats(device)["num_alloc_retries"] == 1
+assert denials.take() is None
+print(json.dumps([*told, fullness.is_shortage(assertion), fullness.is_shortage(assertion)]))
+"""
+ON_A_FULL_CARD = f"""{ASSERTION}
+memory.enforce(device, None)
+cublas = RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate`")
+told = [fullness.is_shortage(cublas)]
+most = torch.empty(1024 * 2**20, dtype=torch.uint8, device=device)
+told.append(fullness.is_shortage(cublas))
+told.append(fullness.is_shortage(NotImplementedError("no such operator")))
+print(json.dumps(told))
+"""
+
+
+def test_an_allocator_that_had_to_give_its_cache_back_tells_an_assertion_apart(
+    simgpu: SimulatedGpu,
+) -> None:
+    printed = simgpu.run(AFTER_A_RETRY, simgpu.environment(devices=1))
+    assert json.loads(printed) == [False, True, False]
+
+
+def test_on_a_full_card_an_error_of_a_library_is_a_lack_of_memory(simgpu: SimulatedGpu) -> None:
+    machine = simgpu.environment(total=TAKEN + 1100 * MIB, devices=1)
+    assert json.loads(simgpu.run(ON_A_FULL_CARD, machine)) == [False, True, False]

@@ -1,0 +1,77 @@
+"""What allocators say, where there is no device to ask: an Apple GPU's, and errors of all kinds."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from vramtop.observer import gauge as gauges
+from vramtop.protocol.split import Reading
+from vramtop.trainer.device import memory
+from vramtop.trainer.device.container import Allowance
+from vramtop.trainer.device.fullness import is_shortage
+
+
+def test_a_cpu_has_no_gauge_and_keeps_no_cache() -> None:
+    assert gauges.gauge(torch.device("cpu")) is None
+    assert memory.release(torch.device("cpu")) is None
+
+
+def test_an_apple_gpus_allocator_tells_what_is_live_and_what_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.mps, "current_allocated_memory", lambda: 300)
+    monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 1000)
+    gauge = gauges.gauge(torch.device("mps"))
+    assert gauge is not None
+    gauge.start()
+    gauge.boundary("zero_grad")
+    gauge.end(None, None)
+    said = gauge.read()
+    assert said.end == Reading(None, 300)
+    assert (said.reserved, said.cache, said.rounding) == (1000, 700, None)
+    assert (said.workspace, said.requested_peak, said.retries) == (None, None, None)
+
+
+def test_an_apple_gpus_cache_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = [1000, 400]
+    monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: held.pop(0))
+    monkeypatch.setattr(torch.mps, "empty_cache", lambda: None)
+    assert memory.release(torch.device("mps")) == 600
+
+
+def accelerator_error(code: int) -> RuntimeError:
+    """As PyTorch raises for CUDA's error of this number."""
+    error = torch.AcceleratorError("CUDA error: of some kind")
+    error.error_code = code
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 MiB."),
+        accelerator_error(2),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9.06 GB)"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+    ],
+)
+def test_a_lack_of_memory_is_known_by_any_of_its_names(error: RuntimeError) -> None:
+    assert is_shortage(error)
+
+
+def test_other_errors_are_no_lack_of_memory() -> None:
+    assert not is_shortage(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not is_shortage(accelerator_error(700))  # an illegal address
+
+
+def test_what_a_container_allows_limits_a_step_on_the_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    host = torch.device("cpu")
+    monkeypatch.setattr(memory, "allowance", lambda: Allowance(limit=1000, available=600))
+    memory._container_room.cache_clear()
+    try:
+        assert (memory.enforce(host, None), memory.enforce(host, 50)) == (150, 50)
+        assert (memory.available(host), memory.limit(host, None)) == (150, 150)
+    finally:
+        memory._container_room.cache_clear()

@@ -1,0 +1,63 @@
+"""Steps on a CUDA device beside what is foretold of them; run as a program on a simulated one.
+
+Prints a JSON list: what the ledger and the allocator said of the second step of each setting, and
+what the prediction says; and the buffers of sums of several shapes.
+"""
+
+import itertools
+import json
+
+import msgspec
+import torch
+from vramtop.protocol.lesson.settings import DATASETS, OPTIMIZERS, Settings
+from vramtop.trainer.data.datasets import SHAPES, Library
+from vramtop.trainer.fitting.predictor import predict
+from vramtop.trainer.fitting.reductions import card, sum_buffers
+from vramtop.trainer.training.training import Training
+
+DEVICE = torch.device("cuda", 0)
+PLACES = ((1, 3), (64, 128), (527, 1000), (1021, 128), (2048, 1), (4096, 2048), (6000, 130))
+ADDED = ((64, 16), (527, 3), (1024, 5))
+SHAPES_OF_SUMS = itertools.product((1, 64, 1020, 1021, 4096, 60_000), (1, 2, 3, 10, 16, 128, 4096))
+
+
+def both(library: Library, settings: Settings) -> list[object]:
+    """Of the second step: measured and foretold."""
+    torch.cuda.empty_cache()
+    training = Training(settings, library.load(settings.dataset), DEVICE)
+    for _ in range(2):
+        training.batches.seek(1, 0)
+        recording = training.ledger.record()
+        training.step(settings.batch_size, recording, settings.accumulation)
+    measured = {"anatomy": recording.anatomy(), "allocator": recording.allocator()}
+    foretold = predict(settings, SHAPES[settings.dataset], "cuda", card(DEVICE))
+    told = {"anatomy": foretold.anatomy, "allocator": foretold.allocator}
+    return [settings, *(msgspec.to_builtins(each) for each in (measured, told))]
+
+
+def sums(rows: int, columns: int) -> list[object]:
+    """Bytes that a sum over the rows takes within: measured, and by the rule."""
+    values = torch.empty(rows, columns, device=DEVICE)
+    torch.cuda.reset_peak_memory_stats(DEVICE)
+    before = torch.cuda.memory_stats(DEVICE)["requested_bytes.all.current"]
+    result = values.sum(0)
+    peak = torch.cuda.memory_stats(DEVICE)["requested_bytes.all.peak"]
+    made = card(DEVICE)
+    assert made is not None
+    return [rows, columns, peak - before - result.nbytes, sum(sum_buffers(rows, columns, made))]
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    library = Library(None)
+    settings = [
+        Settings(dataset=dataset, optimizer=optimizer, batch_size=size, hidden=hidden)
+        for dataset, optimizer, (size, hidden) in itertools.product(DATASETS, OPTIMIZERS, PLACES)
+    ]
+    settings += [
+        Settings(optimizer=optimizer, batch_size=size, accumulation=times)
+        for optimizer, (size, times) in itertools.product(OPTIMIZERS, ADDED)
+    ]
+    Training(settings[0], library.load("mnist"), DEVICE)
+    steps = [msgspec.to_builtins(both(library, each)) for each in settings]
+    print(json.dumps({"steps": steps, "sums": [sums(*shape) for shape in SHAPES_OF_SUMS]}))

@@ -1,0 +1,262 @@
+"""Out of memory at any moment, under a budget on the host: what is told, and nothing is lost."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+import torch
+from driven import Driver, running
+from torch import nn
+from vramtop.protocol.commands import Advance, Pause
+from vramtop.protocol.lesson.commands import Change, FindLargest, Reset
+from vramtop.protocol.lesson.messages import Configured, Evaluated, SearchEnded, WouldFit
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import Answer, Ended, Flow, Measured, OutOfMemory, Sample
+from vramtop.trainer.data.datasets import Library
+from vramtop.trainer.fitting.largest import Hindsight
+from vramtop.trainer.fitting.search import Search
+from vramtop.trainer.training.training import Training
+
+CPU = torch.device("cpu")
+P = 407_080  # bytes of the parameters
+STATE = 2 * P + 16  # of Adam's state
+IMAGE = 4 * 784 + 8  # of an image and its target
+HIDDEN = 4 * 128  # of an image after the first layer
+
+
+def losses(driver: Driver) -> list[float | None]:
+    """Of all steps so far; of those that were taken back the last one counts."""
+    known = {sample.step: sample.loss for sample in driver.all(Sample)}
+    return [known[step] for step in sorted(known)]
+
+
+def undisturbed(library: Library, settings: Settings, steps: int) -> list[float | None]:
+    free = msgspec.structs.replace(settings, budget=None)
+    with running(library, free, steps=steps, every_step=True) as driver:
+        driver.until(Ended)
+        return losses(driver)
+
+
+SGD = Settings(device="cpu", optimizer="sgd", budget=3_000_000)
+ADAM = Settings(device="cpu", budget=6_000_000)
+FIRST_ADAM = Settings(
+    device="cpu",
+    optimizer="sgd",
+    batch_size=512,
+    budget=2 * P + 512 * (3_200 + 1_576) + 5_168,
+)
+ADDED = Settings(device="cpu", optimizer="sgd", budget=P + IMAGE * 64 + P + 552 * 64 + 8)
+# What is trained, what is changed, where that fails, what is wanted there and what is held then.
+CASES = {
+    "load": (SGD, {"batch_size": 4096}, "load", "batch", IMAGE * 4096, P),
+    "forward": (
+        *(ADAM, {"batch_size": 1300}, "forward", "aten.relu.default"),
+        *(HIDDEN * 1300, P + STATE + (IMAGE + HIDDEN) * 1300),
+    ),
+    "backward": (
+        *(ADAM, {"batch_size": 1024}, "backward", "aten.threshold_backward.default"),
+        *(HIDDEN * 1024, P + STATE + (IMAGE + 2 * HIDDEN + 40) * 1024 + 5_168),
+    ),
+    "first optimizer step": (
+        *(FIRST_ADAM, {"optimizer": "adam"}, "optimizer", "aten.sqrt.default"),
+        *(4 * 784 * 128, 2 * P + STATE + (IMAGE + 40) * 512 + 4),
+    ),
+    "added batches": (
+        *(ADDED, {"accumulation": 2}, "forward", "aten.relu.default"),
+        *(HIDDEN * 64, 2 * P + (IMAGE + HIDDEN) * 64 + 4),
+    ),
+    "a wider model": (
+        *(SGD, {"hidden": 900}, "load", "batch"),
+        *(IMAGE * 64, 4 * (785 * 900 + 901 * 10)),
+    ),
+    "other images": (
+        *(SGD, {"dataset": "cifar10"}, "backward", "aten.mm.default"),
+        *(4 * 3072 * 128, 1_578_536 + (4 * 3072 + 8 + HIDDEN + 40) * 64 + 5_168),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_tells_where_what_and_how_much_and_training_goes_on_to_the_bit(
+    library: Library, name: str
+) -> None:
+    settings, change, phase, operator, wanted, held = CASES[name]
+    assert settings.budget is not None
+    with running(library, settings, every_step=True) as driver:
+        driver.until(Sample, lambda sample: sample.step == 5)
+        driver.send(Change(1, **change))
+        short = driver.until(OutOfMemory)
+        back = driver.until(Configured)
+        answer = driver.until(WouldFit)
+        last = driver.until(Sample).step + 15
+        driver.until(Sample, lambda sample: sample.step == last)
+    failed = msgspec.structs.replace(settings, **change)
+    assert (short.phase, short.operator) == (phase, operator)
+    assert (short.wanted, short.split.total) == (wanted, held)
+    assert (short.free, short.limit) == (settings.budget - held, settings.budget)
+    assert short.needed == held + wanted > settings.budget
+    assert (short.batch_size, short.accumulation) == (failed.batch_size, failed.accumulation)
+    assert (short.back, short.restored) == (settings, settings.batch_size)
+    assert back.settings == settings
+    assert (answer.settings, answer.limit) == (failed, settings.budget)
+    assert answer.largest is not None
+    assert losses(driver) == undisturbed(library, settings, last)
+
+
+def steps_that_fit(library: Library, settings: Settings) -> bool:
+    """Whether two steps with these settings stay within their budget, as the ledger sees it."""
+    training = Training(settings, library.load(settings.dataset), CPU)
+    try:
+        for _ in range(2):
+            training.batches.seek(1, 0)
+            recording = training.ledger.record(settings.budget)
+            training.step(settings.batch_size, recording, settings.accumulation)
+    except torch.OutOfMemoryError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        msgspec.structs.replace(SGD, batch_size=4096),
+        msgspec.structs.replace(ADAM, batch_size=3000),
+        msgspec.structs.replace(ADAM, batch_size=1200, accumulation=5),
+        msgspec.structs.replace(SGD, hidden=512),
+    ],
+)
+def test_the_size_that_would_have_fitted_does_and_one_more_does_not(
+    library: Library, settings: Settings
+) -> None:
+    hindsight = Hindsight(settings, (1, 28, 28), CPU, 6_000 // settings.accumulation)
+    answer = None
+    while answer is None:
+        answer = hindsight.go_on()
+    largest = answer.largest
+    assert largest is not None
+    fits = [
+        size == 0 or steps_that_fit(library, msgspec.structs.replace(settings, batch_size=size))
+        for size in (largest, largest + 1)
+    ]
+    assert fits == [True, False]
+
+
+def test_a_model_that_is_too_large_by_itself_fits_with_no_batch(library: Library) -> None:
+    with running(library, Settings(budget=P + 100), every_step=True) as driver:
+        short, answer = driver.until(OutOfMemory), driver.until(WouldFit)
+    assert (short.restored, short.back, short.free) == (None, None, 100)
+    assert answer.largest == 0
+
+
+def test_what_a_prediction_would_have_let_pass_is_not_known(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(library, Settings(), every_step=True) as driver:
+        driver.until(Measured, lambda measured: measured.settled)
+        driver.send(Pause(3, paused=True))
+        driver.until(Flow)
+        short_of_memory(monkeypatch, nn.CrossEntropyLoss, "forward", 0)
+        driver.send(Change(1, batch_size=128))
+        driver.send(Pause(4, paused=False))
+        assert driver.until(OutOfMemory).wanted is None
+        assert driver.until(WouldFit).largest is None
+        driver.until(Sample)
+
+
+def test_a_prediction_that_fails_leaves_the_training_alone(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vramtop.trainer.fitting.largest.Fitting", None)
+    with running(library, SGD, every_step=True) as driver:
+        driver.until(Sample, lambda sample: sample.step == 3)
+        driver.send(Change(1, batch_size=4096))
+        assert driver.until(WouldFit).largest is None
+        driver.until(Sample)
+
+
+def test_a_step_that_is_walked_through_tells_as_much(library: Library) -> None:
+    with running(library, ADAM, every_step=True) as driver:
+        driver.until(Measured, lambda measured: measured.settled)
+        driver.send(Pause(1, True))
+        driver.send(Change(2, batch_size=1300))
+        for command in range(3, 6):
+            driver.send(Advance(command))
+        short = driver.until(OutOfMemory)
+    assert (short.phase, short.operator) == ("forward", "aten.relu.default")
+    assert short.wanted == HIDDEN * 1300
+
+
+def test_an_evaluation_tells_what_was_wanted_and_goes_on_in_halves(library: Library) -> None:
+    with running(
+        library, Settings(optimizer="sgd", batch_size=60, budget=2**21), every_step=True
+    ) as driver:
+        short = driver.until(OutOfMemory)
+        driver.until(Evaluated)
+    assert (short.phase, short.operator, short.wanted) == ("evaluation", "batch", IMAGE * 1000)
+    assert (short.restored, short.back, short.free) == (500, None, 2**21 - P)
+
+
+# ---- memory that others took ----------------------------------------------------------------
+
+
+def short_of_memory(
+    monkeypatch: pytest.MonkeyPatch, owner: type, name: str, calls: int, times: int = 1
+) -> None:
+    """Let the method run out of memory in the calls after so many."""
+    method, made = getattr(owner, name), list[int]()
+
+    def run(self: object, *given: object, **named: object) -> object:
+        made.append(1)
+        if calls < len(made) <= calls + times:
+            raise torch.OutOfMemoryError("others took it")
+        return method(self, *given, **named)
+
+    monkeypatch.setattr(owner, name, run)
+
+
+def test_a_search_without_room_ends_and_the_training_goes_on_to_the_bit(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short_of_memory(monkeypatch, Search, "_speed", 1)
+    with running(library, ADAM, steps=30, every_step=True) as driver:
+        driver.until(Sample, lambda sample: sample.step == 5)
+        driver.send(FindLargest(1))
+        assert driver.until(SearchEnded).found is None
+        answer = driver.until(Answer)
+        driver.until(Ended)
+    assert answer.error == "the search ran out of memory: others took it"
+    assert losses(driver) == undisturbed(library, ADAM, 30)
+
+
+def test_what_has_no_room_to_come_back_waits_for_it_and_comes_back_to_the_bit(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short_of_memory(monkeypatch, Training, "restore", 0, times=2)
+    with running(library, ADAM, every_step=True) as driver:
+        driver.until(Sample, lambda sample: sample.step == 5)
+        driver.send(Change(1, hidden=1800))
+        first, second = driver.until(OutOfMemory), driver.until(OutOfMemory)
+        last = losses(driver)
+        driver.send(Change(2, batch_size=32))
+        third = driver.until(OutOfMemory)
+        driver.send(Change(3, learning_rate=0.001))
+        driver.until(Sample, lambda sample: sample.step == len(last) + 15)
+    assert first.restored == 64
+    assert [(short.phase, short.restored) for short in (second, third)] == [("model", None)] * 2
+    seen = [message for message in driver.seen if isinstance(message, Sample)]
+    assert seen[len(last) - 1].loss == last[-1]
+
+
+def test_a_reset_without_room_leaves_everything_as_it_was(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(library, ADAM, steps=40, every_step=True) as driver:
+        driver.until(Sample, lambda sample: sample.step == 5)
+        short_of_memory(monkeypatch, Training, "__init__", 0)
+        new = msgspec.structs.replace(ADAM, hidden=64, batch_size=16)
+        driver.send(Reset(1, new))
+        short = driver.until(OutOfMemory)
+        assert driver.until(WouldFit).settings == new
+        driver.until(Ended)
+    assert (short.phase, short.batch_size, short.back) == ("model", 16, ADAM)
+    assert losses(driver) == undisturbed(library, ADAM, 40)

@@ -1,0 +1,211 @@
+"""The search for the largest batch size, in a session that is driven through its inbox."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+import torch
+from driven import running, whole
+from vramtop.protocol.commands import CallOff, Pause, Stop
+from vramtop.protocol.lesson.commands import Change, FindLargest
+from vramtop.protocol.lesson.messages import Found, Predicted, SearchEnded, Timed, Tried
+from vramtop.protocol.lesson.settings import OPTIMIZERS, OptimizerName, Settings
+from vramtop.protocol.messages import Answer, Ended, OutOfMemory, Sample
+from vramtop.trainer.data.datasets import Library
+from vramtop.trainer.fitting import search
+from vramtop.trainer.fitting.fit import Fitting, bisect
+from vramtop.trainer.fitting.reductions import Card
+from vramtop.trainer.training.training import Training
+
+CPU = torch.device("cpu")
+P = 407_080
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.set_num_threads(1)
+    monkeypatch.setattr(search, "_TIMED_STEPS", 1)
+    monkeypatch.setattr(search, "_TIMED_SECONDS", 0)
+
+
+def found_in(library: Library, settings: Settings) -> tuple[Found, list[Tried]]:
+    with running(library, settings, steps=0, every_step=True) as driver:
+        driver.send(FindLargest(1))
+        found = driver.until(SearchEnded).found
+        assert found is not None
+        return found, driver.all(Tried)
+
+
+def steps_that_fit(library: Library, settings: Settings) -> bool:
+    """Whether two steps with these settings stay within their budget, as the ledger sees it."""
+    training = Training(settings, library.load(settings.dataset), CPU)
+    try:
+        for _ in range(2):
+            training.batches.seek(1, 0)
+            training.step(settings.batch_size, training.ledger.record(settings.budget))
+    except torch.OutOfMemoryError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("budget", [2_500_000, 6_000_000, 9_999_999])
+def test_that_size_fits_and_the_next_does_not(
+    library: Library, optimizer: OptimizerName, budget: int
+) -> None:
+    settings = Settings(optimizer=optimizer, budget=budget)
+    if optimizer.startswith("adam") and budget == 2_500_000:
+        budget = 2_600_000
+        settings = msgspec.structs.replace(settings, budget=budget)
+    found, tried = found_in(library, settings)
+    largest = found.max_batch_size
+    fits = [
+        steps_that_fit(library, msgspec.structs.replace(settings, batch_size=size))
+        for size in (largest, largest + 1)
+    ]
+    assert fits == [True, False]
+    assert found.peak_beyond is not None
+    assert found.peak_at_max <= budget < found.peak_beyond
+    assert found.recommended_batch_size == max(1, largest * 8 // 10)
+    assert (found.trial_steps, found.oom_trials) == (len(tried), 1) <= (3, 1)
+    assert tried[-2:] == [Tried(largest, True), Tried(largest + 1, False)]
+
+
+def test_where_all_the_data_fits_it_says_that_the_data_is_the_limit(library: Library) -> None:
+    found, _ = found_in(library, Settings(budget=2**30, hidden=8))
+    assert (found.max_batch_size, found.limited_by, found.peak_beyond) == (6_000, "data", None)
+    assert found.oom_trials == 0
+
+
+def test_a_budget_that_holds_no_image_is_answered_in_one_line(library: Library) -> None:
+    budget = 3 * P
+    with running(library, Settings(budget=budget), steps=0, every_step=True) as driver:
+        driver.send(FindLargest(7))
+        assert driver.until(SearchEnded).found is None
+        answer = driver.until(Answer)
+    assert (answer.command, driver.all(Tried)) == (7, [])
+    assert answer.error == (
+        f"a budget of {budget:,} B does not hold a batch of one image, which takes "
+        f"{4 * P + 16 + 3_184 + 4 + 2 * 401_408:,} B"
+    )
+
+
+def test_speeds_are_measured_at_doubling_sizes_and_the_largest(library: Library) -> None:
+    found, _ = found_in(library, Settings(budget=3_000_000))
+    sizes = [speed.batch_size for speed in found.speeds]
+    assert sizes == [16, 32, 64, 128, found.max_batch_size]
+    best = max(speed.samples_per_second for speed in found.speeds)
+    fast = [s.batch_size for s in found.speeds if s.samples_per_second >= 0.95 * best]
+    assert found.fast_batch_size == fast[0]
+
+
+def test_the_fast_size_is_the_smallest_within_a_twentieth_of_the_best(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speeds = {16: 500.0, 32: 949.0, 64: 951.0, 128: 1000.0}
+
+    def speed(_: search.Search, size: int) -> Timed:
+        return Timed(size, speeds.get(size, 990.0))
+
+    monkeypatch.setattr(search.Search, "_speed", speed)
+    found, _ = found_in(library, Settings(budget=3_000_000))
+    assert found.fast_batch_size == 64
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_training_goes_on_as_if_nothing_had_been_searched(
+    library: Library, optimizer: OptimizerName
+) -> None:
+    settings = Settings(optimizer=optimizer, budget=6_000_000)
+    expected = whole(library, settings, 30).losses
+    with running(library, settings, steps=30, every_step=True) as driver:
+        for _ in range(10):
+            driver.until(Sample)
+        driver.send(FindLargest(1))
+        assert driver.until(SearchEnded).found is not None
+        driver.until(Ended)
+    samples = driver.all(Sample)
+    assert driver.losses == expected
+    assert [sample.position for sample in samples] == [64 * step for step in range(1, 31)]
+    assert driver.all(OutOfMemory) == []
+
+
+def test_a_search_that_is_called_off_leaves_the_training_as_it_was(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "_TIMED_SECONDS", 1e9)  # it never ends by itself
+    settings = Settings(budget=6_000_000)
+    expected = whole(library, settings, 20).losses
+    with running(library, settings, steps=20, every_step=True) as driver:
+        driver.until(Sample)
+        driver.send(FindLargest(1))
+        driver.until(Tried)
+        driver.send(CallOff(2))
+        assert driver.until(SearchEnded).found is None
+        driver.until(Ended)
+    assert driver.losses == expected
+
+
+def test_another_change_calls_the_search_off_and_counts(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "_TIMED_SECONDS", 1e9)
+    with running(library, Settings(budget=6_000_000), every_step=True) as driver:
+        driver.until(Sample)
+        driver.send(FindLargest(1))
+        driver.until(Tried)
+        driver.send(Change(2, batch_size=32))
+        assert driver.until(SearchEnded).found is None
+        while driver.until(Sample).batch_size != 32:
+            pass
+
+
+def test_a_paused_training_can_search_and_stays_paused(library: Library) -> None:
+    with running(library, Settings(budget=6_000_000), every_step=True) as driver:
+        driver.send(Pause(1, True))
+        driver.until(Answer)
+        driver.send(FindLargest(2))
+        found = driver.until(SearchEnded).found
+        assert found is not None
+        assert found.oom_trials == 1
+
+
+def test_a_wrong_prediction_costs_steps_but_not_the_truth(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(budget=6_000_000)
+    right, _ = found_in(library, settings)
+    for error in (-37, 41):
+        monkeypatch.setattr(Fitting, "largest", lambda *_, e=error: right.max_batch_size + e)
+        found, tried = found_in(library, settings)
+        assert found.max_batch_size == right.max_batch_size
+        assert found.trial_steps == len(tried) > 3
+
+
+def test_on_a_card_the_budget_counts_what_the_allocator_takes_from_the_driver() -> None:
+    mib = 2**20
+    fitting = Fitting(Settings(), (1, 28, 28), "cuda", Card(), limit=100 * mib)
+    largest = fitting.largest(60_000)
+    here, beyond = fitting.judge(largest), fitting.judge(largest + 1)
+    assert here.fits
+    assert not beyond.fits
+    assert 64 * mib < here.bytes <= 100 * mib < beyond.bytes  # 64 MiB are cuBLAS's workspaces
+    assert here.bytes % (2 * mib) == 0
+
+
+def test_bisection_finds_the_last_size_that_fits() -> None:
+    for last in range(12):
+        assert bisect(lambda size, last=last: size <= last, 0, 12) == last
+
+
+def test_what_twice_the_batch_would_hold_is_told_once_for_each_setting(library: Library) -> None:
+    with running(library, Settings(budget=5_000_000)) as driver:
+        first = driver.until(Predicted)
+        driver.send(Change(1, batch_size=512))
+        second = driver.until(Predicted)
+        driver.send(Stop())
+        driver.until(Ended)
+    assert [first.settings.batch_size, second.settings.batch_size] == [128, 1024]
+    assert first.needed is None
+    assert second.needed == second.anatomy.peak.bytes > 5_000_000
+    assert len(driver.all(Predicted)) == 2

@@ -1,0 +1,101 @@
+import threading
+import time
+
+from vramtop.protocol.messages import Ended, Flow, Note
+from vramtop.trainer.session.outbox import Outbox
+
+
+def test_only_the_latest_offer_of_a_kind_is_sent():
+    outbox = Outbox()
+    for steps in range(5):
+        outbox.offer(Ended(steps, 0))
+    assert outbox.take() == [Ended(4, 0)]
+
+
+def test_what_is_posted_is_never_dropped():
+    outbox = Outbox()
+    notes = [Note(str(number)) for number in range(100)]
+    for note in notes:
+        outbox.post(note)
+    assert outbox.take() == notes
+
+
+def test_an_offer_stays_behind_what_was_posted_before_it():
+    outbox = Outbox()
+    outbox.offer(Ended(1, 0))
+    outbox.post(Note("a change"))
+    outbox.offer(Ended(2, 0))
+    outbox.offer(Flow(False, False))
+    assert outbox.take() == [Note("a change"), Ended(2, 0), Flow(False, False)]
+
+
+def test_what_was_posted_stays_though_the_same_kind_is_offered_later():
+    outbox = Outbox()
+    outbox.post(Ended(1, 0))
+    for steps in (2, 3):
+        outbox.offer(Ended(steps, 0))
+    assert outbox.take() == [Ended(1, 0), Ended(3, 0)]
+
+
+def test_a_patient_outbox_drops_no_offer_and_waits_for_its_reader():
+    outbox = Outbox(patient=True)
+    count = Outbox.PATIENT_BACKLOG + 100
+
+    def offer_all():
+        for steps in range(count):
+            outbox.offer(Ended(steps, 0))
+        outbox.close()
+
+    writer = threading.Thread(target=offer_all)
+    writer.start()
+    received = []
+    while messages := outbox.take():
+        assert len(messages) <= Outbox.PATIENT_BACKLOG
+        received += messages
+    writer.join()
+    assert received == [Ended(steps, 0) for steps in range(count)]
+
+
+def test_what_need_not_come_at_once_waits_for_what_must():
+    outbox = Outbox()
+    outbox.pace = 3600
+    outbox.post(Note("the first of all waits for nothing"), at_once=False)
+    outbox.take()
+    outbox.post(Note("an epoch's end"), at_once=False)
+    taken = []
+    reader = threading.Thread(target=lambda: taken.append(outbox.take()))
+    reader.start()
+    outbox.offer(Flow(False, False))
+    reader.join()
+    assert taken == [[Note("an epoch's end"), Flow(False, False)]]
+
+
+def test_what_was_pressing_presses_only_what_it_is_taken_with():
+    outbox = Outbox()
+    outbox.post(Note("pressing"))
+    outbox.take()
+    outbox.pace = 0.3
+    outbox.post(Note("an epoch's end"), at_once=False)
+    began = time.monotonic()
+    outbox.take()
+    assert time.monotonic() - began >= 0.2
+
+
+def test_or_until_the_pace_lets_it_go_alone():
+    outbox = Outbox()
+    outbox.pace = 0.05
+    began = time.monotonic()
+    for steps in range(3):
+        outbox.offer(Ended(steps, 0), at_once=False)
+        assert outbox.take() == [Ended(steps, 0)]
+    assert time.monotonic() - began >= 2 * outbox.pace
+
+
+def test_closing_lets_a_waiting_reader_go():
+    outbox = Outbox()
+    taken = []
+    reader = threading.Thread(target=lambda: taken.append(outbox.take()))
+    reader.start()
+    outbox.close()
+    reader.join()
+    assert taken == [[]]

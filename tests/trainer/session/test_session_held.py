@@ -1,0 +1,116 @@
+"""A session that is held: paused, a phase at a time, in slow motion."""
+
+import queue
+
+from driven import running, whole
+from vramtop.protocol.commands import Advance, Pace, Pause, SlowMotion, Stop
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import Answer, Ended, Flow, Measured, Sample
+from vramtop.trainer.session import reports
+from vramtop.trainer.session.conversation import Conversation
+from vramtop.trainer.session.outbox import Outbox
+
+P = 407_080  # bytes of 101,770 parameters
+
+
+def test_a_paused_training_goes_phase_by_phase(library):
+    with running(library) as driver:
+        driver.until(Measured, lambda measured: measured.settled)
+        driver.send(Pause(1, True))
+        driver.until(Flow, lambda flow: flow.paused)
+        held = []
+        for command in range(2, 6):
+            driver.send(Advance(command))
+            held.append(driver.until(Sample, lambda s: s.phase != "zero_grad"))
+        assert [sample.phase for sample in held] == ["load", "forward", "backward", "optimizer"]
+        assert [sample.split.gradients for sample in held] == [0, 0, P, P]
+        assert [sample.split.activations for sample in held] == [0, 592 * 64 + 8, 2_564, 2_564]
+        driver.send(Pause(9, False))
+        driver.until(Flow, lambda flow: not flow.paused)
+        driver.until(Sample, lambda sample: sample.step > held[-1].step + 1)
+
+
+def test_a_pause_takes_back_the_phases_that_were_still_to_go():
+    inbox, heard = queue.SimpleQueue(), []
+    talk = Conversation(inbox, Outbox(), heard.append)
+    for command in (Pause(1, True), Advance(2), Advance(3), Pause(4, True)):
+        inbox.put(command)
+    talk.listen()
+    assert not talk.may_go()
+    inbox.put(Advance(5))
+    talk.listen()
+    assert [talk.may_go(), talk.may_go()] == [True, False]
+
+
+def test_the_end_of_a_step_that_is_walked_is_told_however_soon_it_comes(library, monkeypatch):
+    monkeypatch.setattr(reports, "SAMPLE_SECONDS", 3600)
+    with running(library) as driver:
+        driver.until(Measured, lambda measured: measured.settled)
+        driver.send(Pause(1, True))
+        driver.until(Flow, lambda flow: flow.paused)
+        for command in range(2, 7):
+            driver.send(Advance(command))
+        ends = driver.until(Measured).step  # the walked step is recorded
+        end = driver.until(Sample, lambda last: last.step == ends and last.split)
+        assert (end.split.gradients, end.split.activations) == (0, 2_564)
+
+
+def test_the_last_step_before_a_pause_is_told(library, monkeypatch):
+    monkeypatch.setattr(reports, "SAMPLE_SECONDS", 3600)
+    with running(library) as driver:
+        driver.until(Measured, lambda measured: measured.settled)
+        driver.send(Pause(1, True))
+        last = driver.until(Sample, lambda sample: sample.step > 1)
+        assert last.split is None  # it is not held in a step
+        driver.send(Advance(2))
+        held = driver.until(Sample, lambda sample: sample.phase == "load")
+        assert held.step == last.step
+
+
+def test_slow_motion_holds_every_boundary_and_ends_when_told(library):
+    with running(library) as driver:
+        driver.until(Measured, lambda measured: measured.settled)
+        driver.send(SlowMotion(1, True))
+        sample = driver.until(Sample, lambda sample: sample.phase == "load")
+        assert sample.split.batch_data == (3_136 + 8) * 64
+        driver.send(SlowMotion(2, False))
+        driver.until(Sample, lambda later: later.step > sample.step + 5)
+
+
+def test_slow_motion_is_as_slow_as_it_is_asked_to_be(library):
+    with running(library) as driver:
+        driver.until(Measured, lambda measured: measured.settled)
+        driver.send(SlowMotion(1, True, seconds=1e-4))
+        first = driver.until(Sample, lambda sample: sample.phase == "load")
+        later = driver.until(Sample, lambda sample: sample.step > first.step + 5)
+        assert later.split is not None
+
+
+def test_samples_come_as_often_as_they_are_wanted(library):
+    with running(library, steps=1_000) as driver:
+        driver.until(Measured, lambda measured: measured.settled)
+        driver.send(Pace(1, 3600))
+        driver.until(Answer)
+        before = len(driver.all(Sample))
+        driver.until(Ended)
+        assert len(driver.all(Sample)) - before <= 1  # the latest came with the end
+
+
+def test_losses_are_the_same_to_the_bit_with_every_step_observed(library):
+    expected = whole(library, Settings(), 6, observe=False).losses
+    with running(library, every_step=True, steps=6) as driver:
+        driver.send(Pause(1, True))
+        for command in range(2, 2 + 6 * 5):
+            driver.send(Advance(command))
+        driver.until(Ended)
+    ends = [sample for sample in driver.all(Sample) if sample.phase == "zero_grad"]
+    assert [sample.loss for sample in ends] == expected
+    assert len(driver.all(Measured)) == 6
+
+
+def test_a_step_during_which_the_end_is_asked_for_is_told(library):
+    with running(library, every_step=True) as driver:
+        driver.until(Sample, lambda sample: sample.step == 20)
+        driver.send(Stop())
+        ended = driver.until(Ended)
+    assert [sample.step for sample in driver.all(Sample)] == list(range(1, ended.steps + 1))

@@ -1,0 +1,145 @@
+"""At every size: nothing beyond its room, nothing over something else, nothing cut."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from made import HELLO, configured, measured, sample
+from msgspec.structs import replace
+from rich.text import Text
+from screens import Screen, screen
+from vramtop.protocol.messages import Device, Flow, OutOfMemory
+from vramtop.protocol.split import Split
+from vramtop.tui.widgets.lines import KeyLine
+from vramtop.tui.widgets.runs.visited import VisitedTable
+from vramtop.tui.widgets.step.anatomy import AnatomyChart
+from vramtop.tui.widgets.step.tensors import TensorTable
+from vramtop.tui.worker.link import Received
+
+BEGUN = (HELLO, configured(), sample(), measured())
+HELD = (Flow(paused=True, slow=False), sample(704, phase="backward", split=Split(9, 9, 18, 7)))
+SHORTAGE = OutOfMemory(
+    8192, 43_200_000, 24 * 2**20, "forward", "aten.relu.default", Split(), 64, "no"
+)
+# A session: each moment begins with these messages.
+SESSION: dict[str, tuple[Received, ...]] = {
+    "starting": (),
+    "configured": (HELLO, configured()),
+    "running": (sample(), measured()),
+    "held": HELD,
+    "out of memory": (Flow(paused=False, slow=False), configured(batch_size=8192), SHORTAGE),
+}
+# Each side of every size at which the layout changes.
+SIZES = [
+    (60, 18), (76, 21), (76, 22), (80, 24), (99, 33), (99, 34), (80, 38), (80, 39), (99, 45),
+    (99, 46), (100, 22), (100, 33), (100, 34), (120, 39), (120, 40), (167, 45), (168, 46),
+    (200, 60),
+]  # fmt: skip
+# What may end in an ellipsis: a short reason, and what is still going on.
+WHOLE = re.compile(r"logits…|starting the worker…|measuring batch [\d,]+…")
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_every_part_has_its_place(width: int, height: int) -> None:
+    async with screen(width, height) as seen:
+        for messages in SESSION.values():
+            await seen.hear(*messages)
+            parts = [part for part in seen.app._panels if part.region.area]
+            for index, part in enumerate(parts):
+                assert seen.app.screen.region.contains_region(part.region), part
+                assert not [other for other in parts[:index] if part.region.overlaps(other.region)]
+            (keys,) = (part for part in parts if isinstance(part, KeyLine))
+            assert keys.region.bottom == height
+            (table,) = (part for part in parts if isinstance(part, VisitedTable))
+            assert table.region.height >= 3
+            if height >= 34:
+                (anatomy,) = (part for part in parts if isinstance(part, AnatomyChart))
+                assert anatomy.region.height >= 8
+
+
+def assert_each_in_its_place(seen: Screen) -> None:
+    """Within the screen and over no other, down to the keys."""
+    parts = [part for part in seen.app._panels if part.region.area]
+    for index, part in enumerate(parts):
+        assert seen.app.screen.region.contains_region(part.region), part
+        assert not [other for other in parts[:index] if part.region.overlaps(other.region)]
+    (keys,) = (part for part in parts if isinstance(part, KeyLine))
+    assert keys.region.bottom == seen.app.size.height
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize("device", [HELLO.device, Device("cuda:0", "a GPU", 4 * 2**30)])
+async def test_a_chosen_category_has_its_place(width: int, height: int, device: Device) -> None:
+    begun = [replace(HELLO, device=device), replace(configured(), device=device), *BEGUN[2:]]
+    async with screen(width, height, *begun) as seen:
+        # In each of the three layouts, and beside the tour.
+        for key, least in (("down", 5), ("p", 5), ("p", 5), ("p", 5), ("T", 1)):
+            await seen.pilot.press(key)
+            await seen.pilot.pause()
+            assert_each_in_its_place(seen)
+            assert seen.app.query_one(TensorTable).region.height >= least
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize("device", [HELLO.device, Device("cuda:0", "a GPU", 4 * 2**30)])
+async def test_a_gpus_bar_and_the_tour_leave_every_part_its_place(
+    width: int, height: int, device: Device
+) -> None:
+    begun = [replace(HELLO, device=device), replace(configured(), device=device), *BEGUN[2:]]
+    async with screen(width, height, *begun) as seen:
+        assert_each_in_its_place(seen)
+        await seen.pilot.press("T")
+        await seen.pilot.pause()
+        assert_each_in_its_place(seen)
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_nothing_is_cut(width: int, height: int) -> None:
+    async with screen(width, height) as seen:
+        for moment, messages in SESSION.items():
+            await seen.hear(*messages)
+            # Of the device, its name gives way to the numbers; of a shortage, its end to the room.
+            told = [line for line in seen.lines if "machine memory" not in line and "!" not in line]
+            assert "…" not in WHOLE.sub("", "\n".join(told)), moment
+
+
+@pytest.mark.parametrize("height", [2, 4, 8])
+async def test_no_line_is_longer_than_its_room(height: int) -> None:
+    async with screen(120, 40) as seen:
+        for messages in SESSION.values():
+            await seen.hear(*messages)
+            for part in seen.app._panels:
+                for width in (*range(58, 94), 106, 130, 166, 198):
+                    picture = part.draw(part.pick(seen.app.state), width, height)
+                    if isinstance(picture, Text):  # a strip is cut; what it tells has its own tests
+                        longest = max(line.cell_len for line in picture.split("\n"))
+                        assert longest <= width, (part, width, picture.plain)
+
+
+async def test_at_80_by_24_the_batch_sizes_stand_under_the_anatomy() -> None:
+    others = [configured(batch_size=128), sample(768, batch_size=128), measured(128)]
+    async with screen(80, 24, *BEGUN, *others) as seen:
+        header = next(i for i, line in enumerate(seen.lines) if "samples/s" in line)
+        assert "zero" in seen.lines[header - 1]
+        assert [line.split()[0] for line in seen.lines[header + 1 : header + 3]] == ["64", "▸"]
+        assert "log scale" not in seen.text
+
+
+async def test_a_very_wide_screen_shows_the_layers_and_their_sum() -> None:
+    async with screen(167, 45, *BEGUN) as seen:
+        assert "Model" not in seen.text
+    async with screen(168, 45, *BEGUN) as seen:
+        (model,) = (line for line in seen.lines if "Model" in line)
+        assert model.split("Model")[1].split() == ["101,770", "101,760", "10", "397.5", "KiB"]
+
+
+async def test_the_first_look_tells_what_the_categories_mean() -> None:
+    async with screen(120, 40) as seen:
+        assert "–" not in seen.text
+        assert "one for every parameter, made by backward" in seen.line("Gradients")
+        assert "press + and watch the batch double" in seen.text
+        await seen.hear(HELLO, configured())
+        # The formula is known before anything is measured, and nothing stands in its place.
+        assert seen.line("Batch data").split() == ["Batch", "data", "3,136", "×", "64", "196.0"]
+        assert seen.line("Total").split() == ["Total", "1,818.2"]

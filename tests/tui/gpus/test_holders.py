@@ -1,0 +1,85 @@
+"""Who holds a device's memory; whatever the numbers say, the parts add up to the whole."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from vramtop.protocol.split import AllocatorMemory, Reading
+from vramtop.tui.gpus.cards import Card, GpuProcess
+from vramtop.tui.gpus.holders import Held, of_allocator, of_card
+
+MIB = 2**20
+OURS, OTHER = 77, 99
+
+
+def memory(requested: int, allocated: int, reserved: int, workspace: int = 0) -> AllocatorMemory:
+    end = {"zero_grad": Reading(requested, allocated)}
+    return AllocatorMemory(end, reserved, 0, allocated, requested, workspace, 0, 0)
+
+
+def card(*, total: int, reserved: int | None, free: int, **used: int | None) -> Card:
+    processes = tuple(GpuProcess(int(pid[1:]), size) for pid, size in used.items())
+    return Card(0, "GPU-1", "a card", total, reserved, None, free, processes=processes)
+
+
+STEP = memory(66 * MIB, 67 * MIB, 70 * MIB, workspace=64 * MIB)
+
+
+def test_every_byte_of_a_card_has_its_holder() -> None:
+    seen = card(
+        total=8192 * MIB, reserved=600 * MIB, free=5988 * MIB, p77=580 * MIB, p99=1024 * MIB
+    )
+    assert of_card(seen, OURS, STEP) == (
+        Held("driver", 600 * MIB),
+        Held("others", 1024 * MIB),
+        Held("context", 510 * MIB),
+        Held("workspace", 64 * MIB),
+        Held("step", 2 * MIB),
+        Held("rounding", MIB),
+        Held("cache", 3 * MIB),
+        Held("free", 5988 * MIB),
+    )
+
+
+def test_in_a_container_that_hides_our_process_the_context_is_among_the_others() -> None:
+    seen = card(total=8192 * MIB, reserved=600 * MIB, free=5988 * MIB, p99=1024 * MIB)
+    parts = {part.holder: part.bytes for part in of_card(seen, OURS, STEP) or ()}
+    assert parts["others and context"] == (8192 - 600 - 5988 - 70) * MIB
+    assert "context" not in parts
+    assert "others" not in parts
+    assert parts["workspace"] == 64 * MIB
+
+
+def test_before_the_first_step_all_of_ours_is_the_context() -> None:
+    seen = card(total=8192 * MIB, reserved=600 * MIB, free=7000 * MIB, p77=510 * MIB)
+    parts = {part.holder: part.bytes for part in of_card(seen, OURS, None) or ()}
+    assert parts["context"] == 510 * MIB
+
+
+def test_a_card_that_does_not_tell_its_memory_has_no_bar() -> None:
+    assert of_card(Card(0), OURS, STEP) is None
+
+
+def test_without_nvml_the_rest_is_others_or_free() -> None:
+    assert of_allocator(8192 * MIB, STEP)[-1] == Held("others or free", (8192 - 70) * MIB)
+
+
+BYTES = st.integers(0, 2**40)
+
+
+@given(
+    frame=st.tuples(BYTES, st.none() | BYTES, BYTES),
+    used=st.tuples(st.none() | BYTES, st.none() | BYTES),
+    sizes=st.lists(BYTES, min_size=4, max_size=4),
+)
+def test_numbers_of_different_moments_still_add_up(
+    frame: tuple[int, int | None, int], used: tuple[int | None, int | None], sizes: list[int]
+) -> None:
+    """NVML's sample and the allocator's may be a second apart, and one of them out of date."""
+    (total, reserved, free), (ours, others) = frame, used
+    workspace, requested, allocated, kept = (sum(sizes[:count]) for count in range(1, 5))
+    seen = card(total=total, reserved=reserved, free=free, p77=ours, p99=others)
+    parts = of_card(seen, OURS, memory(requested, allocated, kept, workspace))
+    assert parts is not None
+    assert sum(part.bytes for part in parts) == total
+    assert all(part.bytes > 0 for part in parts)

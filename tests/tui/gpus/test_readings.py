@@ -1,0 +1,393 @@
+"""The real pynvml, asked about simulated GPUs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pynvml
+import pytest
+from msgspec.structs import replace
+from vramtop.tui.gpus.cards import Card, GpuProcess, held, occupancy
+from vramtop.tui.gpus.readings import NO_GPU, Reader
+
+if TYPE_CHECKING:
+    from conftest import Machine
+
+GIB = 2**30
+RESERVED = 600 * 2**20
+COMPUTING = "nvmlDeviceGetComputeRunningProcesses"
+# No process of this machine has pids as high as these.
+ONE, OTHER = 5_000_001, 5_000_002
+NOT_SUPPORTED, NO_PERMISSION, TOO_SMALL, NOT_THERE, UNKNOWN = 3, 4, 7, 13, 999
+# What is lost of a card when NVML refuses one function.
+FIELDS = {
+    "nvmlDeviceGetName": ["name"],
+    "nvmlDeviceGetUtilizationRates": ["gpu_utilization", "memory_utilization"],
+    "nvmlDeviceGetTemperature": ["temperature"],
+    "nvmlDeviceGetPowerUsage": ["power"],
+    f"{COMPUTING}_v2": ["processes"],
+}
+CODES = [NOT_SUPPORTED, NO_PERMISSION, UNKNOWN, 4242]
+
+
+def only_card(reader: Reader) -> Card:
+    (card,) = reader.read().cards
+    return card
+
+
+# ---- what a healthy machine says ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("devices", [1, 2, 8])
+def test_every_gpu_is_read(nvml: Machine, devices: int) -> None:
+    warm = ",".join(f"temperature:{device}={54 + device}" for device in range(devices))
+    nvml.has(devices=devices, VALUES=warm)
+    report = Reader().read()
+    assert report.trouble is None
+    assert (report.driver_version, report.cuda_version) == ("580.65.06", "13.0")
+    assert [card.index for card in report.cards] == list(range(devices))
+    assert len({card.uuid for card in report.cards}) == devices
+    assert [card.temperature for card in report.cards] == [54 + i for i in range(devices)]
+
+
+def test_no_gpu_is_said_in_words(nvml: Machine) -> None:
+    nvml.has(devices=0)
+    report = Reader().read()
+    assert (report.cards, report.trouble) == ((), NO_GPU)
+
+
+def test_a_card_says_what_nvidia_smi_shows(nvml: Machine) -> None:
+    nvml.has(devices=1)
+    nvml.answers(
+        nvmlDeviceGetFanSpeed=lambda _: 31,
+        nvmlDeviceGetTotalEccErrors=lambda *_: 2,
+        nvmlDeviceGetUtilizationRates=lambda _: SimpleNamespace(gpu=37, memory=11),
+        nvmlDeviceGetClockInfo=lambda _, kind: {1: 1980, 2: 2619}[kind],
+        nvmlDeviceGetCurrentClocksEventReasons=lambda _: 0x1 | 0x4 | 0x40 | 0x1000,
+        nvmlDeviceGetMigMode=lambda _: [0, 1],
+    )
+    card = only_card(Reader())
+    assert (card.uuid or "").startswith("GPU-")
+    assert card == Card(
+        index=0,
+        uuid=card.uuid,
+        name="NVIDIA Simulated X100-0",
+        total=8 * GIB,
+        reserved=RESERVED,
+        used=0,
+        free=8 * GIB - RESERVED,
+        gpu_utilization=37,
+        memory_utilization=11,
+        temperature=54,
+        slowdown_at=90,
+        shutdown_at=95,
+        power=217.0,
+        power_cap=700.0,
+        sm_clock=1980,
+        memory_clock=2619,
+        fan=31,
+        performance_state=0,
+        ecc_errors=2,
+        throttled=("software power cap", "hardware thermal slowdown", "reason 0x1000"),
+        mig=False,
+        processes=(),
+    )
+
+
+def test_processes_have_memory_user_and_command(nvml: Machine) -> None:
+    pid = os.getpid()
+    nvml.has(devices=2, processes=f"{pid}:0:{3 * GIB},{ONE}:0:{GIB},{pid}:1:n")
+    first, second = Reader().read().cards
+    assert first.processes is not None
+    ours, foreign = first.processes
+    assert (ours.pid, ours.used) == (pid, 3 * GIB)
+    assert ours.user is not None
+    assert Path(sys.executable).name in (ours.command or "")
+    assert foreign == GpuProcess(ONE, GIB, user=None, command=None)
+    assert second.processes is not None
+    assert [process.used for process in second.processes] == [None]
+
+
+def test_the_device_bar_follows_from_a_card(nvml: Machine) -> None:
+    nvml.has(devices=1, processes=f"{ONE}:0:{3 * GIB},{OTHER}:0:{GIB}")
+    card = only_card(Reader())
+    parts = occupancy(card, held(card, {ONE}))
+    assert parts is not None
+    assert (parts.driver, parts.others, parts.ours) == (RESERVED, GIB, 3 * GIB)
+    assert parts.free == 4 * GIB - RESERVED
+
+
+def test_more_processes_than_there_was_room_for_are_all_listed(nvml: Machine) -> None:
+    nvml.has(devices=1, processes=",".join(f"{pid}:0:1" for pid in range(100, 200)))
+    processes = only_card(Reader()).processes
+    assert processes is not None
+    assert [process.pid for process in processes] == list(range(100, 200))
+
+
+def test_a_process_in_several_instances_holds_what_it_has_in_all(nvml: Machine) -> None:
+    nvml.has(devices=1, processes=f"{ONE}:0:100,{OTHER}:0:5,{ONE}:0:20,{OTHER}:0:n")
+    assert only_card(Reader()).processes == (GpuProcess(ONE, 120), GpuProcess(OTHER, None))
+
+
+def test_a_process_that_computes_and_draws_is_listed_once(
+    nvml: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nvml.has(devices=1, processes=f"{ONE}:0:100,{OTHER}:0:n")
+    drawing = "nvmlDeviceGetGraphicsRunningProcesses_v2"
+    monkeypatch.setattr(pynvml, "nvmlLib", nvml.library)
+    monkeypatch.setattr(nvml.library, drawing, getattr(nvml.library, f"{COMPUTING}_v2"))
+    processes = only_card(Reader()).processes
+    assert processes is not None
+    assert [(process.pid, process.used) for process in processes] == [(ONE, 100), (OTHER, None)]
+
+
+# ---- what a driver refuses ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("function", FIELDS)
+def test_a_refused_question_costs_its_own_fields_alone(
+    nvml: Machine, function: str, code: int
+) -> None:
+    nvml.has(devices=1)
+    healthy = only_card(Reader())
+    nvml.fails({function: code})
+    card = only_card(Reader())
+    (name,) = set(card.refused) - set(healthy.refused)
+    assert card.refused[name]
+    lost = dict.fromkeys(FIELDS[function])
+    # The simulated utilization follows the clock.
+    same = {"refused": healthy.refused, "gpu_utilization": None}
+    assert replace(card, **same) == replace(healthy, **{**same, **lost})
+
+
+def test_a_driver_with_the_first_forms_alone_is_read(nvml: Machine) -> None:
+    nvml.has(devices=1, processes=f"{ONE}:0:{GIB},{OTHER}:0:n")
+    newer = ("nvmlDeviceGetMemoryInfo_v2", f"{COMPUTING}_v2", f"{COMPUTING}_v3")
+    nvml.fails(dict.fromkeys(newer, NOT_THERE))
+    card = only_card(Reader())
+    assert card.reserved is None
+    assert card.refused["reserved"] == "this driver does not know it"
+    assert (card.total, card.used) == (8 * GIB, GIB + RESERVED)
+    assert card.total == card.used + (card.free or 0)
+    assert card.processes == (GpuProcess(ONE, GIB), GpuProcess(OTHER))
+    assert "processes" not in card.refused
+
+
+def test_a_driver_without_any_list_tells_no_processes(nvml: Machine) -> None:
+    nvml.has(devices=1)
+    reader = Reader()
+    reader.read()
+    nvml.answers(nvmlLib=object())
+    card = only_card(reader)
+    assert card.processes is None
+    assert COMPUTING in card.refused["processes"]
+
+
+def test_a_driver_without_the_second_form_of_a_list_is_asked_the_third(nvml: Machine) -> None:
+    nvml.has(devices=1, processes=f"{ONE}:0:{GIB}")
+    nvml.fails({f"{COMPUTING}_v2": NOT_THERE})
+    assert only_card(Reader()).processes == (GpuProcess(ONE, GIB),)
+
+
+def test_an_older_driver_tells_by_its_older_name_what_holds_the_clocks(nvml: Machine) -> None:
+    nvml.has(devices=1)
+    nvml.fails({"nvmlDeviceGetCurrentClocksEventReasons": NOT_THERE})
+    nvml.answers(nvmlDeviceGetCurrentClocksThrottleReasons=lambda _: 0x8)
+    assert only_card(Reader()).throttled == ("hardware slowdown",)
+
+
+def test_memory_that_neither_form_tells_is_none_for_both_reasons(nvml: Machine) -> None:
+    nvml.has(devices=1)
+    nvml.fails({"nvmlDeviceGetMemoryInfo_v2": NOT_SUPPORTED, "nvmlDeviceGetMemoryInfo": UNKNOWN})
+    card = only_card(Reader())
+    assert (card.total, card.reserved, card.used, card.free) == (None, None, None, None)
+    assert card.refused["reserved"] == "Not Supported"
+    assert card.refused["memory"] == "Unknown Error"
+
+
+def test_what_nvml_declares_not_available_is_none(nvml: Machine) -> None:
+    nothing, no_bytes = 2**32 - 1, 2**64 - 1
+    nvml.has(devices=1)
+    nvml.answers(
+        nvmlDeviceGetMemoryInfo=lambda *_: SimpleNamespace(
+            total=GIB, reserved=no_bytes, used=no_bytes, free=no_bytes
+        ),
+        nvmlDeviceGetPowerUsage=lambda _: nothing,
+        nvmlDeviceGetPerformanceState=lambda _: 32,
+    )
+    card = only_card(Reader())
+    assert (card.total, card.reserved, card.used, card.free) == (GIB, None, None, None)
+    assert (card.power, card.performance_state) == (None, None)
+    for field in ("reserved", "used", "free", "power", "performance_state"):
+        assert card.refused[field] == "not available"
+
+
+def test_a_list_that_never_has_room_is_refused(nvml: Machine) -> None:
+    nvml.has(devices=1, processes=f"{ONE}:0:1")
+    nvml.fails({f"{COMPUTING}_v2": TOO_SMALL})
+    card = only_card(Reader())
+    assert card.processes is None
+    assert card.refused["processes"] == "processes come faster than they can be listed"
+
+
+def test_a_name_that_is_no_text_is_none(nvml: Machine) -> None:
+    nvml.has(devices=1)
+    nvml.answers(nvmlDeviceGetName=lambda _: b"GeForce \xff".decode())
+    card = only_card(Reader())
+    assert card.name is None
+    assert "0xff" in card.refused["name"]
+    assert card.uuid is not None
+
+
+def test_a_name_cannot_speak_to_the_terminal(nvml: Machine) -> None:
+    nvml.has(devices=1)
+    nvml.answers(nvmlDeviceGetName=lambda _: "Ge\x1b]0;Force\x07")
+    assert only_card(Reader()).name == "Ge ]0;Force"
+
+
+def test_a_pynvml_that_lacks_a_function_costs_its_field(
+    nvml: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nvml.has(devices=1)
+    monkeypatch.delattr(pynvml, "nvmlDeviceGetTemperature")
+    card = only_card(Reader())
+    assert card.temperature is None
+    assert "nvmlDeviceGetTemperature" in card.refused["temperature"]
+    assert card.power == 217.0
+
+
+@pytest.mark.parametrize("error", [OSError("cannot read the library"), AttributeError("undefined")])
+def test_a_symbol_that_cannot_be_looked_up_costs_its_field(nvml: Machine, error: Exception) -> None:
+    def fail(_: object) -> None:
+        raise error
+
+    nvml.has(devices=1)
+    nvml.answers(nvmlDeviceGetPowerUsage=fail)
+    card = only_card(Reader())
+    assert card.power is None
+    assert card.refused["power"] == str(error)
+
+
+# ---- MIG ----------------------------------------------------------------------------------------
+
+
+def test_a_gpu_that_is_split_lists_its_instances(nvml: Machine) -> None:
+    nvml.has(devices=3, processes=f"{ONE}:1:{GIB},{OTHER}:2:{2 * GIB}")
+
+    def slot(_: object, index: int) -> object:
+        """The second and the third GPU stand for instances in the slots 0 and 4 of the first."""
+        if index not in (0, 4):
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
+        return pynvml.nvmlDeviceGetHandleByIndex(1 if index == 0 else 2)
+
+    nvml.answers(
+        nvmlDeviceGetCount=lambda: 1,
+        nvmlDeviceGetMigMode=lambda _: [1, 1],
+        nvmlDeviceGetMaxMigDeviceCount=lambda _: 7,
+        nvmlDeviceGetMigDeviceHandleByIndex=slot,
+    )
+    card = only_card(Reader())
+    assert card.mig is True
+    assert [part.index for part in card.instances] == [0, 4]
+    assert [part.used for part in card.instances] == [GIB, 2 * GIB]
+    assert [part.processes for part in card.instances] == [
+        (GpuProcess(ONE, GIB),),
+        (GpuProcess(OTHER, 2 * GIB),),
+    ]
+    assert [part.temperature for part in card.instances] == [None, None]
+    assert "instances" not in card.refused
+
+
+def test_instances_that_may_not_be_seen_are_a_reason(nvml: Machine) -> None:
+    def refuse(*_: object) -> None:
+        raise pynvml.NVMLError(NO_PERMISSION)
+
+    nvml.has(devices=1)
+    nvml.answers(
+        nvmlDeviceGetMigMode=lambda _: [1, 1],
+        nvmlDeviceGetMaxMigDeviceCount=lambda _: 7,
+        nvmlDeviceGetMigDeviceHandleByIndex=refuse,
+    )
+    card = only_card(Reader())
+    assert (card.mig, card.instances) == (True, ())
+    assert card.refused["instances"] == "Insufficient Permissions"
+
+
+def test_instances_come_from_the_library(nvml: Machine) -> None:
+    if not hasattr(nvml.library, "nvmlDeviceGetMigDeviceHandleByIndex"):
+        pytest.skip("the simulated library knows no MIG")
+    nvml.has(devices=2, MIG="0:2")
+    split, whole = Reader().read().cards
+    assert (split.mig, whole.mig) == (True, False)
+    assert len(split.instances) == 2
+    for part in split.instances:
+        assert (part.uuid or "").startswith("MIG-")
+        assert part.total is not None
+        assert part.total < (split.total or 0)
+
+
+CARD_ALONE = [
+    "nvmlDeviceGetMigMode",
+    "nvmlDeviceGetMaxMigDeviceCount",
+    "nvmlDeviceGetMigDeviceHandleByIndex",
+    "nvmlDeviceGetHandleByIndex_v2",
+    "nvmlDeviceGetUUID",
+    "nvmlDeviceGetMemoryInfo_v2",
+    f"{COMPUTING}_v2",
+    "nvmlDeviceGetTemperature",
+    "nvmlDeviceGetTemperatureThreshold",
+]
+
+
+@pytest.mark.parametrize("code", [UNKNOWN, 15])
+@pytest.mark.parametrize("function", CARD_ALONE)
+def test_an_error_of_the_whole_gpu_hides_none_of_its_instances(
+    nvml: Machine, function: str, code: int
+) -> None:
+    nvml.has(devices=1, MIG="0:2", processes=f"{ONE}:0.1:{GIB}")
+    reader = Reader()
+    healthy = only_card(reader)
+    assert [part.used for part in healthy.instances] == [0, GIB]
+    nvml.fails({f"{function}:0.whole": code})
+    assert only_card(reader).instances == healthy.instances
+
+
+def test_an_instance_that_is_lost_keeps_its_line_and_the_others_theirs(nvml: Machine) -> None:
+    nvml.has(devices=1, MIG="0:2")
+    nvml.fails({"nvmlDeviceGetMemoryInfo_v2:0.1": 15})
+    card = only_card(Reader())
+    assert card.trouble is None
+    assert [part.trouble for part in card.instances] == [None, "the GPU is lost"]
+
+
+def test_a_gpu_that_is_lost_as_a_whole_has_lost_its_instances(nvml: Machine) -> None:
+    nvml.has(devices=1, MIG="0:2")
+    reader = Reader()
+    reader.read()
+    nvml.fails({"*:0": 15})
+    card = only_card(reader)
+    assert (card.trouble, card.instances) == ("the GPU is lost", ())
+
+
+def test_readings_that_cannot_be_are_not_available(nvml: Machine) -> None:
+    nvml.has(devices=1, processes=f"{ONE}:0:{2**60}", VALUES="utilization=37100,temperature=54")
+    card = only_card(Reader())
+    assert (card.gpu_utilization, card.temperature) == (None, 54)
+    assert card.refused["gpu_utilization"] == "37,100 cannot be"
+    assert card.processes == (GpuProcess(ONE, None),)
+
+
+def test_the_limits_of_heat_are_asked_once(nvml: Machine) -> None:
+    nvml.has(devices=1)
+    reader = Reader()
+    reader.read()
+    nvml.fails({"nvmlDeviceGetTemperatureThreshold": UNKNOWN})
+    assert (only_card(reader).slowdown_at, only_card(reader).shutdown_at) == (90, 95)
+    card = only_card(Reader())
+    assert (card.slowdown_at, card.shutdown_at) == (None, None)
+    assert "slowdown_at" not in card.refused  # many cards have none

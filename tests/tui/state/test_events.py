@@ -1,0 +1,86 @@
+"""What is told over whatever screen stands before the viewer."""
+
+from __future__ import annotations
+
+import pytest
+from made import HELLO, configured
+from scripted import BEGUN, begin, seen
+from vramtop.protocol.lesson.messages import Evaluated
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import OutOfMemory
+from vramtop.protocol.split import Split
+from vramtop.tui.app.lesson_app import VramtopApp
+from vramtop.tui.gpus.cards import Card, CardsReport
+from vramtop.tui.state.events import Event, event
+from vramtop.tui.state.state import State, fold
+from vramtop.tui.worker.link import Received, WorkerGone
+
+SHORTAGE = OutOfMemory(
+    8192, 43_200_000, 24 * 2**20, "forward", "aten.relu.default", Split(), 64, ""
+)
+HEALTHY = CardsReport((Card(0, "GPU-1", "a card", total=8),))
+LOST = CardsReport((Card(0, "GPU-1", "a card", total=8, trouble="GPU is lost"),))
+
+
+def after(*messages: Received) -> State:
+    state = State(Settings())
+    for message in messages:
+        state = fold(state, message)
+    return state
+
+
+def told(first: tuple[Received, ...], then: Received, *, covered: bool) -> Event | None:
+    before = after(*first)
+    return event(before, fold(before, then), covered=covered)
+
+
+@pytest.mark.parametrize(
+    ("message", "said", "trouble"),
+    [
+        (configured(batch_size=128), "batch 64 → 128", False),
+        (SHORTAGE, "batch 8,192 out of memory", True),
+        (WorkerGone(-15, ()), "the worker is gone (SIGTERM)", True),
+        (
+            WorkerGone(-9, (), 8192),
+            "the worker was killed (SIGKILL) with batch 8,192, probably for lack of memory",
+            True,
+        ),
+        (
+            WorkerGone(-9, ()),
+            "the worker was killed (SIGKILL), probably for lack of memory",
+            True,
+        ),
+    ],
+)
+def test_news_is_told_where_its_line_is_covered(
+    message: Received, said: str, trouble: bool
+) -> None:
+    happened = told(BEGUN, message, covered=True)
+    assert happened is not None
+    assert said in happened.told
+    assert happened.trouble is trouble
+    assert told(BEGUN, message, covered=False) is None
+
+
+def test_the_end_of_an_epoch_is_no_event() -> None:
+    assert told(BEGUN, Evaluated(1, 0.3, 0.9, 1000, 1000, None), covered=True) is None
+
+
+def test_a_gpu_that_is_lost_is_told_once_wherever_one_looks() -> None:
+    assert told((HEALTHY,), LOST, covered=False) == Event("GPU 0: GPU is lost", trouble=True)
+    assert told((LOST,), LOST, covered=False) is None
+    assert told((LOST,), HEALTHY, covered=False) is None
+
+
+def test_what_was_never_there_is_no_event() -> None:
+    assert told((), CardsReport(trouble="no NVIDIA driver"), covered=True) is None
+
+
+async def test_a_shortage_is_told_over_the_help(app: VramtopApp) -> None:
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await begin(pilot, HELLO, configured())
+        await pilot.press("question_mark")
+        app.receive(SHORTAGE)
+        await pilot.pause()
+        await pilot.pause()
+        assert "batch 8,192 out of memory" in seen(app)

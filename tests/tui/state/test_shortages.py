@@ -1,0 +1,91 @@
+"""How an out of memory is told, in much room and in little."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from vramtop.protocol.lesson.messages import WouldFit
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import OutOfMemory
+from vramtop.protocol.split import Split
+from vramtop.tui.state import shortages
+from vramtop.tui.state.shortages import Failure
+
+MIB = 2**20
+EVENT = OutOfMemory(
+    8192,
+    43 * MIB,
+    24 * MIB,
+    "forward",
+    "aten.relu.default",
+    Split(),
+    64,
+    "no",
+    wanted=20 * MIB,
+    free=MIB,
+    back=Settings(batch_size=64),
+)
+FAILED = Settings(batch_size=8192)
+FITS = WouldFit(FAILED, 24 * MIB, 3_294)
+
+
+def told(event: OutOfMemory, failed: Settings, answer: WouldFit | None = None) -> tuple[str, ...]:
+    return shortages.told(Failure(event, failed, answer))
+
+
+def test_it_is_told_in_fewer_and_fewer_words_and_never_without_the_batch() -> None:
+    assert told(EVENT, FAILED, FITS) == (
+        "batch 8,192 out of memory, back to 64 · forward, relu wanted 20.0 MiB, 1.00 MiB free"
+        " · 3,294 would fit (foretold)",
+        "batch 8,192 out of memory, back to 64 · forward, relu · 3,294 would fit (foretold)",
+        "batch 8,192 out of memory, back to 64 · 3,294 would fit (foretold)",
+        "batch 8,192 out of memory, back to 64",
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "back", "start"),
+    [
+        ({"optimizer": "sgd"}, {}, "batch 64 out of memory, back to adam · "),
+        ({"hidden": 4096}, {}, "batch 64 out of memory, back to hidden 128 · "),
+        ({"dataset": "cifar10"}, {}, "batch 64 out of memory, back to mnist · "),
+        ({"budget": MIB}, {}, "batch 64 out of memory, back to no budget · "),
+        ({"device": "cuda:1"}, {}, "batch 64 out of memory, back to auto · "),
+        ({"accumulation": 16}, {}, "batch 64 ×16 out of memory, back to 64 ×1 · "),
+        (
+            {"accumulation": 16, "batch_size": 512},
+            {"accumulation": 16},
+            "batch 512 ×16 out of memory, back to 64 · ",
+        ),
+    ],
+)
+def test_the_way_back_is_named_by_what_sets_it_apart(
+    values: dict[str, Any], back: dict[str, Any], start: str
+) -> None:
+    failed, returned = Settings(**values), Settings(**back)
+    event = replace(
+        EVENT, batch_size=failed.batch_size, accumulation=failed.accumulation, back=returned
+    )
+    assert told(event, failed)[0].startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("values", "end"),
+    [
+        ({"operator": "batch", "phase": "load"}, "load, the batch wanted 20.0 MiB, 1.00 MiB free"),
+        ({"phase": "model", "operator": ""}, "the model itself wanted 20.0 MiB, 1.00 MiB free"),
+        ({"wanted": MIB + 1}, "forward, relu wanted 1,048,577 B, 1,048,576 B free"),
+        ({"wanted": None, "operator": ""}, "back to 64 · forward"),
+        ({"wanted": None, "operator": "", "phase": None}, "out of memory, back to 64"),
+        ({"restored": None}, "relu wanted 20.0 MiB, 1.00 MiB free"),
+    ],
+)
+def test_as_much_is_told_as_is_known(values: dict[str, Any], end: str) -> None:
+    assert told(replace(EVENT, **values), FAILED)[0].endswith(end)
+
+
+def test_a_model_that_leaves_no_room_for_any_batch_is_told_so() -> None:
+    none = replace(FITS, largest=0)
+    assert told(EVENT, FAILED, none)[0].endswith(" · not even batch 1 would fit (foretold)")

@@ -1,0 +1,201 @@
+"""The device bar on machines of all kinds."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import pytest
+from made import HELLO, configured, measured
+from msgspec.structs import replace
+from rich.style import Style
+from scripted import Script, begin
+from scripted import seen as on_screen
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import Device, DeviceMemory, Hello
+from vramtop.protocol.split import AllocatorMemory, Reading
+from vramtop.tui.app.lesson_app import VramtopApp
+from vramtop.tui.gpus.cards import Card, CardsReport, GpuProcess
+from vramtop.tui.gpus.condition import Sign
+from vramtop.tui.gpus.holders import Held
+from vramtop.tui.state.state import State, fold
+from vramtop.tui.terminal.capabilities import Repertoire, Terminal
+from vramtop.tui.terminal.palette import ink
+from vramtop.tui.widgets.gpus.device import DeviceBar, Usage, usage, whole
+from vramtop.tui.worker.link import Received
+
+GIB, MIB = 2**30, 2**20
+GPU = Device("cuda:0", "A card", 8 * GIB, "GPU-1")
+ON_GPU = (Hello(1, 7, "2.9.0", GPU), replace(configured(), device=GPU))
+STEP = AllocatorMemory(
+    {"zero_grad": Reading(66 * MIB, 67 * MIB)}, 70 * MIB, MIB, 68 * MIB, 67 * MIB, 64 * MIB, 2, 1
+)
+CARD = Card(
+    index=1, uuid="GPU-1", name="A card", total=8 * GIB, reserved=GIB, used=GIB, free=6 * GIB,
+    gpu_utilization=37, temperature=54, power=217.4, power_cap=700.0, sm_clock=1980,
+    throttled=("software power cap",), processes=(GpuProcess(7, 580 * MIB),),
+)  # fmt: skip
+
+
+def seen(*messages: Received) -> Usage:
+    told = usage(reduce(fold, messages, State(Settings())))
+    assert told is not None
+    return told
+
+
+def seen_lines(app: VramtopApp) -> list[str]:
+    return on_screen(app).splitlines()
+
+
+def test_until_the_device_is_known_there_is_nothing_to_tell() -> None:
+    assert usage(State(Settings())) is None
+
+
+def test_without_a_gpu_it_is_the_machines_memory() -> None:
+    told = seen(HELLO, configured())
+    assert (told.whole_name, told.whole, told.parts) == ("machine memory", 16 * GIB, ())
+
+
+def test_in_a_container_it_is_what_that_allows() -> None:
+    told = seen(Hello(4, 1, "2.9.0", Device("cpu", "A CPU", GIB, container=True)))
+    assert (told.whole_name, told.whole) == ("container limit", GIB)
+
+
+def test_without_an_account_of_the_allocators_the_bar_says_so() -> None:
+    assert seen(*ON_GPU).facts == ()
+    assert seen(*ON_GPU, replace(measured(), allocator=None)).facts == ("allocator N/A",)
+
+
+def test_a_budget_without_a_gpu_is_held_against_the_peak() -> None:
+    told = seen(HELLO, configured(budget=3 * MIB), measured())
+    assert (told.what, told.whole_name, told.whole) == ("peak", "budget", 3 * MIB)
+    assert told.used == measured().anatomy.peak.bytes
+
+
+def test_on_a_card_every_byte_has_its_holder() -> None:
+    told = seen(*ON_GPU, replace(measured(), allocator=STEP), CardsReport((CARD,)))
+    assert sum(part.bytes for part in told.parts) == told.whole == 8 * GIB
+    assert told.used == 2 * GIB
+    assert Held("context", 510 * MIB) in told.parts
+
+
+def test_what_nvidia_smi_tells_stands_beside_it() -> None:
+    told = seen(*ON_GPU, replace(measured(), allocator=STEP), CardsReport((CARD,)))
+    assert list(told.facts) == [
+        "37%", "54°C", "217/700 W", "1980 MHz",
+        "1.00M in fragments", "2 retries", "1 × out of memory",
+    ]  # fmt: skip
+    assert told.trouble == ""
+    assert told.signs == (Sign("software power cap", "warning"),)
+
+
+def test_a_training_on_a_mig_instance_has_the_memory_of_the_instance() -> None:
+    ours = Card(
+        2, "MIG-5", "A card MIG 1g", 8 * GIB, GIB, GIB, 6 * GIB,
+        processes=(GpuProcess(7, 580 * MIB),),
+    )  # fmt: skip
+    other = replace(ours, index=0, uuid="MIG-4", processes=())
+    split = replace(CARD, uuid="GPU-9", total=80 * GIB, free=60 * GIB, instances=(other, ours))
+    device = replace(GPU, uuid="GPU-5")
+    on_it = (Hello(1, 7, "2.9.0", device), replace(configured(), device=device))
+    told = seen(*on_it, replace(measured(), allocator=STEP), CardsReport((split,)))
+    assert told.trouble == ""
+    assert sum(part.bytes for part in told.parts) == told.whole == 8 * GIB
+    assert Held("context", 510 * MIB) in told.parts
+    assert told.facts[:2] == ("37%", "54°C")  # the sensors are the whole card's
+
+
+def test_memory_that_nvml_does_not_tell_comes_from_cuda_and_says_so() -> None:
+    untold = replace(CARD, total=None, reserved=None, used=None, free=None)
+    said = replace(measured(), allocator=STEP, device_memory=DeviceMemory(8 * GIB, 5 * GIB))
+    told = seen(*ON_GPU, said, CardsReport((untold,)))
+    assert told.what == "in use, says CUDA"
+    assert (told.used, told.whole) == (3 * GIB, 8 * GIB)
+    assert told.parts[0] == Held("others", 3 * GIB - 580 * MIB)
+    assert told.parts[-1] == Held("free", 5 * GIB)
+    assert seen(*ON_GPU, said, CardsReport((CARD,))).what == "in use"
+
+
+def test_what_cuda_said_of_another_device_is_forgotten() -> None:
+    untold = replace(CARD, uuid="GPU-2", total=None, free=None)
+    said = replace(measured(), allocator=STEP, device_memory=DeviceMemory(8 * GIB, 5 * GIB))
+    there = replace(GPU, name="cuda:1", uuid="GPU-2")
+    moved = replace(configured(device="cuda:1"), device=there)
+    assert seen(*ON_GPU, said, moved, CardsReport((untold,))).used is None
+
+
+HOT = replace(CARD, temperature=91, slowdown_at=90, throttled=("hardware slowdown",))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("characters", ["unicode", "ascii"])
+async def test_heat_and_a_slowdown_stand_out_beside_the_bar(
+    size: tuple[int, int], characters: Repertoire
+) -> None:
+    script = Script()
+
+    async def start() -> Script:
+        return script
+
+    app = VramtopApp(Settings(), start, terminal=Terminal(characters=characters))
+    named = replace(GPU, description="NVIDIA H100 80GB HBM3")
+    on_it = (Hello(1, 7, "2.9.0", named), replace(configured(), device=named))
+    async with app.run_test(size=size) as pilot:
+        await begin(pilot, *on_it, replace(measured(), allocator=STEP), CardsReport((HOT,)))
+        app.paint()
+        await pilot.pause()
+        (line,) = [line for line in seen_lines(app) if "in use" in line]
+        degree = "°" if characters == "unicode" else ""
+        assert f"! 91{degree}" in line
+        assert "! hardware slowdown" in line
+        assert "H100" in line
+        bar = app.screen.query_one(DeviceBar)
+        shown = usage(app.state)
+        text = bar.draw((shown, False, ""), size[0] - 2, 4).split("\n")[0]
+        loud = {
+            text.plain[span.start : span.end]
+            for span in text.spans
+            if isinstance(span.style, Style) and span.style == ink(bar.palette.trouble, bold=True)
+        }
+        assert loud == {"! 91°C", "! hardware slowdown"}
+
+
+def test_what_the_card_does_not_tell_is_not_available() -> None:
+    told = seen(*ON_GPU, CardsReport((Card(0, "GPU-1", total=8 * GIB, free=8 * GIB),)))
+    assert told.facts == ("N/A%", "N/A°C", "N/A W", "N/A MHz")
+
+
+@pytest.mark.parametrize(
+    ("room", "told"),
+    [(20, "37% · 54°C · 217 W"), (18, "37% · 54°C · 217 W"), (17, "37% · 54°C"), (2, "")],
+)
+def test_where_room_is_short_a_fact_is_left_out_and_none_is_cut(room: int, told: str) -> None:
+    assert whole(("37%", "54°C", "217 W"), room) == told
+
+
+@pytest.mark.parametrize(
+    ("report", "trouble"),
+    [
+        (CardsReport((Card(0, "GPU-1", trouble="the GPU is lost"),)), "the GPU is lost"),
+        (CardsReport(trouble="driver/library version mismatch"), "driver/library version mismatch"),
+        (CardsReport((Card(0, "GPU-2"),)), "NVML does not list this GPU"),
+    ],
+)
+def test_a_card_that_cannot_be_asked_says_why_and_keeps_what_our_allocator_knows(
+    report: CardsReport, trouble: str
+) -> None:
+    told = seen(*ON_GPU, replace(measured(), allocator=STEP), report)
+    assert told.trouble == trouble
+    assert sum(part.bytes for part in told.parts) == 8 * GIB
+    assert told.parts[-1] == Held("others or free", 8 * GIB - 70 * MIB)
+
+
+def test_an_apple_gpu_tells_what_is_live_and_what_is_taken() -> None:
+    device = Device("mps", "Apple GPU", 8 * GIB)
+    metal = AllocatorMemory({"zero_grad": Reading(None, 3 * MIB)}, 5 * MIB)
+    told = seen(Hello(1, 7, "2.9.0", device), replace(measured(), allocator=metal))
+    assert told.parts == (
+        Held("step", 3 * MIB),
+        Held("cache", 2 * MIB),
+        Held("others or free", 8 * GIB - 5 * MIB),
+    )
+    assert (told.facts, told.trouble) == ((), "")

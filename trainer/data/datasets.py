@@ -1,0 +1,239 @@
+"""MNIST and CIFAR-10 through torchvision's own loaders, and what stands in for them.
+
+All images are loaded at once, so that damaged files are found before the training begins.
+"""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+import warnings
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor
+from torchvision import datasets
+from torchvision.datasets.mnist import read_image_file, read_label_file
+from torchvision.datasets.utils import check_integrity
+from vramtop.protocol.lesson.formula import CLASSES
+from vramtop.protocol.lesson.messages import Data
+from vramtop.protocol.lesson.settings import DatasetName
+
+from . import drawings, folders, idx, sources
+from .folders import BINARY_RECORD, Layout
+from .sources import Source
+
+# The lesson's normalisation: mean and standard deviation, the same for every channel.
+NORMALISATION: dict[DatasetName, tuple[float, float]] = {
+    "mnist": (0.1307, 0.3081),
+    "cifar10": (0.5, 0.5),
+}
+# Channels, height and width.
+SHAPES: dict[DatasetName, tuple[int, int, int]] = {"mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
+_NAMES: dict[DatasetName, str] = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
+
+
+Parts: TypeAlias = list[tuple[Tensor, Tensor]]
+
+
+class DataError(Exception):
+    """Images that cannot be used; the text is one line."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """`inputs`: uint8 (N, C·H·W); `targets`: int64 (N,), 0 to 9."""
+
+    inputs: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset in host memory; `mean` and `std` normalise values that were scaled to 0…1."""
+
+    train: Images
+    test: Images
+    mean: float
+    std: float
+    data: Data
+
+    @property
+    def pixels(self) -> int:
+        """Values in an image, C·H·W."""
+        return self.train.inputs.shape[1]
+
+
+class Read(NamedTuple):
+    """What files hold: images, the classes' names, and what the dataset is called."""
+
+    train: Images
+    test: Images
+    classes: tuple[str, ...]
+    name: str
+
+
+class Library:
+    """Loads each dataset once; those of files from `data_dir`."""
+
+    def __init__(self, data_dir: str | None) -> None:
+        self._data_dir = data_dir
+        self._loaded: dict[DatasetName, Dataset] = {}
+
+    def load(self, dataset: DatasetName) -> Dataset:
+        """The dataset; raises `SettingError` where its files are not, `DataError` for bad ones."""
+        if dataset not in self._loaded:
+            self._loaded[dataset] = load(sources.find(dataset, self._data_dir, download=False))
+        return self._loaded[dataset]
+
+
+def load(source: Source) -> Dataset:
+    """All images of a source, not of one that is yet to be downloaded.
+
+    Raises `DataError` with one line where they are damaged.
+    """
+    name, root = source.dataset, source.root
+    if root is not None:
+        train, test, classes, called = _read(name, root)
+        description = f"{called}, {len(train):,} images from files"
+        data = Data("files", description, len(train), len(test), SHAPES[name], classes)
+    elif name == "mnist":
+        train, test, classes, _ = _sample()
+        description = f"{_NAMES[name]} sample, {len(train):,} of 60,000 real digits"
+        data = Data("sample", description, len(train), len(test), SHAPES[name], classes)
+    else:
+        train, test = (Images(inputs.flatten(1), kinds) for inputs, kinds in drawings.draw())
+        description = f"{_NAMES[name]} synthetic, drawn shapes in its format"
+        classes = drawings.KINDS
+        data = Data("synthetic", description, len(train), len(test), SHAPES[name], classes)
+    mean, std = NORMALISATION[name]
+    return Dataset(train, test, mean, std, data)
+
+
+def _sample() -> Read:
+    """The digits that ship, laid out as torchvision's reader expects them."""
+    try:
+        with tempfile.TemporaryDirectory() as root:
+            raw = sources.folder("mnist", Path(root))
+            raw.mkdir(parents=True)
+            for name in folders.MNIST_FILES:
+                packed = (sources.SAMPLE / f"{name}.gz").read_bytes()
+                (raw / name).write_bytes(gzip.decompress(packed))
+            return _read("mnist", Path(root))
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"the sample that ships cannot be unpacked into {tempfile.gettempdir()} ({error}); "
+            "free some space there, or install vramtop again"
+        ) from error
+
+
+def _read(name: DatasetName, root: Path) -> Read:
+    """What a data directory holds, by torchvision's readers where it has any."""
+    layout = folders.find(name, root)
+    try:
+        if layout is None:
+            place = sources.folder(name, root)
+            if name == "cifar10":
+                raise ValueError(_not_original(place))
+            raise ValueError(f"there is no {', '.join(folders.missing(name, place))}")
+        with warnings.catch_warnings():
+            # Some NumPy releases warn of how CIFAR-10 was pickled; nothing can be done about it.
+            warnings.simplefilter("ignore")
+            parts, classes = _READERS[layout.form](layout)
+        for what, (inputs, targets) in zip(("training", "test"), parts, strict=True):
+            _validate(what, inputs, targets, SHAPES[name])
+    # Whatever a damaged file makes the readers stumble over, it is the file that is at fault.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        place = layout.folder if layout else sources.folder(name, root)
+        called = layout.name if layout else _NAMES[name]
+        raise DataError(
+            f"{called} in {place} is damaged: {reason}; put the original files there, or "
+            "remove that folder and use --download"
+        ) from error
+    train, test = (Images(inputs.flatten(1), targets) for inputs, targets in parts)
+    return Read(train, test, classes, layout.described)
+
+
+def _digits(layout: Layout) -> tuple[Parts, tuple[str, ...]]:
+    """Training and test images, (N, 1, 28, 28), with their labels, and the classes."""
+    parts = []
+    for images, labels in (layout.files[:2], layout.files[2:]):
+        idx.count(images, labels)
+        pixels = read_image_file(str(images)).unsqueeze(1)
+        # EMNIST's are on their sides.
+        pixels = pixels.mT.contiguous() if layout.transposed else pixels
+        parts.append((pixels, read_label_file(str(labels))))
+    return parts, layout.classes
+
+
+def _pickled(layout: Layout) -> tuple[Parts, tuple[str, ...]]:
+    """CIFAR-10's training and test images, (N, 3, 32, 32), with their labels, and its classes."""
+    root = str(layout.folder.parent)
+    try:
+        parts = [datasets.CIFAR10(root, train=train) for train in (True, False)]
+    except RuntimeError:
+        # It says only that something is wrong.
+        raise ValueError(_not_original(layout.folder)) from None
+    # torchvision puts the channels last; the files have them first, as the model wants them.
+    images = [
+        (torch.from_numpy(part.data).permute(0, 3, 1, 2), torch.tensor(part.targets))
+        for part in parts
+    ]
+    return images, tuple(parts[0].classes)
+
+
+def _binary(layout: Layout) -> tuple[Parts, tuple[str, ...]]:
+    """The same images from CIFAR-10's binary files: records of a label and the pixels."""
+    return [_records(layout.files[:-1]), _records(layout.files[-1:])], layout.classes
+
+
+def _records(paths: Sequence[Path]) -> tuple[Tensor, Tensor]:
+    content = bytearray()
+    for path in paths:
+        size = path.stat().st_size
+        if size == 0 or size % BINARY_RECORD:
+            raise ValueError(f"{path.name} is {size:,} B long, no multiple of {BINARY_RECORD:,} B")
+        content += path.read_bytes()
+    records = torch.frombuffer(content, dtype=torch.uint8).view(-1, BINARY_RECORD)
+    return records[:, 1:].reshape(-1, *SHAPES["cifar10"]), records[:, 0].long()
+
+
+_READERS: dict[str, Callable[[Layout], tuple[Parts, tuple[str, ...]]]] = {
+    "idx": _digits,
+    "pickled": _pickled,
+    "binary": _binary,
+}
+
+
+def _not_original(folder: Path) -> str:
+    """Which of CIFAR-10's files are not the original ones."""
+    kind = datasets.CIFAR10
+    meta = (kind.meta["filename"], kind.meta["md5"])
+    told = []
+    for name, md5 in (*kind.train_list, *kind.test_list, meta):
+        path = folder / name
+        if not path.is_file():
+            told.append(f"{name} is missing")
+        elif not check_integrity(str(path), md5):
+            told.append(f"{name}, {path.stat().st_size:,} B, has not the MD5 checksum {md5}")
+    return ", and ".join(told)
+
+
+def _validate(what: str, inputs: Tensor, targets: Tensor, shape: tuple[int, ...]) -> None:
+    """Raise `ValueError` unless these are images of `shape`, uint8, and their labels."""
+    if len(targets) == 0:
+        raise ValueError(f"there are no {what} images")
+    if len(inputs) != len(targets):
+        raise ValueError(f"{len(inputs):,} {what} images and {len(targets):,} labels")
+    if inputs.shape[1:] != shape:
+        raise ValueError(f"{what} images of {tuple(inputs.shape[1:])}, not {shape}")
+    if targets.min() < 0 or targets.max() >= CLASSES:
+        raise ValueError(f"{what} labels from {targets.min()} to {targets.max()}, not 0 to 9")

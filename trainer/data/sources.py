@@ -1,0 +1,158 @@
+"""Where the images come from, decided from paths alone. No torch: the command line asks first."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from vramtop.protocol.lesson.settings import DatasetName, SettingError
+
+from . import folders, idx
+from .folders import BINARY_RECORD, CIFAR10_FILES, MNIST_FILES, MNIST_FOLDER, PICKLED_FOLDER, Layout
+
+SAMPLE = Path(__file__).parents[1] / "sample"
+SAMPLE_IMAGES = 6_000
+TRAIN_IMAGES: dict[DatasetName, int] = {"mnist": 60_000, "cifar10": 50_000}
+PIXELS: dict[DatasetName, int] = {"mnist": 1 * 28 * 28, "cifar10": 3 * 32 * 32}
+
+CIFAR10_ARCHIVE = "cifar-10-python.tar.gz"
+# Folders as torchvision lays them out below its root.
+_FOLDERS: dict[DatasetName, str] = {"mnist": MNIST_FOLDER, "cifar10": PICKLED_FOLDER}
+_FILES: dict[DatasetName, tuple[str, ...]] = {"mnist": MNIST_FILES, "cifar10": CIFAR10_FILES}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A dataset's origin; `root` is torchvision's, None for what ships or is drawn.
+
+    `train_images` is what MNIST's files hold, and what CIFAR-10's should hold.
+    """
+
+    dataset: DatasetName
+    kind: Literal["files", "sample", "synthetic", "download"]
+    root: Path | None
+    train_images: int
+
+    @property
+    def pixels(self) -> int:
+        """Values in an image, C·H·W."""
+        return PIXELS[self.dataset]
+
+
+def find(dataset: DatasetName, data_dir: str | None, *, download: bool) -> Source:
+    """The source of `dataset`: files below `data_dir`, or what needs no files without it.
+
+    With `download`, a folder that lacks the files is one to fetch them into; without `data_dir` it
+    is the user's cache. Raises `SettingError` where the files are not, cannot be read, or are not
+    what they should be.
+    """
+    if data_dir == "":
+        raise SettingError("data directory is an empty name; use . for the current one")
+    if data_dir is None and not download:
+        if dataset == "mnist":
+            return Source(dataset, "sample", None, SAMPLE_IMAGES)
+        return Source(dataset, "synthetic", None, TRAIN_IMAGES[dataset])
+    try:
+        root = _cache() if data_dir is None else Path(data_dir).expanduser()
+        return _below(root, dataset, download=download)
+    except OSError as error:
+        raise SettingError(f"{error.filename} cannot be read: {error.strerror}") from None
+    except RuntimeError:
+        if data_dir is None:
+            raise SettingError("no home directory is known here; use --data-dir PATH") from None
+        raise SettingError(f"data directory {data_dir}: no such home directory is known") from None
+
+
+def where(dataset: DatasetName, root: Path) -> str:
+    """Which files belong where, in one line."""
+    return f"{', '.join(_FILES[dataset])} in {folder(dataset, root)}"
+
+
+def folder(dataset: DatasetName, root: Path) -> Path:
+    """The folder below `root` that holds the dataset's files."""
+    return root / _FOLDERS[dataset]
+
+
+def _below(root: Path, dataset: DatasetName, *, download: bool) -> Source:
+    """The source in the folder `root`, or advice on what would make it one."""
+    if root.exists() and not root.is_dir():
+        raise SettingError(f"data directory {root} is not a directory")
+    if root.exists() and not os.access(root, os.R_OK | os.X_OK):
+        raise SettingError(f"data directory {root} cannot be read: no permission")
+    layout = folders.find(dataset, root)
+    # Who asks for MNIST to be fetched means MNIST, whatever else is there.
+    own = layout is not None and (dataset != "mnist" or layout.folder == folder(dataset, root))
+    if layout is not None and (own or not download):
+        for path in layout.files:
+            path.open("rb").close()
+        return Source(dataset, "files", root, _count(layout))
+    if download:
+        return Source(dataset, "download", root, TRAIN_IMAGES[dataset])
+    if not root.exists():
+        raise SettingError(
+            f"data directory {root} does not exist; use --download to fetch the files into it, "
+            "or leave --data-dir out"
+        )
+    raise SettingError(_advice(dataset, root, folders.missing(dataset, folder(dataset, root))))
+
+
+def _count(layout: Layout) -> int:
+    """How many training images the files hold, once all that tell have been looked at."""
+    if layout.form == "pickled":
+        return TRAIN_IMAGES["cifar10"]
+    if layout.form == "binary":
+        return sum(path.stat().st_size for path in layout.files[:-1]) // BINARY_RECORD
+    try:
+        images = idx.count(*layout.files[:2])
+        idx.count(*layout.files[2:])
+    except ValueError as error:
+        raise SettingError(
+            f"{layout.name} in {layout.folder} is damaged: {error}; put the original file there, "
+            "or remove it and use --download"
+        ) from None
+    return images
+
+
+def _advice(dataset: DatasetName, root: Path, missing: list[str]) -> str:
+    """One line for a folder that lacks files: what to do with what lies there instead."""
+    inside = folder(dataset, root)
+    first = missing[0]
+    levels = len(Path(_FOLDERS[dataset]).parts)
+    for up, parent in enumerate((root, *root.absolute().parents)[: levels + 1]):
+        own = (folder(dataset, parent) / first).is_file()
+        if up and (own or folders.find(dataset, parent)):
+            right = shlex.quote(str(parent))
+            return f"{root} lies inside the data directory; use --data-dir {right}"
+    to, archives = shlex.quote(str(inside)), f"{shlex.quote(str(root))}/*-ubyte.gz"
+    for packed in (inside, root / "FashionMNIST" / "raw", root / "KMNIST" / "raw"):
+        if (packed / f"{first}.gz").is_file():
+            files = f"{shlex.quote(str(packed))}/*-ubyte.gz"
+            return f"{packed} holds {first}.gz, still packed; unpack with: gunzip -kf {files}"
+    if dataset == "mnist" and (root / f"{first}.gz").is_file():
+        return (
+            f"{root} holds {first}.gz, still packed; unpack with: mkdir -p {to} && "
+            f"cp {archives} {to} && gunzip {to}/*-ubyte.gz"
+        )
+    if dataset == "cifar10" and (root / CIFAR10_ARCHIVE).is_file():
+        place = shlex.quote(str(root))
+        return (
+            f"{root} holds {CIFAR10_ARCHIVE}, still packed; unpack with: "
+            f"tar -xzf {place}/{CIFAR10_ARCHIVE} -C {place}"
+        )
+    if first not in folders.missing(dataset, root):
+        return f"{root} holds the files themselves; they belong in {inside}"
+    if told := folders.foreign(dataset, root):
+        return told
+    return (
+        f"no {first} in {inside}; put {where(dataset, root)}, or use --download, "
+        "or leave --data-dir out"
+    )
+
+
+def _cache() -> Path:
+    """Where downloads go unless told otherwise; a relative XDG_CACHE_HOME counts as none."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".cache") / "vramtop"

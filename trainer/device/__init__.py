@@ -1,0 +1,1 @@
+"""The device, its allocator, and the memory that a training may use."""

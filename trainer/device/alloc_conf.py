@@ -1,0 +1,84 @@
+"""How PyTorch's CUDA allocator was configured by the environment, as far as it concerns us.
+
+PyTorch ends the process at import where it cannot read the configuration, so that is looked at
+before. No torch in here.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Mapping
+
+from vramtop.protocol.lesson.settings import SettingError
+
+VARIABLES = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_HIP_ALLOC_CONF")
+
+_PAIR = r"\s*(\w+)\s*:\s*(\[[^][]+\]|[^],:[\s]+)\s*"
+_ALL = re.compile(rf"{_PAIR}(,{_PAIR})*")
+_INTERVALS = 16
+# They change nothing of what is taken from the driver by one stream.
+_HARMLESS = re.compile(
+    r"roundup_power2_divisions|backend|pinned_\w+|release_lock_on_\w+|graph_capture_\w+"
+)
+
+
+def configured(environment: Mapping[str, str]) -> tuple[str, str] | None:
+    """The variable that PyTorch reads and its value; None where none is set."""
+    for name in VARIABLES:
+        if environment.get(name):
+            return name, environment[name]
+    return None
+
+
+def check(environment: Mapping[str, str]) -> None:
+    """Raise `SettingError` where the configuration has not the form that PyTorch reads."""
+    found = configured(environment)
+    if found is not None and not _ALL.fullmatch(found[1]):
+        name, value = found
+        raise SettingError(f"{name} is key:value pairs with a comma between two, not {value!r}")
+
+
+def refusal(environment: Mapping[str, str], error: Exception) -> str | None:
+    """One line where the error is PyTorch's refusal of the configuration as CUDA starts."""
+    found = configured(environment)
+    frames = traceback.extract_tb(error.__traceback__)
+    if found is None or not frames or frames[-1].name != "_lazy_init":
+        return None
+    # Of a number that is none, PyTorch only says which function of C++ could not read it.
+    name, value = found
+    reason = str(error).partition("\n")[0].strip()
+    return f"{name}={value} is refused by PyTorch: {reason}"
+
+
+def options(environment: Mapping[str, str]) -> dict[str, str]:
+    """What is configured, by its key."""
+    found = configured(environment)
+    return dict(re.findall(_PAIR, found[1])) if found else {}
+
+
+def divisions(environment: Mapping[str, str]) -> tuple[int, ...]:
+    """Into how many parts of a power of two sizes are rounded up; empty where they are not.
+
+    The first is for sizes below 2 MiB, each that follows for those of twice the size: one number
+    for all, or pairs as `[256:1,512:2,>:4]`, in MiB, of which the first is for all below it too.
+    """
+    told = options(environment).get("roundup_power2_divisions", "")
+    if told.isdecimal():
+        return (int(told),) if int(told) > 1 else ()
+    found, last = [0] * _INTERVALS, -1
+    for size, parts in re.findall(r"(\d+|>)\s*:\s*(\d+)", told):
+        index = last + 1 if size == ">" else max(0, int(size).bit_length() - 1)
+        begin, end = 0 if last < 0 else index, _INTERVALS if size == ">" else index + 1
+        found[begin:end] = [int(parts)] * len(found[begin:end])
+        last = index
+    return tuple(found) if max(found) > 1 else ()
+
+
+def unmodelled(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The keys that change how memory is taken in ways that `caching` does not know."""
+    return tuple(
+        key
+        for key, value in options(environment).items()
+        if not _HARMLESS.fullmatch(key) and value != "False"
+    )

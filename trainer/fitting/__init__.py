@@ -1,0 +1,1 @@
+"""Which batch size fits: by prediction, and proved by real steps."""

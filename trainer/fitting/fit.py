@@ -1,0 +1,133 @@
+"""Which batch sizes fit a budget, by prediction alone.
+
+What counts against a budget: on a CUDA device the bytes that the allocator takes from the driver,
+workspaces, rounding and cache among them; elsewhere the bytes that the step asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from vramtop.accounting.anatomy import Log
+from vramtop.protocol.lesson.messages import Predicted
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.trainer.device import memory
+
+from .caching import NoRoom
+from .placing import LEAST
+from .predictor import Predictor, Shape, predict
+from .reductions import Card
+from .replay import Replay
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a batch size fits in whatever order memory is taken, and its bytes of the budget.
+
+    Those are the most that an order takes; where one does not fit a CUDA device, at least so many:
+    the step gets no further. `at_best` is whether it fits in one of the orders.
+    """
+
+    fits: bool
+    bytes: int
+    at_best: bool
+
+
+class Fitting:
+    """Judges batch sizes of one setting against a budget of `limit` bytes.
+
+    Each step that is judged begins with the cache empty. On a CUDA device it is judged in each of
+    the orders of `placing`.
+    """
+
+    def __init__(
+        self, settings: Settings, shape: Shape, kind: str, card: Card | None, limit: int
+    ) -> None:
+        self._predictor = Predictor(settings, shape, kind, card)
+        # Its optimizer's state is made anew with each judgement.
+        self._starting = Predictor(settings, shape, kind, card) if card else None
+        self._limit = limit
+        self._card = card
+        self._started = Replay(card) if card else None  # after a step on one image
+        _, log = self._predictor.step(LEAST)
+        if self._started is not None:
+            self._started.step(log)
+            self._started.step(self._predictor.step(LEAST)[1])
+            self._started.allocator.limit = limit
+
+    def judge(self, batch_size: int) -> Verdict:
+        """Whether steps on a batch of this size stay within the budget."""
+        if self._started is None or self._starting is None or self._card is None:
+            taken = self._predictor.step(batch_size)[0].peak.bytes
+            fits = taken <= self._limit
+            return Verdict(fits, taken, fits)
+        _, log = self._predictor.step(batch_size)
+        after_others = self._started.copy()
+        after_others.allocator.empty()
+        restored = self._started.copy()
+        restored.leave()
+        # A training that starts with this size, in a process that has done nothing else.
+        self._starting.forget()
+        first, second = (self._starting.step(batch_size)[1] for _ in range(2))
+        fresh = Replay(self._card)
+        fresh.allocator.limit = self._limit
+        attempts = (
+            _taken(after_others, (log, log)),  # the second step has the first one's cache
+            _taken(restored, (log, log)),
+            _taken(fresh, (first, second, second)),
+        )
+        refused = [taken for fits, taken in attempts if not fits]
+        most = max(refused or [taken for _, taken in attempts])
+        return Verdict(not refused, most, len(refused) < len(attempts))
+
+    def largest(self, most: int) -> int:
+        """The largest size up to `most` that fits in every order, 0 if none does."""
+        return bisect(lambda size: self.judge(size).fits, 0, most + 1)
+
+    def at_best(self, least: int, most: int) -> int:
+        """The largest size from `least`, which fits, up to `most` that fits in some order."""
+        return bisect(lambda size: self.judge(size).at_best, least, most + 1)
+
+
+def _taken(replay: Replay, logs: tuple[Log, ...]) -> tuple[bool, int]:
+    """Whether the allocator has room for these steps, and what it takes from the driver."""
+    try:
+        for log in logs:
+            replay.step(log)
+    except NoRoom as error:
+        return False, error.reserved
+    return True, replay.allocator.peak_reserved
+
+
+def forecast(
+    settings: Settings, shape: Shape, device: torch.device, card: Card | None
+) -> Predicted:
+    """What these settings will hold on `device`, and whether their budget allows it."""
+    prediction = predict(settings, shape, device.type, card)
+    verdict = None
+    if settings.budget is not None:
+        limit = settings.budget
+        if device.index is not None:
+            limit = memory.allowed(device, limit)
+        verdict = Fitting(settings, shape, device.type, card, limit).judge(settings.batch_size)
+    return Predicted(
+        settings=settings,
+        device=str(device),
+        anatomy=prediction.anatomy,
+        allocator=prediction.allocator,
+        needed=None if verdict is None or verdict.fits else verdict.bytes,
+        unmodelled=card.unmodelled if card else (),
+    )
+
+
+def bisect(fits: Callable[[int], bool], low: int, high: int) -> int:
+    """The largest size that fits, where `low` does, `high` does not, and all between are asked."""
+    while high - low > 1:
+        middle = (low + high) // 2
+        if fits(middle):
+            low = middle
+        else:
+            high = middle
+    return low

@@ -1,0 +1,148 @@
+"""What a training step will hold, found by taking it with tensors that have no contents.
+
+It is `Training.step` itself, watched by the same recording as a real one; no batch is ever made.
+Where the training is to run on the host, tensors are fake ones. Where it is to run on a device,
+they are PyTorch's "meta" tensors: what an optimizer keeps on the host beside a device, as Adam's
+step counters, stays on the host there too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._foreach_utils import _get_foreach_kernels_supported_devices
+from vramtop.accounting.anatomy import Log
+from vramtop.observer.ledger import Recording
+from vramtop.observer.ownership import Owners
+from vramtop.protocol.lesson.messages import Data
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.split import AllocatorMemory, Anatomy
+from vramtop.trainer.data.batches import Batch, Batches
+from vramtop.trainer.data.datasets import Dataset, Images
+from vramtop.trainer.training.training import Training
+
+from .reductions import Card, sum_buffers
+from .replay import Replay
+
+Shape = tuple[int, int, int]
+
+_HOST = torch.device("cpu")
+_META = torch.device("meta")
+# Before a step an optimizer asks CUDA whether work is being captured, in the words of PyTorch 2.9
+# or newer. That would make a context on a GPU, and nothing here is on one.
+_HEALTH_CHECKS = ("_cuda_graph_capture_health_check", "_accelerator_graph_capture_health_check")
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A step whose optimizer has its state; `allocator` is None where the device has none."""
+
+    anatomy: Anatomy
+    allocator: AllocatorMemory | None
+
+
+class Predictor:
+    """Steps of a training that never takes place, on images of `shape` in batches of any size.
+
+    `kind` is the type of the device that it would run on; a `card` tells of a CUDA device.
+    """
+
+    def __init__(self, settings: Settings, shape: Shape, kind: str, card: Card | None) -> None:
+        self._card = card
+        self._accumulation = settings.accumulation
+        stand_in = _HOST if kind == "cpu" else _META
+        # Fake tensors are slower to begin with, and the mode's records are worth keeping. A step on
+        # meta tensors needs none: it would also take what an optimizer keeps on the host.
+        self._mode: AbstractContextManager[object] = (
+            FakeTensorMode() if kind == "cpu" else nullcontext()
+        )
+        blank = _Blank(shape, stand_in)
+        with self._mode, stand_in:
+            self._training = Training(settings, blank.dataset, stand_in, blank)
+        for group in self._training.optimizer.param_groups:
+            # PyTorch chooses by the device of the parameters, and theirs is a stand-in.
+            group["foreach"] = kind in _get_foreach_kernels_supported_devices()
+        for check in _HEALTH_CHECKS:
+            setattr(self._training.optimizer, check, _nothing)
+
+    def step(self, batch_size: int) -> tuple[Anatomy, Log]:
+        """The next step; only after the first one has the optimizer its state."""
+        training = self._training
+        owners = Owners((training.model,), (training.optimizer,))
+        if self._card is None:
+            recording = Recording(training.device, owners, None, None)
+        else:
+            recording = _OnCard(training.device, owners, self._card)
+        with self._mode:
+            training.step(batch_size, recording, self._accumulation)
+        return recording.anatomy(), recording.log()
+
+    def forget(self) -> None:
+        """The next step begins without the optimizer's state, and makes it."""
+        self._training.optimizer.state.clear()
+
+
+def predict(settings: Settings, shape: Shape, kind: str, card: Card | None) -> Prediction:
+    """The second step of a training with these settings, in a process that has done nothing else.
+
+    The first one makes the optimizer's state. What the allocator has reserved is right to within
+    a segment of its own.
+    """
+    predictor = Predictor(settings, shape, kind, card)
+    replay = Replay(card) if card else None
+    for _ in range(2):
+        anatomy, log = predictor.step(settings.batch_size)
+        allocator = replay.step(log) if replay else None
+    return Prediction(anatomy, allocator)
+
+
+class _Blank(Batches):
+    """Batches without contents; there is no end of them."""
+
+    def __init__(self, shape: Shape, device: torch.device) -> None:
+        pixels = shape[0] * shape[1] * shape[2]
+        none = Images(torch.empty(0, pixels, dtype=torch.uint8), torch.empty(0, dtype=torch.int64))
+        data = Data("files", "", 0, 0, shape, ())
+        self.dataset = Dataset(none, none, 0.0, 1.0, data)
+        self._shape, self._device = shape, device
+        super().__init__(self.dataset, seed=0)
+
+    @property
+    def remaining(self) -> int:
+        """More than any batch."""
+        return 2**63 - 1
+
+    def next(self, batch_size: int) -> Batch:
+        """A batch of any size."""
+        inputs = torch.empty(batch_size, *self._shape, device=self._device)
+        return Batch(inputs, torch.empty(batch_size, dtype=torch.int64, device=self._device))
+
+
+class _OnCard(Recording):  # type: ignore[no-untyped-call]
+    """Knows also what sums take and give back within, which no tensor shows."""
+
+    def __init__(self, device: torch.device, owners: Owners, card: Card) -> None:
+        super().__init__(device, owners, None, None)
+        self._card = card
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., object],
+        types: tuple[type, ...],
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
+        result = super().__torch_dispatch__(func, types, args, kwargs)
+        if func is torch.ops.aten.sum.dim_IntList and isinstance(args[0], Tensor):
+            rows, columns = args[0].shape
+            self._journal.passing(*sum_buffers(rows, columns, self._card))
+        return result

@@ -1,0 +1,1 @@
+"""A training session: its loop, the commands it obeys, what it reports."""

@@ -1,0 +1,141 @@
+"""Several settings compared fairly: each from its initial parameters on, on the same images.
+
+The losses are those of `vramtop sweep`, to the bit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+from vramtop.protocol.lesson.checks import check
+from vramtop.protocol.lesson.commands import Compare
+from vramtop.protocol.lesson.messages import Compared, Comparing
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.split import Split
+from vramtop.trainer.data.datasets import Dataset
+from vramtop.trainer.device import memory
+from vramtop.trainer.training.shortage import Shortage, shortage
+from vramtop.trainer.training.timing import Mean, stopwatch
+from vramtop.trainer.training.training import Score, Training, Unwatched
+
+from .evaluation import Evaluation
+from .outbox import Outbox
+from .reports import SAMPLE_SECONDS
+from .watching import Schedule
+
+
+class _Scores:
+    """Keeps the score of the latest evaluation; None where not even one image fitted."""
+
+    def __init__(self) -> None:
+        self.latest: Score | None = None
+
+    def evaluation(
+        self, training: Training, score: Score, batch_size: int, peak: Split | None
+    ) -> None:
+        """The test data was seen."""
+        del training, batch_size, peak
+        self.latest = score
+
+    def evaluation_out_of_memory(self, lack: Shortage, batch_size: int) -> None:
+        """It is seen in smaller batches."""
+        del lack, batch_size
+
+
+class Comparison:
+    """The runs that `compare` asks for, one after the other, on `device`.
+
+    Progress and results go into the `outbox`; `listen` is called before each step and may raise to
+    end it all. Raises `SettingError` where some of the settings cannot be.
+    """
+
+    def __init__(
+        self,
+        compare: Compare,
+        dataset: Dataset,
+        device: torch.device,
+        outbox: Outbox,
+        listen: Callable[[], None],
+    ) -> None:
+        for settings in compare.runs:
+            check(settings, pixels=dataset.pixels, images=len(dataset.train))
+        self._compare = compare
+        self._dataset = dataset
+        self._device = device
+        self._outbox = outbox
+        self._listen = listen
+        self._told = -SAMPLE_SECONDS
+
+    def run(self, limit: int | None) -> None:
+        """All of them, within `limit` bytes that a step may hold, where there is a limit."""
+        for number, settings in enumerate(self._compare.runs, start=1):
+            again = self._device.type == "cuda"
+            while True:
+                try:
+                    self._outbox.post(self._run(settings, number, limit))
+                except RuntimeError as error:
+                    lack = shortage(error, None)
+                else:
+                    break
+                # It may fit where the cache is not cut up by what was there before.
+                memory.release(self._device)
+                if not again:
+                    self._outbox.post(self._short(settings, lack))
+                    break
+                again = False
+            memory.release(self._device)
+
+    def _short(self, settings: Settings, lack: Shortage) -> Compared:
+        return Compared(
+            settings,
+            self._compare.images,
+            out_of_memory=True,
+            needed=lack.needed,
+            limit=lack.limit,
+        )
+
+    def _run(self, settings: Settings, number: int, limit: int | None) -> Compared:
+        """One of them. Raises what PyTorch does where there is no room."""
+        training, images = Training(settings, self._dataset, self._device), self._compare.images
+        evaluation = Evaluation(scores := _Scores(), observe=True)
+        evaluation.run(training, limit)
+        before, scores.latest = scores.latest, None
+        schedule, clock, anatomy = Schedule(settings.accumulation), stopwatch(self._device), None
+        while (left := images - training.progress.images) > 0:
+            self._listen()
+            self._tell(settings, number, images - left)
+            rows = min(settings.effective_batch, training.batches.remaining, left)
+            full = rows == settings.effective_batch
+            recording = None if schedule.settled else training.ledger.record(limit)
+            if recording is None and full:
+                clock.start()
+            training.step(
+                settings.batch_size, recording or Unwatched(), settings.accumulation, rows
+            )
+            if recording is not None:
+                anatomy = recording.anatomy() if full else anatomy
+            elif full:
+                clock.stop(rows)
+            schedule.passed(full=full, seen=recording is not None)
+        evaluation.run(training, limit)
+        after, timing = scores.latest, Mean()
+        timing.read(clock.known())
+        return Compared(
+            settings,
+            images,
+            before=before.loss if before else None,
+            after=after.loss if after else None,
+            accuracy=after.accuracy if after else None,
+            anatomy=anatomy if schedule.settled else None,
+            step_seconds=timing.step_seconds,
+            samples_per_second=timing.samples_per_second,
+        )
+
+    def _tell(self, settings: Settings, number: int, done: int) -> None:
+        """Say how far it is, now and then."""
+        if time.monotonic() - self._told >= SAMPLE_SECONDS:
+            self._told = time.monotonic()
+            runs, images = len(self._compare.runs), self._compare.images
+            self._outbox.offer(Comparing(settings.batch_size, number, runs, done, images))

@@ -1,0 +1,48 @@
+"""A worker that only predicts: no data, nothing trained, nothing allocated on any device."""
+
+from __future__ import annotations
+
+import os
+import queue
+
+import torch
+from vramtop.protocol.lesson.commands import Predict, Start
+from vramtop.protocol.lesson.settings import SettingError
+from vramtop.protocol.messages import VERSION, Answer, Device, Failed, Hello
+from vramtop.protocol.wire.framing import ToWorker
+from vramtop.trainer.data.datasets import SHAPES
+from vramtop.trainer.device.devices import cuda, describe, resolve
+from vramtop.trainer.fitting.fit import forecast
+from vramtop.trainer.fitting.reductions import ASSUMED, Card, card
+
+from .outbox import Outbox
+
+
+def estimate(start: Start, outbox: Outbox, inbox: queue.SimpleQueue[ToWorker | None]) -> int:
+    """Answer each `Predict` until there are no more; the exit code is 2 for a wrong device.
+
+    All are for the device that `start` names.
+    """
+    # Nothing is computed, and threads would only have to be started.
+    torch.set_num_threads(1)
+    try:
+        device, described, made = _device(start)
+    except SettingError as error:
+        outbox.post(Failed(str(error), usage=True))
+        return 2
+    outbox.post(Hello(VERSION, os.getpid(), str(torch.__version__), described))
+    while isinstance(command := inbox.get(), Predict):
+        settings = command.settings
+        outbox.post(forecast(settings, SHAPES[settings.dataset], device, made))
+        outbox.post(Answer(command.command, None))
+    return 0
+
+
+def _device(start: Start) -> tuple[torch.device, Device, Card | None]:
+    """The device that the step would run on; "cuda" is a known card where there is none here."""
+    name = start.settings.device
+    if name == "cuda" and not cuda().devices:
+        told = f"as on one {ASSUMED}: there is no CUDA device here"
+        return torch.device("cuda"), Device("cuda", told, None, missing=cuda().missing), Card()
+    device = resolve(name, start.free)
+    return device, describe(device, name), card(device)

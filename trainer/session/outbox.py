@@ -1,0 +1,78 @@
+"""Messages on their way out: only the latest sample counts, nothing else is dropped."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+
+from vramtop.protocol.messages import PACE_SECONDS
+from vramtop.protocol.wire.framing import FromWorker
+
+
+class Outbox:
+    """Hands messages from the training thread to the one that writes them, in order.
+
+    What need not come `at_once` waits for one that must, or until `pace` seconds have passed since
+    messages were last taken: a reader that is woken for each message does more work for its waking
+    than for what it reads.
+
+    With `patient`, `offer` drops nothing either: it waits while `PATIENT_BACKLOG` messages are
+    unread, so that a slow reader slows the training instead of filling the memory.
+    """
+
+    PATIENT_BACKLOG = 4096
+
+    def __init__(self, *, patient: bool = False) -> None:
+        self._patient = patient
+        self._changed = threading.Condition()
+        # Insertion order is the order of sending; a replaced message moves to the end.
+        self._waiting: dict[int, FromWorker] = {}
+        self._latest: dict[type[FromWorker], int] = {}
+        self._count = 0
+        self._pressing = False
+        self._closed = False
+        self._taken = -math.inf
+        self.pace = PACE_SECONDS
+
+    def post(self, message: FromWorker, *, at_once: bool = True) -> None:
+        """Send this, whatever else comes."""
+        with self._changed:
+            self._append(message, at_once=at_once)
+
+    def offer(self, message: FromWorker, *, at_once: bool = True) -> None:
+        """Send this unless a newer message of its type comes first."""
+        with self._changed:
+            if self._patient:
+                self._changed.wait_for(
+                    lambda: len(self._waiting) < self.PATIENT_BACKLOG or self._closed
+                )
+            else:
+                self._waiting.pop(self._latest.get(type(message), -1), None)
+                self._latest[type(message)] = self._count
+            self._append(message, at_once=at_once)
+
+    def take(self) -> list[FromWorker]:
+        """Everything that waits, once it has waited long enough; empty once closed and drained."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            wait = max(0.0, self._taken + self.pace - time.monotonic())
+            self._changed.wait_for(lambda: self._pressing or self._closed, wait)
+            self._taken = time.monotonic()
+            self._pressing = False
+            messages = list(self._waiting.values())
+            self._waiting.clear()
+            self._changed.notify_all()
+            return messages
+
+    def close(self) -> None:
+        """No more messages will come, or nobody reads them any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _append(self, message: FromWorker, *, at_once: bool) -> None:
+        self._pressing = self._pressing or at_once
+        self._waiting[self._count] = message
+        self._count += 1
+        self._changed.notify_all()

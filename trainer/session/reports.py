@@ -1,0 +1,265 @@
+"""What a session says of itself: samples, anatomies, timings, failures."""
+
+from __future__ import annotations
+
+import time
+
+import psutil
+import torch
+from msgspec.structs import replace
+from torch import Tensor
+from vramtop.observer.ledger import Recording
+from vramtop.observer.trace import NoAccount
+from vramtop.protocol.lesson.formula import lesson
+from vramtop.protocol.lesson.messages import Configured, Evaluated, Noise
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import Device, DeviceMemory, Measured, Note, OutOfMemory, Sample
+from vramtop.protocol.split import Phase, Split
+from vramtop.trainer.device.memory import of_device
+from vramtop.trainer.training.shortage import Shortage
+from vramtop.trainer.training.timing import Fetch, Mean, stopwatch
+from vramtop.trainer.training.training import Score, Training
+
+from .outbox import Outbox
+
+SAMPLE_SECONDS = 0.1
+RESIDENT_SECONDS = 0.25
+
+
+class _Resident:
+    """The worker's resident memory; asking the system takes long enough to do it rarely."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._bytes = 0
+        self._read = -RESIDENT_SECONDS
+
+    def bytes(self) -> int:
+        now = time.monotonic()
+        if now - self._read >= RESIDENT_SECONDS:
+            self._bytes, self._read = self._process.memory_info().rss, now
+        return self._bytes
+
+
+class Reports:
+    """Puts into the outbox what becomes known, at most one sample in `SAMPLE_SECONDS`.
+
+    With `every_step` each step has its sample, and the device is waited for. Otherwise a sample
+    goes out once its loss has arrived, and the training never waits.
+    """
+
+    def __init__(self, outbox: Outbox, *, every_step: bool) -> None:
+        self._outbox = outbox
+        self._every_step = every_step
+        self._resident = _Resident()
+
+    def _forget(self, device: torch.device) -> None:
+        """Splits, timings and losses of other settings say nothing of these."""
+        self._end_of_step: dict[int, Split] = {}  # by rows of the step
+        self._stopwatch = stopwatch(device)
+        self._timing = Mean()
+        self._coming: tuple[Sample, Fetch] | None = None
+        self._untold: int | None = None  # the rows of the latest step, if no sample tells of it
+        self._loss: float | None = None
+        self._lacking = ""  # why there is no account
+        self._sampled = -SAMPLE_SECONDS
+
+    def settings(
+        self, settings: Settings, device: Device, training: Training, *, fresh: bool = False
+    ) -> None:
+        """These settings are in force now; a `fresh` training begins with them."""
+        self._forget(training.device)
+        dataset = training.dataset
+        formula = lesson(
+            pixels=dataset.pixels,
+            hidden=settings.hidden,
+            batch_size=settings.batch_size,
+            optimizer=settings.optimizer,
+        )
+        self._outbox.post(
+            Configured(settings, device, dataset.data, training.layers(), formula, fresh)
+        )
+
+    def plain_step(self) -> None:
+        """A step that nobody watches is about to begin, and is timed."""
+        self._stopwatch.start()
+
+    def step(
+        self,
+        training: Training,
+        loss: Tensor,
+        rows: int,
+        *,
+        plain: bool,
+        walked: bool = False,
+        last: bool = False,
+    ) -> None:
+        """A step on `rows` images has ended; a plain one was timed.
+
+        The end of a `walked` one is told at once, and of the `last` one before a pause: no later
+        step would tell of it.
+        """
+        if plain:
+            self._stopwatch.stop(rows)
+        wanted = self._every_step or walked or last
+        self._deliver(wait=wanted)
+        due = wanted or time.monotonic() - self._sampled >= SAMPLE_SECONDS
+        self._untold = rows
+        if due and self._coming is None:
+            self._untold = None
+            self._sampled = time.monotonic()
+            # Only a walked step is held at its end.
+            split = None if last and not walked else self._end_of_step.get(rows)
+            sample = self._sample(training, rows, "zero_grad", split)
+            self._coming = sample, Fetch(loss)
+            self._deliver(wait=wanted)
+
+    def rest(self, training: Training) -> None:
+        """A pause was heard of too late for the latest step to be told of; its loss is gone."""
+        self._deliver(wait=True)
+        if self._untold is not None:
+            sample = self._sample(training, self._untold, "zero_grad", None)
+            self._untold = None
+            self._outbox.offer(replace(sample, loss=None))
+
+    def held(self, training: Training, rows: int, phase: Phase, split: Split, part: int) -> None:
+        """A step on `rows` images is held at the end of `phase` of its batch number `part`."""
+        self._deliver(wait=True)
+        self._outbox.offer(replace(self._sample(training, rows, phase, split), part=part))
+
+    def _deliver(self, *, wait: bool) -> None:
+        """Send the sample whose loss was on its way, if it has arrived or is waited for."""
+        if self._coming is None:
+            return
+        sample, fetch = self._coming
+        if wait or fetch.arrived():
+            self._coming, self._loss = None, fetch.value()
+            self._timing.read(self._stopwatch.known())
+            self._outbox.offer(
+                replace(
+                    sample,
+                    loss=self._loss,
+                    step_seconds=self._timing.step_seconds,
+                    samples_per_second=self._timing.samples_per_second,
+                ),
+                at_once=wait,
+            )
+
+    def _sample(self, training: Training, rows: int, phase: Phase, split: Split | None) -> Sample:
+        return Sample(
+            step=training.progress.steps,
+            epoch=training.epoch,
+            position=training.position,
+            images=training.progress.images,
+            batch_size=rows,
+            loss=self._loss,
+            phase=phase,
+            split=split,
+            step_seconds=self._timing.step_seconds,
+            samples_per_second=self._timing.samples_per_second,
+            resident=self._resident.bytes(),
+        )
+
+    def anatomy(
+        self,
+        training: Training,
+        recording: Recording,
+        rows: int,
+        *,
+        settled: bool,
+        news: bool,
+    ) -> None:
+        """An instrumented step has ended; as `news` it reaches the reader whatever follows.
+
+        Where it is not known what it was made of, that is said once.
+        """
+        try:
+            anatomy = recording.anatomy()
+        except NoAccount as lacking:
+            self.no_account(lacking)
+            return
+        memory = of_device(training.device)
+        self._end_of_step = {rows: anatomy.boundaries["zero_grad"]}
+        message = Measured(
+            step=training.progress.steps,
+            batch_size=rows,
+            settled=settled,
+            anatomy=anatomy,
+            allocator=recording.allocator(),
+            tensors=recording.tensors(anatomy),
+            device_memory=DeviceMemory(*memory) if memory else None,
+        )
+        if news:
+            self._outbox.post(message)
+        else:
+            self._outbox.offer(message, at_once=False)
+
+    def no_account(self, lacking: NoAccount) -> None:
+        """It is not known what a step was made of; the same reason is told once."""
+        if str(lacking) != self._lacking:
+            self._lacking = str(lacking)
+            self._outbox.post(Note(f"no account of this device's memory: {lacking}"))
+
+    def evaluation(
+        self, training: Training, score: Score, batch_size: int, peak: Split | None
+    ) -> None:
+        """An epoch has ended, and the model was tried on the test data, with `peak` at most."""
+        self._outbox.post(
+            Evaluated(
+                epoch=training.epoch,
+                loss=score.loss,
+                accuracy=score.accuracy,
+                images=score.images,
+                batch_size=batch_size,
+                peak=peak,
+            ),
+            at_once=False,  # small data ends many epochs a second
+        )
+
+    def noise(self, noise: Noise | None) -> None:
+        """The gradient's noise was estimated, or there was no memory for that."""
+        if noise is None:
+            self._outbox.post(Note("no memory to spare for estimating the gradient's noise"))
+        else:
+            self._outbox.offer(noise, at_once=False)
+
+    def gave_back(self, size: int | None) -> None:
+        """The allocator gave so many bytes back to the driver; None where it keeps none."""
+        told = "this device's allocator keeps no cache"
+        if size is not None:
+            told = f"{size:,} B of cache given back" if size else "there was no cache to give back"
+        self._outbox.post(Note(told))
+
+    def out_of_memory(self, lack: Shortage, failed: Settings, back: Settings | None) -> None:
+        """A step did not fit; training goes on with the settings `back`, if there are any."""
+        restored = back.batch_size if back else None
+        self._lacked(lack, failed.batch_size, restored, accumulation=failed.accumulation, back=back)
+
+    def evaluation_out_of_memory(self, lack: Shortage, batch_size: int) -> None:
+        """So many test images did not fit; it goes on with half of them, if that is any."""
+        self._lacked(lack, batch_size, batch_size // 2 or None)
+
+    def _lacked(
+        self,
+        lack: Shortage,
+        batch_size: int,
+        restored: int | None,
+        *,
+        accumulation: int = 1,
+        back: Settings | None = None,
+    ) -> None:
+        self._outbox.post(
+            OutOfMemory(
+                batch_size=batch_size,
+                restored=restored,
+                accumulation=accumulation,
+                back=back,
+                **vars(lack),
+            )
+        )
+
+    def again(self, lack: Shortage) -> None:
+        """A step that nobody watched did not fit, and is taken once more."""
+        where = f" in {lack.phase}" if lack.phase else ""
+        told = f"out of memory{where}: the step is taken again, with the cache given back"
+        self._outbox.post(Note(told))

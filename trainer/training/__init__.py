@@ -1,0 +1,1 @@
+"""The models, and one step of their training."""

@@ -1,0 +1,74 @@
+"""The lesson's MLPs, their layer table and their optimizers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+from vramtop.protocol.lesson.formula import CLASSES
+from vramtop.protocol.lesson.settings import OptimizerName
+from vramtop.protocol.messages import Layer
+
+MOMENTUM = 0.9
+
+
+def build(shape: tuple[int, int, int], hidden: int, seed: int) -> nn.Sequential:
+    """An MLP C·H·W → hidden → ReLU → 10, initialised as right after `torch.manual_seed(seed)`.
+
+    The global random state is left as it was, on every device.
+    """
+    channels, height, width = shape
+    with torch.random.fork_rng(devices=[]):
+        # Only the host's: `torch.manual_seed` would seed every GPU as well.
+        torch.default_generator.manual_seed(seed)
+        return nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(channels * height * width, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, CLASSES),
+        )
+
+
+def layer_table(model: nn.Sequential, shape: tuple[int, int, int]) -> tuple[Layer, ...]:
+    """A row a layer: what it is, its output's shape for one image, its parameters and bytes."""
+    output: tuple[int, ...] = shape
+    rows = []
+    for layer in model:
+        name = type(layer).__name__
+        if isinstance(layer, nn.Flatten):
+            output = (shape[0] * shape[1] * shape[2],)
+        elif isinstance(layer, nn.Linear):
+            name = f"{name} {layer.in_features} → {layer.out_features}"
+            output = (layer.out_features,)
+        parameters = list(layer.parameters())
+        # A weight has a dimension for what comes in; a bias has only what goes out.
+        weights = sum(parameter.numel() for parameter in parameters if parameter.dim() > 1)
+        biases = sum(parameter.numel() for parameter in parameters if parameter.dim() == 1)
+        rows.append(
+            Layer(
+                name=name,
+                output_shape=output,
+                parameters=weights + biases,
+                bytes=sum(parameter.nbytes for parameter in parameters),
+                kind=type(layer).__name__,
+                weights=weights,
+                biases=biases,
+            )
+        )
+    return tuple(rows)
+
+
+def build_optimizer(
+    name: OptimizerName, parameters: Iterable[nn.Parameter], rate: float
+) -> torch.optim.Optimizer:
+    """The optimizer of that name with PyTorch's defaults; momentum is SGD with 0.9."""
+    match name:
+        case "sgd":
+            return torch.optim.SGD(parameters, lr=rate)
+        case "momentum":
+            return torch.optim.SGD(parameters, lr=rate, momentum=MOMENTUM)
+        case "adam":
+            return torch.optim.Adam(parameters, lr=rate)
+        case "adamw":
+            return torch.optim.AdamW(parameters, lr=rate)

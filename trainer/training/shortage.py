@@ -1,0 +1,55 @@
+"""A lack of memory: where it happened, what was wanted and what there was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from vramtop.observer import denials
+from vramtop.observer.ledger import LimitExceeded, Recording
+from vramtop.protocol.split import Phase, Split
+from vramtop.trainer.device.fullness import is_shortage
+
+from .training import Unwatched
+
+Place = Literal["evaluation", "model"]
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """See `protocol.OutOfMemory`, whose facts these are; all sizes in bytes."""
+
+    phase: Phase | Place | None
+    operator: str
+    split: Split
+    wanted: int | None
+    free: int | None
+    needed: int | None
+    limit: int | None
+    detail: str
+
+
+def shortage(
+    error: RuntimeError, watcher: Recording | Unwatched | None, place: Place | None = None
+) -> Shortage:
+    """What is known of the error, by who has watched the step. Raises any that is no such lack."""
+    lacking = is_shortage(error)
+    denial = denials.take()
+    if not lacking:
+        raise error
+    phase: Phase | None = None
+    operator, split = "", Split()
+    if isinstance(watcher, Recording):
+        (phase, operator), split = watcher.failure, watcher.split()
+    elif watcher is not None:
+        phase = watcher.phase
+    wanted = free = needed = limit = None
+    if isinstance(error, LimitExceeded):
+        phase, operator = error.phase, error.operator
+        wanted, needed, limit = error.wanted, error.needed, error.limit
+        free = max(0, limit - (needed - wanted))
+    elif denial is not None:
+        wanted, free = denial.wanted, denial.free
+        needed, limit = denial.reserved + wanted, denial.reserved + free
+    detail = str(error).partition("\n")[0]
+    return Shortage(place or phase, operator, split, wanted, free, needed, limit, detail)

@@ -1,0 +1,342 @@
+"""A model, its optimizer and its place in the data, and one step of their training."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol
+
+import msgspec
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
+from vramtop.observer.ledger import Ledger
+from vramtop.protocol.lesson.settings import DatasetName, OptimizerName, Settings
+from vramtop.protocol.messages import Layer
+from vramtop.protocol.split import Phase
+from vramtop.trainer.data.batches import Batch, Batches, batch_bytes, in_order
+from vramtop.trainer.data.datasets import Dataset
+
+from . import models
+
+Kind = tuple[DatasetName, int]
+
+
+class Watcher(Protocol):
+    """What a step tells as it goes; a ledger's `Recording` listens, `Unwatched` does not."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None: ...
+
+    def expect(self, size: int) -> None:
+        """A batch of `size` bytes is about to be made."""
+
+    def aside(self) -> AbstractContextManager[object]:
+        """While a batch is made on the host, which is not of the step."""
+
+    def begin(self, phase: Phase) -> None:
+        """A phase begins, and the one before it ends."""
+
+    def loss(self) -> None:
+        """The forward phase comes to the loss."""
+
+    def batch(self, **named: object) -> None:
+        """These tensors are the batch."""
+
+
+class Unwatched(nullcontext[None]):
+    """The watcher of a plain step; it knows the `phase` in which that is, and nothing else."""
+
+    phase: Phase = "load"
+
+    def expect(self, size: int) -> None:
+        """Nobody listens."""
+
+    def aside(self) -> AbstractContextManager[object]:
+        """Nobody listens."""
+        return self
+
+    def begin(self, phase: Phase) -> None:
+        """A phase begins."""
+        self.phase = phase
+
+    def loss(self) -> None:
+        """Nobody listens."""
+
+    def batch(self, **named: object) -> None:
+        """Nobody listens."""
+
+
+class Progress(msgspec.Struct):
+    """How far a training has come: steps and images in all."""
+
+    steps: int = 0
+    images: int = 0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that is needed to go on from here, in host memory."""
+
+    settings: Settings
+    model: dict[str, Any]
+    optimizer: dict[str, Any]
+    epoch: int
+    position: int
+    progress: Progress
+    made_at: int | None = None  # the batch size of the step that made the optimizer's state
+
+
+@dataclass(frozen=True)
+class Score:
+    """The test data's mean loss and the share of images classified rightly."""
+
+    loss: float
+    accuracy: float
+    images: int
+
+
+class Training:
+    """Trains an MLP on `dataset`, on `device`, as `settings` say.
+
+    The batch size is an argument of every step: the model knows none. `batches` may come from
+    elsewhere than the dataset.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        dataset: Dataset,
+        device: torch.device,
+        batches: Batches | None = None,
+    ) -> None:
+        self.dataset = dataset
+        self.device = device
+        self.kind: Kind | None = kind(settings)  # None once its memory was given back
+        self.progress = Progress()
+        self.batches = batches or Batches(dataset, settings.seed)
+        self.model = models.build(dataset.data.shape, settings.hidden, settings.seed)
+        if device.type != "cpu":  # where it is made
+            self.model.to(device)
+        self.use_optimizer(settings.optimizer, settings.rate)
+        self.criterion = nn.CrossEntropyLoss()
+        self._place = self.batches.epoch, self.batches.position
+        # Whether the last step ended in the middle of its update, so that some parameters have
+        # changed and others have not.
+        self.cut_short = False
+        self.made_at: int | None = None
+
+    def use_optimizer(self, name: OptimizerName, rate: float) -> None:
+        """Go on with another optimizer, its state empty, the parameters as they are."""
+        self.optimizer = models.build_optimizer(name, self.model.parameters(), rate)
+        self.ledger = Ledger(self.device, [self.model], [self.optimizer])
+
+    def use_rate(self, rate: float) -> None:
+        """Go on with another learning rate."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def layers(self) -> tuple[Layer, ...]:
+        """The layer table."""
+        return models.layer_table(self.model, self.dataset.data.shape)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the last step, counted from 1."""
+        return self.batches.epoch - self.epoch_ended
+
+    @property
+    def position(self) -> int:
+        """Images of that epoch that were trained on."""
+        return len(self.dataset.train) if self.epoch_ended else self.batches.position
+
+    @property
+    def epoch_ended(self) -> bool:
+        """Whether the last step was its epoch's last."""
+        return self.progress.steps > 0 and self.batches.position == 0
+
+    def step(
+        self, batch_size: int, watcher: Watcher, accumulation: int = 1, most: int | None = None
+    ) -> Tensor:
+        """One training step on so many batches; the mean loss of all images, still on the device.
+
+        Their gradients add up to that of the images all together, as each batch counts by its
+        images; the last ones of an epoch are what is left of it, or of the `most` images that the
+        step may take. A batch, its output and its loss
+        are dropped before the next one is loaded: held over, they would raise the peak by a whole
+        batch. Those of the last one live to the end of the step.
+        """
+        self._place = self.batches.epoch, self.batches.position
+        self.cut_short = False
+        images = min(batch_size * accumulation, self.batches.remaining)
+        if most is not None:
+            images = min(images, most)
+        held: tuple[Tensor, ...] = ()
+        mean: Tensor | None = None
+        with watcher:
+            for start in range(0, images, batch_size):
+                held = ()
+                held = self._add(min(batch_size, images - start), images, watcher)
+                mean = held[-1] if mean is None else mean.add_(held[-1])
+            watcher.begin("optimizer")
+            if not self.optimizer.state:
+                self.made_at = batch_size
+            self.cut_short = True
+            self.optimizer.step()
+            self.cut_short = False
+            watcher.begin("zero_grad")
+            self.optimizer.zero_grad()
+        self._place = self.batches.epoch, self.batches.position
+        self.progress.steps += 1
+        self.progress.images += images
+        assert mean is not None
+        return mean
+
+    def _add(self, rows: int, images: int, watcher: Watcher) -> tuple[Tensor, ...]:
+        """Add to the gradients those of the next `rows` of a step's `images`.
+
+        Returns what is held on to: the batch, the output, and its part of the mean loss.
+        """
+        watcher.begin("load")
+        watcher.expect(batch_bytes(self.dataset.pixels, rows))
+        with watcher.aside():
+            batch = self.batches.next(rows)
+        inputs = batch.inputs.to(self.device)
+        targets = batch.targets.to(self.device)
+        watcher.batch(inputs=inputs, targets=targets)
+        watcher.begin("forward")
+        output = self.model(inputs)
+        watcher.loss()
+        loss: Tensor = self.criterion(output, targets)
+        if rows < images:
+            loss = loss * (rows / images)
+        watcher.begin("backward")
+        loss.backward()  # type: ignore[no-untyped-call]
+        return inputs, targets, output, loss.detach()
+
+    @torch.no_grad()
+    def evaluate(self, batch_size: int, first: Watcher) -> Score:
+        """The model on the test data, `batch_size` images a batch; `first` sees the first one."""
+        self.model.eval()
+        loss, right = 0.0, 0
+        watcher: Watcher = first
+        rows = min(batch_size, len(self.dataset.test))
+        try:
+            first.expect(batch_bytes(self.dataset.pixels, rows))
+            for batch in in_order(self.dataset, self.dataset.test, batch_size):
+                batch_loss, batch_right = self._score(batch, watcher)
+                loss += batch_loss * len(batch.targets)
+                right += batch_right
+                watcher = Unwatched()
+        finally:
+            self.model.train()
+        images = len(self.dataset.test.targets)
+        return Score(loss / images, right / images, images)
+
+    def _score(self, batch: Batch, watcher: Watcher) -> tuple[float, int]:
+        """Mean loss and number right; in a function of its own, so that no batch outlives it."""
+        with watcher:
+            watcher.begin("load")
+            inputs = batch.inputs.to(self.device)
+            targets = batch.targets.to(self.device)
+            watcher.batch(inputs=inputs, targets=targets)
+            watcher.begin("forward")
+            output = self.model(inputs)
+            loss = self.criterion(output, targets)
+            right = (output.argmax(1) == targets).sum()
+        return loss.item(), int(right.item())
+
+    def drop_step(self) -> None:
+        """Be as before the step that failed, but for parameters whose update was cut short."""
+        self.optimizer.zero_grad()
+        self.batches.seek(*self._place)
+
+    def leave(self) -> None:
+        """Give back all memory on the device; there is no more training after that."""
+        self.kind = None
+        self.optimizer.state.clear()
+        self.model.to("meta")
+
+    def evict(self) -> None:
+        """Free all memory on a CUDA device or the host; `restore` or `readmit` allocates it again.
+
+        Tensors keep their shapes meanwhile, but not their contents.
+        """
+        self.optimizer.zero_grad()
+        self.optimizer.state.clear()
+        for storage in self._storages():
+            storage.resize_(0)
+
+    @property
+    def evicted(self) -> bool:
+        """Whether the memory of a parameter is free, so that nothing can be trained."""
+        return any(storage.nbytes() == 0 for storage in self._storages())
+
+    def readmit(self) -> None:
+        """Allocate the memory of evicted parameters again, in their order; contents undefined."""
+        for tensor in self.model.state_dict().values():
+            storage = tensor.untyped_storage()
+            if storage.nbytes() == 0:
+                storage.resize_(tensor.nbytes)
+
+    def _storages(self) -> list[torch.UntypedStorage]:
+        return [tensor.untyped_storage() for tensor in self.model.state_dict().values()]
+
+    def snapshot(self, settings: Settings) -> Snapshot:
+        """The training as it is now, copied to host memory."""
+        return Snapshot(
+            settings=settings,
+            model=_on_host(self.model.state_dict()),
+            optimizer=_on_host(self.optimizer.state_dict()),
+            epoch=self.batches.epoch,
+            position=self.batches.position,
+            progress=msgspec.structs.replace(self.progress),
+            made_at=self.made_at,
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Be what the snapshot was, to the bit; dataset, model and optimizer are of its kind."""
+        self.readmit()
+        self.model.load_state_dict(snapshot.model)
+        # There may be no room for the old state beside the one that comes back.
+        self.optimizer.state.clear()
+        self.optimizer.load_state_dict(_on_host(snapshot.optimizer))
+        self._go_to(snapshot)
+
+    def refill(self, snapshot: Snapshot) -> None:
+        """The same where the optimizer has its state already, without any allocation."""
+        self.model.load_state_dict(snapshot.model)
+        parameters = list(self.model.parameters())
+        for index, saved in snapshot.optimizer["state"].items():
+            state = self.optimizer.state[parameters[index]]
+            for name, value in saved.items():
+                if isinstance(value, Tensor):
+                    state[name].copy_(value)
+        self._go_to(snapshot)
+
+    def _go_to(self, snapshot: Snapshot) -> None:
+        self.batches.seek(snapshot.epoch, snapshot.position)
+        self.progress = msgspec.structs.replace(snapshot.progress)
+        self.made_at = snapshot.made_at
+        self.cut_short = False
+
+
+def kind(settings: Settings) -> Kind:
+    """What a model, and all that it has learned, stays the same for."""
+    return settings.dataset, settings.hidden
+
+
+def _on_host(state: dict[str, Any]) -> dict[str, Any]:
+    """The same nested state with every tensor copied to host memory."""
+    copied: dict[str, Any] = tree_map_only(
+        Tensor, lambda tensor: tensor.detach().to("cpu", copy=True), state
+    )
+    return copied

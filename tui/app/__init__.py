@@ -1,0 +1,1 @@
+"""The running apps: with a training, and with the GPUs alone."""

@@ -1,0 +1,192 @@
+"""The command line: `vramtop`, `vramtop --no-train`, `vramtop --headless` and commands.
+
+What takes a while to import is imported in the functions, once ctrl-C is known to be quiet.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vramtop.tui.terminal.exits import BAD_USAGE, FAILED, FINE
+from vramtop.tui.terminal.signals import leave, when_asked_to_end
+
+if TYPE_CHECKING:
+    from vramtop.protocol.lesson.settings import Settings
+    from vramtop.trainer.data.sources import Source
+    from vramtop.tui.worker.sweep_plan import Plan
+
+    from .options import Options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The whole program; returns its exit code."""
+    when_asked_to_end(leave)
+    from vramtop.protocol.lesson.settings import SettingError
+    from vramtop.tui.terminal import output
+
+    from .options import parse
+
+    output.mend()
+    try:
+        return _run(parse(sys.argv[1:] if arguments is None else arguments))
+    except SettingError as error:
+        output.complain(error)
+        return BAD_USAGE
+    except output.CannotWrite as error:
+        output.complain(error)
+        return FAILED
+    except BrokenPipeError:
+        return FINE  # the help's reader has seen enough
+    finally:
+        # An alarm that comes while Python takes itself down would be the end's exit code.
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _run(options: Options) -> int:
+    """Check what was asked for, then do it."""
+    import asyncio
+
+    from vramtop.trainer.data import sources
+    from vramtop.tui.terminal import output
+    from vramtop.tui.terminal.capabilities import cannot_place
+
+    if options.way == "look":
+        _check_terminal("")
+        _check_cursor()
+        _hasten()
+        from vramtop.tui.app.monitor import look
+
+        return look()
+    if options.way != "monitor":
+        output.require()
+    if options.parameters is not None:
+        from vramtop.tui.headless.lesson import lesson
+
+        return lesson(options.parameters, options.form)
+    dataset, data_dir = options.settings.dataset, options.settings.data_dir
+    source = sources.find(dataset, data_dir, download=options.download)
+    runs = _settings(options, source)
+    way, form = options.way, options.form
+    if way == "monitor":
+        _check_terminal("; without one use --headless")
+        if cannot_place(os.environ):
+            reason = f"TERM={os.environ['TERM']} denies it a cursor"
+            missing = "no screen and no tour" if options.tour else "no screen"
+            output.complain(f"{missing}, since {reason}: a line a second, at ctrl-C a table")
+            way, form = "headless", "seconds"
+    if way == "estimate":
+        from vramtop.tui.headless.estimate import estimate
+
+        return asyncio.run(estimate(runs, source, form))
+    if way == "sweep":
+        _check_sweep(options, runs, source)
+    if source.kind == "download":
+        if _download(source):
+            return FAILED
+        source = sources.find(dataset, str(source.root), download=False)
+        runs = _settings(options, source)
+    # Each way is imported where it is taken: none need wait for what another one draws with.
+    if way == "sweep":
+        from vramtop.tui.headless.sweep import sweep
+
+        return asyncio.run(sweep(_plan(options, runs, source), form, options.plot))
+    if way == "fit":
+        from vramtop.tui.headless.fit import fit
+
+        return asyncio.run(fit(runs[0], form))
+    if way == "headless":
+        from vramtop.tui.headless.train import headless
+
+        return asyncio.run(headless(runs[0], options.steps, form))
+    _hasten()
+    from vramtop.tui.app.monitor import monitor
+
+    return monitor(runs[0], tour=options.tour)
+
+
+def _hasten() -> None:
+    """Look for no garbage until the first frame stands: what it imports and makes all stays."""
+    gc.disable()
+
+
+def _settings(options: Options, source: Source) -> list[Settings]:
+    """The settings of each batch size; raises `SettingError` where they do not suit the data."""
+    import msgspec
+    from vramtop.protocol.lesson.checks import check
+    from vramtop.protocol.lesson.settings import MAX_ESTIMATED, parse_batch_size, parse_batch_sizes
+
+    images = source.train_images
+    if options.way == "estimate":
+        # What is only foretold needs no images.
+        images = MAX_ESTIMATED
+        sizes = parse_batch_sizes(options.batch_size, images, beyond="")
+    elif options.way == "sweep":
+        sizes = parse_batch_sizes(options.batch_size, images)
+    else:
+        sizes = [parse_batch_size(options.batch_size, images)]
+    common = options.settings
+    if options.download:
+        common = msgspec.structs.replace(common, data_dir=str(source.root))
+    runs = [msgspec.structs.replace(common, batch_size=size) for size in sizes]
+    for settings in runs:
+        check(settings, pixels=source.pixels, images=images)
+    return runs
+
+
+def _check_sweep(options: Options, sizes: list[Settings], source: Source) -> None:
+    """Raise `SettingError` at what cannot be, before anything is fetched or run."""
+    _plan(options, sizes, source)
+    if options.plot is not None:
+        from vramtop.tui.headless.plot import check
+
+        check(options.plot)
+
+
+def _plan(options: Options, sizes: list[Settings], source: Source) -> Plan:
+    """What a sweep of these sizes runs; raises `SettingError` where that cannot be."""
+    from vramtop.tui.worker.sweep_plan import plan
+
+    return plan(
+        sizes,
+        source.train_images,
+        steps=options.steps,
+        images=options.images,
+        scale=options.scale,
+        repeats=options.repeats,
+    )
+
+
+def _download(source: Source) -> int:
+    """Fetch the data in a process of its own, on this terminal: it needs torchvision."""
+    import subprocess
+
+    from vramtop.tui.worker.launch import command
+
+    fetch = command("vramtop.trainer.download", source.dataset, str(source.root), str(os.getpid()))
+    # In a session of its own, so that ctrl-C ends it through us, without a word.
+    return subprocess.run(fetch, check=False, start_new_session=True).returncode
+
+
+def _check_terminal(instead: str) -> None:
+    """Raise `SettingError` where there is no terminal."""
+    from vramtop.protocol.lesson.settings import SettingError
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise SettingError(f"the monitor needs a terminal{instead}")
+
+
+def _check_cursor() -> None:
+    """Raise `SettingError` where the terminal cannot put its cursor anywhere."""
+    from vramtop.protocol.lesson.settings import SettingError
+    from vramtop.tui.terminal.capabilities import cannot_place
+
+    if cannot_place(os.environ):
+        raise SettingError(
+            "the GPUs need a terminal that can place its cursor, "
+            f"which TERM={os.environ['TERM']} denies"
+        )

@@ -1,0 +1,146 @@
+"""What the command line understands, and what it says of what it does not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, Literal
+
+import msgspec
+from vramtop.protocol.lesson.settings import SettingError, Settings
+from vramtop.tui.worker.sweep_plan import Scale
+
+from .parsers import SWEEP_SIZES, parsers
+
+_NOT_WITH_PARAMETERS = {
+    "batch_sizes": "--batch-size",
+    "accumulation": "--accumulate",
+    "hidden": "--hidden",
+    "dataset": "--dataset",
+    "data_dir": "--data-dir",
+    "download": "--download",
+    "optimizer": "--optimizer",
+}
+_OPTION = re.compile(r"--?[a-zA-Z][^=\s]*")
+
+
+Way = Literal["monitor", "look", "headless", "estimate", "fit", "sweep"]
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What was asked for.
+
+    The batch size, or those of a command, is still text: the data sets its limit. `steps` and
+    `images` are None where they were left open, `parameters` where an estimate is one of batch
+    sizes.
+    """
+
+    way: Way
+    settings: Settings
+    batch_size: str
+    steps: int | None
+    form: str
+    download: bool
+    tour: bool = False
+    parameters: int | None = None
+    images: int | None = None
+    scale: Scale = "none"
+    repeats: int = 1
+    plot: str | None = None
+
+
+def parse(arguments: Sequence[str]) -> Options:
+    """Read the command line.
+
+    Raises `SettingError` with one line for what is unknown or in the wrong place, and `SystemExit`
+    after `--help`, `--version`, and a complaint of argparse's own.
+    """
+    parser, commands = parsers()
+    known = (name for each in (parser, *commands.values()) for name in each._option_string_actions)
+    _check_names(arguments, {*known})
+    namespace, extra = parser.parse_known_args(arguments)
+    given = vars(namespace)
+    if extra:
+        raise SettingError(f"{extra[0]} does not belong after {given.get('command', 'vramtop')}")
+    settings = Settings(
+        **{field: given[field] for field in Settings.__struct_fields__ if field in given}
+    )
+    download = "download" in given
+    if "no_train" in given:
+        if len(given) > 1:
+            raise SettingError("--no-train only looks: it goes without other options and commands")
+        return Options("look", settings, "64", None, "table", download)
+    if "command" in given:
+        _check_place(given)
+        return Options(
+            given["command"],
+            settings,
+            given.get("batch_sizes", SWEEP_SIZES if given["command"] != "fit" else "1"),
+            given.get("sweep_steps"),
+            _form(given.get("command_format"), ("table", "json", "csv")),
+            download,
+            parameters=given.get("parameters"),
+            images=given.get("images"),
+            scale=given.get("scale", "none"),
+            repeats=given.get("repeats", 1),
+            plot=given.get("plot"),
+        )
+    form = _form(given.get("headless_format"), ("table", "jsonl"))
+    steps = given.get("headless_steps")
+    if "headless" not in given and (steps or "headless_format" in given):
+        raise SettingError("--steps and --format go with --headless or a command")
+    tour = "tour" in given
+    if tour and "headless" in given:
+        raise SettingError("--tour is shown on the screen: it goes without --headless")
+    way: Literal["headless", "monitor"] = "headless" if "headless" in given else "monitor"
+    return Options(way, settings, given.get("one_batch_size", "64"), steps, form, download, tour)
+
+
+def _check_names(arguments: Sequence[str], known: set[str]) -> None:
+    """Raise `SettingError` at an option that there is none of.
+
+    argparse would take what follows it for a command, and complain of that.
+    """
+    for argument in arguments:
+        if argument == "--":
+            return
+        name = _OPTION.match(argument)
+        if name and name[0] not in known:
+            close = get_close_matches(name[0], sorted(known), 1)
+            hint = f"; did you mean {close[0]}?" if close else "; vramtop --help lists them all"
+            raise SettingError(f"unknown option {name[0]}{hint}")
+
+
+def _check_place(given: dict[str, Any]) -> None:
+    """Raise `SettingError` at what does not go with the command, or has its place after it."""
+    command = given["command"]
+    for name in ("headless", "tour"):
+        if name in given:
+            raise SettingError(f"--{name} does not go with {command}, which has no screen")
+    if command == "fit" and "one_batch_size" in given:
+        raise SettingError("fit finds the batch size: it goes without --batch-size")
+    if command != "sweep" and "headless_steps" in given:
+        raise SettingError(f"--steps does not go with {command}")
+    for name, option in (
+        ("one_batch_size", "--batch-size"),
+        ("headless_steps", "--steps"),
+        ("headless_format", "--format"),
+    ):
+        if name in given:
+            raise SettingError(
+                f"{option} belongs after {command}: vramtop {command} {option} {given[name]}"
+            )
+    if "images" in given and "sweep_steps" in given:
+        raise SettingError("each size ends after so many --images or so many --steps: give one")
+    if "parameters" in given:
+        # Nothing but the number of parameters, and how many floats an optimizer keeps for each.
+        wrong = [option for name, option in _NOT_WITH_PARAMETERS.items() if name in given]
+        if wrong:
+            raise SettingError(f"--parameters is any model: it goes without {wrong[0]}")
+
+
+def _form(form: str | None, forms: tuple[str, ...]) -> str:
+    if form is not None and form not in forms:
+        raise SettingError(f"format is {', '.join(forms[:-1])} or {forms[-1]}, not {form!r}")
+    return form or "table"

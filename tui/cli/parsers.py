@@ -1,0 +1,216 @@
+"""The grammar of the command line: each command with its own options, and what `--help` says.
+
+Nothing has a default here: what is not given must not hide what was given before a command. What
+the help says of a default stands in brackets.
+"""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from typing import NoReturn, TypeAlias
+
+from vramtop.protocol.lesson.settings import parse_parameters, parse_whole
+from vramtop.tui.terminal.exits import BAD_USAGE
+from vramtop.tui.terminal.output import complain, write
+from vramtop.tui.worker.sweep_plan import IMAGES, SCALES
+
+from .common_options import about, common, value
+
+SWEEP_SIZES = "64,256,1024,4096"
+_SHELLS = ("bash", "zsh", "fish")
+
+_steps = partial(parse_whole, what="steps", low=1, high=10**9)
+_images = partial(parse_whole, what="images", low=1, high=10**12)
+_repeats = partial(parse_whole, what="repeat", low=1, high=1000)
+
+# No line is longer than a terminal of 80 columns.
+_EXAMPLES = """\
+examples:
+  vramtop                                    watch handwritten digits be learned
+  vramtop --tour                             be shown around in seven steps
+  vramtop --batch-size 512 --vram 24MiB      another batch, within a budget
+  vramtop --dataset cifar10 --optimizer sgd  other data, another optimizer
+  vramtop --no-train                         only look at the GPUs
+  vramtop --headless --steps 500             no screen, a table at the end
+  vramtop estimate --batch-size 64,4096      foretell, allocate nothing
+  vramtop fit --vram 24MiB                   find the largest batch that fits
+  vramtop sweep --batch-size 64,256,1024     compare batch sizes
+  eval "$(vramtop --print-completion bash)"  complete all this with the tab key
+
+sizes are like 24MiB, 1.5GiB or 4096 (bytes)
+exit codes: 0 fine, 1 failed, 2 bad usage, 130 interrupted
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaint is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and leave with the exit code of bad usage."""
+        complain(message)
+        self.exit(BAD_USAGE)
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Leave, once all is written."""
+        write("")  # out with what --help has printed, where it fits
+        super().exit(status, message)
+
+
+class _Version(argparse.Action):
+    """Says the version, which takes a while to find, only where it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"vramtop {version('vramtop-lab')}")  # noqa: T201
+        parser.exit()
+
+
+class _Completion(argparse.Action):
+    """Prints what a shell needs to complete this command line."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        del namespace, option_string
+        from .completion import script
+
+        print(script(parser, str(values)))  # noqa: T201
+        parser.exit()
+
+
+def parsers() -> tuple[Parser, dict[str, Parser]]:
+    """That of the whole command line, and those of what follows each command."""
+    parser = Parser(
+        prog="vramtop",
+        usage="vramtop [options]\n       vramtop estimate|fit|sweep [options]",
+        add_help=False,
+        allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Where a training run's GPU memory goes, live in a terminal.",
+        epilog=_EXAMPLES,
+    )
+    _ways(parser)
+    training = parser.add_argument_group("training")
+    training.add_argument(
+        "--batch-size", dest="one_batch_size", metavar="N", help="images a step (64)"
+    )
+    common(parser, training)
+    itself = about(parser)
+    itself.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    itself.add_argument(
+        "--print-completion",
+        action=_Completion,
+        choices=_SHELLS,
+        metavar="SHELL",
+        help="print the completion for bash, zsh or fish and exit",
+    )
+    commands = parser.add_subparsers(
+        title="commands", metavar="command", prog="vramtop", parser_class=Parser
+    )
+    return parser, {
+        "estimate": _estimate(commands),
+        "fit": _fit(commands),
+        "sweep": _sweep(commands),
+    }
+
+
+def _ways(parser: Parser) -> None:
+    """With a screen or without one."""
+    screen = parser.add_argument_group("screen")
+    screen.add_argument("--tour", action="store_true", help="begin with a guided tour")
+    screen.add_argument(
+        "--no-train", action="store_true", help="the GPUs and their processes alone, no training"
+    )
+    without = parser.add_argument_group("without a screen")
+    without.add_argument("--headless", action="store_true", help="train without a screen")
+    value(without, "--steps", "N", _steps, "end after so many steps", dest="headless_steps")
+    without.add_argument(
+        "--format", dest="headless_format", metavar="FORM", help="table or jsonl (table)"
+    )
+
+
+_Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
+
+
+def _estimate(commands: _Commands) -> Parser:
+    told = "foretell what each batch size holds, allocating nothing"
+    estimate = _command(commands, "estimate", told)
+    group = estimate.add_argument_group("estimate")
+    told = "by the formula alone, for any model of so many, as 1e8"
+    value(group, "--parameters", "N", parse_parameters, told)
+    _format(group)
+    _of_sizes(estimate)
+    return estimate
+
+
+def _fit(commands: _Commands) -> Parser:
+    told = "find the largest batch size that fits, proved by real steps"
+    fit = _command(commands, "fit", told)
+    _format(fit.add_argument_group("fit"))
+    common(fit, fit.add_argument_group("training"))
+    about(fit)
+    return fit
+
+
+def _sweep(commands: _Commands) -> Parser:
+    sweep = _command(commands, "sweep", "run each batch size from the same start and measure it")
+    group = sweep.add_argument_group("sweep")
+    told = f"train each size on so many ({IMAGES:,}, or what three full batches take)"
+    value(group, "--images", "N", _images, told)
+    told = "or for so many steps, at least as many as show a settled and a plain one"
+    value(group, "--steps", "N", _steps, told, dest="sweep_steps")
+    group.add_argument(
+        "--lr-scale",
+        dest="scale",
+        choices=SCALES,
+        metavar="RULE",
+        help="the learning rate by size: none, linear or sqrt, from the smallest one on (none)",
+    )
+    told = "measure so often, each time with the next seed; medians are shown (1)"
+    value(group, "--repeat", "N", _repeats, told, dest="repeats")
+    group.add_argument(
+        "--plot", metavar="FILE", help="draw memory and learning into a .svg or .png too"
+    )
+    _format(group)
+    _of_sizes(sweep)
+    return sweep
+
+
+def _command(commands: _Commands, name: str, told: str) -> Parser:
+    command = commands.add_parser(
+        name,
+        usage=f"vramtop {name} [options]",
+        add_help=False,
+        allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
+        help=told,
+        description=f"{told[0].upper()}{told[1:]}.",
+    )
+    command.set_defaults(command=name)
+    return command
+
+
+def _format(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--format", dest="command_format", metavar="FORM", help="table, json or csv (table)"
+    )
+
+
+def _of_sizes(command: Parser) -> None:
+    """What follows a command's own options where it has several batch sizes."""
+    training = command.add_argument_group("training")
+    training.add_argument(
+        "--batch-size",
+        dest="batch_sizes",
+        metavar="N,N,…",
+        help=f"images a step ({SWEEP_SIZES})",
+    )
+    common(command, training)
+    about(command)

@@ -1,0 +1,76 @@
+"""Where the training runs: which GPU, and which instance where MIG splits it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from vramtop.protocol.messages import Device, DeviceMemory
+
+from .cards import Card, GpuProcess
+
+UNLISTED = "NVML does not list this GPU"
+UNKNOWN_INSTANCE = "NVML does not tell which MIG instance this is"
+
+
+class Whereabouts(msgspec.Struct, frozen=True):
+    """The GPU whose sensors count, and in `holding` whose memory: it, or its instance.
+
+    `holding` is None where nobody knows which of its instances it is.
+    """
+
+    card: Card
+    holding: Card | None
+
+
+class Accounts(msgspec.Struct, frozen=True):
+    """A card with the memory that the training shares, and whether CUDA told of it, not NVML."""
+
+    card: Card
+    by_cuda: bool = False
+
+
+def find(cards: Sequence[Card], device: Device | None, pid: int | None) -> Whereabouts | None:
+    """Where the process `pid` trains, by its device's UUID; None where NVML does not list it.
+
+    CUDA tells the instance's UUID, or by older drivers that of the whole GPU. Then the instance is
+    the one that lists the process, or else the only one that has as much memory.
+    """
+    if device is None or device.uuid is None:
+        return None
+    wanted = _bare(device.uuid)
+    for card in cards:
+        for part in card.instances:
+            if part.uuid is not None and _bare(part.uuid) == wanted:
+                return Whereabouts(card, part)
+        if card.uuid is not None and _bare(card.uuid) == wanted:
+            return Whereabouts(card, _instance(card, device, pid) if card.instances else card)
+    return None
+
+
+def accounts(where: Whereabouts | None, told: DeviceMemory | None) -> Accounts | None:
+    """Who tells of the memory: NVML where it does, else CUDA by way of the worker; None: nobody."""
+    holding = where.holding if where else None
+    if holding is not None and holding.total is not None and holding.free is not None:
+        return Accounts(holding)
+    if told is None:
+        return None
+    return Accounts(_by_cuda(told, holding.processes if holding else None), by_cuda=True)
+
+
+def _by_cuda(told: DeviceMemory, processes: tuple[GpuProcess, ...] | None) -> Card:
+    free = min(told.free, told.total)
+    used = told.total - free
+    return Card(0, total=told.total, used=used, free=free, processes=processes)
+
+
+def _instance(card: Card, device: Device, pid: int | None) -> Card | None:
+    ours = [p for p in card.instances if any(each.pid == pid for each in p.processes or ())]
+    fitting = [part for part in card.instances if part.total == device.total_bytes]
+    found = ours or fitting
+    return found[0] if len(found) == 1 else None
+
+
+def _bare(uuid: str) -> str:
+    """The UUID itself: CUDA does not say whether it is a GPU's or an instance's."""
+    return uuid.removeprefix("GPU-").removeprefix("MIG-")

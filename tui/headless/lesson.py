@@ -1,0 +1,69 @@
+"""`vramtop estimate --parameters`: the lesson's closed forms for a model of any kind.
+
+What a batch and its activations take depends on the model, and is not told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+
+import msgspec
+from rich.table import Table
+from rich.text import Text
+from vramtop.protocol.lesson.formula import FLOAT32_BYTES, STATE_FLOATS
+from vramtop.protocol.lesson.settings import OPTIMIZERS, OptimizerName
+from vramtop.tui.terminal.exits import FINE
+from vramtop.tui.terminal.output import show, write
+
+
+class LessonRow(msgspec.Struct, frozen=True):
+    """The formula's bytes for one optimizer; `source` says that nothing was measured."""
+
+    source: str
+    count: int
+    optimizer: OptimizerName
+    parameters: int
+    gradients: int
+    optimizer_state: int
+    total: int
+
+
+def lesson(parameters: int, form: str) -> int:
+    """Print a row for each optimizer; returns the exit code. Raises `CannotWrite`."""
+    rows = [_row(parameters, optimizer) for optimizer in OPTIMIZERS]
+    if form == "table":
+        told = f"{parameters:,} parameters of float32, by the formula: 4 B each, as have gradients"
+        end = "A batch and its activations come on top: they depend on the model."
+        show((Text(f"{told}\n"), _table(rows), Text(f"\n{end}")))
+        return FINE
+    text = f"{msgspec.json.format(msgspec.json.encode(rows)).decode()}\n"
+    with contextlib.suppress(BrokenPipeError):
+        write(text if form == "json" else _to_csv(rows))
+    return FINE
+
+
+def _row(count: int, optimizer: OptimizerName) -> LessonRow:
+    size = FLOAT32_BYTES * count
+    state = STATE_FLOATS[optimizer] * size
+    return LessonRow("formula", count, optimizer, size, size, state, 2 * size + state)
+
+
+def _table(rows: list[LessonRow]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("optimizer", no_wrap=True)
+    for name in ("params", "grads", "optim", "total"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        sizes = (row.parameters, row.gradients, row.optimizer_state, row.total)
+        table.add_row(row.optimizer, *(f"{size / 1e6:,.1f} MB" for size in sizes))
+    return table
+
+
+def _to_csv(rows: list[LessonRow]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, LessonRow.__struct_fields__, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(msgspec.structs.asdict(row) for row in rows)
+    return text.getvalue()

@@ -1,0 +1,151 @@
+"""One training run of a worker, gathered into what is known at its end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from statistics import median
+
+from vramtop.protocol.lesson.messages import Configured, Evaluated, Noise, WouldFit
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import Ended, Failed, Hello, Measured, OutOfMemory, Sample
+from vramtop.protocol.split import Split
+from vramtop.protocol.wire.framing import FromWorker
+from vramtop.tui.terminal.exits import BAD_USAGE, FAILED
+from vramtop.tui.terminal.output import complain, say
+from vramtop.tui.words.wording import missing
+from vramtop.tui.worker.endings import gone
+from vramtop.tui.worker.link import WorkerGone, WorkerLine
+from vramtop.tui.worker.process import Worker
+
+
+@dataclass
+class Run:
+    """What a run has told so far.
+
+    `measured` is the first settled anatomy of a full step, and until there is one the latest: what
+    the allocator took for test data since then is none of a step's. `end` is how it ended; after an
+    out of memory, the `shortage`, that is once it is known what `would_fit`.
+    `killed` says that the worker was, so that the out of memory is only probable.
+    `seconds` is how long it took in all, by the clock of whoever has followed it.
+    """
+
+    hello: Hello | None = None
+    configured: Configured | None = None
+    sample: Sample | None = None
+    measured: Measured | None = None
+    evaluated: Evaluated | None = None
+    noise: Noise | None = None
+    shortage: OutOfMemory | None = None
+    would_fit: WouldFit | None = None
+    end: Ended | OutOfMemory | None = None
+    step_seconds: list[float] = field(default_factory=list)
+    seconds: float | None = None
+    killed: bool = False
+
+    def add(self, message: FromWorker) -> None:
+        """Take one message in."""
+        match message:
+            case Hello():
+                self.hello = message
+            case Configured():
+                self.configured = message
+                self.sample = self.measured = self.evaluated = self.noise = self.end = None
+                self.shortage = self.would_fit = None
+                self.step_seconds = []
+            case Sample():
+                self._add_sample(message)
+            case Measured():
+                size = self.configured.settings.effective_batch if self.configured else None
+                if message.batch_size == size and not (self.measured and self.measured.settled):
+                    self.measured = message
+            case Evaluated():
+                self.evaluated = message
+            case Noise():
+                # A later one may be too noisy to tell a scale.
+                if message.scale is not None or self.noise is None or self.noise.scale is None:
+                    self.noise = message
+            case Ended():
+                self.end = message
+            case OutOfMemory() if message.phase != "evaluation":
+                self.shortage = message
+            case WouldFit():
+                self.would_fit = message
+                self.end = self.shortage
+            case _:
+                pass
+
+    def kill(self, settings: Settings, error: str) -> None:
+        """The worker was killed while it ran these settings: out of memory, in all probability."""
+        self.killed = True
+        self.end = OutOfMemory(
+            batch_size=settings.batch_size,
+            accumulation=settings.accumulation,
+            needed=None,
+            limit=None,
+            phase=None,
+            operator="",
+            split=Split(),
+            restored=None,
+            detail=error,
+        )
+
+    def _add_sample(self, sample: Sample) -> None:
+        news = self.sample is None or sample.step_seconds != self.sample.step_seconds
+        full = self.configured and sample.batch_size == self.configured.settings.effective_batch
+        if sample.step_seconds is not None and news and full:
+            self.step_seconds.append(sample.step_seconds)
+        self.sample = sample
+
+    @property
+    def median_step_seconds(self) -> float | None:
+        """Of the plain steps on full batches; None where there was none."""
+        return median(self.step_seconds) if self.step_seconds else None
+
+    @property
+    def samples_per_second(self) -> float | None:
+        """What the median step makes of a full batch."""
+        if self.configured is None or self.median_step_seconds is None:
+            return None
+        return self.configured.settings.effective_batch / self.median_step_seconds
+
+
+class WorkerFailed(Exception):
+    """The worker could not go on; `usage` says that what it was told was wrong."""
+
+    def __init__(self, error: str, *, usage: bool = False) -> None:
+        super().__init__(error)
+        self.exit_code = BAD_USAGE if usage else FAILED
+
+
+class WorkerKilled(WorkerFailed):
+    """The worker was killed, probably for lack of memory."""
+
+
+async def follow(worker: Worker) -> AsyncIterator[FromWorker]:
+    """All messages of the worker, while the lines that it prints go to stderr.
+
+    Ends when the worker does after it was asked to. Raises `WorkerFailed` where it ends otherwise,
+    or says that it cannot go on.
+    """
+    async for message in worker.messages():
+        if isinstance(message, WorkerLine):
+            say(message.text)
+        elif isinstance(message, WorkerGone):
+            if not worker.stopping:
+                kind = WorkerKilled if message.killed else WorkerFailed
+                raise kind(_end(message))
+        elif isinstance(message, Failed):
+            raise WorkerFailed(message.error, usage=message.usage)
+        else:
+            if isinstance(message, Hello) and (told := missing(message.device)):
+                complain(told)
+            yield message
+
+
+def _end(message: WorkerGone) -> str:
+    """How the worker ended although nobody asked it to."""
+    if message.exit_code == 0:
+        return "the worker ended before its training did"
+    last = f"; its last line: {message.lines[-1]}" if message.lines else ""
+    return f"{gone(message)}{last}"

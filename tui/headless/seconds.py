@@ -1,0 +1,24 @@
+"""A line a second instead of a screen: the split of the latest peak, and how far it is."""
+
+from __future__ import annotations
+
+import msgspec
+from vramtop.protocol.messages import Measured, Sample
+from vramtop.tui.words import units
+
+_NAMES = ("params", "grads", "optimizer", "batch", "activ.", "temp.")
+_WIDTHS = (9, 9, 10, 9, 9, 9)  # of the categories; 79 columns in all
+
+
+def head() -> str:
+    """What stands over the columns."""
+    names = "".join(f"{name:>{width}}" for name, width in zip(_NAMES, _WIDTHS, strict=True))
+    return f"{'step':>8}{'peak':>8}{names}{'loss':>8}"
+
+
+def line(sample: Sample, measured: Measured) -> str:
+    """The bytes of each category at the peak, in short; what they are exactly, the table tells."""
+    peak = measured.anatomy.peak
+    parts = msgspec.structs.astuple(peak.split)
+    told = "".join(f"{units.short(part):>{w}}" for part, w in zip(parts, _WIDTHS, strict=True))
+    return f"{sample.step:>8,}{units.short(peak.bytes):>8}{told}{units.loss(sample.loss):>8}"

@@ -1,0 +1,1 @@
+"""Messages folded into the facts that the screen shows."""

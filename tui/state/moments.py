@@ -1,0 +1,98 @@
+"""The moments of a recorded step: where one stands in it, and what made it what it is."""
+
+from __future__ import annotations
+
+import msgspec
+from vramtop.protocol.messages import Measured
+from vramtop.protocol.split import CATEGORIES, Anatomy, Category, Phase, Split
+from vramtop.tui.words import wording
+
+from .walk import Walk
+
+
+class Spot(msgspec.Struct, frozen=True):
+    """A moment of the recorded curve: the one at `place`, counted from 0, of `count`.
+
+    `changes` is what sets its split apart from the one before, in bytes, the largest first.
+    `operator` allocated them; where something was released, it is the last one that allocated
+    before, within the phase. Empty where there is none.
+    """
+
+    place: int
+    count: int
+    phase: Phase
+    split: Split
+    changes: tuple[tuple[Category, int], ...]
+    operator: str
+
+    @property
+    def grew(self) -> bool:
+        """Whether something was allocated."""
+        return any(change > 0 for _, change in self.changes)
+
+
+def spot(anatomy: Anatomy, place: int) -> Spot:
+    """The moment at that place."""
+    curve = anatomy.curve
+    here = curve[place]
+    before = curve[place - 1].split if place else here.split
+    changes = [(name, getattr(here.split, name) - getattr(before, name)) for name in CATEGORIES]
+    changed = [(name, change) for name, change in changes if change]
+    begin = _phase_begins(anatomy, place)
+    made = (anatomy.operators[curve[at].operator] for at in range(place, begin - 1, -1))
+    return Spot(
+        place=place,
+        count=len(curve),
+        phase=here.phase,
+        split=here.split,
+        changes=tuple(sorted(changed, key=lambda change: -abs(change[1]))),
+        operator=next(filter(None, made), ""),
+    )
+
+
+def boundary(
+    measured: Measured | None, phase: Phase, split: Split, rows: int, part: int
+) -> int | None:
+    """The place at which the curve comes to the end of `phase`, in a step on `rows` images.
+
+    Where a step adds up several batches, a phase ends so many times, and `part` counts from 1.
+
+    None where the recorded step is not like the one that holds `split` there: no other step's
+    curve is shown for it.
+    """
+    if measured is None or not measured.settled or rows != measured.batch_size:
+        return None
+    curve = measured.anatomy.curve
+    inside = [moment.phase == phase for moment in curve]
+    ends = [at for at, here in enumerate(inside) if here and not any(inside[at + 1 : at + 2])]
+    # The update comes once, after the last batch.
+    end = ends[min(part, len(ends)) - 1] if ends else None
+    return end if end is not None and curve[end].split == split else None
+
+
+def path(anatomy: Anatomy, end: int) -> Walk | None:
+    """The way to the boundary at `end` from the one before; None where there is none to go."""
+    first = _phase_begins(anatomy, end)
+    return Walk(first, end) if first < end else None
+
+
+def peak(anatomy: Anatomy) -> int:
+    """The place of the peak."""
+    wanted = (anatomy.peak.phase, anatomy.peak.split)
+    places = (at for at, each in enumerate(anatomy.curve) if (each.phase, each.split) == wanted)
+    return next(places, 0)
+
+
+def _phase_begins(anatomy: Anatomy, place: int) -> int:
+    """The first place of the phase that the moment at `place` belongs to."""
+    curve, first = anatomy.curve, place
+    while first and curve[first - 1].phase == curve[place].phase:
+        first -= 1
+    return first
+
+
+def maker(spot: Spot) -> str:
+    """What made a moment: `by mm`, or `after mm` where something was released; may be empty."""
+    if spot.operator in ("", "batch"):
+        return ""
+    return f"{'by' if spot.grew else 'after'} {wording.operator(spot.operator)}"

@@ -1,0 +1,122 @@
+"""How a lack of memory is told: which allocation failed, and which size would have fitted."""
+
+from __future__ import annotations
+
+import msgspec
+from vramtop.protocol.lesson.messages import WouldFit
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import OutOfMemory
+from vramtop.protocol.split import CATEGORIES
+from vramtop.tui.words import units
+from vramtop.tui.words.wording import NAMES, operator, unmodelled
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """A step of `settings` that did not fit, and, once that is known, what would have."""
+
+    event: OutOfMemory
+    settings: Settings
+    would_fit: WouldFit | None = None
+
+
+def told(failure: Failure) -> tuple[str, ...]:
+    """All of it in one line, and then in fewer and fewer words.
+
+    `batch 8,192 out of memory, back to 64 · forward, relu wanted 4.00 MiB, 1.31 MiB free · 3,294
+    would fit (foretold)`.
+    """
+    head, fits = f"{_what(failure.event)}, {_then(failure)}", foretold(failure.would_fit)
+    lines = (
+        (head, wanted(failure.event), fits),
+        (head, place(failure.event), fits),
+        (head, fits or place(failure.event)),
+        (head,),
+    )
+    texts = (" · ".join(part for part in line if part) for line in lines)
+    return tuple(dict.fromkeys(texts))
+
+
+def held(event: OutOfMemory) -> str:
+    """What the step held at that moment: `held then 4.40 MiB: parameters 397.5 KiB, …`."""
+    sizes = ((NAMES[name].lower(), getattr(event.split, name)) for name in CATEGORIES)
+    parts = ", ".join(f"{name} {units.size(size)}" for name, size in sizes if size)
+    if not parts:
+        return ""
+    who = "the evaluation held then" if event.phase == "evaluation" else "held then"
+    line = f"{who} {units.size(event.split.total)}: {parts}"
+    if event.needed is None or event.limit is None:
+        return line
+    return f"{line}; it would have been {units.at_least(event.needed, event.limit)}"
+
+
+def wanted(event: OutOfMemory) -> str:
+    """`forward, relu wanted 4.00 MiB, 1.31 MiB free`; as much of it as is known."""
+    if event.wanted is None or event.free is None:
+        return place(event)
+    wanted, free = units.size(event.wanted), units.size(event.free)
+    if wanted == free:
+        wanted, free = f"{event.wanted:,} B", f"{event.free:,} B"
+    return f"{place(event) or 'something'} wanted {wanted}, {free} free"
+
+
+def place(event: OutOfMemory) -> str:
+    """Where it happened: `forward, relu`."""
+    if event.phase == "model":
+        return "the model itself"
+    phase = event.phase if event.phase and event.phase != "evaluation" else ""
+    by = "the batch" if event.operator == "batch" else operator(event.operator)
+    return ", ".join(part for part in (phase, by) if part)
+
+
+def foretold(answer: WouldFit | None) -> str:
+    """`3,294 would fit (foretold)`; empty while it is not known, or cannot be.
+
+    What fits only in some orders of allocation is told as that: `…, perhaps up to 3,500`.
+    """
+    if answer is None or answer.largest is None:
+        return ""
+    how = unmodelled(answer.unmodelled) if answer.unmodelled else "foretold"
+    return fitting(answer.largest, answer.at_best, how)
+
+
+def fitting(largest: int, at_best: int | None = None, how: str = "foretold") -> str:
+    """`3,294 would fit (foretold)`."""
+    size = f"{largest:,}" if largest else "not even batch 1"
+    more = f", perhaps up to {at_best:,}" if at_best is not None and at_best > largest else ""
+    return f"{size} would fit{more} ({how})"
+
+
+def _what(event: OutOfMemory) -> str:
+    if event.phase == "evaluation":
+        return f"test data {event.batch_size:,} at a time out of memory"
+    times = f" ×{event.accumulation}" if event.accumulation > 1 else ""
+    return f"batch {event.batch_size:,}{times} out of memory"
+
+
+def _then(failure: Failure) -> str:
+    """What goes on, by what sets it apart from what failed; or what one can do."""
+    event, failed = failure.event, failure.settings
+    if event.restored is None:
+        return "not even one fits" if event.phase == "evaluation" else _REMEDY
+    if event.phase == "evaluation":
+        return f"now {event.restored:,}"
+    new = event.back or msgspec.structs.replace(failed, batch_size=event.restored)
+    times = f" ×{new.accumulation}" if new.accumulation != event.accumulation else ""
+    parts = [
+        new.optimizer if new.optimizer != failed.optimizer else "",
+        f"hidden {new.hidden:,}" if new.hidden != failed.hidden else "",
+        new.dataset if new.dataset != failed.dataset else "",
+        new.device if new.device != failed.device else "",
+        _budget(new) if new.budget != failed.budget else "",
+    ]
+    named = ", ".join(part for part in parts if part)
+    if not named or times or new.batch_size != event.batch_size:
+        named = ", ".join(part for part in (f"{new.batch_size:,}{times}", named) if part)
+    return f"back to {named}"
+
+
+_REMEDY = "press - or raise the budget with v"
+
+
+def _budget(settings: Settings) -> str:
+    return "no budget" if settings.budget is None else f"a budget of {units.size(settings.budget)}"

@@ -1,0 +1,234 @@
+"""What is known of each batch size that was tried. Pure.
+
+Nothing measured gives way to what is worse founded. Of two losses of a size, that one stays which
+began after fewer images: a fair comparison's began after none. Of two measurements of its bytes a
+settled one stays. Losses at another learning rate are set aside until that rate is back.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec.structs import replace
+from vramtop.protocol.lesson.formula import lesson
+from vramtop.protocol.lesson.messages import Compared, Configured, Evaluated, Predicted, WouldFit
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import Measured, OutOfMemory, Sample
+from vramtop.protocol.split import Split
+
+# Losses are compared over about so many images: five epochs of the sample, one of all of MNIST.
+_IMAGES = 30_000
+
+
+class Learned(msgspec.Struct, frozen=True):
+    """The loss on the whole test data before and after training on so many `images` at a `rate`.
+
+    `start` is how many images the training had seen before. It is 0 in a fair comparison, where
+    each size begins with the initial parameters. Live it is the end of the first epoch since the
+    settings came into force, and only losses with the same start can be compared.
+    """
+
+    before: float
+    after: float
+    images: int
+    start: int
+    rate: float
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """A batch size that was tried, in steps that add up so many of such batches.
+
+    Bytes: `peak` of a step and its `split`, each category's own `high_water`, the `formula`'s sum.
+    Of a size that ran out of memory the `peak` is what it needed at least, and `limit` what there
+    was, both None where the device does not tell; `would_fit` tells of the largest size that fits.
+    One that is `foretold` was not tried yet. `learned` live and `fair` are of the learning rate in
+    force, `aside` those of others.
+    """
+
+    batch_size: int
+    peak: int | None = None
+    high_water: Split | None = None
+    formula: int | None = None
+    step_seconds: float | None = None
+    samples_per_second: float | None = None
+    learned: Learned | None = None
+    fair: Learned | None = None
+    aside: tuple[Learned, ...] = ()
+    out_of_memory: bool = False
+    limit: int | None = None
+    foretold: bool = False
+    would_fit: WouldFit | None = None
+    accumulation: int = 1
+    split: Split | None = None
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """The images of an update, and those of a batch."""
+        return self.batch_size * self.accumulation, self.batch_size
+
+
+# Sorted by what makes an update, each once.
+Visits = tuple[Visit, ...]
+
+
+def epochs_between(train_images: int) -> int:
+    """How many epochs of so many images the losses that are compared lie apart; at least one."""
+    return max(1, round(_IMAGES / train_images))
+
+
+def foretold(visits: Visits, pixels: int, predicted: Predicted | None) -> Visits:
+    """With what was foretold of images of so many values, unless that size was tried."""
+    if predicted is None:
+        return visits
+    settings, anatomy = predicted.settings, predicted.anatomy
+    before = _visit(visits, settings)
+    if before in visits:
+        return visits
+    formula = lesson(
+        pixels=pixels,
+        hidden=settings.hidden,
+        batch_size=settings.batch_size,
+        optimizer=settings.optimizer,
+    )
+    # What an allocator with other rules makes of it is not known here.
+    needed = None if predicted.unmodelled else predicted.needed
+    visit = replace(
+        before,
+        peak=needed or anatomy.peak.bytes,
+        high_water=anatomy.high_water,
+        formula=formula.total,
+        out_of_memory=needed is not None,
+        limit=settings.budget,
+        foretold=True,
+    )
+    return _with(visits, visit)
+
+
+def timed(visits: Visits, settings: Settings, sample: Sample) -> Visits:
+    """With a sample's step time; it was of whole batches."""
+    visit = replace(
+        _visit(visits, settings),
+        step_seconds=sample.step_seconds,
+        samples_per_second=sample.samples_per_second,
+    )
+    return _with(visits, visit)
+
+
+def measured(visits: Visits, configured: Configured, new: Measured) -> Visits:
+    """With the bytes of an anatomy, unless it is not settled and there are those of another."""
+    visit = _visit(visits, configured.settings)
+    if not new.settled and visit.split is not None and not visit.out_of_memory:
+        return visits
+    visit = replace(
+        visit,
+        peak=new.anatomy.peak.bytes,
+        split=new.anatomy.peak.split,
+        high_water=new.anatomy.high_water,
+        formula=configured.formula.total,
+        out_of_memory=False,
+        limit=None,
+    )
+    return _with(visits, visit)
+
+
+def evaluated(visits: Visits, configured: Configured, first: Evaluated, new: Evaluated) -> Visits:
+    """With what was learned since the `first` evaluation of these settings, once it is time."""
+    images = configured.data.train_images
+    epochs = new.epoch - first.epoch
+    if epochs != epochs_between(images):
+        return visits
+    visit, rate = _visit(visits, configured.settings), configured.settings.rate
+    learned = Learned(first.loss, new.loss, epochs * images, first.epoch * images, rate)
+    if visit.learned is not None and visit.learned.start <= learned.start:
+        return visits
+    return _with(visits, replace(visit, learned=learned))
+
+
+def compared(visits: Visits, new: Compared, formula: int) -> Visits:
+    """With a run of a fair comparison; its bytes and speed where none were measured live.
+
+    `formula` is the sum of the formula's bytes at that size.
+    """
+    visit = _visit(visits, new.settings)
+    if new.out_of_memory:
+        known = visit.split is not None and not visit.out_of_memory
+        return visits if known else _with(visits, _short(visit, new.needed, new.limit))
+    if new.before is not None and new.after is not None:
+        fair = Learned(new.before, new.after, new.images, 0, new.settings.rate)
+        visit = replace(visit, fair=fair)
+    if visit.step_seconds is None:
+        visit = replace(
+            visit, step_seconds=new.step_seconds, samples_per_second=new.samples_per_second
+        )
+    if new.anatomy is not None and (visit.split is None or visit.out_of_memory):
+        visit = replace(
+            visit,
+            peak=new.anatomy.peak.bytes,
+            split=new.anatomy.peak.split,
+            high_water=new.anatomy.high_water,
+            formula=formula,
+            out_of_memory=False,
+            limit=None,
+        )
+    return _with(visits, visit)
+
+
+def at_rate(visits: Visits, rate: float) -> Visits:
+    """With the losses of this learning rate in view, and those of others set aside."""
+    return tuple(_at_rate(visit, rate) for visit in visits)
+
+
+def _at_rate(visit: Visit, rate: float) -> Visit:
+    known = [*filter(None, (visit.learned, visit.fair)), *visit.aside]
+    here = [each for each in known if each.rate == rate]
+    return replace(
+        visit,
+        learned=next((each for each in here if each.start), None),
+        fair=next((each for each in here if not each.start), None),
+        aside=tuple(each for each in known if each.rate != rate),
+    )
+
+
+def ran_out(visits: Visits, event: OutOfMemory) -> Visits:
+    """With a size that did not fit; what it had learned before stays known."""
+    new = Visit(event.batch_size, accumulation=event.accumulation)
+    visit = next((visit for visit in visits if visit.key == new.key), new)
+    return _with(visits, _short(visit, event.needed, event.limit))
+
+
+def another_budget(visits: Visits) -> Visits:
+    """Without what is known of sizes that did not fit: they may fit now."""
+    return tuple(
+        replace(visit, out_of_memory=False, peak=None, limit=None, would_fit=None)
+        if visit.out_of_memory
+        else visit
+        for visit in visits
+        if not visit.out_of_memory or visit.learned or visit.fair or visit.aside
+    )
+
+
+def _short(visit: Visit, needed: int | None, limit: int | None) -> Visit:
+    return replace(
+        visit,
+        peak=needed,
+        high_water=None,
+        split=None,
+        out_of_memory=True,
+        limit=limit,
+        would_fit=None,
+    )
+
+
+def would_fit(visits: Visits, answer: WouldFit) -> Visits:
+    """With the largest size that would have fitted, where one did not."""
+    visit = _visit(visits, answer.settings)
+    return _with(visits, replace(visit, would_fit=answer)) if visit.out_of_memory else visits
+
+
+def _visit(visits: Visits, settings: Settings) -> Visit:
+    new = Visit(settings.batch_size, accumulation=settings.accumulation)
+    return next((visit for visit in visits if visit.key == new.key), new)
+
+
+def _with(visits: Visits, new: Visit) -> Visits:
+    others = [visit for visit in visits if visit.key != new.key]
+    return tuple(sorted([*others, new], key=lambda visit: visit.key))

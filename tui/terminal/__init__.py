@@ -1,0 +1,1 @@
+"""What the terminal can show, and the standard streams."""

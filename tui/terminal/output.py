@@ -1,0 +1,117 @@
+"""What goes to stdout and stderr, and what becomes of it where they are closed, full or broken."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import fcntl
+import io
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from .capabilities import look
+from .glyphs import lacking
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+_NO_LIMIT = 100_000  # columns, where there is no terminal
+
+
+class CannotWrite(Exception):
+    """Results cannot be written; the text is one line."""
+
+
+def mend() -> None:
+    """Make the three streams usable in whatever state they were given to this process.
+
+    One that is closed becomes the null device, or the next file that is opened would take its
+    place. What the output's encoding lacks is replaced by what comes nearest; a terminal whose
+    locale has ASCII alone gets no more, whatever Python makes of that locale.
+    """
+    codecs.register_error("nearest", lacking)
+    for number, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)):
+        if stream is None:
+            # Not for writing where results are expected, so that they are missed.
+            os.open(os.devnull, os.O_WRONLY if number == 2 else os.O_RDONLY)
+    sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+    for output in (sys.stdout, sys.stderr):
+        if isinstance(output, io.TextIOWrapper):
+            plain = output.isatty() and look(os.environ, output.encoding).characters == "ascii"
+            output.reconfigure(encoding="ascii" if plain else None, errors="nearest")
+
+
+def require() -> None:
+    """Raise `CannotWrite` where stdout is closed, before any work is done for nothing."""
+    if fcntl.fcntl(1, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+        raise CannotWrite("cannot write: stdout is closed")
+
+
+def write(text: str) -> None:
+    """Put text on stdout at once.
+
+    Raises `BrokenPipeError` where nobody reads any more, and `CannotWrite` where it does not go.
+    """
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _forget(sys.stdout)
+        raise
+    except OSError as error:
+        _forget(sys.stdout)
+        raise CannotWrite(f"cannot write: {error.strerror}") from None
+
+
+def complain(what: object) -> None:
+    """Say on stderr what is wrong, in one line."""
+    say(f"vramtop: {' '.join(str(what).split())}")
+
+
+def say(line: str) -> None:
+    """Put a line on stderr; where that does not go, there is nobody to tell."""
+    try:
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+    except OSError:
+        _forget(sys.stderr)
+
+
+def show(*forms: Sequence[Text | Table]) -> None:
+    """Print the first of these forms whose tables the terminal has room for, else the last one.
+
+    Text is wrapped between its words, but no table is ever cut. Without a terminal there is room
+    for all. Raises `CannotWrite`.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    terminal = sys.stdout.isatty()
+    room = shutil.get_terminal_size().columns if terminal else _NO_LIMIT
+    page = io.StringIO()
+    # With its height given too, Rich does not take a dumb terminal to have 80 columns.
+    console = Console(
+        file=page, width=_NO_LIMIT, height=1, force_terminal=terminal, markup=False, highlight=False
+    )
+
+    def width(form: Sequence[Text | Table]) -> int:
+        return max(console.measure(part).maximum for part in form if isinstance(part, Table))
+
+    form = next((form for form in forms if width(form) <= room), forms[-1])
+    for part in form:
+        console.print(part, width=max(room, width(form)))
+    with contextlib.suppress(BrokenPipeError):  # whoever read has seen enough
+        write(page.getvalue())
+
+
+def _forget(stream: TextIO) -> None:
+    """What is still buffered goes nowhere, without a complaint at exit."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)

@@ -1,0 +1,116 @@
+"""The tour's strip: which step it is, what to watch, and what was seen."""
+
+from __future__ import annotations
+
+import re
+from textwrap import wrap
+from typing import ClassVar
+
+from rich.text import Text
+from textual.binding import BindingType
+from textual.screen import Screen
+from vramtop.tui.state.state import State
+from vramtop.tui.terminal.palette import ink
+from vramtop.tui.widgets.lines import NewsLine
+from vramtop.tui.widgets.panel import Panel, between
+
+from .guide import Guide, View
+from .steps import STEPS
+
+_TOURING = "touring"
+_UNIT = re.compile(r" (?=[KMGTP]?i?B\b)")
+
+
+class TourStrip(Panel[View]):
+    """A few lines in place of the lower part of the screen.
+
+    It has the focus, so that its keys are its own; all others go to the app as ever.
+    """
+
+    can_focus = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("enter,right", "go_on", "Next"),
+        ("left", "go_back", "Back"),
+        ("escape", "end", "End"),
+    ]
+
+    def __init__(self, guide: Guide) -> None:
+        super().__init__()
+        self._guide = guide
+
+    def show(self, state: State) -> None:
+        """Let the guide see the state first."""
+        self._guide.see(state)
+        super().show(state)
+
+    def pick(self, state: State) -> View:
+        """What the guide tells."""
+        del state
+        return self._guide.view
+
+    def draw(self, shown: View, width: int, height: int) -> Text:
+        """The title, two sentences, and what was measured; that last one always has its place."""
+        colors, step = self.palette, STEPS[shown.place]
+        mark, room = ("▌ ", ink(colors.accent)), width - 2
+        title = Text(f"{shown.place + 1} of {len(STEPS)}  ", ink(colors.accent, bold=True))
+        title.append(step.title, ink(colors.text, bold=True))
+        lines = [between(title, self._keys(shown), room)]
+        style = ink(colors.text) if shown.told else ink(colors.muted)
+        seen = [Text(line, style) for line in _seen(shown, room)]
+        words = wrap(step.words, room, max_lines=max(1, height - 1 - len(seen)), placeholder=" …")
+        if height > 1 + len(seen):
+            lines += [Text(line, ink(colors.muted)) for line in words]
+        marked = [Text.assemble(mark, line) for line in [*lines, *seen]]
+        return Text("\n").join(marked[:height])
+
+    def _keys(self, shown: View) -> Text:
+        colors, keys = self.palette, Text()
+        last = shown.place + 1 == len(STEPS)
+        on = [] if last and not shown.enter else [("enter", shown.enter or "next")]
+        for key, name in (*on, ("←", "back"), ("esc", "end")):
+            keys.append("  " if keys else "").append(key, ink(colors.accent, bold=True))
+            keys.append(f" {name}", ink(colors.muted))
+        return keys
+
+    def action_go_on(self) -> None:
+        """The next phase or step; after the last one the tour is over."""
+        if self._guide.go_on():
+            self._show_again()
+        else:
+            self.action_end()
+
+    def action_go_back(self) -> None:
+        """The step before."""
+        self._guide.go_back()
+        self._show_again()
+
+    def action_end(self) -> None:
+        """Leave the screen and the settings as they were before."""
+        self._guide.end()
+        self.screen.remove_class(_TOURING)
+        self.remove()
+
+    def _show_again(self) -> None:
+        self._shown = self._guide.view
+        self.draw_again()
+
+
+def tour(screen: Screen[object], guide: Guide) -> None:
+    """Begin a tour at the foot of this screen; one that is under way only gets the focus back."""
+    if not screen.query(TourStrip):
+        screen.mount(TourStrip(guide), before=screen.query_one(NewsLine))
+        screen.add_class(_TOURING)
+    screen.set_focus(screen.query_one(TourStrip))
+
+
+def _seen(shown: View, room: int) -> list[str]:
+    """What was measured, or what is waited for."""
+    if shown.over:
+        return ["there is no training any more"]
+    if shown.told:
+        # A number and its unit stay together.
+        told = _UNIT.sub("\xa0", shown.told)
+        return [line.replace("\xa0", " ") for line in wrap(f"▸ {told}", room)]
+    if shown.paused and shown.waiting:
+        return ["paused: space goes on"]
+    return ["measuring…"]

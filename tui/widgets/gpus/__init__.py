@@ -1,0 +1,1 @@
+"""Panels about GPUs and their processes."""

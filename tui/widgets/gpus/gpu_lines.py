@@ -1,0 +1,202 @@
+"""The lines that tell of one GPU, in columns that are the same for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from rich.style import Style
+from rich.text import Text
+from vramtop.tui.gpus.cards import Card
+from vramtop.tui.gpus.condition import Sign, hot, signs
+from vramtop.tui.gpus.holders import Held
+from vramtop.tui.terminal.palette import Palette, ink
+from vramtop.tui.words import units
+
+from .holder_bar import holder_bar, holder_name
+
+# From this width on, clocks, performance state and fan stand in columns of their own.
+_WIDE = 104
+_MARKS = 5  # the cursor, the trainer's mark, an index of two digits, a space
+_SHORTEST, _LONGEST = 10, 30  # names
+_INDENT = 6
+_LOAD, _HEAT = 5, 6
+
+
+class Gpu(msgspec.Struct, frozen=True):
+    """A GPU, or an instance of one; `parts` are who holds its memory, as far as that is known.
+
+    So many bytes are `in_use` of the `total`, `by` whom one knows it. `ours` tells that the
+    training runs there.
+    """
+
+    card: Card
+    in_use: int | None = None
+    total: int | None = None
+    by: str = "NVML"
+    parts: tuple[Held, ...] = ()
+    ours: bool = False
+    instances: tuple[Gpu, ...] = ()
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """That of a GPU its own line is chosen, or the instance `part`; the cursor stands there where
+    the keys go to it.
+    """
+
+    part: int | None
+    cursor: bool
+
+    def of(self, part: int | None) -> Mark | None:
+        """The mark, if it is for that line."""
+        return self if part == self.part else None
+
+
+class Columns:
+    """How wide each column is, for these names in so much room."""
+
+    def __init__(self, gpus: Sequence[Gpu], width: int) -> None:
+        self.width = width
+        self.wide = width >= _WIDE
+        fixed = _MARKS + len(self.sensors(("",) * 6)) + len(self.memory("", "")) + 2
+        longest = max((len(_name(gpu.card)) for gpu in gpus), default=0)
+        self.name = max(_SHORTEST, min(longest, (width - fixed) // 2, _LONGEST))
+        self.bar = max(0, width - fixed - self.name)
+
+    def sensors(self, told: Sequence[str]) -> str:
+        """Utilization, temperature, power, and where there is room clocks, state and fan."""
+        load, heat, power, clocks, state, fan = told
+        line = f"{load:>{_LOAD}}{heat:>{_HEAT}}{power:>11}"
+        return f"{line}{clocks:>13}{state:>7}{fan:>6}" if self.wide else line
+
+    def memory(self, used: str, total: str) -> str:
+        """In use of total."""
+        told = used if used == total == units.MISSING else f"{used}/{total}"
+        return f"{told:>13}"
+
+    def head(self) -> str:
+        """What the columns are."""
+        sensors = self.sensors(("util", "temp", "power", "sm/mem MHz", "state", "fan"))
+        head = f"{'GPU':>{_MARKS - 1}} {'name':<{self.name}}{sensors}"
+        return units.fit(f"{head}{self.memory('in use', 'total')}  who holds it", self.width)
+
+
+def lines(
+    gpu: Gpu, columns: Columns, colors: Palette, *, detailed: bool, mark: Mark | None
+) -> list[Text]:
+    """The GPU's own line, one of details where wanted or needed, and one for each instance."""
+    own = mark and mark.of(None)
+    card = gpu.card
+    line = _marks(gpu, colors, own)
+    line.append(f"{card.index:>2} ", ink(colors.muted))
+    name = f"{units.fit(_name(card), columns.name):<{columns.name}}"
+    line.append(name, ink(colors.text, bold=own is not None))
+    if card.trouble is not None:
+        told = [line.append(f"  {card.trouble}", ink(colors.trouble))]
+    else:
+        start = line.cell_len + _LOAD
+        line.append(columns.sensors(_sensors(card)), ink(colors.text))
+        if heat := hot(card):
+            line.stylize(_style(heat, colors), start, start + _HEAT)
+        told = [line.append_text(_memory(gpu, columns, colors))]
+    if _has_details(card, detailed=detailed):
+        told.append(_details(gpu, columns, colors, all_of_them=detailed))
+    return told + [
+        _instance(part, columns, colors, mark and mark.of(slot))
+        for slot, part in enumerate(gpu.instances)
+    ]
+
+
+def count(gpu: Gpu, *, detailed: bool) -> int:
+    """How many lines there are of it, in any width."""
+    return 1 + _has_details(gpu.card, detailed=detailed) + len(gpu.instances)
+
+
+def _has_details(card: Card, *, detailed: bool) -> bool:
+    return card.trouble is None and (detailed or bool(signs(card)))
+
+
+def _style(sign: Sign, colors: Palette) -> Style:
+    if sign.level == "plain":
+        return ink(colors.muted)
+    return ink(colors.trouble, bold=sign.level == "error")
+
+
+def _name(card: Card) -> str:
+    return units.MISSING if card.name is None else card.name.removeprefix("NVIDIA ")
+
+
+def _sensors(card: Card) -> tuple[str, ...]:
+    return (
+        _told(card.gpu_utilization, "%"),
+        ("!" if hot(card) else "") + _told(card.temperature, "°C"),
+        _pair(card.power, card.power_cap, " W"),
+        _pair(card.sm_clock, card.memory_clock, ""),
+        units.MISSING if card.performance_state is None else f"P{card.performance_state}",
+        _told(card.fan, "%"),
+    )
+
+
+def _told(value: float | None, unit: str) -> str:
+    return units.MISSING if value is None else f"{value:.0f}{unit}"
+
+
+def _pair(value: float | None, other: float | None, unit: str) -> str:
+    if value is None and other is None:
+        return units.MISSING
+    return f"{units.number(value)}/{units.number(other)}{unit}"
+
+
+def _marks(gpu: Gpu, colors: Palette, mark: Mark | None) -> Text:
+    accent = ink(colors.accent, bold=True)
+    return (
+        Text()
+        .append("›" if mark and mark.cursor else " ", accent)
+        .append("▸" if gpu.ours else " ", accent)
+    )
+
+
+def _memory(gpu: Gpu, columns: Columns, colors: Palette) -> Text:
+    used, total = (
+        units.MISSING if size is None else units.short(size) for size in (gpu.in_use, gpu.total)
+    )
+    memory = Text(columns.memory(used, total) + "  ", ink(colors.text))
+    if gpu.parts:
+        return memory.append_text(holder_bar(gpu.parts, columns.bar, colors))
+    return memory.append(colors.empty * columns.bar, ink(colors.faint, colors.track))
+
+
+def _details(gpu: Gpu, columns: Columns, colors: Palette, *, all_of_them: bool) -> Text:
+    """What is wrong, what has no column, and who holds the memory; cut where the line ends."""
+    told = [Text(sign.told, _style(sign, colors)) for sign in signs(gpu.card)]
+    if gpu.by != "NVML":
+        told.append(Text(f"memory by {gpu.by}", ink(colors.muted)))
+    if all_of_them and not columns.wide:
+        *_, clocks, state, fan = _sensors(gpu.card)
+        told.append(Text(f"{clocks} MHz · {state} · fan {fan}", ink(colors.muted)))
+    if all_of_them:
+        told += [holder_name(part, colors) for part in gpu.parts]
+        told += [] if gpu.parts else [Text(_no_parts(gpu.card), ink(colors.muted))]
+    line = Text("  ").join([Text(" " * (_MARKS - 2)), *told])
+    line.truncate(columns.width, overflow="ellipsis")
+    return line
+
+
+def _no_parts(card: Card) -> str:
+    told = (card.refused.get(field) for field in ("memory", "reserved", "total", "free"))
+    reason = next((reason for reason in told if reason), "")
+    return f"memory not available: {reason}" if reason else "memory not available"
+
+
+def _instance(part: Gpu, columns: Columns, colors: Palette, mark: Mark | None) -> Text:
+    """An instance's line: it has a name and memory; the sensors are the whole GPU's."""
+    line = _marks(part, colors, mark)
+    profile = _name(part.card).rpartition("MIG ")[2]
+    room = columns.name + _MARKS - _INDENT
+    told = f"{part.card.index} {profile}"
+    line.append(f"{'└ ':>{_INDENT - 2}}", ink(colors.muted))
+    line.append(f"{units.fit(told, room):<{room}}", ink(colors.text, bold=mark is not None))
+    if part.card.trouble is not None:
+        return line.append(f"  {part.card.trouble}", ink(colors.trouble))
+    line.append(" " * len(columns.sensors(("",) * 6)))
+    return line.append_text(_memory(part, columns, colors))

@@ -1,0 +1,186 @@
+"""The processes that hold memory on the machine's GPUs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from rich.text import Text
+from textual.events import Click, MouseScrollDown, MouseScrollUp
+from textual.message import Message
+from vramtop.tui.gpus.cards import Card, CardsReport, GpuProcess
+from vramtop.tui.state.state import State
+from vramtop.tui.terminal.palette import ink
+from vramtop.tui.widgets.panel import Panel
+from vramtop.tui.words import units
+
+from .window import Window, window
+
+_USER, _WIDE_USER = 10, 18
+_WIDE = 104
+_WHEEL = 3  # rows
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A process on a GPU, or why that GPU's processes are not told.
+
+    `where` is the GPU's index, with the instance's behind a point where it is split; `place` is
+    the GPU's among the cards.
+    """
+
+    place: int
+    where: str
+    process: GpuProcess | None
+    refused: str = ""
+
+    def same(self, other: Row) -> bool:
+        """Whether it is the same process on the same GPU, whatever it holds."""
+        pids = [row.process and row.process.pid for row in (self, other)]
+        return self.where == other.where and pids[0] == pids[1]
+
+
+class View(msgspec.Struct, frozen=True):
+    """All rows, those of the first GPU first; `asked` tells whether NVML has answered."""
+
+    rows: tuple[Row, ...]
+    pid: int | None
+    asked: bool
+
+
+class ProcessTable(Panel[View]):
+    """A row for each process on each GPU, the largest of a GPU first; ours is marked.
+
+    While it is `active` the keys go to it, and one row is chosen; the wheel or a click choose too.
+    """
+
+    LIVE = True
+
+    class Chosen(Message):
+        """A row was chosen with the mouse."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.active = False
+        self._chosen = 0
+        self._row: Row | None = None  # that was chosen
+        self._frame = Window(0, 0, 0)
+
+    @property
+    def place(self) -> int | None:
+        """The place among the cards of the chosen row's GPU; None where there is no row."""
+        rows = self._shown.rows if self._shown else ()
+        return rows[self._at(rows)].place if rows else None
+
+    @property
+    def page(self) -> int:
+        """How many rows are seen at once."""
+        return max(1, self._frame.end - self._frame.first)
+
+    def move(self, by: int) -> None:
+        """Choose a row so many further down, or up, as far as there are any."""
+        if self._shown and self._shown.rows:
+            self._choose(self._at(self._shown.rows) + by)
+
+    def activate(self, *, active: bool) -> None:
+        """The keys go to this list, or no longer do."""
+        self.active = active
+        self.draw_again()
+
+    def on_click(self, event: Click) -> None:
+        """Choose the row that was clicked on."""
+        row = self._frame.first + event.y - 1
+        if self._frame.first <= row < self._frame.end:
+            self._choose(row)
+            self.post_message(self.Chosen())
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        """Some rows further down."""
+        event.stop()
+        self.move(_WHEEL)
+        self.post_message(self.Chosen())
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        """Some rows further up."""
+        event.stop()
+        self.move(-_WHEEL)
+        self.post_message(self.Chosen())
+
+    def _choose(self, row: int) -> None:
+        rows = self._shown.rows if self._shown else ()
+        if rows:
+            self._chosen = max(0, min(row, len(rows) - 1))
+            self._row = rows[self._chosen]
+            self.draw_again()
+
+    def _at(self, rows: Sequence[Row]) -> int:
+        """Where the chosen row is now; once it is gone, the one that has its place."""
+        same = (at for at, row in enumerate(rows) if self._row and row.same(self._row))
+        return next(same, max(0, min(self._chosen, len(rows) - 1)))
+
+    def pick(self, state: State) -> View:
+        """The processes of all cards."""
+        report = state.cards
+        asked = report is not None and report.trouble is None
+        return View(rows(report) if report else (), state.pid, asked)
+
+    def draw(self, shown: View, width: int, height: int) -> Text:
+        """As many rows as there is room for, and how many more there are."""
+        colors = self.palette
+        if not shown.rows:
+            told = "no process holds memory on a GPU" if shown.asked else ""
+            return Text(told, ink(colors.muted))
+        user = _WIDE_USER if width >= _WIDE else _USER
+        head = f"{'GPU':>5}{'pid':>9}  {'user':<{user}}{'memory':>10}  command"
+        table = Text(units.fit(head, width), ink(colors.muted))
+        chosen = self._at(shown.rows)
+        self._frame = window(len(shown.rows), height - 1, chosen, self._frame.first)
+        for at in range(self._frame.first, self._frame.end):
+            here = self.active and at == chosen
+            line = self._line(shown.rows[at], shown.pid, user, width, chosen=here)
+            table.append("\n").append_text(line)
+        if self._frame.hidden:
+            table.append("\n").append(f"  {self._frame.hidden}", ink(colors.muted))
+        return table
+
+    def _line(self, row: Row, pid: int | None, user: int, width: int, *, chosen: bool) -> Text:
+        colors, process = self.palette, row.process
+        cursor = "›" if chosen else " "
+        if process is None:
+            told = f"{cursor} {row.where:>3}  processes {row.refused}"
+            return Text(units.fit(told, width), ink(colors.muted))
+        ours = process.pid == pid
+        line = Text(cursor + ("▸" if ours else " "), ink(colors.accent, bold=True))
+        line.append(f"{row.where:>3}", ink(colors.muted))
+        owner = units.fit(process.user or units.MISSING, user)
+        used = units.MISSING if process.used is None else units.size(process.used)
+        told = f"{process.pid:>9}  {owner:<{user}}{used:>10}  "
+        room = width - line.cell_len - len(told)
+        line.append(told, ink(colors.text, bold=ours or chosen))
+        told = "this session's trainer" if ours else process.command or units.MISSING
+        command = units.fit(told, room)
+        return line.append(command, ink(colors.text if ours else colors.muted))
+
+
+def rows(report: CardsReport) -> tuple[Row, ...]:
+    """The processes of all GPUs; an instance's are told as its own."""
+    cards = enumerate(report.cards)
+    return tuple(row for place, card in cards for row in _of_card(place, card))
+
+
+def _of_card(place: int, card: Card) -> list[Row]:
+    found, listed = list[Row](), set[int]()
+    for part in card.instances:
+        found += _sorted(place, f"{card.index}.{part.index}", part.processes or ())
+        listed |= {process.pid for process in part.processes or ()}
+    rest = [process for process in card.processes or () if process.pid not in listed]
+    found += _sorted(place, str(card.index), rest)
+    if card.processes is None and card.trouble is None and not found:
+        reason = card.refused.get("processes")
+        told = f"not available: {reason}" if reason else "not available"
+        found.append(Row(place, str(card.index), None, told))
+    return found
+
+
+def _sorted(place: int, where: str, processes: Sequence[GpuProcess]) -> list[Row]:
+    largest_first = sorted(processes, key=lambda process: (-(process.used or 0), process.pid))
+    return [Row(place, where, process) for process in largest_first]

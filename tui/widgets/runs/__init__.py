@@ -1,0 +1,1 @@
+"""Panels about the training so far and the batch sizes tried."""

@@ -1,0 +1,264 @@
+"""The training over the images it was trained on: loss, speed and memory above one axis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import groupby, pairwise
+from typing import TypeAlias
+
+import msgspec
+from rich.style import Style
+from rich.text import Text
+from vramtop.protocol.lesson.messages import Evaluated, Noise
+from vramtop.tui.state import overfitting
+from vramtop.tui.state.history import Mark, Point
+from vramtop.tui.state.state import State
+from vramtop.tui.terminal.palette import ink
+from vramtop.tui.widgets.panel import Panel, between
+from vramtop.tui.words import noise, units
+
+from .curves import cells, extents, per_cell, places
+from .scales import LEAST, Scale, counting, length, logarithmic, sizing
+
+_GUTTER = 8  # for the ends of the scales at the left
+_CHART = 4  # lines that a chart has at least: its name, and three of the curve
+_WORDS = 46  # from this width on, words are not shortened
+_NAMED = 14  # columns for what a chart shows, and its latest value
+_CHANGE = "│"
+_SHORT = "╎"  # in the charts; on the axis it is a cross
+_CROSS = "×"
+Cells: TypeAlias = list[tuple[str, Style]]
+
+
+class View(msgspec.Struct, frozen=True):
+    """What the charts are made from."""
+
+    points: tuple[Point, ...]
+    shortages: tuple[Mark, ...]
+    evaluated: Evaluated | None
+    least_evaluated: Evaluated | None
+    noise: Noise | None
+    noise_known: Noise | None
+    batch_size: int
+
+
+class Curve(msgspec.Struct, frozen=True):
+    """A line of a chart: its value at each point, None where there is none, and its style."""
+
+    values: tuple[float | None, ...]
+    style: Style
+
+
+class Chart(msgspec.Struct, frozen=True):
+    """Curves on one scale, the foremost last; `mark` writes an end of the scale."""
+
+    title: Text
+    curves: tuple[Curve, ...]
+    scale: Scale
+    mark: Callable[[float], str]
+
+
+class Trends(Panel[View]):
+    """Charts below one another, as many as there is room for: the loss first, then the speed.
+
+    Each goes through every sample of the history. A change of the batch size, and an out of memory,
+    stand in the same column of all of them. `braille` False draws with characters of ASCII, but for
+    the changes.
+    """
+
+    def __init__(self, *, braille: bool = True) -> None:
+        super().__init__()
+        self.braille = braille
+
+    def pick(self, state: State) -> View:
+        """The history, the last evaluation, and what is known of the gradient's noise."""
+        points, shortages = state.history.points, state.history.shortages
+        return View(
+            points,
+            shortages,
+            state.evaluated,
+            state.least_evaluated,
+            state.noise,
+            state.noise_known,
+            state.settings.batch_size,
+        )
+
+    def draw(self, shown: View, width: int, height: int) -> Text:
+        """The charts, the axis that they share, and what the gradient's noise says."""
+        points, room = shown.points, width - _GUTTER
+        makers = (self._loss, self._speed, self._memory)
+        axis = min(2, max(0, (height - 3) // 2))
+        told = noise.told(shown.noise, shown.noise_known, shown.batch_size, width) if axis else ""
+        charts = makers[: max(1, (height - 1) // _CHART)]
+        lines = height - axis
+        if told and axis > 1 and (height - 1) % _CHART == 0:
+            axis -= 1  # in the images' place: a line of its own would cost a chart
+        elif told:
+            lines -= 1
+        picture, drawn = Text(), points and room > 0
+        columns = self._columns(shown, room) if drawn else []
+        ground = self._ground(shown, room) if drawn else []
+        for index, make in enumerate(charts):
+            chart = make(shown, width)
+            # What does not divide evenly goes to the first ones.
+            own = (lines - index - 1) // len(charts) + 1 if points else 1
+            picture.append("\n" if index else "").append_text(chart.title)
+            if drawn and own > 1:
+                self._curves(picture, chart, columns, ground, own - 1)
+        muted = ink(self.palette.muted)
+        if drawn and axis:
+            axis_line = changes(points, room, shown.shortages)
+            picture.append(f"\n{_axis_name(points[0], axis_line)}", muted)
+            line = Text(axis_line, muted)
+            line.highlight_regex(f"{_CROSS}[0-9,]*", ink(self.palette.trouble))
+            picture.append_text(line)
+            if axis > 1:
+                end = units.count(length(points[-1].images))
+                picture.append(f"\n{'images':>{_GUTTER - 1}} 0{end:>{room - 1}}", muted)
+        return picture.append(f"\n{told}", muted) if told else picture
+
+    def _loss(self, shown: View, width: int) -> Chart:
+        """The loss of single steps, on a logarithmic scale; beside it what the test data said."""
+        colors, seen = self.palette, shown.evaluated
+        values = tuple(
+            point.loss if point.loss is not None and math.isfinite(point.loss) else None
+            for point in shown.points
+        )
+        told = f"test {seen.accuracy:.2%}" if seen is not None else ""
+        if seen is not None and shown.least_evaluated is not None:
+            forms = overfitting.told(seen, shown.least_evaluated, shown.points)
+            longer = [f"{told}, {form}" for form in forms]
+            told = next((text for text in longer if len(text) + _NAMED <= width), told)
+        title = self._title("loss", units.loss(shown.points[-1].loss) if shown.points else "", 7)
+        scale = ", log scale"
+        if values and width >= title.cell_len + len(scale) + len(told) + 1:
+            title.append(scale, ink(colors.muted))
+        title = between(title, Text(told, ink(colors.text)), width)
+        curve = Curve(values, ink(colors.accent))
+        return Chart(title, (curve,), logarithmic(_known(curve)), _loss_mark)
+
+    def _speed(self, shown: View, width: int) -> Chart:
+        """Samples a second of plain steps."""
+        values = tuple(point.samples_per_second for point in shown.points)
+        title = self._title("samples/s", units.rate(values[-1]) if values else "", 9)
+        title.truncate(width)
+        curve = Curve(values, ink(self.palette.accent))
+        return Chart(title, (curve,), counting(_known(curve)), lambda end: units.count(int(end)))
+
+    def _memory(self, shown: View, width: int) -> Chart:
+        """What a step held at its peak, and what the allocator took for it from the driver."""
+        colors, points = self.palette, shown.points
+        peak = Curve(tuple(point.peak for point in points), ink(colors.accent))
+        reserved = Curve(tuple(point.reserved for point in points), ink(colors.muted))
+        last = points[-1] if points else None
+        if last is None or not _known(reserved):
+            size = units.size(last.peak) if last and last.peak is not None else ""
+            title = self._title("memory, step's peak", size, 10)
+        else:
+            name, room = ("peak allocated", 10) if width >= _WORDS else ("allocated", 8)
+            title = Text(name, ink(colors.accent)).append(f" {_size(last.peak):>{room}}")
+            title.append("  reserved", ink(colors.muted)).append(f" {_size(last.reserved):>{room}}")
+        title.truncate(width)
+        curves = (reserved, peak)
+        return Chart(title, curves, sizing(_known(*curves)), lambda end: units.short(int(end)))
+
+    def _title(self, name: str, value: str, room: int) -> Text:
+        """A chart's name and its latest value, in so much room."""
+        title = Text(name, ink(self.palette.muted))
+        return title.append(f" {value:>{room}}" if value else "", ink(self.palette.text))
+
+    def _columns(self, shown: View, room: int) -> list[slice]:
+        """Which points each column has, in each chart."""
+        across, _ = per_cell(braille=self.braille)
+        images = [point.images for point in shown.points]
+        return places(images, length(images[-1]), room * across)
+
+    def _ground(self, shown: View, room: int) -> Cells:
+        """What is behind the curves, in each row of each chart."""
+        faint = ink(self.palette.faint)
+        ground = [(" ", faint)] * room
+        for at in ticks(shown.points, room):
+            ground[at] = (_CHANGE, faint)
+        for at in crosses(shown.points, room, shown.shortages):
+            ground[at] = (_SHORT, ink(self.palette.trouble))
+        return ground
+
+    def _curves(
+        self, picture: Text, chart: Chart, columns: Sequence[slice], ground: Cells, rows: int
+    ) -> None:
+        """So many rows of a chart, with its scale's ends at the left."""
+        layers = [(self._cells(curve, chart, columns, rows), curve) for curve in chart.curves]
+        ends = {0: chart.scale.high, rows - 1: chart.scale.low} if rows > 1 else {}
+        for row in range(rows):
+            mark = chart.mark(ends[row]) if row in ends else ""
+            picture.append(f"\n{mark:>{_GUTTER - 1}} ", ink(self.palette.muted))
+            line = ground
+            for drawn, curve in layers:
+                line = [
+                    (new, curve.style) if new != " " else old
+                    for old, new in zip(line, drawn[row], strict=True)
+                ]
+            for style, group in groupby(line, key=lambda cell: cell[1]):
+                picture.append("".join(character for character, _ in group), style)
+
+    def _cells(self, curve: Curve, chart: Chart, columns: Sequence[slice], rows: int) -> list[str]:
+        """A curve's characters."""
+        _, levels = per_cell(braille=self.braille)
+        found = extents(curve.values, columns, chart.scale, rows * levels)
+        return cells(found, rows, braille=self.braille)
+
+
+def _known(*curves: Curve) -> list[float]:
+    return [value for curve in curves for value in curve.values if value is not None]
+
+
+def _loss_mark(end: float) -> str:
+    return f"≤{end:g}" if end == LEAST else f"{end:g}"
+
+
+def _size(size: int | None) -> str:
+    return units.NOTHING if size is None else units.size(size)
+
+
+def _axis_name(first: Point, axis: str) -> str:
+    """What stands left of the axis: its name, and the first size where the axis has no room."""
+    told = f"{first.batch_size:,}"
+    if axis.startswith(told):
+        return f"{'batch':>{_GUTTER - 1}} "
+    named = f"batch {told}"
+    return f"{named if len(named) <= _GUTTER else told:>{_GUTTER}}"
+
+
+def ticks(points: Sequence[Point], width: int) -> dict[int, int]:
+    """The columns in which the batch size changed, and to what; where it began is none."""
+    whole = length(points[-1].images)
+    return {
+        min(width - 1, new.images * width // whole): new.batch_size
+        for old, new in pairwise(points)
+        if old.batch_size != new.batch_size
+    }
+
+
+def crosses(points: Sequence[Point], width: int, shortages: Sequence[Mark]) -> dict[int, int]:
+    """The columns in which it ran out of memory, and the size that did not fit."""
+    whole = length(points[-1].images)
+    return {min(width - 1, mark.images * width // whole): mark.batch_size for mark in shortages}
+
+
+def changes(points: Sequence[Point], width: int, shortages: Sequence[Mark] = ()) -> str:
+    """The axis: a tick where the batch size changed, each size right of where it began.
+
+    What ran out of memory has a cross instead. A size without room for it is left out.
+    """
+    short = crosses(points, width, shortages)
+    sizes = dict(sorted({**ticks(points, width), **short}.items()))
+    first = f"{points[0].batch_size:,}"
+    stops = [*sizes, width]
+    axis = first.ljust(width) if len(first) <= stops[0] else " " * width
+    for at, following in pairwise(stops):
+        told = f"{sizes[at]:,}"
+        told = told if at + len(told) < following else ""
+        sign = _CROSS if at in short else _CHANGE
+        axis = f"{axis[:at]}{sign}{told}{axis[at + 1 + len(told) :]}"
+    return axis

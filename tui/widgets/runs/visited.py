@@ -1,0 +1,263 @@
+"""The batch sizes that were tried, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Literal, TypeAlias
+
+import msgspec
+from msgspec.structs import replace
+from rich.style import Style
+from rich.text import Text
+from textual.events import Click
+from textual.message import Message
+from vramtop.protocol.split import Category
+from vramtop.tui.state import shortages
+from vramtop.tui.state.state import State
+from vramtop.tui.state.visits import Visit, Visits, epochs_between, foretold
+from vramtop.tui.terminal.palette import ink
+from vramtop.tui.widgets.panel import Panel
+from vramtop.tui.words import units
+
+_MARK = 1  # for what points at the size in force
+_BATCH = 6  # at least; a batch that is added up has more to say
+_NEIGHBOURS = 4  # rows, from which on one of them may be no neighbour of the size in force
+_AIR = 3  # more than that between two columns says nothing
+
+
+class View(msgspec.Struct, frozen=True):
+    """The visits, the key of the one in force, and the images of an epoch."""
+
+    visited: Visits
+    key: tuple[int, int]
+    images: int | None
+
+
+class _Column(msgspec.Struct, frozen=True):
+    """What stands over a column, how wide it is, and what of a visit stands in it.
+
+    `wanted` tells in which order columns come where there is not room for all. A `live` one is of
+    a training that went on from where another size had stopped.
+    """
+
+    title: str
+    width: int
+    wanted: int
+    text: Callable[[Visit], str]
+    live: bool = False
+
+
+_Columns: TypeAlias = tuple[_Column, ...]
+
+
+class VisitedTable(Panel[View]):
+    """A row a batch size; the one in force is marked, and a click on another goes there.
+
+    Bytes are each category's high water, in the unit of the first column's title. Losses are those
+    of the test data: `fair` after a comparison from fresh weights; `loss@0` and the one beside it
+    live, so many images apart, after `from` images of training. Live ones that began later than
+    others are dim, as they cannot be compared. What `+` would come to, if it was not tried yet, is
+    foretold and dim.
+    """
+
+    class Chosen(Message):
+        """A row was clicked."""
+
+        def __init__(self, batch_size: int, accumulation: int) -> None:
+            super().__init__()
+            self.batch_size = batch_size
+            self.accumulation = accumulation
+
+    def pick(self, state: State) -> View:
+        """The visits of this model, and what is foretold of the next one."""
+        key = state.settings.effective_batch, state.settings.batch_size
+        if state.configured is None:
+            return View(state.visited, key, None)
+        data = state.configured.data
+        visited = foretold(state.visited, prod(data.shape), state.predicted)
+        return View(visited, key, data.train_images)
+
+    def on_click(self, event: Click) -> None:
+        """Ask for the batch size whose row it is."""
+        line = event.y - 1
+        rows = _window(self._shown, self.content_size.height - 1) if self._shown else ()
+        if 0 <= line < len(rows):
+            self.post_message(self.Chosen(rows[line].batch_size, rows[line].accumulation))
+
+    def draw(self, shown: View, width: int, height: int) -> Text:
+        """As many rows around the one in force as there is room for."""
+        colors = self.palette
+        if not shown.visited:
+            return Text("the batch sizes that were tried, side by side", ink(colors.muted))
+        columns = _columns(shown, width)
+        room, first = _room(shown), _first_start(shown.visited)
+        head = f"{'batch':>{_MARK + room}}"
+        head += "".join(f"{column.title:>{column.width}}" for column in columns)
+        table = Text(units.fit(head, width), ink(colors.muted))
+        for visit in _window(shown, height - 1):
+            here = visit.key == shown.key
+            table.append("\n")
+            mark = "▸" if here else "+" if visit.foretold else " "
+            table.append(mark, ink(colors.accent, bold=True))
+            style = ink(colors.muted if visit.foretold else colors.text, bold=here)
+            table.append_text(self._row(visit, columns, style, room, width - _MARK, first=first))
+        return table
+
+    def _row(
+        self, visit: Visit, columns: _Columns, style: Style, room: int, width: int, *, first: int
+    ) -> Text:
+        """A size in so much room, and what is known of it, or that it did not fit.
+
+        What it learned live is dim if it began after the `first` of all did.
+        """
+        row = Text(f"{_name(visit):>{room}}", style)
+        if visit.out_of_memory:
+            color = self.palette.muted if visit.foretold else self.palette.trouble
+            forms = _short_of_memory(visit)
+            told = next((form for form in forms if len(form) <= width - room), forms[-1])
+            return row.append(units.fit(told, width - room), ink(color))
+        told = "foretold" if visit.foretold else ""
+        later = visit.learned is not None and visit.learned.start > first
+        for column in columns:
+            text = column.text(visit)
+            if told and text == units.NOTHING and column.width > len(told):
+                text, told = told, ""  # in place of the first figure that only a run can give
+            style = ink(self.palette.muted) if column.live and later else Style()
+            row.append(f"{text:>{column.width}}", style)
+        return row
+
+
+def _first_start(visited: Visits) -> int:
+    """After how many images the earliest of the live losses began."""
+    return min((visit.learned.start for visit in visited if visit.learned), default=0)
+
+
+def _short_of_memory(visit: Visit) -> tuple[str, ...]:
+    """What is known of a size that did not fit, in fewer and fewer words."""
+    told = "  would be out of memory" if visit.foretold else "  out of memory"
+    needed = ""
+    if visit.peak is not None and visit.limit is not None:
+        needed = f": {units.at_least(visit.peak, visit.limit)}"
+    fits = shortages.foretold(visit.would_fit)
+    if not fits:
+        return (told + needed,)
+    fits = f" · {fits}"
+    return told + needed + fits, told + fits, told + needed
+
+
+def _name(visit: Visit) -> str:
+    """The batch size, and how many are added up."""
+    times = f"×{visit.accumulation}" if visit.accumulation > 1 else ""
+    return f"{visit.batch_size:,}{times}"
+
+
+def _room(shown: View) -> int:
+    return max(_BATCH, *(len(_name(visit)) for visit in shown.visited))
+
+
+def _columns(shown: View, width: int) -> _Columns:
+    """Those that there is room for, in their order, and some air between them."""
+    unit, room, chosen = _unit(shown.visited), width - _MARK - _room(shown), set[str]()
+    columns = (*_sizes(unit), *_figures(shown.visited, shown.images or 1))
+    for column in sorted(columns, key=lambda column: column.wanted):
+        if column.width > room:
+            break
+        room -= column.width
+        chosen.add(column.title)
+    kept = [column for column in columns if column.title in chosen]
+    air = min(_AIR, room // max(1, len(kept)))
+    return tuple(
+        replace(
+            column,
+            width=column.width + air,
+            title=column.title if index else f"{unit.unit} {column.title}",
+        )
+        for index, column in enumerate(kept)
+    )
+
+
+def _unit(visited: Visits) -> units.Column:
+    fitting = [visit for visit in visited if not visit.out_of_memory]
+    sizes = [size for visit in fitting for size in (visit.peak, visit.formula)]
+    return units.column(size for size in sizes if size is not None)
+
+
+def _sizes(unit: units.Column) -> _Columns:
+    """Bytes: each category's high water, the peak of all together, the formula's sum.
+
+    Those that may come first have room for the unit in their title.
+    """
+
+    def category(title: str, wanted: int, name: Category, width: int = 9) -> _Column:
+        return _Column(
+            title, width, wanted, lambda visit: unit.text(getattr(visit.high_water, name, None))
+        )
+
+    return (
+        category("params", 15, "parameters", 11),
+        category("grads", 14, "gradients", 10),
+        category("optim.", 13, "optimizer_state", 11),
+        category("data", 2, "batch_data"),
+        category("activ.", 3, "activations"),
+        category("temp.", 11, "temporaries"),
+        _Column("peak", 9, 1, lambda visit: unit.text(visit.peak)),
+        _Column("formula", 9, 9, lambda visit: unit.text(visit.formula)),
+    )
+
+
+def _figures(visited: Visits, images: int) -> _Columns:
+    """How fast it was, the updates of an epoch of so many `images`, and what was learned."""
+    live = [visit.learned for visit in visited if visit.learned]
+    apart = units.count(live[0].images if live else epochs_between(images) * images)
+    return (
+        _Column("step ms", 8, 4, _step),
+        _Column("samples/s", 10, 5, lambda visit: units.rate(visit.samples_per_second)),
+        _Column("updates", 8, 10, lambda visit: f"{-(-images // visit.key[0]):,}"),
+        *_fair(visited),
+        _Column("from", 7, 8, _from, live=True),
+        _Column("loss@0", 8, 12, lambda visit: units.loss(_live(visit, "before")), live=True),
+        _Column(f"loss@{apart}", 9, 7, lambda visit: units.loss(_live(visit, "after")), live=True),
+    )
+
+
+def _fair(visited: Visits) -> _Columns:
+    """The losses of fair comparisons, where there are any: those on as many images as the last."""
+    known = {visit.fair.images for visit in visited if visit.fair}
+    if not known:
+        return ()
+    images = max(known)
+    told = f"fair@{units.count(images)}"
+
+    def loss(visit: Visit) -> str:
+        return units.loss(visit.fair.after if visit.fair and visit.fair.images == images else None)
+
+    return (_Column(told, 10, 6, loss),)
+
+
+def _from(visit: Visit) -> str:
+    return units.NOTHING if visit.learned is None else units.count(visit.learned.start)
+
+
+def _live(visit: Visit, when: Literal["before", "after"]) -> float | None:
+    return getattr(visit.learned, when, None)
+
+
+def _step(visit: Visit) -> str:
+    if visit.step_seconds is None:
+        return units.NOTHING
+    thousandths = visit.step_seconds * 1000
+    return f"{thousandths:,.2f}" if thousandths < 999.995 else f"{thousandths:,.0f}"
+
+
+def _window(shown: View, rows: int) -> Visits:
+    """The rows that fit: the one in force among its neighbours, and the least that did not fit."""
+    keys = [visit.key for visit in shown.visited]
+    here = keys.index(shown.key) if shown.key in keys else len(keys) - 1
+    first = max(0, min(here - rows // 2, len(keys) - rows))
+    window = shown.visited[first : first + max(0, rows)]
+    beyond = shown.visited[first + len(window) :]
+    limit = next((visit for visit in beyond if visit.out_of_memory and not visit.foretold), None)
+    if limit is None or len(window) < _NEIGHBOURS or any(visit.out_of_memory for visit in window):
+        return window
+    return (*window[:-1], limit)

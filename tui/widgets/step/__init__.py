@@ -1,0 +1,1 @@
+"""Panels about one recorded step."""

@@ -1,0 +1,89 @@
+"""The categories in two or three lines, where there is no room for a row each."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.events import Click
+from vramtop.protocol.split import CATEGORIES, Category
+from vramtop.tui.state.comparison import Line, compare
+from vramtop.tui.state.state import State
+from vramtop.tui.terminal.palette import GLYPHS, ink, swatch
+from vramtop.tui.widgets.panel import Panel
+from vramtop.tui.words import units
+from vramtop.tui.words.wording import NAMES
+
+from .labels import SHORT
+from .picked import Picked
+from .rows import View, now, view
+
+_GAP, _ROOMY = 2, 58  # what is narrower than that has less air
+_SIZE, _LITTLE, _SHARE, _VERDICT = 11, 7, 6, 12
+_LEAST: dict[Category, str] = {
+    "parameters": "par",
+    "gradients": "grad",
+    "optimizer_state": "opt",
+    "batch_data": "data",
+    "activations": "act",
+    "temporaries": "temp",
+}
+
+
+class Brief(Panel[View]):
+    """As many categories beside one another as its lines ask for; a click on one chooses it."""
+
+    def on_click(self, event: Click) -> None:
+        """Say whose place it is."""
+        width, height = self.content_size
+        columns = -(-len(CATEGORIES) // max(1, height))
+        place = event.y * columns + min(columns - 1, event.x * columns // max(1, width))
+        if 0 <= place < len(CATEGORIES):
+            self.post_message(Picked(CATEGORIES[place]))
+
+    def pick(self, state: State) -> View:
+        """What the rows would show."""
+        return view(state)
+
+    def draw(self, shown: View, width: int, height: int) -> Text:
+        """Name and bytes; with more room the share, and how far the formula is from them."""
+        columns = -(-len(CATEGORIES) // height)
+        gap = _GAP if width >= _ROOMY else 1
+        room = (width - gap * (columns - 1)) // columns
+        lines = {}
+        if shown.configured and shown.measured:
+            lines = {line.category: line for line in compare(shown.configured, shown.measured)}
+        cells = [self._cell(shown, name, lines.get(name), room) for name in CATEGORIES]
+        rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
+        return Text("\n").join(Text(" " * gap).join(row) for row in rows)
+
+    def _cell(self, shown: View, category: Category, line: Line | None, room: int) -> Text:
+        """A category in exactly so many columns."""
+        colors, split, chosen = self.palette, now(shown), category == shown.chosen
+        cell = Text().append(GLYPHS[category], swatch(colors, CATEGORIES.index(category)))
+        cell.append("▸" if chosen else " ", ink(colors.accent, bold=True))
+        names = (NAMES[category], SHORT[category], _LEAST[category])
+        widths = [max(map(len, table.values())) for table in (NAMES, SHORT, _LEAST)]
+        size = _SIZE if room >= 2 + widths[1] + _SIZE else _LITTLE
+        size = size if room >= 2 + widths[1] + size else max(0, room - 2 - widths[2])
+        fitting = [place for place, name in enumerate(widths) if 2 + name + size <= room]
+        place = fitting[0] if fitting else 2
+        color = colors.accent if chosen else colors.text
+        cell.append(f"{names[place]:<{widths[place]}}", ink(color, bold=chosen))
+        here = getattr(split, category) if split else None
+        write = units.size if size == _SIZE else units.short
+        told = units.NOTHING if here is None else write(here)
+        cell.append(f"{told:>{size}}", ink(colors.text if here else colors.faint, bold=bool(here)))
+        if split and here is not None and room - cell.cell_len >= _SHARE:
+            cell.append(f"{units.share(here, split.total):>{_SHARE}}", ink(colors.muted))
+        if line is not None and room - cell.cell_len >= _VERDICT:
+            cell.append("  ").append_text(self._verdict(line))
+        cell.truncate(room)
+        cell.pad_right(room - cell.cell_len)
+        return cell
+
+    def _verdict(self, line: Line) -> Text:
+        if line.difference is None:
+            return Text()
+        if line.difference == 0:
+            return Text("✓", ink(self.palette.good, bold=True))
+        told = units.difference(line.difference)
+        return Text(told if len(told) <= _VERDICT - 2 else "≠", ink(self.palette.muted))

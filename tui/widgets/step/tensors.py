@@ -1,0 +1,136 @@
+"""The chosen category: what it means, why it differs from the formula, its largest tensors."""
+
+from __future__ import annotations
+
+from textwrap import wrap
+
+import msgspec
+from rich.text import Text
+from vramtop.protocol.split import CATEGORIES, Category, Phase, Tensors
+from vramtop.tui.state.comparison import UNEXPLAINED, Line, beside, compare, high_water_phase
+from vramtop.tui.state.state import State
+from vramtop.tui.terminal.palette import GLYPHS, ink, swatch
+from vramtop.tui.widgets.panel import Panel, between
+from vramtop.tui.words import units
+from vramtop.tui.words.wording import NAMES
+
+from .legend import MEANINGS
+from .tensor_lines import tensor_lines
+
+_LEAST = 3  # the head of the list, its largest tensor, and how many there are besides
+
+
+class View(msgspec.Struct, frozen=True):
+    """The chosen category; all else only once it is measured.
+
+    `whole` is the sum of all high waters in bytes, `phase` where this one's is first reached,
+    `tensors` None where the worker does not tell them, `beside` what its allocator holds besides;
+    `elsewhere` tells that the rows show another moment of the step.
+    """
+
+    category: Category
+    line: Line | None = None
+    whole: int = 0
+    phase: Phase | None = None
+    tensors: Tensors | None = None
+    beside: tuple[str, ...] = ()
+    elsewhere: bool = False
+
+
+class TensorTable(Panel[View | None]):
+    """What the category is made of at its high water, whatever moment the rows show."""
+
+    def pick(self, state: State) -> View | None:
+        """What is known of the chosen category; None where none is chosen."""
+        category, configured, measured = state.chosen, state.configured, state.measured
+        if category is None:
+            return None
+        if configured is None or measured is None:
+            return View(category)
+        (line,) = (each for each in compare(configured, measured) if each.category == category)
+        return View(
+            category=category,
+            line=line,
+            whole=measured.anatomy.high_water.total,
+            phase=high_water_phase(measured.anatomy, category),
+            tensors=measured.tensors.get(category),
+            beside=beside(measured.allocator) if measured.allocator else (),
+            elsewhere=state.seen is not None,
+        )
+
+    def draw(self, shown: View | None, width: int, height: int) -> Text:
+        """Words give way to the list where there is not room for both."""
+        if shown is None:
+            return Text()
+        colors = self.palette
+        words = self._words(shown, width)
+        besides = [piece for told in shown.beside for piece in _wrapped(told, width)]
+        listed = self._listed(shown, width, height)
+        room = height - 1 - len(listed)
+        if len(words) > room:
+            words = words[1:]
+        words = words[: max(0, height - 1 - min(len(listed), _LEAST))]
+        bottom = [Text(told, ink(colors.muted)) for told in besides]
+        if len(words) + len(bottom) > room:
+            bottom = []
+        air = room - len(words) - len(bottom)
+        if air > 0:
+            words.append(Text())
+        if bottom and air > 1:
+            bottom.insert(0, Text())
+        listed = self._listed(shown, width, height - 1 - len(words) - len(bottom))
+        lines = [self._title(shown, width), *words, *listed, *bottom]
+        return Text("\n").join(lines[:height])
+
+    def _title(self, shown: View, width: int) -> Text:
+        """The category, its bytes, and their share of what all high waters add up to."""
+        colors, index = self.palette, CATEGORIES.index(shown.category)
+        title = Text().append(GLYPHS[shown.category], swatch(colors, index))
+        title.append(f" {NAMES[shown.category]}", ink(colors.accent, bold=True))
+        if shown.line is None:
+            return title
+        most = shown.line.high_water
+        told = Text(units.size(most), ink(colors.text, bold=True))
+        told.append(f" high water, {units.share(most, shown.whole)} of all", ink(colors.muted))
+        return between(title, told, width)
+
+    def _words(self, shown: View, width: int) -> list[Text]:
+        """What the category means first, which is the first to be left out."""
+        colors = self.palette
+        words = [Text(units.fit(MEANINGS[shown.category][0], width), ink(colors.muted))]
+        if shown.line is not None:
+            trouble = shown.line.reasons == UNEXPLAINED
+            style = ink(colors.trouble if trouble else colors.text)
+            for piece in _wrapped(_difference(shown.line), width):
+                words.append(Text(piece, style))
+                if piece.startswith("✓"):
+                    words[-1].stylize(ink(colors.good, bold=True), 0, 1)
+        if shown.elsewhere:
+            told = "the rows show one moment, the list the high water"
+            words += [Text(piece, ink(colors.accent)) for piece in _wrapped(told, width)]
+        return words
+
+    def _listed(self, shown: View, width: int, room: int) -> list[Text]:
+        """The tensors, or why there are none."""
+        colors = self.palette
+        if shown.tensors is None or not shown.tensors.largest:
+            told = "measuring…"
+            if shown.line is not None:
+                told = "none at any moment of the step"
+                told = told if shown.tensors else "the worker does not tell its tensors"
+            return [Text(told, ink(colors.muted))]
+        title = f"at high water, in {shown.phase}"
+        return tensor_lines(shown.tensors, title, width, room, colors)
+
+
+def _difference(line: Line) -> str:
+    """What of it the formula does not say, and all of the reason."""
+    if line.difference is None:
+        return "the formula leaves them out"
+    if line.difference == 0:
+        return f"✓ {line.written}, to the byte"
+    return f"{units.difference(line.difference)}  {line.reasons[0]}"
+
+
+def _wrapped(told: str, width: int) -> list[str]:
+    return wrap(told, width, subsequent_indent="  ")

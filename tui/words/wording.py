@@ -1,0 +1,136 @@
+"""What things are called, and what happened, in one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vramtop.protocol.lesson.messages import Evaluated, Found, SearchEnded, Timed, Tried, Trying
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import Device
+from vramtop.protocol.split import Category, Phase
+
+from . import units
+
+NAMES: dict[Category, str] = {
+    "parameters": "Parameters",
+    "gradients": "Gradients",
+    "optimizer_state": "Optimizer state",
+    "batch_data": "Batch data",
+    "activations": "Activations",
+    "temporaries": "Temporaries",
+}
+PHASE_NAMES: dict[Phase, str] = {
+    "load": "load",
+    "forward": "forward",
+    "backward": "backward",
+    "optimizer": "optimizer",
+    "zero_grad": "zero",
+}
+
+_NAMED = ("dataset", "optimizer", "device")  # settings whose values say what they are of
+
+
+def change(old: Settings, new: Settings) -> str:
+    """What sets two settings apart: `batch 64 → 128`; empty where nothing does."""
+    return ", ".join(f"{what} {was} → {now}" for what, was, now in _changed(old, new))
+
+
+def changed_to(old: Settings, new: Settings) -> str:
+    """The same in fewer words, without what it was before: `batch 128, sgd`."""
+    changed = _changed(old, new)
+    return ", ".join(now if what in _NAMED else f"{what} {now}" for what, _, now in changed)
+
+
+def _changed(old: Settings, new: Settings) -> list[tuple[str, str, str]]:
+    """Each setting that is another one, what it was and what it is."""
+    pairs = (
+        ("batch", batch(old), batch(new)),
+        ("dataset", old.dataset, new.dataset),
+        ("optimizer", old.optimizer, new.optimizer),
+        ("hidden", f"{old.hidden:,}", f"{new.hidden:,}"),
+        ("lr", units.learning_rate(old.rate), units.learning_rate(new.rate)),
+        ("budget", _budget(old), _budget(new)),
+        ("device", old.device, new.device),
+    )
+    return [pair for pair in pairs if pair[1] != pair[2]]
+
+
+def batch(settings: Settings) -> str:
+    """The batch size, and where batches add up how many, and to what: `64 ×16 = 1,024`."""
+    if settings.accumulation == 1:
+        return f"{settings.batch_size:,}"
+    return f"{settings.batch_size:,} ×{settings.accumulation:,} = {settings.effective_batch:,}"
+
+
+def already(wanted: Settings, now: Settings) -> str:
+    """Why nothing is asked for where `wanted` is chosen again, and `now` is in force."""
+    told = "is running already" if wanted == now else "is asked for already"
+    return f"batch {batch(wanted)} {told}"
+
+
+def limit(settings: Settings, images: int) -> str:
+    """Why no batch can be larger where there are so many training `images`."""
+    if settings.accumulation > 1:
+        return f"batch {batch(settings)} is the most that {images:,} images allow"
+    return f"a batch of {images:,} is all of the data"
+
+
+def added(settings: Settings) -> str:
+    """How many batches make a step, for the end of a list; empty where it is one."""
+    return f" · {settings.accumulation} batches a step" if settings.accumulation > 1 else ""
+
+
+def _budget(settings: Settings) -> str:
+    return "none" if settings.budget is None else units.size(settings.budget)
+
+
+def tried(event: Trying | Tried | Timed) -> str:
+    """A size that a search tries, what came of it, or its speed."""
+    if isinstance(event, Trying):
+        return f"trying batch {event.batch_size:,}"
+    if isinstance(event, Timed):
+        return f"batch {event.batch_size:,}: {event.samples_per_second:,.0f} images/s"
+    return f"batch {event.batch_size:,} {'fits' if event.fits else 'does not fit'}"
+
+
+def searched(event: Trying | Tried | Timed | SearchEnded) -> str:
+    """A search on its way, or what it has come to."""
+    if not isinstance(event, SearchEnded):
+        return f"largest batch: {tried(event)}"
+    found = event.found
+    if found is None:
+        return "the search for the largest batch is called off"
+    reason = f"in {units.size(found.budget)}" if found.limited_by == "memory" else "of all the data"
+    sure = "sure to fit " if found.orders > 1 and found.limited_by == "memory" else ""
+    return (
+        f"largest batch {found.max_batch_size:,} {sure}{reason}{_at_best(found)}, "
+        f"recommended {found.recommended_batch_size:,}: press M to take it"
+    )
+
+
+def _at_best(found: Found) -> str:
+    return f", perhaps up to {found.at_best:,}" if found.at_best is not None else ""
+
+
+def unmodelled(keys: Sequence[str]) -> str:
+    """What makes a prediction an estimate: `estimated: max_split_size_mb is not modelled`."""
+    verb = "is" if len(keys) == 1 else "are"
+    return f"estimated: {', '.join(keys)} {verb} not modelled"
+
+
+def operator(name: str) -> str:
+    """An operator without PyTorch's namespace and overload: `relu` for `aten.relu.default`."""
+    return name.removeprefix("aten.").partition(".")[0]
+
+
+def evaluated(event: Evaluated) -> str:
+    """An epoch's end, by the test data."""
+    told = f"epoch {event.epoch:,}: test {event.accuracy:.2%}"
+    if event.peak is None:
+        return told
+    return f"{told}, the evaluation's peak {units.size(event.peak.total)}"
+
+
+def missing(device: Device) -> str | None:
+    """Why a CPU trains although there may be a GPU, in one line; None where all is as asked."""
+    return None if device.missing is None else f"no GPU is used: {device.missing}"

@@ -1,0 +1,1 @@
+"""The worker process, as the rest of the monitor sees it."""

@@ -1,0 +1,111 @@
+"""What is asked of the worker, and what was asked and is not yet in force."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from vramtop.protocol.commands import Advance, CallOff, GiveBack, Pace, Pause, SlowMotion
+from vramtop.protocol.lesson.commands import Change, Compare, FindLargest, Reset, ShowImage
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import Answer, Flow
+
+from .link import Link, Received, WorkerGone
+from .sweep_plan import Plan
+
+
+class Commands:
+    """Numbers commands and sends them; quick presses add up to what they all ask for."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._number = 0
+        # What the settings will be, until the latest change is answered.
+        self._wanted: Settings | None = None
+        self._asked = 0
+        self._paused = self._slow = False
+        self._resting = False
+
+    def base(self, settings: Settings) -> Settings:
+        """What the next change starts from, where `settings` are in force."""
+        return self._wanted or settings
+
+    def change(self, settings: Settings, **values: Any) -> None:  # noqa: ANN401 - of each field's type
+        """Ask for other values than those of `settings` and of what was asked before."""
+        self._asked = self._next()
+        self._wanted = msgspec.structs.replace(self.base(settings), **values)
+        self._link.send(Change(self._asked, **values))
+
+    def pause(self) -> None:
+        """Hold the training, or let it go on."""
+        self._paused = not self._paused
+        self._link.send(Pause(self._next(), self._paused))
+
+    def rest(self) -> None:
+        """Hold the training while the monitor itself is suspended."""
+        if not self._paused:
+            self._resting = True
+            self.pause()
+
+    def wake(self) -> None:
+        """Let it go on, unless it was paused before."""
+        if self._resting:
+            self._resting = False
+            self.pause()
+
+    def advance(self) -> None:
+        """Go on by one phase, and hold there."""
+        self._paused = True
+        self._link.send(Advance(self._next()))
+
+    def slow(self) -> None:
+        """Slow motion, or full speed again."""
+        self._slow = not self._slow
+        self._link.send(SlowMotion(self._next(), self._slow))
+
+    def give_back(self) -> None:
+        """Let the allocator give its cache back to the driver."""
+        self._link.send(GiveBack(self._next()))
+
+    def show_image(self, index: int | None = None) -> None:
+        """Ask for a training image; without an index for the one after the last shown."""
+        self._link.send(ShowImage(self._next(), index))
+
+    def find_largest(self) -> None:
+        """Find the largest batch size that fits."""
+        self._link.send(FindLargest(self._next()))
+
+    def restart(self, settings: Settings) -> None:
+        """Begin the training again with fresh weights, the settings as they are or will be."""
+        self._link.send(Reset(self._next(), self.base(settings)))
+
+    def compare(self, plan: Plan) -> None:
+        """Run the plan while the training waits."""
+        images = plan.trials[0].images
+        assert images is not None
+        runs = tuple(trial.settings for trial in plan.trials)
+        self._link.send(Compare(self._next(), runs, images))
+
+    def call_off(self) -> None:
+        """End that search, or that comparison."""
+        self._link.send(CallOff(self._next()))
+
+    def pace(self, seconds: float) -> None:
+        """Hear what nobody waits for once in so many seconds."""
+        self._link.send(Pace(self._next(), seconds))
+
+    def hear(self, message: Received) -> None:
+        """The worker's word is what counts."""
+        match message:
+            case Answer(command=command) if command == self._asked:
+                self._wanted = None
+            case WorkerGone():
+                self._wanted = None  # nobody will answer
+            case Flow():
+                self._paused, self._slow = message.paused, message.slow
+            case _:
+                pass
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number

@@ -1,0 +1,218 @@
+"""Starts, talks to and ends the worker process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Union
+
+from msgspec import UNSET
+from vramtop.protocol.commands import Stop
+from vramtop.protocol.lesson.commands import Change, Reset, Start
+from vramtop.protocol.lesson.messages import Configured, Trying
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.lesson.shelf import Shelf
+from vramtop.protocol.messages import VERSION, Failed, Hello
+from vramtop.protocol.wire.framing import FromWorker, ProtocolError, ToWorker, encode, from_worker
+from vramtop.tui.gpus.vacancy import free_bytes
+
+from .launch import command, environment
+from .link import WorkerGone, WorkerLine
+
+LAST_LINES = 20
+STOP_SECONDS = 3.0
+BACKLOG = 1000
+_READ_BYTES = 65_536
+
+_Received = Union[FromWorker, WorkerLine, WorkerGone]
+
+
+class Worker:
+    """The link to a worker process of our own."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+        self.stopping = False
+        self._training = False
+        self._tried: int | None = None  # the latest batch size
+        self._lines: deque[str] = deque(maxlen=LAST_LINES)
+        self._printed = asyncio.Event()  # all that it ever printed was received
+        # Bounded, so that a worker that waits for its reader is made to wait.
+        self._received: asyncio.Queue[_Received] = asyncio.Queue(BACKLOG)
+        self._task = asyncio.create_task(self._receive())
+
+    @property
+    def pid(self) -> int:
+        """The worker's process id."""
+        return self._process.pid
+
+    async def messages(self) -> AsyncIterator[_Received]:
+        """All that the worker says and prints, in order of arrival; last of all `WorkerGone`.
+
+        `Failed` comes after all lines, though it arrives on another way.
+        """
+        while True:
+            message = await self._received.get()
+            yield message
+            if isinstance(message, WorkerGone):
+                return
+
+    def send(self, command: ToWorker) -> None:
+        """Send a command; one to a worker that is gone is lost with it."""
+        if isinstance(command, Change) and command.batch_size is not UNSET:
+            self._tried = command.batch_size
+        elif isinstance(command, Reset):
+            self._tried = command.settings.batch_size
+        if not self._writer.is_closing():
+            self._writer.write(encode(command))
+
+    def stop(self) -> None:
+        """Ask the worker to end its training; what it still says comes before `WorkerGone`."""
+        self.stopping = True
+        self.send(Stop())
+        if not self._training:
+            # Still importing or loading: it does not listen, and has nothing to lose.
+            self.kill()
+
+    def kill(self) -> None:
+        """End the worker at once, whatever it is doing."""
+        self.stopping = True
+        if self._process.returncode is None:
+            # The process object's own `kill` may collect the exit code that the loop waits for.
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
+
+    async def close(self) -> None:
+        """End the worker: by asking, and where it does not listen by force."""
+        self.stop()
+        # What it still has to say must go somewhere, or it would wait for its reader.
+        rest = asyncio.create_task(self._discard())
+        try:
+            await asyncio.wait_for(self._process.wait(), STOP_SECONDS)
+        except asyncio.TimeoutError:
+            self.kill()
+            await self._process.wait()
+        self._writer.close()
+        self._task.cancel()
+        rest.cancel()
+        await asyncio.gather(self._task, rest, return_exceptions=True)
+
+    async def _discard(self) -> None:
+        while True:
+            await self._received.get()
+
+    async def _receive(self) -> None:
+        await asyncio.gather(self._receive_messages(), self._receive_lines())
+        code = await self._process.wait()
+        await self._received.put(WorkerGone(code, tuple(self._lines), self._tried))
+
+    async def _receive_messages(self) -> None:
+        decoder = from_worker()
+        try:
+            while data := await self._reader.read(_READ_BYTES):
+                for message in decoder.feed(data):
+                    if isinstance(message, Configured):
+                        self._training = True
+                        self._tried = message.settings.batch_size
+                    elif isinstance(message, Trying):
+                        self._tried = message.batch_size
+                    if isinstance(message, Hello) and message.version != VERSION:
+                        raise ProtocolError(
+                            f"it speaks protocol {message.version}, the monitor {VERSION}"
+                        )
+                    if isinstance(message, Failed):
+                        await self._hear_all()
+                    await self._received.put(message)
+        except ConnectionError:
+            pass  # it died; its exit code will say how
+        except ProtocolError as error:
+            await self._print(f"worker: {error}")
+            self._process.kill()  # its exit code tells that it failed
+
+    async def _hear_all(self) -> None:
+        """Wait for all that a worker that ends has printed: who hears that it failed may leave."""
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._printed.wait(), STOP_SECONDS)
+
+    async def _receive_lines(self) -> None:
+        assert self._process.stdout is not None
+        line = b""
+        while data := await self._process.stdout.read(_READ_BYTES):
+            # Neither a line without an end nor a progress bar may hold the others up.
+            *whole, line = (line + data).replace(b"\r", b"\n")[-_READ_BYTES:].split(b"\n")
+            for text in filter(None, whole):
+                await self._print(text.decode(errors="replace").rstrip())
+        if line:
+            await self._print(line.decode(errors="replace").rstrip())
+        self._printed.set()
+
+    async def _print(self, line: str) -> None:
+        self._lines.append(line)
+        await self._received.put(WorkerLine(line))
+
+
+async def start_worker(
+    settings: Settings,
+    *,
+    steps: int | None = None,
+    images: int | None = None,
+    evaluate: bool = False,
+    every_step: bool = False,
+    observe: bool = True,
+    train: bool = True,
+    shelf: Shelf | None = None,
+    resume: bool = False,
+) -> Worker:
+    """A worker process that trains with `settings` and puts its snapshots on the `shelf`.
+
+    See `protocol.Start` for the rest. Raises `OSError` where no process can be started.
+    """
+    ours, theirs = socket.socketpair()
+    snapshots = shelf.files if shelf is not None else ()
+    place = ("--shelf", *map(str, snapshots)) if snapshots else ()
+    with theirs:
+        process = await asyncio.create_subprocess_exec(
+            *command(
+                "vramtop.trainer",
+                *("--socket", str(theirs.fileno()), "--parent", str(os.getpid())),
+                *place,
+            ),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            pass_fds=(theirs.fileno(), *snapshots),
+            env=environment(),
+            # A session of its own: ctrl-C in the terminal is ours to handle.
+            start_new_session=True,
+        )
+    # While the process comes up.
+    free = await free_bytes() if settings.device in ("auto", "cuda") else {}
+    reader, writer = await asyncio.open_connection(sock=ours)
+    worker = Worker(process, reader, writer)
+    worker.send(
+        Start(
+            VERSION,
+            settings,
+            steps=steps,
+            images=images,
+            evaluate=evaluate,
+            every_step=every_step,
+            observe=observe,
+            train=train,
+            resume=resume,
+            free=free,
+        )
+    )
+    return worker

@@ -1,0 +1,127 @@
+"""What a sweep is going to run: every batch size from the same start, so often. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import msgspec
+from msgspec.structs import replace
+from vramtop.protocol.lesson.settings import MAX_RATE, MAX_SEED, SettingError, Settings
+from vramtop.tui.words import units
+
+Scale = Literal["none", "linear", "sqrt"]
+SCALES: tuple[Scale, ...] = get_args(Scale)
+
+IMAGES = 30_000  # five epochs of the sample, half of one of all of MNIST
+_FULL = 3  # batches: a first, a settled and a plain one
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """A run from the initial parameters on, up to so many steps or exactly so many images."""
+
+    settings: Settings
+    steps: int | None
+    images: int | None
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """The trials in their order: a round of all sizes for every seed.
+
+    So a machine that slows down slows every size, and whoever interrupts has all sizes. `rate` says
+    what the learning rates are.
+    """
+
+    trials: tuple[Trial, ...]
+    repeats: int
+    rate: str
+
+
+def scaled(sizes: Sequence[Settings], scale: Scale) -> list[Settings]:
+    """The settings with learning rates by batch size: those given are of the smallest one.
+
+    `linear` follows Goyal et al. 2017 (arXiv 1706.02677), `sqrt` Krizhevsky 2014 (arXiv 1404.5997).
+    Raises `SettingError` where a rate cannot be.
+    """
+    if scale == "none":
+        return list(sizes)
+    base = min(settings.batch_size for settings in sizes)
+    found = []
+    for settings in sizes:
+        ratio = settings.batch_size / base
+        rate = settings.rate * (ratio if scale == "linear" else math.sqrt(ratio))
+        if rate > MAX_RATE:
+            raise SettingError(
+                f"the learning rate of batch {settings.batch_size:,} would be {rate:,.6g}, by "
+                f"{scale} scaling from {settings.rate:g} at batch {base:,}; at most {MAX_RATE:,} "
+                "can be"
+            )
+        found.append(replace(settings, learning_rate=rate))
+    return found
+
+
+def rate(sizes: Sequence[Settings], scale: Scale) -> str:
+    """What the learning rates of these unscaled settings are scaled to: `0.001 × √(batch/64)`."""
+    told = units.learning_rate(sizes[0].rate)
+    base = min(settings.batch_size for settings in sizes)
+    ratios = {"none": "", "linear": f" × batch/{base:,}", "sqrt": f" × √(batch/{base:,})"}
+    return told + ratios[scale]
+
+
+def plan(
+    sizes: Sequence[Settings],
+    train_images: int,
+    *,
+    steps: int | None,
+    images: int | None,
+    scale: Scale,
+    repeats: int,
+) -> Plan:
+    """The trials of these sizes on so many training images, as it was asked for.
+
+    Raises `SettingError` where nothing could be measured.
+    """
+    last = sizes[0].seed + repeats - 1
+    if last > MAX_SEED:
+        raise SettingError(f"{repeats:,} repeats from seed {sizes[0].seed} on pass {MAX_SEED}")
+    if steps is None:
+        images = _enough(sizes, train_images, images)
+    trials = [
+        Trial(
+            replace(settings, seed=settings.seed + number),
+            None if steps is None else max(steps, _least_steps(settings, train_images)),
+            images,
+        )
+        for number in range(repeats)
+        for settings in scaled(sizes, scale)
+    ]
+    return Plan(tuple(trials), repeats, rate(sizes, scale))
+
+
+def _enough(sizes: Sequence[Settings], train_images: int, images: int | None) -> int:
+    """The same number of images for all, of which each size has three full batches."""
+    largest = max(sizes, key=lambda settings: _least_images(settings, train_images))
+    least = _least_images(largest, train_images)
+    if images is None:
+        return max(IMAGES, least)
+    if images < least:
+        raise SettingError(
+            f"batch {largest.batch_size:,} needs at least --images {least:,}: a first, a settled "
+            f"and a plain step on full batches, out of epochs of {train_images:,}; "
+            f"not {images:,}"
+        )
+    return images
+
+
+def _least_images(settings: Settings, train_images: int) -> int:
+    """How many images it takes to see three full batches; an epoch's last one may be short."""
+    size = settings.effective_batch
+    epochs, before = divmod(_FULL - 1, train_images // size)
+    return epochs * train_images + (before + 1) * size
+
+
+def _least_steps(settings: Settings, train_images: int) -> int:
+    """How many steps that takes."""
+    full, short = divmod(train_images, settings.effective_batch)
+    return _FULL + ((_FULL - 1) // full if short else 0)
