@@ -29,7 +29,7 @@ SETTLE_SECONDS, STEADY_SECONDS = 6, 15
 BARE_APP = "bare app"
 OWN = {
     "vramtop": f"{VRAMTOP} --device cuda:0",
-    "vramtop, looking": f"{VRAMTOP} --no-train",
+    "vramtop, looking": f"{VRAMTOP} gpus",
     BARE_APP: shlex.join([PYTHON, "-c", BARE]),
 }
 READING = r"\b54\s*[°']?C\b"  # the temperature that the simulated GPUs have

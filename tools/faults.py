@@ -505,10 +505,10 @@ FAULTS = (
         ("tests/tui/headless/test_rows.py",),
     ),
     Fault(
-        "only looking goes with another option, which is ignored",
+        "gpus goes with another option, which is ignored",
         "tui/cli/options.py",
-        '        if len(given) > 1:\n            raise SettingError("--no-train',
-        '        if len(given) > 2:\n            raise SettingError("--no-train',
+        '        if len(given) > 1:\n            raise SettingError("gpus trains',
+        '        if len(given) > 2:\n            raise SettingError("gpus trains',
         ("tests/tui/cli/test_options.py",),
     ),
     Fault(

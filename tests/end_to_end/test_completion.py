@@ -64,7 +64,8 @@ def shell(request, tmp_path):
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        ("--no-t\t", "--no-train"),
+        ("gp\t", "gpus"),
+        ("gpus --he\t", "gpus --help"),
         ("--batch\t 64", "--batch-size 64"),
         ("--dataset ci\t", "--dataset cifar10"),
         ("--optim\tmom\t", "--optimizer momentum"),

@@ -14,7 +14,7 @@ def line_of(terminal, text):
 
 def test_the_monitor_alone_shows_the_gpus_and_starts_nothing(simgpu):
     machine = simgpu.environment(devices=2, others=f"{OTHER}:1:{3 * GIB}")
-    terminal = Terminal(80, 24, "--no-train", environment=machine)
+    terminal = Terminal(80, 24, "gpus", environment=machine)
     for told in (
         r"driver 580\.65\.06 .* 2 GPUs",
         r"0 Simulated X100-0 +37%",
@@ -36,7 +36,7 @@ def test_the_monitor_alone_shows_the_gpus_and_starts_nothing(simgpu):
 
 
 def test_a_machine_without_a_driver_is_said_to_have_none_and_looked_at_on():
-    terminal = Terminal(80, 24, "--no-train")
+    terminal = Terminal(80, 24, "gpus")
     terminal.wait_for("no NVIDIA driver here")
     terminal.child.send("?")
     terminal.wait_for("choose a GPU")
@@ -65,7 +65,7 @@ def test_in_a_small_pane_keys_and_wheel_reach_every_process(simgpu):
     pids = [5_000_000 + number for number in range(32)]
     others = ",".join(f"{pid}:{pid % 8}:{GIB}" for pid in pids)
     machine = simgpu.environment(devices=8, others=others)
-    terminal = Terminal(80, 12, "--no-train", environment=machine)
+    terminal = Terminal(80, 12, "gpus", environment=machine)
     terminal.wait_for(rf"0 +{pids[0]} .*\n(.*\n)*.* 29 more below")
     terminal.child.send("\x1b[<65;10;9M")  # the wheel, down, over the processes
     terminal.wait_for(rf"› +0 +{pids[24]} ")

@@ -53,7 +53,7 @@ def test_ctrl_c_and_signals_end_a_stuck_app_within_three_seconds(stuck):
         "SIGTERM": lambda terminal: terminal.child.kill(signal.SIGTERM),
         "SIGHUP": lambda terminal: terminal.child.kill(signal.SIGHUP),
     }
-    terminals = {way: terminal_of(stuck, "--no-train") for way in ways}
+    terminals = {way: terminal_of(stuck, "gpus") for way in ways}
     for terminal in terminals.values():
         terminal.wait_for("quit")
         terminal.child.send("t")

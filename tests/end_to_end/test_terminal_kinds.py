@@ -93,21 +93,21 @@ def test_a_tour_that_cannot_be_shown_is_not_left_out_in_silence():
 
 
 def test_the_gpus_alone_need_a_cursor_and_say_so_in_one_line():
-    terminal = Terminal(120, 10, "--no-train", shown=DUMB)
+    terminal = Terminal(120, 10, "gpus", shown=DUMB)
     assert terminal.ended() == 2
     (line,) = terminal.raw.decode().splitlines()
     assert line.startswith("vramtop: the GPUs need a terminal that can place its cursor")
 
 
 def test_what_was_chosen_in_one_monitor_is_chosen_in_the_next(config):
-    first = Terminal(80, 24, "--no-train")
+    first = Terminal(80, 24, "gpus")
     first.wait_for("quit")
     first.child.send("t")
     first.wait_for("light theme")
     first.child.send("q")
     assert first.ended() == 0
     assert json.loads(config.read_text()) == {"theme": "light"}
-    second = Terminal(80, 24, "--no-train")
+    second = Terminal(80, 24, "gpus")
     second.wait_for("quit")
     second.child.send("t")
     second.wait_for("high-contrast theme")
@@ -118,7 +118,7 @@ def test_what_was_chosen_in_one_monitor_is_chosen_in_the_next(config):
 def test_a_config_that_cannot_be_used_does_not_stop_the_monitor(config):
     config.parent.mkdir(parents=True)
     config.write_text("theme = dark")
-    terminal = Terminal(120, 24, "--no-train")
+    terminal = Terminal(120, 24, "gpus")
     terminal.wait_for("JSON")  # where the line breaks is up to the path
     terminal.child.send("q")
     assert terminal.ended() == 0

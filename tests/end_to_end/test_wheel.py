@@ -2,74 +2,34 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import sys
-import venv
 import zipfile
-from importlib.metadata import PackageNotFoundError, version
+from email import message_from_bytes
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import environments
 import pytest
+from environments import PACKAGES, ROOT
+from packaging.requirements import Requirement
+from terminal import Terminal
 
-ROOT = Path(__file__).parents[2]
-TIMEOUT_SECONDS = 120
-_BUILT_FROM = ("trainer", "tui", "LICENSE", "README.md", "pyproject.toml")
+if TYPE_CHECKING:
+    from simulation import SimulatedGpu
 
-
-def _python(python: Path | str, *arguments: str) -> str:
-    """What it printed; fails with what it complained of."""
-    environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(
-        [str(python), *arguments],
-        cwd="/", check=False, capture_output=True, text=True,
-        timeout=TIMEOUT_SECONDS, stdin=subprocess.DEVNULL, env=environment,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def _can_build_here() -> bool:
-    """Whether the build backend is among this environment's packages."""
-    try:
-        return int(version("setuptools").partition(".")[0]) >= 77
-    except PackageNotFoundError:
-        return False
+_ADVICE = "pip install 'vramtop-lab[trainer]'; the GPUs alone: vramtop gpus"
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy: a build leaves folders behind."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    source.mkdir()
-    for name in _BUILT_FROM:
-        if (ROOT / name).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(ROOT / name, source / name, ignore=ignored)
-        else:
-            shutil.copy2(ROOT / name, source / name)
-    python = Path(sys.executable)
-    isolated = ["--no-build-isolation"] if _can_build_here() else []
-    if not isolated:
-        got = subprocess.run(
-            [python, "-m", "pip", "download", "-q", "--no-deps", "-d", folder, "setuptools>=77"],
-            check=False, capture_output=True, text=True, timeout=TIMEOUT_SECONDS,
-        )  # fmt: skip
-        if got.returncode:
-            pytest.skip("setuptools 77 is neither here nor to be had")
-    build = ("-m", "pip", "wheel", "-q", "--no-deps", *isolated, "-w", str(folder), str(source))
-    _python(python, *build)
-    (built,) = folder.glob("vramtop_lab-*.whl")
-    return built
+    return environments.build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 def test_all_that_is_needed_is_in_it_and_nothing_else(wheel: Path) -> None:
     kinds = (".py", ".tcss", ".typed")
     wanted = {
         f"vramtop/{path.relative_to(ROOT).as_posix()}"
-        for package in ("trainer", "tui")
+        for package in PACKAGES
         for path in (ROOT / package).rglob("*")
         if path.is_file() and (path.suffix in kinds or path.name == "py.typed")
     }
@@ -85,29 +45,127 @@ def test_all_that_is_needed_is_in_it_and_nothing_else(wheel: Path) -> None:
     }
 
 
+# ---- with PyTorch -------------------------------------------------------------------------------
+
+
 @pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of its commands, in an environment with the packages that are here beside it."""
-    home = tmp_path_factory.mktemp("home")
-    venv.create(home, symlinks=True)
-    python = home / "bin" / "python"
-    packages = Path(
-        _python(python, "-c", "import sysconfig as s; print(s.get_path('purelib'))")[:-1]
-    )
+def whole(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The commands of an environment that has all packages that are installed here."""
+    commands = environments.create(tmp_path_factory.mktemp("whole"))
     # Not by `addsitedir`, which would bring the checkout in too.
     here = [folder for folder in sys.path if Path(folder).name == "site-packages"]
-    (packages / "beside.pth").write_text("\n".join(here) + "\n")
-    target = ("install", "-q", "--no-deps", "--no-index", "--force-reinstall", str(wheel))
-    _python(sys.executable, "-m", "pip", "--python", str(python), *target)
-    return home / "bin"
+    (environments.site_packages(commands) / "beside.pth").write_text("\n".join(here) + "\n")
+    environments.install(commands, wheel)
+    return commands
 
 
-def test_it_says_its_version_and_foretells_a_step_without_the_checkout(installed: Path) -> None:
+def test_it_says_its_version_and_foretells_a_step_without_the_checkout(whole: Path) -> None:
     where = "import vramtop.trainer, vramtop.tui; print(*vramtop.__path__)"
-    home = installed.parent
-    assert Path(_python(installed / "python", "-c", where).strip()).is_relative_to(home)
-    command = str(installed / "vramtop")
-    assert _python(installed / "python", command, "--version").startswith("vramtop ")
-    told = _python(installed / "python", command, "estimate", "--batch-size", "64")
-    assert "mnist · adam" in told
-    assert "2.51 MiB" in told
+    python, command = whole / "python", str(whole / "vramtop")
+    assert Path(environments.output(python, "-c", where).strip()).is_relative_to(whole.parent)
+    assert environments.output(python, command, "--version").startswith("vramtop ")
+    printed = environments.output(python, command, "estimate", "--batch-size", "64")
+    assert "mnist · adam" in printed
+    assert "2.51 MiB" in printed
+
+
+# ---- without PyTorch ----------------------------------------------------------------------------
+
+
+def _requirements(wheel: Path) -> list[str]:
+    """What the wheel itself says that it needs."""
+    archive = zipfile.ZipFile(wheel)
+    (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+    return message_from_bytes(archive.read(name)).get_all("Requires-Dist", [])
+
+
+@pytest.fixture(scope="module")
+def base(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The commands of an environment with the base dependencies alone."""
+    commands = environments.create(tmp_path_factory.mktemp("base"))
+    environments.link(commands, environments.needed(_requirements(wheel)).values())
+    environments.install(commands, wheel)
+    return commands
+
+
+def test_pytorch_comes_with_the_extra_named_trainer_alone(wheel: Path, base: Path) -> None:
+    requirements = _requirements(wheel)
+    extra = {
+        requirement.name
+        for requirement in map(Requirement, requirements)
+        if requirement.marker and requirement.marker.evaluate({"extra": "trainer"})
+    }
+    assert extra == {"torch", "torchvision"}
+    assert environments.needed(requirements, ["trainer"]).keys() > extra
+    assert not environments.needed(requirements).keys() & {*extra, "numpy"}
+    find = "import importlib.util as u; print(*map(u.find_spec, ('torch', 'torchvision', 'numpy')))"
+    assert environments.output(base / "python", "-c", find) == "None None None\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (("--help",), "vramtop gpus"),
+        (("fit", "--help"), "vramtop fit"),
+        (("--version",), "vramtop "),
+        (("--print-completion", "bash"), "--batch-size"),
+        (("--print-completion", "zsh"), "--batch-size"),
+        (("--print-completion", "fish"), "batch-size"),
+        (("estimate", "--parameters", "1e8"), "1,600.0 MB"),
+    ],
+)
+def test_without_pytorch_what_only_prints_works(
+    base: Path, arguments: tuple[str, ...], shown: str
+) -> None:
+    assert shown in environments.output(base / "python", str(base / "vramtop"), *arguments)
+
+
+def test_without_pytorch_the_gpus_are_shown(base: Path, simgpu: SimulatedGpu) -> None:
+    machine = simgpu.environment(devices=2)
+    terminal = Terminal(80, 24, "gpus", program=str(base / "vramtop"), environment=machine)
+    terminal.wait_for(r"1 Simulated X100-1 +37%")
+    terminal.child.send("?")
+    terminal.wait_for("choose a GPU")
+    terminal.child.send("qq")
+    assert terminal.ended() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        ((), "training"),
+        (("--tour",), "training"),
+        (("--headless",), "training"),
+        (("--headless", "--download"), "training"),
+        (("fit",), "fit"),
+        (("sweep", "--format", "json"), "sweep"),
+        (("estimate",), "estimate"),
+    ],
+)
+def test_without_pytorch_what_needs_it_says_so_in_one_line(
+    base: Path, arguments: tuple[str, ...], what: str
+) -> None:
+    done = environments.run(base / "python", str(base / "vramtop"), *arguments)
+    told = f"vramtop: {what} needs PyTorch and torchvision: {_ADVICE}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", told)
+
+
+@pytest.mark.parametrize(
+    ("files", "missing"),
+    [
+        (("torch/__init__.py",), "torchvision"),
+        (("torchvision/__init__.py",), "PyTorch"),
+        # As an uninstallation leaves them that does not remove what was made later.
+        (("torch/left.txt", "torchvision/__init__.py"), "PyTorch"),
+    ],
+)
+def test_where_one_of_the_two_is_there_the_other_is_named(
+    base: Path, tmp_path: Path, files: tuple[str, ...], missing: str
+) -> None:
+    for name in files:
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("raise SystemExit('imported')")
+    command = (str(base / "vramtop"), "--headless")
+    done = environments.run(base / "python", *command, PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"vramtop: training needs {missing}: {_ADVICE}\n"

@@ -35,7 +35,7 @@ def monitor(settings: Settings, *, tour: bool) -> int:
     return app.return_code or 0
 
 
-def look() -> int:
+def show_gpus() -> int:
     """The GPUs alone until they are left; returns the exit code of the program."""
     from .gpu_app import GpuApp
 

@@ -1,6 +1,6 @@
-"""The command line: `vramtop`, `vramtop --no-train`, `vramtop --headless` and commands.
+"""The command line: `vramtop`, `vramtop --headless` and the commands, such as `vramtop gpus`.
 
-What takes a while to import is imported in the functions, once ctrl-C is known to be quiet.
+Modules that are slow to import are imported within functions, after ctrl-C has its handler.
 """
 
 from __future__ import annotations
@@ -54,20 +54,22 @@ def _run(options: Options) -> int:
     from vramtop.trainer.data import sources
     from vramtop.tui.terminal import output
     from vramtop.tui.terminal.capabilities import cannot_place
+    from vramtop.tui.worker.packages import check_trainer
 
-    if options.way == "look":
+    if options.way == "gpus":
         _check_terminal("")
         _check_cursor()
         _hasten()
-        from vramtop.tui.app.monitor import look
+        from vramtop.tui.app.monitor import show_gpus
 
-        return look()
+        return show_gpus()
     if options.way != "monitor":
         output.require()
     if options.parameters is not None:
         from vramtop.tui.headless.lesson import lesson
 
         return lesson(options.parameters, options.form)
+    check_trainer("training" if options.way in ("monitor", "headless") else options.way)
     dataset, data_dir = options.settings.dataset, options.settings.data_dir
     source = sources.find(dataset, data_dir, download=options.download)
     runs = _settings(options, source)

@@ -25,7 +25,7 @@ _NOT_WITH_PARAMETERS = {
 _OPTION = re.compile(r"--?[a-zA-Z][^=\s]*")
 
 
-Way = Literal["monitor", "look", "headless", "estimate", "fit", "sweep"]
+Way = Literal["monitor", "gpus", "headless", "estimate", "fit", "sweep"]
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -67,10 +67,10 @@ def parse(arguments: Sequence[str]) -> Options:
         **{field: given[field] for field in Settings.__struct_fields__ if field in given}
     )
     download = "download" in given
-    if "no_train" in given:
+    if given.get("command") == "gpus":
         if len(given) > 1:
-            raise SettingError("--no-train only looks: it goes without other options and commands")
-        return Options("look", settings, "64", None, "table", download)
+            raise SettingError("gpus trains nothing: it goes without other options")
+        return Options("gpus", settings, "64", None, "table", download)
     if "command" in given:
         _check_place(given)
         return Options(
@@ -106,6 +106,8 @@ def _check_names(arguments: Sequence[str], known: set[str]) -> None:
         if argument == "--":
             return
         name = _OPTION.match(argument)
+        if name and name[0] == "--no-train":
+            raise SettingError("--no-train is now a command: vramtop gpus")
         if name and name[0] not in known:
             close = get_close_matches(name[0], sorted(known), 1)
             hint = f"; did you mean {close[0]}?" if close else "; vramtop --help lists them all"

@@ -31,7 +31,7 @@ examples:
   vramtop --tour                             be shown around in seven steps
   vramtop --batch-size 512 --vram 24MiB      another batch, within a budget
   vramtop --dataset cifar10 --optimizer sgd  other data, another optimizer
-  vramtop --no-train                         only look at the GPUs
+  vramtop gpus                               look at the GPUs, train nothing
   vramtop --headless --steps 500             no screen, a table at the end
   vramtop estimate --batch-size 64,4096      foretell, allocate nothing
   vramtop fit --vram 24MiB                   find the largest batch that fits
@@ -88,7 +88,7 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
     """That of the whole command line, and those of what follows each command."""
     parser = Parser(
         prog="vramtop",
-        usage="vramtop [options]\n       vramtop estimate|fit|sweep [options]",
+        usage="vramtop [options]\n       vramtop estimate|fit|sweep|gpus [options]",
         add_help=False,
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
@@ -118,6 +118,7 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
         "estimate": _estimate(commands),
         "fit": _fit(commands),
         "sweep": _sweep(commands),
+        "gpus": _gpus(commands),
     }
 
 
@@ -125,9 +126,6 @@ def _ways(parser: Parser) -> None:
     """With a screen or without one."""
     screen = parser.add_argument_group("screen")
     screen.add_argument("--tour", action="store_true", help="begin with a guided tour")
-    screen.add_argument(
-        "--no-train", action="store_true", help="the GPUs and their processes alone, no training"
-    )
     without = parser.add_argument_group("without a screen")
     without.add_argument("--headless", action="store_true", help="train without a screen")
     value(without, "--steps", "N", _steps, "end after so many steps", dest="headless_steps")
@@ -181,6 +179,12 @@ def _sweep(commands: _Commands) -> Parser:
     _format(group)
     _of_sizes(sweep)
     return sweep
+
+
+def _gpus(commands: _Commands) -> Parser:
+    gpus = _command(commands, "gpus", "show the GPUs and their processes; nothing is trained")
+    about(gpus)
+    return gpus
 
 
 def _command(commands: _Commands, name: str, told: str) -> Parser:

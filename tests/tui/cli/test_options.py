@@ -102,8 +102,8 @@ def test_a_word_that_is_no_command_is_told(capsys: pytest.CaptureFixture[str]) -
 def test_a_tour_is_for_the_screen() -> None:
     assert parse(["--tour", "--batch-size", "16"]).tour
     assert not parse([]).tour
-    for arguments in (["--tour", "--headless"], ["--tour", "sweep"], ["--tour", "--no-train"]):
-        with pytest.raises(SettingError, match=r"--tour|--no-train only looks"):
+    for arguments in (["--tour", "--headless"], ["--tour", "sweep"], ["--tour", "gpus"]):
+        with pytest.raises(SettingError, match=r"--tour|gpus trains nothing"):
             parse(arguments)
 
 
@@ -112,7 +112,7 @@ def _parser(command: list[str]) -> Parser:
     return commands[command[0]] if command else parser
 
 
-@pytest.mark.parametrize("command", [[], ["estimate"], ["fit"], ["sweep"]])
+@pytest.mark.parametrize("command", [[], ["estimate"], ["fit"], ["sweep"], ["gpus"]])
 def test_the_help_fits_80_columns_and_names_every_option(
     command: list[str],
     capsys: pytest.CaptureFixture[str],
