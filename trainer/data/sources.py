@@ -153,6 +153,10 @@ def _advice(dataset: DatasetName, root: Path, missing: list[str]) -> str:
 
 
 def _cache() -> Path:
-    """Where downloads go unless told otherwise; a relative XDG_CACHE_HOME counts as none."""
-    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (base if base.is_absolute() else Path.home() / ".cache") / "vramtop"
+    """The user's cache, where downloads go without a data directory.
+
+    Raises `RuntimeError` where no home directory is known.
+    """
+    from platformdirs import user_cache_path
+
+    return user_cache_path("vramtop", appauthor=False)

@@ -1,6 +1,6 @@
-"""What the monitor remembers of how one wants to see it, in a small file of JSON.
+"""The choices of theme, layout and refresh rate that the monitor keeps in a small JSON file.
 
-It lies where the platform has such files; `XDG_CONFIG_HOME` moves it.
+`platformdirs` says where the file lies.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class CannotKeep(Exception):
 
 
 class Config:
-    """The file, or that there is none: then nothing is read and nothing kept.
+    """The file of choices. Without a `path` nothing is read and nothing is kept.
 
-    `missing` is why there is none, where there should be one.
+    `missing` is the reason, in one line, why there is no path although there should be one.
     """
 
     def __init__(self, path: Path | None = None, missing: str | None = None) -> None:
@@ -31,9 +31,9 @@ class Config:
         self._refused = False
 
     def read(self) -> tuple[Choices, str | None]:
-        """The choices that were kept, and what is wrong with the file, in one line.
+        """Read the choices. The second value says in one line what is wrong with the file, if any.
 
-        What cannot be used is as if it had never been chosen.
+        A choice that cannot be used counts as not made.
         """
         if self._missing is not None:
             return Choices(), self._missing
@@ -44,9 +44,10 @@ class Config:
         return choices, f"{self._path}: {wrong}" if wrong else None
 
     def keep(self, **choice: str | int) -> None:
-        """Put one choice into the file, beside the others there, those of other monitors too.
+        """Write one choice into the file. The other choices there stay as they are.
 
-        Raises `CannotKeep`, and where the file cannot be written, that once: it will be so again.
+        Raises `CannotKeep` at the first call that cannot write the file. Later calls do nothing,
+        since they would fail in the same way.
         """
         if self._path is None or self._refused:
             return
@@ -71,7 +72,7 @@ class Config:
             raise CannotKeep(f"{self._path} is not a JSON object, and is not used") from None
 
     def _write(self, content: bytes) -> None:
-        """Replace the file at once: nobody ever reads half of it."""
+        """Replace the file in one step, so that no other monitor reads half of it."""
         assert self._path is not None
         path = self._path.resolve()  # a link stays one
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,14 +92,11 @@ def _told(error: OSError) -> str:
 
 
 def usual() -> Config:
-    """The file of this user; there is none where no home directory is known."""
+    """The user's own file, or none where no home directory is known."""
     from platformdirs import user_config_path
 
     try:
         folder = user_config_path("vramtop", appauthor=False)
     except RuntimeError:
-        folder = Path()
-    # Older versions of platformdirs leave the ~ of an unknown home in place.
-    if not folder.is_absolute():
         return Config(missing="no home directory is known here: choices are not kept")
     return Config(folder / "config.json")
