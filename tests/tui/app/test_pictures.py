@@ -1,19 +1,31 @@
-"""The saved screens: whoever changes how the monitor looks sees it here, and in the README.
+"""How the monitor looks, for a person to judge, on the messages of real sessions.
 
-Drawn by `tools/pictures.py` from the messages of real sessions.
+A picture that differs from the saved one fails its test, and `snapshot_report.html` shows the two
+side by side. Accept new looks with `pytest tests/tui/app/test_pictures.py --snapshot-update`, then
+run `python tools/pictures.py` for the README's copies.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import sys
-from importlib.metadata import version
+from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
+from typing import Any, Literal
 
 import msgspec
 import pytest
-from vramtop.protocol.messages import VERSION
+from screens import Silent
+from textual.pilot import Pilot
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import VERSION, Flow
+from vramtop.tui.app.config import Config
+from vramtop.tui.app.lesson_app import VramtopApp
+from vramtop.tui.terminal.capabilities import Terminal
+from vramtop.tui.worker.link import Link
 
 TOOL = Path(__file__).parents[3] / "tools" / "pictures.py"
 _spec = importlib.util.spec_from_file_location("pictures", TOOL)
@@ -23,21 +35,81 @@ pictures = sys.modules["pictures"] = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(pictures)
 
 SESSIONS = {name: pictures.session(name) for name in ("cpu", "gpu")}
-SCENES = {scene.name: scene for scene in pictures.scenes()}
 
 
-@pytest.mark.parametrize("name", SCENES)
-async def test_the_saved_session_looks_as_it_did(name: str, tmp_path: Path) -> None:
-    saved = (pictures.SCREENS / f"{name}.svg").read_text()
-    if not saved.startswith(pictures.drawn_by()):
-        pytest.skip(f"drawn by another Textual than {version('textual')}")
-    now = await pictures.draw(SCENES[name], SESSIONS[SCENES[name].session])
-    (tmp_path / f"{name}.svg").write_text(now)
-    assert now == saved, f"compare {tmp_path / name}.svg with the saved one"
+class Scene(msgspec.Struct, frozen=True):
+    """A screen of `size` columns and lines, and the keys pressed after the session's messages.
+
+    The messages are all of them, or with `until_pause` those before the first pause.
+    """
+
+    name: str
+    size: tuple[int, int]
+    look: Literal["dark", "light", "no-color", "ascii"] = "dark"
+    keys: tuple[str, ...] = ()
+    until_pause: bool = True
+    session: Literal["cpu", "gpu"] = "cpu"
+
+    @property
+    def messages(self) -> list[Any]:
+        said = SESSIONS[self.session]
+        if not self.until_pause:
+            return list(said)
+        return list(takewhile(lambda m: not (isinstance(m, Flow) and m.paused), said))
 
 
-def test_no_screen_is_saved_that_nobody_draws() -> None:
-    assert {path.stem for path in pictures.SCREENS.glob("*.svg")} == set(SCENES)
+SCENES = (
+    *(
+        Scene(f"main-{width}x{height}-dark", (width, height))
+        for width, height in ((80, 6), (80, 10), (80, 24), (120, 12), (120, 40), (200, 60))
+    ),
+    Scene("main-120x40-light", (120, 40), "light"),
+    Scene("main-120x40-no-color", (120, 40), "no-color"),
+    Scene("main-80x24-ascii", (80, 24), "ascii"),
+    Scene("gpu-120x40", (120, 40), session="gpu"),
+    Scene("gpus-120x40", (120, 40), keys=("g",), session="gpu"),
+    Scene("help-120x40", (120, 40), keys=("question_mark",)),
+    Scene("tensors-120x40", (120, 40), keys=("down", "down", "down")),
+    Scene("moment-120x40", (120, 40), keys=("escape", *["left"] * 3), until_pause=False),
+    Scene("trends-120x40", (120, 40), keys=("y",)),
+)
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+def test_the_screen_looks_as_in_its_picture(
+    scene: Scene, snap_compare: Callable[..., bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if scene.look == "no-color":
+        monkeypatch.setenv("NO_COLOR", "1")
+
+    async def start() -> Link:
+        return Silent()
+
+    async def hear(pilot: Pilot[int]) -> None:
+        for message in scene.messages:
+            app.receive(message)
+        app.paint()
+        await pilot.pause()
+
+    terminal = Terminal(characters="ascii" if scene.look == "ascii" else "unicode")
+    app = VramtopApp(Settings(), start, terminal=terminal, config=Config())
+    app.theme = "light" if scene.look == "light" else "dark"
+    assert snap_compare(app, press=scene.keys, terminal_size=scene.size, run_before=hear)
+
+
+def test_no_picture_is_saved_of_a_scene_that_is_gone() -> None:
+    names = {path.stem for path in pictures.SAVED.glob("*.svg")}
+    assert names == {f"{pictures.TEST}[{scene.name}]" for scene in SCENES}
+
+
+def test_the_readme_shows_the_pictures_as_they_are_saved() -> None:
+    shown = set(
+        re.findall(r"docs/screens/([\w-]+)\.svg", (TOOL.parents[1] / "README.md").read_text())
+    )
+    assert {path.stem for path in pictures.SCREENS.glob("*.svg")} == shown
+    for name in shown:
+        assert (pictures.SCREENS / f"{name}.svg").read_text() == pictures.of_readme(name)
 
 
 def test_a_session_of_another_protocol_is_refused_in_one_line(tmp_path: Path) -> None:
