@@ -82,7 +82,7 @@ def _train(start: Start, outbox: Outbox, inbox: Inbox, shelf: Shelf | None) -> i
         from vramtop.trainer.session.estimator import estimate
 
         return estimate(start, outbox, inbox)
-    # The allocator prints a warning of its own with each lack of memory, of which messages tell.
+    # The allocator prints a warning of its own with each facts of memory, of which messages tell.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     try:
         alloc_conf.check(os.environ)
@@ -90,7 +90,7 @@ def _train(start: Start, outbox: Outbox, inbox: Inbox, shelf: Shelf | None) -> i
         outbox.post(Failed(str(error), usage=True))
         return 2
     import torch
-    from vramtop.trainer.device.fullness import is_shortage
+    from vramtop.trainer.device.memory_errors import is_out_of_memory
     from vramtop.trainer.session.session import Session
     from vramtop.trainer.session.snapshots import CannotKeep
 
@@ -121,7 +121,7 @@ def _train(start: Start, outbox: Outbox, inbox: Inbox, shelf: Shelf | None) -> i
         outbox.post(Failed(str(error), usage=True))
         return 2
     except RuntimeError as error:
-        if not is_shortage(error):
+        if not is_out_of_memory(error):
             raise
         reason = str(error).partition("\n")[0]
         outbox.post(Failed(f"{name} has no room for the model: {reason}", usage=False))

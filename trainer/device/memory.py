@@ -13,7 +13,7 @@ import torch
 from vramtop.observer.accounts import unaccounted
 from vramtop.observer.settling import settle
 
-from . import fullness
+from . import memory_errors
 from .container import allowance
 
 
@@ -24,7 +24,7 @@ def enforce(device: torch.device, budget: int | None) -> int | None:
     host without a budget that is what a container allows.
     """
     if device.type == "cuda":
-        fullness.attend(device)
+        memory_errors.attend(device)
     if device.type == "cpu" and budget is None:
         return _container_room()
     if device.type != "cuda" or unaccounted(device):

@@ -10,14 +10,14 @@ from vramtop.protocol.lesson.messages import WouldFit
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.trainer.device import memory
 
-from .fit import Fitting
+from .gpu_traits import gpu_traits
+from .judge import FitJudge
 from .predictor import Shape
-from .reductions import card
 
 _BATCHES = 3  # of a step: those that follow them add nothing to what it holds
 
 
-class Hindsight:
+class LargestFitSearch:
     """Finds the largest size that `settings`, which ran out of memory on `device`, allow.
 
     `most` is the largest size there can be, by the number of images.
@@ -29,7 +29,7 @@ class Hindsight:
     def __init__(self, settings: Settings, shape: Shape, device: torch.device, most: int) -> None:
         self._settings = settings
         self._limit = memory.limit(device, settings.budget)
-        self._card = card(device)
+        self._gpu = gpu_traits(device)
         self._search = self._judgements(shape, device, most)
 
     def go_on(self) -> WouldFit | None:
@@ -42,7 +42,7 @@ class Hindsight:
             largest = at_best = None
         else:
             return None
-        unmodelled = self._card.unmodelled if self._card else ()
+        unmodelled = self._gpu.unmodelled if self._gpu else ()
         return WouldFit(self._settings, self._limit, largest, at_best, unmodelled)
 
     def _judgements(
@@ -50,17 +50,31 @@ class Hindsight:
     ) -> Generator[None, None, tuple[int | None, int | None]]:
         accumulation = min(self._settings.accumulation, _BATCHES)
         settings = msgspec.structs.replace(self._settings, accumulation=accumulation)
-        fitting = Fitting(settings, shape, device.type, self._card, self._limit)
+        judge = FitJudge(settings, shape, device.type, self._gpu, self._limit)
         yield
         failed = settings.batch_size
-        if fitting.judge(failed).fits:
+        if judge.verdict(failed).fits:
             return None, None  # it did not: what stood against it, no prediction knows
         # From the same bounds as `fit`, since not all sizes below one that fits do fit.
-        largest = yield from _bisect(lambda size: fitting.judge(size).fits, 0, most + 1)
+        largest = yield from _bisect(lambda size: judge.verdict(size).fits, 0, most + 1)
         if largest > failed:
-            largest = yield from _bisect(lambda size: fitting.judge(size).fits, 0, failed)
-        at_best = yield from _bisect(lambda size: fitting.judge(size).at_best, largest, failed)
+            largest = yield from _bisect(lambda size: judge.verdict(size).fits, 0, failed)
+        at_best = yield from _bisect(lambda size: judge.verdict(size).at_best, largest, failed)
         return largest, at_best
+
+
+def largest_below(settings: Settings, shape: Shape, device: torch.device) -> int | None:
+    """The largest batch size that fits, where that of `settings` does not; 0 if none does.
+
+    None where the prediction sees nothing that speaks against the size of `settings`.
+    """
+    size = settings.batch_size
+    limit = memory.limit(device, settings.budget)
+    try:
+        judge = FitJudge(settings, shape, device.type, gpu_traits(device), limit)
+        return None if judge.verdict(size).fits else judge.largest(size - 1)
+    except Exception:  # a failed prediction must not end the training
+        return None
 
 
 def _bisect(fits: Callable[[int], bool], low: int, high: int) -> Generator[None, None, int]:

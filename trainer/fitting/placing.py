@@ -14,13 +14,13 @@ RESTORED = None  # the optimizer's state is allocated right behind the parameter
 LEAST = 1  # made by a step on one image: its blocks lie between the smallest ones
 
 
-def orders(size: int, kind: str) -> tuple[int | None, ...]:
-    """The orders in which a batch size is tried on a device of this `kind`.
+def orders(size: int, device_type: str) -> tuple[int | None, ...]:
+    """The orders in which a batch size is tried on a device of this `device_type`.
 
     Each is the batch size of the step that makes the optimizer's state: as in a training that
     starts with `size` itself, or as after others. Only CUDA's allocator keeps segments.
     """
-    return (LEAST, RESTORED, size) if kind == "cuda" else (RESTORED,)
+    return (LEAST, RESTORED, size) if device_type == "cuda" else (RESTORED,)
 
 
 def place(

@@ -26,7 +26,8 @@ from vramtop.trainer.data.batches import Batch, Batches
 from vramtop.trainer.data.datasets import Dataset, Images
 from vramtop.trainer.training.training import Training
 
-from .reductions import Card, sum_buffers
+from .gpu_traits import GpuTraits
+from .reductions import sum_buffers
 from .replay import Replay
 
 Shape = tuple[int, int, int]
@@ -53,24 +54,26 @@ class Prediction:
 class Predictor:
     """Steps of a training that never takes place, on images of `shape` in batches of any size.
 
-    `kind` is the type of the device that it would run on; a `card` tells of a CUDA device.
+    `device_type` is the type of the device that it would run on; a `card` tells of a CUDA device.
     """
 
-    def __init__(self, settings: Settings, shape: Shape, kind: str, card: Card | None) -> None:
-        self._card = card
+    def __init__(
+        self, settings: Settings, shape: Shape, device_type: str, gpu: GpuTraits | None
+    ) -> None:
+        self._gpu = gpu
         self._accumulation = settings.accumulation
-        stand_in = _HOST if kind == "cpu" else _META
+        stand_in = _HOST if device_type == "cpu" else _META
         # Fake tensors are slower to begin with, and the mode's records are worth keeping. A step on
         # meta tensors needs none: it would also take what an optimizer keeps on the host.
         self._mode: AbstractContextManager[object] = (
-            FakeTensorMode() if kind == "cpu" else nullcontext()
+            FakeTensorMode() if device_type == "cpu" else nullcontext()
         )
         blank = _Blank(shape, stand_in)
         with self._mode, stand_in:
             self._training = Training(settings, blank.dataset, stand_in, blank)
         for group in self._training.optimizer.param_groups:
             # PyTorch chooses by the device of the parameters, and theirs is a stand-in.
-            group["foreach"] = kind in _get_foreach_kernels_supported_devices()
+            group["foreach"] = device_type in _get_foreach_kernels_supported_devices()
         for check in _HEALTH_CHECKS:
             setattr(self._training.optimizer, check, _nothing)
 
@@ -78,10 +81,10 @@ class Predictor:
         """The next step; only after the first one has the optimizer its state."""
         training = self._training
         owners = Owners((training.model,), (training.optimizer,))
-        if self._card is None:
+        if self._gpu is None:
             recording = Recording(training.device, owners, None, None)
         else:
-            recording = _OnCard(training.device, owners, self._card)
+            recording = _OnCuda(training.device, owners, self._gpu)
         with self._mode:
             training.step(batch_size, recording, self._accumulation)
         return recording.anatomy(), recording.log()
@@ -91,14 +94,16 @@ class Predictor:
         self._training.optimizer.state.clear()
 
 
-def predict(settings: Settings, shape: Shape, kind: str, card: Card | None) -> Prediction:
+def predict(
+    settings: Settings, shape: Shape, device_type: str, gpu: GpuTraits | None
+) -> Prediction:
     """The second step of a training with these settings, in a process that has done nothing else.
 
     The first one makes the optimizer's state. What the allocator has reserved is right to within
     a segment of its own.
     """
-    predictor = Predictor(settings, shape, kind, card)
-    replay = Replay(card) if card else None
+    predictor = Predictor(settings, shape, device_type, gpu)
+    replay = Replay(gpu) if gpu else None
     for _ in range(2):
         anatomy, log = predictor.step(settings.batch_size)
         allocator = replay.step(log) if replay else None
@@ -127,12 +132,12 @@ class _Blank(Batches):
         return Batch(inputs, torch.empty(batch_size, dtype=torch.int64, device=self._device))
 
 
-class _OnCard(Recording):  # type: ignore[no-untyped-call]
+class _OnCuda(Recording):  # type: ignore[no-untyped-call]
     """Knows also what sums take and give back within, which no tensor shows."""
 
-    def __init__(self, device: torch.device, owners: Owners, card: Card) -> None:
+    def __init__(self, device: torch.device, owners: Owners, gpu: GpuTraits) -> None:
         super().__init__(device, owners, None, None)
-        self._card = card
+        self._gpu = gpu
 
     def __torch_dispatch__(
         self,
@@ -144,5 +149,5 @@ class _OnCard(Recording):  # type: ignore[no-untyped-call]
         result = super().__torch_dispatch__(func, types, args, kwargs)
         if func is torch.ops.aten.sum.dim_IntList and isinstance(args[0], Tensor):
             rows, columns = args[0].shape
-            self._journal.passing(*sum_buffers(rows, columns, self._card))
+            self._journal.passing(*sum_buffers(rows, columns, self._gpu))
         return result

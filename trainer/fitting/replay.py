@@ -9,7 +9,7 @@ from vramtop.accounting.anatomy import Change, Life, Log
 from vramtop.protocol.split import AllocatorMemory, Phase, Reading
 
 from .caching import Allocator, Block
-from .reductions import Card
+from .gpu_traits import GpuTraits
 
 _WITH_BIAS = str(torch.ops.aten.addmm.default)
 _PRODUCTS = {_WITH_BIAS, str(torch.ops.aten.mm.default)}
@@ -23,12 +23,12 @@ class Replay:
     has more than one output and, which is not seen here, more than one input.
     """
 
-    def __init__(self, card: Card) -> None:
-        self.allocator = Allocator(divisions=card.divisions)
+    def __init__(self, gpu: GpuTraits) -> None:
+        self.allocator = Allocator(divisions=gpu.divisions)
         self.workspace = 0
-        self._card = card
+        self._gpu = gpu
         self._handles: set[Phase] = set()
-        self._lt = card.lt_workspace == 0
+        self._lt = gpu.lt_workspace == 0
         self._held: dict[int, Block] = {}  # between steps, by storage
 
     def copy(self) -> Replay:
@@ -77,10 +77,10 @@ class Replay:
         lives[life] = self.allocator.take(size)
         if phase not in self._handles and str(operator) in _PRODUCTS:
             self._handles.add(phase)
-            self._keep(self._card.workspace)
+            self._keep(self._gpu.workspace)
         if not self._lt and str(operator) == _WITH_BIAS and life.shape and life.shape[-1] > 1:
             self._lt = True
-            self._keep(self._card.lt_workspace)
+            self._keep(self._gpu.lt_workspace)
 
     def _keep(self, workspace: int) -> None:
         self.workspace += workspace

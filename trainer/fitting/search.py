@@ -14,12 +14,12 @@ from vramtop.observer.accounts import unaccounted
 from vramtop.protocol.lesson.messages import Found, Timed, Tried, Trying
 from vramtop.protocol.lesson.settings import SettingError, Settings
 from vramtop.trainer.device import memory
-from vramtop.trainer.training.shortage import shortage
+from vramtop.trainer.training.out_of_memory import out_of_memory_facts
 from vramtop.trainer.training.training import Snapshot, Training, Unwatched
 
-from .fit import Fitting, bisect
+from .gpu_traits import gpu_traits
+from .judge import FitJudge, bisect
 from .placing import LEAST, RESTORED, orders, place
-from .reductions import card
 
 RECOMMENDED = 0.8  # of the largest; the lesson's margin for what else comes onto the device
 FAST = 0.95  # of the best samples a second
@@ -50,7 +50,7 @@ class Search:
         self._most = len(training.dataset.train) // settings.accumulation
         self._steps = self._shortages = 0
         self._taken: dict[int, int] = {}  # bytes of the budget, by size that was tried
-        self._on_card = training.device.type == "cuda"
+        self._on_cuda = training.device.type == "cuda"
 
     def run(self) -> Found:
         """Find it.
@@ -69,7 +69,7 @@ class Search:
         finally:
             training.drop_step()
             memory.enforce(device, self._settings.budget)
-            if self._on_card:
+            if self._on_cuda:
                 training.evict()
                 memory.release(device)
             training.restore(here)
@@ -77,39 +77,39 @@ class Search:
 
     def _find(self, budget: int) -> Found:
         training, device = self._training, self._training.device
-        made = card(device)
-        fitting = Fitting(
+        made = gpu_traits(device)
+        judge = FitJudge(
             self._settings,
             training.dataset.data.shape,
             device.type,
             made,
             memory.allowed(device, budget),
         )
-        foretold = fitting.largest(self._most)
+        foretold = judge.largest(self._most)
         # A step that fits beyond all doubt makes the optimizer's state and cuBLAS's workspaces.
-        ready = self._on_card or training.progress.steps > 0
+        ready = self._on_cuda or training.progress.steps > 0
         unmodelled = made.unmodelled if made else ()
         if not unmodelled and (foretold == 0 or not (ready or self._fits(1))):
             raise SettingError(
                 f"a budget of {budget:,} B does not hold a batch of one image, which takes "
-                f"{fitting.judge(1).bytes:,} B"
+                f"{judge.verdict(1).bytes:,} B"
             )
-        if self._on_card:
+        if self._on_cuda:
             self._with_state = self._snapshot()
         largest = self._prove(max(1, foretold))
         by_data = largest == self._most
         recommended = max(1, int(RECOMMENDED * largest))
         sizes = [*_doubling(largest), largest]
         timed = {size: self._speed(size) for size in sizes}
-        if recommended not in timed and self._on_card:
+        if recommended not in timed and self._on_cuda:
             timed[recommended] = self._speed(recommended)
         speeds = tuple(speed for size in sizes if (speed := timed[size]) is not None)
         if not speeds:
             raise SettingError("what fitted does not fit again: others take the device's memory")
         best = max(speed.samples_per_second for speed in speeds)
         fast = (s.batch_size for s in speeds if s.samples_per_second >= FAST * best)
-        at_best = None if unmodelled or by_data else fitting.at_best(largest, self._most)
-        beyond = fitting.judge(largest + 1).bytes if not by_data else None
+        at_best = None if unmodelled or by_data else judge.at_best(largest, self._most)
+        beyond = judge.verdict(largest + 1).bytes if not by_data else None
         return Found(
             max_batch_size=largest,
             recommended_batch_size=recommended,
@@ -135,8 +135,8 @@ class Search:
             try:
                 training.step(1, Unwatched(), self._accumulation)
             except RuntimeError as error:
-                lack = shortage(error, None)
-                raise SettingError(f"not even a batch of one image fits: {lack.detail}") from None
+                facts = out_of_memory_facts(error, None)
+                raise SettingError(f"not even a batch of one image fits: {facts.detail}") from None
         return training.snapshot(self._settings)
 
     def _prove(self, foretold: int) -> int:
@@ -172,17 +172,17 @@ class Search:
         self._listen()
         training = self._training
         try:
-            if self._on_card:
+            if self._on_cuda:
                 place(training, self._with_state, made_at, self._accumulation)
                 if made_at == LEAST:
                     memory.release(training.device)
             else:
                 memory.release(training.device)
-            for _ in range(2 if self._on_card else 1):
+            for _ in range(2 if self._on_cuda else 1):
                 self._step(size)
         except RuntimeError as error:
-            needed = shortage(error, None).needed
-            self._note(size, needed if self._on_card else None)
+            needed = out_of_memory_facts(error, None).needed
+            self._note(size, needed if self._on_cuda else None)
             training.drop_step()
             self._shortages += 1
             return False
@@ -213,7 +213,7 @@ class Search:
         training = self._training
         taken: list[float] = []
         try:
-            if self._on_card:
+            if self._on_cuda:
                 place(training, self._with_state, RESTORED, self._accumulation)
             memory.release(training.device)
             while len(taken) <= _TIMED_STEPS or sum(taken) < _TIMED_SECONDS:
@@ -226,7 +226,7 @@ class Search:
                     torch.accelerator.synchronize()
                 taken.append(time.perf_counter() - began)
         except RuntimeError as error:
-            shortage(error, None)
+            out_of_memory_facts(error, None)
             training.drop_step()
             return None
         timed = Timed(size, size * self._accumulation / median(taken[1:]))

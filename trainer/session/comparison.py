@@ -16,7 +16,7 @@ from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.split import Split
 from vramtop.trainer.data.datasets import Dataset
 from vramtop.trainer.device import memory
-from vramtop.trainer.training.shortage import Shortage, shortage
+from vramtop.trainer.training.out_of_memory import OutOfMemoryFacts, out_of_memory_facts
 from vramtop.trainer.training.timing import Mean, stopwatch
 from vramtop.trainer.training.training import Score, Training, Unwatched
 
@@ -39,9 +39,9 @@ class _Scores:
         del training, batch_size, peak
         self.latest = score
 
-    def evaluation_out_of_memory(self, lack: Shortage, batch_size: int) -> None:
+    def evaluation_out_of_memory(self, facts: OutOfMemoryFacts, batch_size: int) -> None:
         """It is seen in smaller batches."""
-        del lack, batch_size
+        del facts, batch_size
 
 
 class Comparison:
@@ -76,24 +76,24 @@ class Comparison:
                 try:
                     self._outbox.post(self._run(settings, number, limit))
                 except RuntimeError as error:
-                    lack = shortage(error, None)
+                    facts = out_of_memory_facts(error, None)
                 else:
                     break
                 # It may fit where the cache is not cut up by what was there before.
                 memory.release(self._device)
                 if not again:
-                    self._outbox.post(self._short(settings, lack))
+                    self._outbox.post(self._short(settings, facts))
                     break
                 again = False
             memory.release(self._device)
 
-    def _short(self, settings: Settings, lack: Shortage) -> Compared:
+    def _short(self, settings: Settings, facts: OutOfMemoryFacts) -> Compared:
         return Compared(
             settings,
             self._compare.images,
             out_of_memory=True,
-            needed=lack.needed,
-            limit=lack.limit,
+            needed=facts.needed,
+            limit=facts.limit,
         )
 
     def _run(self, settings: Settings, number: int, limit: int | None) -> Compared:

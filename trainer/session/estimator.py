@@ -12,8 +12,8 @@ from vramtop.protocol.messages import VERSION, Answer, Device, Failed, Hello
 from vramtop.protocol.wire.framing import ToWorker
 from vramtop.trainer.data.datasets import SHAPES
 from vramtop.trainer.device.devices import cuda, describe, resolve
-from vramtop.trainer.fitting.fit import forecast
-from vramtop.trainer.fitting.reductions import ASSUMED, Card, card
+from vramtop.trainer.fitting.gpu_traits import ASSUMED, GpuTraits, gpu_traits
+from vramtop.trainer.fitting.judge import forecast
 
 from .outbox import Outbox
 
@@ -38,11 +38,11 @@ def estimate(start: Start, outbox: Outbox, inbox: queue.SimpleQueue[ToWorker | N
     return 0
 
 
-def _device(start: Start) -> tuple[torch.device, Device, Card | None]:
+def _device(start: Start) -> tuple[torch.device, Device, GpuTraits | None]:
     """The device that the step would run on; "cuda" is a known card where there is none here."""
     name = start.settings.device
     if name == "cuda" and not cuda().devices:
         told = f"as on one {ASSUMED}: there is no CUDA device here"
-        return torch.device("cuda"), Device("cuda", told, None, missing=cuda().missing), Card()
+        return torch.device("cuda"), Device("cuda", told, None, missing=cuda().missing), GpuTraits()
     device = resolve(name, start.free)
-    return device, describe(device, name), card(device)
+    return device, describe(device, name), gpu_traits(device)

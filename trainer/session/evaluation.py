@@ -8,7 +8,7 @@ from typing import Protocol
 from vramtop.observer.trace import NoAccount
 from vramtop.protocol.split import Split
 from vramtop.trainer.device import memory
-from vramtop.trainer.training.shortage import Shortage, shortage
+from vramtop.trainer.training.out_of_memory import OutOfMemoryFacts, out_of_memory_facts
 from vramtop.trainer.training.training import Score, Training, Unwatched, Watcher
 
 EVALUATION_BATCH = 1000
@@ -22,7 +22,7 @@ class Listener(Protocol):
     ) -> None:
         """The test data was seen, so many images at a time."""
 
-    def evaluation_out_of_memory(self, lack: Shortage, batch_size: int) -> None:
+    def evaluation_out_of_memory(self, facts: OutOfMemoryFacts, batch_size: int) -> None:
         """So many test images at a time did not fit."""
 
 
@@ -52,7 +52,7 @@ class Evaluation:
                 first: Watcher = Unwatched() if recording is None else recording
                 score = training.evaluate(self._batch_size, first)
             except RuntimeError as error:
-                lack = shortage(error, recording, "evaluation")
+                facts = out_of_memory_facts(error, recording, "evaluation")
             else:
                 if recording is not None:
                     with suppress(NoAccount):  # which is told of the steps
@@ -64,7 +64,7 @@ class Evaluation:
                 self._peak = None  # once more, to see what has no room
                 continue
             size, half = self._batch_size, self._batch_size // 2
-            self._listener.evaluation_out_of_memory(lack, size)
+            self._listener.evaluation_out_of_memory(facts, size)
             # Not even one image: at the next epoch's end there may be more room again.
             self._batch_size = half or EVALUATION_BATCH
             if half == 0:

@@ -1,66 +1,265 @@
-"""How a training goes on whose settings worked, and have no room any more."""
+"""How a training goes on after it has run out of memory.
+
+    WORKING ◄──────────────────── a step fits ───────────────────┐
+       │ a step runs out of memory                               │
+       ▼                                                         │
+    RETRIED   the same step again: recorded, from an empty cache ┤
+       │ out of memory again                                     │
+       │                                                         │
+       ├─ the settings had worked                                │
+       │     ▼                                                   │
+       │  PLACED   the same training, its memory allocated in ───┤
+       │     │     another order; each order is tried once       │
+       │     ▼ no order is left                                  │
+       │  WORKING with a smaller batch size ─────────────────────┤
+       │                                                         │
+       ├─ other settings had worked                              │
+       │     ▼                                                   │
+       │  WORKING with their snapshot ───────────────────────────┘
+       │
+       └─ no settings had worked, or no batch size fits
+             ▼
+          WAITING  for a change of settings
+
+A snapshot that cannot be restored for lack of memory stays pending, and the state is OWED: a change
+of settings tries it again.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
+from enum import Enum, auto
 
 import msgspec
-import torch
+from vramtop.protocol.lesson.messages import WouldFit
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.trainer.device import memory
-from vramtop.trainer.fitting.fit import Fitting
-from vramtop.trainer.fitting.placing import place
-from vramtop.trainer.fitting.predictor import Shape
-from vramtop.trainer.fitting.reductions import card
-from vramtop.trainer.training.shortage import Shortage, shortage
-from vramtop.trainer.training.training import Snapshot, Training
+from vramtop.trainer.fitting.largest import LargestFitSearch
+from vramtop.trainer.training.out_of_memory import OutOfMemoryFacts, out_of_memory_facts
+from vramtop.trainer.training.training import Snapshot, model_key
+
+from .reports import Reports
+from .setup import Setup
+
+
+class State(Enum):
+    """Where the training stands; see the picture above."""
+
+    WORKING = auto()
+    RETRIED = auto()
+    PLACED = auto()
+    WAITING = auto()
+    OWED = auto()
 
 
 class Recovery:
-    """The orders of allocation in which these settings may fit again, each to be tried once.
+    """Owns the snapshots of one `setup` and decides which way it goes on.
 
-    What fits a CUDA device depends on where the model and the optimizer's state lie, so first of
-    all they come back as in a training that starts with this batch size, then as they really came.
+    With `observe` a failed step is retried. Failures and the way back go to `reports`.
     """
 
-    def __init__(self, good: Snapshot) -> None:
-        sizes = [good.settings.batch_size, good.made_at]
-        self._left = deque(dict.fromkeys(size for size in sizes if size is not None))
+    def __init__(self, setup: Setup, reports: Reports, *, observe: bool) -> None:
+        self._setup = setup
+        self._reports = reports
+        self._observe = observe
+        self.state = State.WORKING
+        self.pending_restore: Snapshot | None = None
+        self._last_working: Snapshot | None = None
+        self._worked = False  # whether a full step has ended with the settings in force
+        # Orders of allocation that are left to try: a batch size each, see `placing`.
+        self._orders: deque[int] | None = None
+        self._search: LargestFitSearch | None = None
 
-    def place(self, training: Training, here: Snapshot, lack: Shortage) -> Shortage | None:
-        """Be `here` again, in the next order that has room for it; None if there was one.
+    @property
+    def waiting(self) -> bool:
+        """Whether no step can be taken before the settings change."""
+        return self.state in (State.WAITING, State.OWED)
 
-        Otherwise the latest shortage, and `training` has to be restored.
+    # ---- steps ------------------------------------------------------------------------------
+
+    def step_ended(self, *, full: bool) -> None:
+        """A step has fitted; only a `full` one shows that its settings work."""
+        self._worked = self._worked or full
+        self.state = State.WORKING
+
+    def settled(self) -> None:
+        """All that a step holds was in place and has fitted: these settings can be returned to."""
+        self._last_working = self._setup.snapshot()
+        self._orders = None
+
+    def step_failed(self, facts: OutOfMemoryFacts, *, recorded: bool) -> None:
+        """A step has run out of memory; it may have been `recorded`."""
+        if self._may_retry(recorded=recorded):
+            self._retry(facts)
+        else:
+            self.recover(facts)
+
+    def _may_retry(self, *, recorded: bool) -> bool:
+        """Whether to take the failed step once more.
+
+        It may fit from an empty cache, and if it was not recorded, the retry tells what did not
+        fit. An update that was cut short needs a snapshot with the same settings.
         """
-        while training.device.type == "cuda" and self._left:
+        if self.state is not State.WORKING or not self._observe:
+            return False
+        if recorded and not self._setup.on_cuda:
+            return False
+        return not self._setup.cut_short or self._had_worked()
+
+    def _retry(self, facts: OutOfMemoryFacts) -> None:
+        """Prepare the same step again, from an empty cache."""
+        setup = self._setup
+        self.state = State.RETRIED
+        self._reports.retrying(facts)
+        setup.drop_step()
+        if setup.on_cuda or setup.cut_short:
+            self.return_to(self._before_step())
+        else:
+            setup.release()
+        setup.unsettle()
+
+    # ---- the way back -----------------------------------------------------------------------
+
+    def recover(self, facts: OutOfMemoryFacts) -> None:
+        """The settings in force do not fit: go on with the last that did, or wait."""
+        setup, failed, working = self._setup, self._setup.settings, self._last_working
+        setup.drop_step()
+        # Other processes may want the cache, and so may the snapshot.
+        setup.release()
+        if self._had_worked():
+            self._go_on(facts)
+            return
+        self._reports.out_of_memory(facts, failed, working.settings if working else None)
+        if working is None:
+            self.state = State.WAITING
+        else:
+            self.return_to(working)
+        self.search_largest_fit(failed)
+
+    def _go_on(self, facts: OutOfMemoryFacts) -> None:
+        """Settings that worked no longer fit: try another order, then a smaller batch."""
+        setup, failed, here = self._setup, self._setup.settings, self._before_step()
+        latest = self._place_anew(here, facts)
+        if latest is None:
+            return
+        size = setup.smaller_batch_size()
+        smaller = _with_batch_size(here, size) if size else None
+        self._reports.out_of_memory(latest, failed, smaller.settings if smaller else None)
+        if smaller is not None:
+            self._last_working = smaller
+        self.return_to(smaller or here)
+        if smaller is None and self.pending_restore is None:
+            self.state = State.WAITING
+        self.search_largest_fit(failed)
+
+    def _place_anew(self, here: Snapshot, facts: OutOfMemoryFacts) -> OutOfMemoryFacts | None:
+        """Go on from `here` in the next order of allocation that fits; None if one did.
+
+        Otherwise the facts of the latest failure; the training must be restored then. The first
+        order is that of a training that starts with this batch size, the second the one in which
+        the memory was really allocated.
+        """
+        if self._orders is None:
+            sizes = [here.settings.batch_size, here.made_at]
+            self._orders = deque(dict.fromkeys(size for size in sizes if size is not None))
+        while self._setup.on_cuda and self._orders:
             try:
-                place(training, here, self._left.popleft(), here.settings.accumulation)
+                self._setup.place(here, self._orders.popleft())
             except RuntimeError as error:
-                lack = shortage(error, None)
+                facts = out_of_memory_facts(error, None)
             else:
+                self.state = State.PLACED
+                self._setup.unsettle()
                 return None
-        return lack
+        return facts
+
+    def return_to(self, snapshot: Snapshot) -> None:
+        """Go on from a snapshot; where it cannot be restored for lack of memory, it is pending."""
+        setup = self._setup
+        try:
+            setup.make_room(snapshot.settings)
+            if not setup.has(snapshot.settings):
+                self._adopt(snapshot.settings)
+            setup.restore(snapshot)
+        except RuntimeError as error:
+            facts = out_of_memory_facts(error, None, "model")
+        else:
+            self._nothing_pending()
+            return
+        self.pending_restore, self.state = snapshot, State.OWED
+        self._reports.out_of_memory(facts, snapshot.settings, None)
+
+    def resume(self, snapshot: Snapshot) -> None:
+        """Return to a training that had lent its memory; one that waited still waits."""
+        waited = self.state is State.WAITING
+        self.return_to(snapshot)
+        if waited and self.pending_restore is None:
+            self.state = State.WAITING
+
+    def _had_worked(self) -> bool:
+        """Whether the settings in force are those of the last snapshot that worked."""
+        working = self._last_working
+        return working is not None and working.settings == self._setup.settings
+
+    def _before_step(self) -> Snapshot:
+        """The training before the failed step; an update cut short needs the last that worked."""
+        if self._setup.cut_short and self._last_working is not None:
+            return self._last_working
+        return self._setup.snapshot()
+
+    # ---- changes of settings ----------------------------------------------------------------
+
+    def restore_pending(self, new: Settings) -> bool:
+        """Restore what is pending, before `new` settings come into force.
+
+        False where there is still no room. Another model has no use for the snapshot.
+        """
+        pending = self.pending_restore
+        if pending is None:
+            return True
+        if model_key(new) != model_key(pending.settings):
+            self._nothing_pending()
+            return True
+        settings = msgspec.structs.replace(new, optimizer=pending.settings.optimizer)
+        self.return_to(replace(pending, settings=settings))
+        return self.pending_restore is None
+
+    def change(self, new: Settings) -> None:
+        """Put new settings into force; those of now can be returned to if they worked."""
+        if self._worked and not self.waiting:
+            self._last_working = self._setup.snapshot()
+        self._adopt(new)
+
+    def _adopt(self, settings: Settings) -> None:
+        """Put settings into force of which it is not known whether they fit."""
+        self.state, self._worked, self._orders = State.WORKING, False, None
+        self._setup.adopt(settings)
+
+    def _nothing_pending(self) -> None:
+        self.pending_restore = None
+        if self.state is State.OWED:
+            self.state = State.WAITING
+
+    # ---- which batch size would have fitted ---------------------------------------------------
+
+    @property
+    def searching(self) -> bool:
+        """Whether it is still being found out which batch size would have fitted."""
+        return self._search is not None
+
+    def search_largest_fit(self, failed: Settings) -> None:
+        """Begin to find out which batch size would have fitted; it replaces an earlier search."""
+        self._search = self._setup.largest_fit_search(failed)
+
+    def search_on(self) -> WouldFit | None:
+        """Spend some milliseconds on that search; the answer once it is known."""
+        answer = self._search.go_on() if self._search else None
+        if answer is not None:
+            self._search = None
+        return answer
 
 
-def smaller(settings: Settings, shape: Shape, device: torch.device) -> int:
-    """The batch size to go on with where `settings` do not fit; 0 where there is none.
-
-    The largest that is predicted to fit in whatever order; half of theirs where the prediction sees
-    nothing that stands against them.
-    """
-    size = settings.batch_size
-    limit = memory.limit(device, settings.budget)
-    try:
-        fitting = Fitting(settings, shape, device.type, card(device), limit)
-        if not fitting.judge(size).fits:
-            return fitting.largest(size - 1)
-    except Exception:  # a prediction is not worth the training
-        return size // 2
-    return size // 2
-
-
-def with_batch(snapshot: Snapshot, batch_size: int) -> Snapshot:
+def _with_batch_size(snapshot: Snapshot, batch_size: int) -> Snapshot:
     """The same training with another batch size."""
     settings = msgspec.structs.replace(snapshot.settings, batch_size=batch_size)
     return replace(snapshot, settings=settings)

@@ -16,7 +16,7 @@ from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Device, DeviceMemory, Measured, Note, OutOfMemory, Sample
 from vramtop.protocol.split import Phase, Split
 from vramtop.trainer.device.memory import of_device
-from vramtop.trainer.training.shortage import Shortage
+from vramtop.trainer.training.out_of_memory import OutOfMemoryFacts
 from vramtop.trainer.training.timing import Fetch, Mean, stopwatch
 from vramtop.trainer.training.training import Score, Training
 
@@ -230,18 +230,22 @@ class Reports:
             told = f"{size:,} B of cache given back" if size else "there was no cache to give back"
         self._outbox.post(Note(told))
 
-    def out_of_memory(self, lack: Shortage, failed: Settings, back: Settings | None) -> None:
+    def out_of_memory(
+        self, facts: OutOfMemoryFacts, failed: Settings, back: Settings | None
+    ) -> None:
         """A step did not fit; training goes on with the settings `back`, if there are any."""
         restored = back.batch_size if back else None
-        self._lacked(lack, failed.batch_size, restored, accumulation=failed.accumulation, back=back)
+        self._lacked(
+            facts, failed.batch_size, restored, accumulation=failed.accumulation, back=back
+        )
 
-    def evaluation_out_of_memory(self, lack: Shortage, batch_size: int) -> None:
+    def evaluation_out_of_memory(self, facts: OutOfMemoryFacts, batch_size: int) -> None:
         """So many test images did not fit; it goes on with half of them, if that is any."""
-        self._lacked(lack, batch_size, batch_size // 2 or None)
+        self._lacked(facts, batch_size, batch_size // 2 or None)
 
     def _lacked(
         self,
-        lack: Shortage,
+        facts: OutOfMemoryFacts,
         batch_size: int,
         restored: int | None,
         *,
@@ -254,12 +258,12 @@ class Reports:
                 restored=restored,
                 accumulation=accumulation,
                 back=back,
-                **vars(lack),
+                **vars(facts),
             )
         )
 
-    def again(self, lack: Shortage) -> None:
+    def retrying(self, facts: OutOfMemoryFacts) -> None:
         """A step that nobody watched did not fit, and is taken once more."""
-        where = f" in {lack.phase}" if lack.phase else ""
+        where = f" in {facts.phase}" if facts.phase else ""
         told = f"out of memory{where}: the step is taken again, with the cache given back"
         self._outbox.post(Note(told))

@@ -54,7 +54,7 @@ class Schedule:
             self._last = time.monotonic()
 
 
-class Held:
+class PausingRecording:
     """A recording that waits at every boundary inside the step.
 
     `hold` is told the phase, the split there, and which of the step's batches it belongs to.

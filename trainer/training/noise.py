@@ -21,7 +21,7 @@ from vramtop.protocol.lesson.messages import Noise
 from vramtop.protocol.split import Split
 from vramtop.trainer.data.batches import batch_bytes
 
-from .shortage import shortage
+from .out_of_memory import out_of_memory_facts
 from .training import Training
 
 SHARE = 0.003  # of the time, spent on estimates
@@ -162,7 +162,7 @@ class NoiseSampler:
         try:
             small, big = self._norms(training, images, limit)
         except RuntimeError as error:
-            shortage(error, None)
+            out_of_memory_facts(error, None)
             self.room = False
             return None
         finally:

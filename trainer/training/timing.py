@@ -14,7 +14,7 @@ EVENT_SECONDS = 0.01
 
 
 # The seconds of a step and its images.
-Timed: TypeAlias = tuple[float, int]
+StepTime: TypeAlias = tuple[float, int]
 
 
 class Stopwatch(Protocol):
@@ -26,7 +26,7 @@ class Stopwatch(Protocol):
     def stop(self, images: int) -> None:
         """It has ended; it was on so many images."""
 
-    def known(self) -> list[Timed]:
+    def known(self) -> list[StepTime]:
         """The seconds and the images of the steps that have become known since last asked."""
 
 
@@ -34,7 +34,7 @@ class HostStopwatch:
     """For a device that has ended a step when the host has."""
 
     def __init__(self) -> None:
-        self._known: list[Timed] = []
+        self._known: list[StepTime] = []
 
     def start(self) -> None:
         """A plain step begins."""
@@ -44,7 +44,7 @@ class HostStopwatch:
         """It has ended; it was on so many images."""
         self._known.append((time.perf_counter() - self._began, images))
 
-    def known(self) -> list[Timed]:
+    def known(self) -> list[StepTime]:
         """The seconds and the images of the steps that have become known since last asked."""
         known, self._known = self._known, []
         return known
@@ -73,9 +73,9 @@ class EventStopwatch:
         if self._began is not None:
             self._pending.append((self._began, _event(), images))
 
-    def known(self) -> list[Timed]:
+    def known(self) -> list[StepTime]:
         """The seconds and the images of the steps that have become known since last asked."""
-        known: list[Timed] = []
+        known: list[StepTime] = []
         while self._pending and self._pending[0][1].query():  # type: ignore[no-untyped-call]
             began, ended, images = self._pending.popleft()
             known.append((began.elapsed_time(ended) / 1000, images))
@@ -100,7 +100,7 @@ class Mean:
         self.step_seconds: float | None = None
         self.samples_per_second: float | None = None
 
-    def read(self, steps: list[Timed]) -> None:
+    def read(self, steps: list[StepTime]) -> None:
         """Take in the steps that became known."""
         if steps:
             seconds = sum(taken for taken, _ in steps)

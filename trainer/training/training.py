@@ -20,7 +20,7 @@ from vramtop.trainer.data.datasets import Dataset
 
 from . import models
 
-Kind = tuple[DatasetName, int]
+ModelKey = tuple[DatasetName, int]
 
 
 class Watcher(Protocol):
@@ -120,7 +120,7 @@ class Training:
     ) -> None:
         self.dataset = dataset
         self.device = device
-        self.kind: Kind | None = kind(settings)  # None once its memory was given back
+        self.model_key: ModelKey | None = model_key(settings)  # None once its memory was given back
         self.progress = Progress()
         self.batches = batches or Batches(dataset, settings.seed)
         self.model = models.build(dataset.data.shape, settings.hidden, settings.seed)
@@ -261,7 +261,7 @@ class Training:
 
     def leave(self) -> None:
         """Give back all memory on the device; there is no more training after that."""
-        self.kind = None
+        self.model_key = None
         self.optimizer.state.clear()
         self.model.to("meta")
 
@@ -329,7 +329,7 @@ class Training:
         self.cut_short = False
 
 
-def kind(settings: Settings) -> Kind:
+def model_key(settings: Settings) -> ModelKey:
     """What a model, and all that it has learned, stays the same for."""
     return settings.dataset, settings.hidden
 

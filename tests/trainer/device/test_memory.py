@@ -8,7 +8,7 @@ from vramtop.observer import gauge as gauges
 from vramtop.protocol.split import Reading
 from vramtop.trainer.device import memory
 from vramtop.trainer.device.container import Allowance
-from vramtop.trainer.device.fullness import is_shortage
+from vramtop.trainer.device.memory_errors import is_out_of_memory
 
 
 def test_a_cpu_has_no_gauge_and_keeps_no_cache() -> None:
@@ -56,12 +56,12 @@ def accelerator_error(code: int) -> RuntimeError:
     ],
 )
 def test_a_lack_of_memory_is_known_by_any_of_its_names(error: RuntimeError) -> None:
-    assert is_shortage(error)
+    assert is_out_of_memory(error)
 
 
 def test_other_errors_are_no_lack_of_memory() -> None:
-    assert not is_shortage(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
-    assert not is_shortage(accelerator_error(700))  # an illegal address
+    assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not is_out_of_memory(accelerator_error(700))  # an illegal address
 
 
 def test_what_a_container_allows_limits_a_step_on_the_host(

@@ -11,8 +11,9 @@ import msgspec
 import torch
 from vramtop.protocol.lesson.settings import DATASETS, OPTIMIZERS, Settings
 from vramtop.trainer.data.datasets import SHAPES, Library
+from vramtop.trainer.fitting.gpu_traits import gpu_traits
 from vramtop.trainer.fitting.predictor import predict
-from vramtop.trainer.fitting.reductions import card, sum_buffers
+from vramtop.trainer.fitting.reductions import sum_buffers
 from vramtop.trainer.training.training import Training
 
 DEVICE = torch.device("cuda", 0)
@@ -30,7 +31,7 @@ def both(library: Library, settings: Settings) -> list[object]:
         recording = training.ledger.record()
         training.step(settings.batch_size, recording, settings.accumulation)
     measured = {"anatomy": recording.anatomy(), "allocator": recording.allocator()}
-    foretold = predict(settings, SHAPES[settings.dataset], "cuda", card(DEVICE))
+    foretold = predict(settings, SHAPES[settings.dataset], "cuda", gpu_traits(DEVICE))
     told = {"anatomy": foretold.anatomy, "allocator": foretold.allocator}
     return [settings, *(msgspec.to_builtins(each) for each in (measured, told))]
 
@@ -42,7 +43,7 @@ def sums(rows: int, columns: int) -> list[object]:
     before = torch.cuda.memory_stats(DEVICE)["requested_bytes.all.current"]
     result = values.sum(0)
     peak = torch.cuda.memory_stats(DEVICE)["requested_bytes.all.peak"]
-    made = card(DEVICE)
+    made = gpu_traits(DEVICE)
     assert made is not None
     return [rows, columns, peak - before - result.nbytes, sum(sum_buffers(rows, columns, made))]
 

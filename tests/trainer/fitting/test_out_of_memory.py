@@ -13,7 +13,7 @@ from vramtop.protocol.lesson.messages import Configured, Evaluated, SearchEnded,
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Answer, Ended, Flow, Measured, OutOfMemory, Sample
 from vramtop.trainer.data.datasets import Library
-from vramtop.trainer.fitting.largest import Hindsight
+from vramtop.trainer.fitting.largest import LargestFitSearch
 from vramtop.trainer.fitting.search import Search
 from vramtop.trainer.training.training import Training
 
@@ -128,7 +128,7 @@ def steps_that_fit(library: Library, settings: Settings) -> bool:
 def test_the_size_that_would_have_fitted_does_and_one_more_does_not(
     library: Library, settings: Settings
 ) -> None:
-    hindsight = Hindsight(settings, (1, 28, 28), CPU, 6_000 // settings.accumulation)
+    hindsight = LargestFitSearch(settings, (1, 28, 28), CPU, 6_000 // settings.accumulation)
     answer = None
     while answer is None:
         answer = hindsight.go_on()
@@ -166,7 +166,7 @@ def test_what_a_prediction_would_have_let_pass_is_not_known(
 def test_a_prediction_that_fails_leaves_the_training_alone(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vramtop.trainer.fitting.largest.Fitting", None)
+    monkeypatch.setattr("vramtop.trainer.fitting.largest.FitJudge", None)
     with running(library, SGD, every_step=True) as driver:
         driver.until(Sample, lambda sample: sample.step == 3)
         driver.send(Change(1, batch_size=4096))

@@ -80,30 +80,34 @@ def test_a_batch_that_no_machine_holds_is_foretold() -> None:
     assert anatomy.boundaries["load"].batch_data == size * (4 * 3_072 + 8)
 
 
-@pytest.mark.parametrize(("kind", "card"), [("cpu", None), ("cuda", predictor.Card())])
-def test_a_prediction_draws_no_random_number(kind: str, card: predictor.Card | None) -> None:
+@pytest.mark.parametrize(("device_type", "gpu"), [("cpu", None), ("cuda", predictor.GpuTraits())])
+def test_a_prediction_draws_no_random_number(
+    device_type: str, gpu: predictor.GpuTraits | None
+) -> None:
     before = torch.get_rng_state()
-    predict(Settings(), (1, 28, 28), kind, card)
+    predict(Settings(), (1, 28, 28), device_type, gpu)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_adams_step_counters_are_not_on_a_device() -> None:
     states = {
-        kind: predict(Settings(), (1, 28, 28), kind, None).anatomy.high_water.optimizer_state
-        for kind in ("cpu", "mps", "cuda")
+        device_type: predict(
+            Settings(), (1, 28, 28), device_type, None
+        ).anatomy.high_water.optimizer_state
+        for device_type in ("cpu", "mps", "cuda")
     }
     assert states == {"cpu": 2 * P + 16, "mps": 2 * P, "cuda": 2 * P}
 
 
 def test_the_optimizers_variant_is_that_of_the_device() -> None:
     """Adam's temporaries: two of the first weight in a plain loop, else one of all."""
-    for kind, temporaries in (("cpu", 2 * 401_408), ("cuda", P)):
-        peak = predict(Settings(), (1, 28, 28), kind, None).anatomy.peak
+    for device_type, temporaries in (("cpu", 2 * 401_408), ("cuda", P)):
+        peak = predict(Settings(), (1, 28, 28), device_type, None).anatomy.peak
         assert (peak.phase, peak.split.temporaries) == ("optimizer", temporaries)
 
 
 def test_what_depends_on_the_batch_grows_with_it() -> None:
-    for optimizer, kind in product(("sgd", "adam"), ("cpu", "cuda")):
-        predictor = Predictor(Settings(optimizer=optimizer), (1, 28, 28), kind, None)
+    for optimizer, device_type in product(("sgd", "adam"), ("cpu", "cuda")):
+        predictor = Predictor(Settings(optimizer=optimizer), (1, 28, 28), device_type, None)
         peaks = [predictor.step(size)[0].peak.bytes for size in range(1, 12)]
         assert peaks == sorted(set(peaks))

@@ -13,8 +13,8 @@ from vramtop.protocol.lesson.settings import OPTIMIZERS, OptimizerName, Settings
 from vramtop.protocol.messages import Answer, Ended, OutOfMemory, Sample
 from vramtop.trainer.data.datasets import Library
 from vramtop.trainer.fitting import search
-from vramtop.trainer.fitting.fit import Fitting, bisect
-from vramtop.trainer.fitting.reductions import Card
+from vramtop.trainer.fitting.gpu_traits import GpuTraits
+from vramtop.trainer.fitting.judge import FitJudge, bisect
 from vramtop.trainer.training.training import Training
 
 CPU = torch.device("cpu")
@@ -176,7 +176,7 @@ def test_a_wrong_prediction_costs_steps_but_not_the_truth(
     settings = Settings(budget=6_000_000)
     right, _ = found_in(library, settings)
     for error in (-37, 41):
-        monkeypatch.setattr(Fitting, "largest", lambda *_, e=error: right.max_batch_size + e)
+        monkeypatch.setattr(FitJudge, "largest", lambda *_, e=error: right.max_batch_size + e)
         found, tried = found_in(library, settings)
         assert found.max_batch_size == right.max_batch_size
         assert found.trial_steps == len(tried) > 3
@@ -184,9 +184,9 @@ def test_a_wrong_prediction_costs_steps_but_not_the_truth(
 
 def test_on_a_card_the_budget_counts_what_the_allocator_takes_from_the_driver() -> None:
     mib = 2**20
-    fitting = Fitting(Settings(), (1, 28, 28), "cuda", Card(), limit=100 * mib)
-    largest = fitting.largest(60_000)
-    here, beyond = fitting.judge(largest), fitting.judge(largest + 1)
+    judge = FitJudge(Settings(), (1, 28, 28), "cuda", GpuTraits(), limit=100 * mib)
+    largest = judge.largest(60_000)
+    here, beyond = judge.verdict(largest), judge.verdict(largest + 1)
     assert here.fits
     assert not beyond.fits
     assert 64 * mib < here.bytes <= 100 * mib < beyond.bytes  # 64 MiB are cuBLAS's workspaces

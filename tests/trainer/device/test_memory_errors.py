@@ -15,28 +15,29 @@ TAKEN = 1110 * MIB  # of a device by the driver and a context
 ASSERTION = """
 import json, torch
 from vramtop.observer import denials
-from vramtop.trainer.device import fullness, memory
+from vramtop.trainer.device import memory
+from vramtop.trainer.device.memory_errors import is_out_of_memory
 assertion = RuntimeError('NVML_SUCCESS == r INTERNAL ASSERT FAILED at "CUDACachingAllocator.cpp"')
 device = torch.device("cuda", 0)
 torch.cuda.set_device(device)
 """
 AFTER_A_RETRY = f"""{ASSERTION}
 memory.enforce(device, 100 * 2**20)
-told = [fullness.is_shortage(assertion)]
+told = [is_out_of_memory(assertion)]
 kept = torch.empty(60 * 2**20, dtype=torch.uint8, device=device)
 del kept
 larger = torch.empty(80 * 2**20, dtype=torch.uint8, device=device)  # what is kept goes back first
 assert torch.cuda.memory_stats(device)["num_alloc_retries"] == 1
 assert denials.take() is None
-print(json.dumps([*told, fullness.is_shortage(assertion), fullness.is_shortage(assertion)]))
+print(json.dumps([*told, is_out_of_memory(assertion), is_out_of_memory(assertion)]))
 """
 ON_A_FULL_CARD = f"""{ASSERTION}
 memory.enforce(device, None)
 cublas = RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate`")
-told = [fullness.is_shortage(cublas)]
+told = [is_out_of_memory(cublas)]
 most = torch.empty(1024 * 2**20, dtype=torch.uint8, device=device)
-told.append(fullness.is_shortage(cublas))
-told.append(fullness.is_shortage(NotImplementedError("no such operator")))
+told.append(is_out_of_memory(cublas))
+told.append(is_out_of_memory(NotImplementedError("no such operator")))
 print(json.dumps(told))
 """
 

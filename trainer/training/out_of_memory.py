@@ -1,4 +1,4 @@
-"""A lack of memory: where it happened, what was wanted and what there was."""
+"""A facts of memory: where it happened, what was wanted and what there was."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 from vramtop.observer import denials
 from vramtop.observer.ledger import LimitExceeded, Recording
 from vramtop.protocol.split import Phase, Split
-from vramtop.trainer.device.fullness import is_shortage
+from vramtop.trainer.device.memory_errors import is_out_of_memory
 
 from .training import Unwatched
 
@@ -16,7 +16,7 @@ Place = Literal["evaluation", "model"]
 
 
 @dataclass(frozen=True)
-class Shortage:
+class OutOfMemoryFacts:
     """See `protocol.OutOfMemory`, whose facts these are; all sizes in bytes."""
 
     phase: Phase | Place | None
@@ -29,11 +29,11 @@ class Shortage:
     detail: str
 
 
-def shortage(
+def out_of_memory_facts(
     error: RuntimeError, watcher: Recording | Unwatched | None, place: Place | None = None
-) -> Shortage:
-    """What is known of the error, by who has watched the step. Raises any that is no such lack."""
-    lacking = is_shortage(error)
+) -> OutOfMemoryFacts:
+    """What is known of the error, by who has watched the step. Raises any that is no such facts."""
+    lacking = is_out_of_memory(error)
     denial = denials.take()
     if not lacking:
         raise error
@@ -52,4 +52,4 @@ def shortage(
         wanted, free = denial.wanted, denial.free
         needed, limit = denial.reserved + wanted, denial.reserved + free
     detail = str(error).partition("\n")[0]
-    return Shortage(place or phase, operator, split, wanted, free, needed, limit, detail)
+    return OutOfMemoryFacts(place or phase, operator, split, wanted, free, needed, limit, detail)

@@ -16,9 +16,9 @@ from vramtop.protocol.lesson.settings import Settings
 from vramtop.trainer.device import memory
 
 from .caching import NoRoom
+from .gpu_traits import GpuTraits
 from .placing import LEAST
 from .predictor import Predictor, Shape, predict
-from .reductions import Card
 from .replay import Replay
 
 
@@ -35,7 +35,7 @@ class Verdict:
     at_best: bool
 
 
-class Fitting:
+class FitJudge:
     """Judges batch sizes of one setting against a budget of `limit` bytes.
 
     Each step that is judged begins with the cache empty. On a CUDA device it is judged in each of
@@ -43,23 +43,23 @@ class Fitting:
     """
 
     def __init__(
-        self, settings: Settings, shape: Shape, kind: str, card: Card | None, limit: int
+        self, settings: Settings, shape: Shape, device_type: str, gpu: GpuTraits | None, limit: int
     ) -> None:
-        self._predictor = Predictor(settings, shape, kind, card)
+        self._predictor = Predictor(settings, shape, device_type, gpu)
         # Its optimizer's state is made anew with each judgement.
-        self._starting = Predictor(settings, shape, kind, card) if card else None
+        self._starting = Predictor(settings, shape, device_type, gpu) if gpu else None
         self._limit = limit
-        self._card = card
-        self._started = Replay(card) if card else None  # after a step on one image
+        self._gpu = gpu
+        self._started = Replay(gpu) if gpu else None  # after a step on one image
         _, log = self._predictor.step(LEAST)
         if self._started is not None:
             self._started.step(log)
             self._started.step(self._predictor.step(LEAST)[1])
             self._started.allocator.limit = limit
 
-    def judge(self, batch_size: int) -> Verdict:
+    def verdict(self, batch_size: int) -> Verdict:
         """Whether steps on a batch of this size stay within the budget."""
-        if self._started is None or self._starting is None or self._card is None:
+        if self._started is None or self._starting is None or self._gpu is None:
             taken = self._predictor.step(batch_size)[0].peak.bytes
             fits = taken <= self._limit
             return Verdict(fits, taken, fits)
@@ -71,7 +71,7 @@ class Fitting:
         # A training that starts with this size, in a process that has done nothing else.
         self._starting.forget()
         first, second = (self._starting.step(batch_size)[1] for _ in range(2))
-        fresh = Replay(self._card)
+        fresh = Replay(self._gpu)
         fresh.allocator.limit = self._limit
         attempts = (
             _taken(after_others, (log, log)),  # the second step has the first one's cache
@@ -84,11 +84,11 @@ class Fitting:
 
     def largest(self, most: int) -> int:
         """The largest size up to `most` that fits in every order, 0 if none does."""
-        return bisect(lambda size: self.judge(size).fits, 0, most + 1)
+        return bisect(lambda size: self.verdict(size).fits, 0, most + 1)
 
     def at_best(self, least: int, most: int) -> int:
         """The largest size from `least`, which fits, up to `most` that fits in some order."""
-        return bisect(lambda size: self.judge(size).at_best, least, most + 1)
+        return bisect(lambda size: self.verdict(size).at_best, least, most + 1)
 
 
 def _taken(replay: Replay, logs: tuple[Log, ...]) -> tuple[bool, int]:
@@ -102,23 +102,23 @@ def _taken(replay: Replay, logs: tuple[Log, ...]) -> tuple[bool, int]:
 
 
 def forecast(
-    settings: Settings, shape: Shape, device: torch.device, card: Card | None
+    settings: Settings, shape: Shape, device: torch.device, gpu: GpuTraits | None
 ) -> Predicted:
     """What these settings will hold on `device`, and whether their budget allows it."""
-    prediction = predict(settings, shape, device.type, card)
+    prediction = predict(settings, shape, device.type, gpu)
     verdict = None
     if settings.budget is not None:
         limit = settings.budget
         if device.index is not None:
             limit = memory.allowed(device, limit)
-        verdict = Fitting(settings, shape, device.type, card, limit).judge(settings.batch_size)
+        verdict = FitJudge(settings, shape, device.type, gpu, limit).verdict(settings.batch_size)
     return Predicted(
         settings=settings,
         device=str(device),
         anatomy=prediction.anatomy,
         allocator=prediction.allocator,
         needed=None if verdict is None or verdict.fits else verdict.bytes,
-        unmodelled=card.unmodelled if card else (),
+        unmodelled=gpu.unmodelled if gpu else (),
     )
 
 

@@ -33,8 +33,8 @@ def attend(device: torch.device) -> None:
     _Attended.strains = _strains(device)
 
 
-def is_shortage(error: RuntimeError) -> bool:
-    """Whether the error that was just raised means a lack of memory, on any device."""
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether the error that was just raised means a facts of memory, on any device."""
     if isinstance(error, torch.OutOfMemoryError):
         return True
     if isinstance(error, torch.AcceleratorError):
