@@ -30,8 +30,9 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from vramtop.protocol.commands import Stop
 from vramtop.protocol.lesson.commands import Start
+from vramtop.protocol.lesson.messages import LessonSample
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import VERSION, Sample
+from vramtop.protocol.messages import VERSION
 from vramtop.protocol.wire.framing import ToWorker
 from vramtop.trainer.data.batches import Batches
 from vramtop.trainer.data.datasets import Dataset, Images, Library
@@ -119,7 +120,7 @@ class SessionLoop:
         session = Session(start, DEVICE, lambda _: dataset, self._outbox, inbox)
         self._inbox.images = lambda: session.progress.images
         self._steps = lambda: session.progress.steps
-        self._sample: Sample | None = None
+        self._sample: LessonSample | None = None
         self._reader = threading.Thread(target=self._drain, daemon=True)
         self._reader.start()
         self._thread = threading.Thread(target=session.run, daemon=True)
@@ -165,7 +166,7 @@ class SessionLoop:
     def _drain(self) -> None:
         while messages := self._outbox.take():
             for message in messages:
-                if isinstance(message, Sample):
+                if isinstance(message, LessonSample):
                     self._sample = message
                     if message.samples_per_second is not None:
                         self._told.append(message.samples_per_second)

@@ -8,7 +8,7 @@ SLOW_SECONDS = 1.5
 
 
 class Pause(Message, frozen=True, tag="pause"):
-    """Hold the training at the next boundary, or let it go on."""
+    """Hold the program at the next boundary, or let it go on."""
 
     command: int
     paused: bool
@@ -30,12 +30,6 @@ class SlowMotion(Message, frozen=True, tag="slow_motion"):
 
 class GiveBack(Message, frozen=True, tag="give_back"):
     """Give the allocator's cache back to the driver; a `Note` tells how much that was."""
-
-    command: int
-
-
-class CallOff(Message, frozen=True, tag="call_off"):
-    """End a search before it has found anything, or a comparison before its last run."""
 
     command: int
 

@@ -1,14 +1,13 @@
-"""What any worker says: its device, its steps, what they held, and what went wrong."""
+"""What any worker says: its device, its program, its steps, what they held, what went wrong."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 import msgspec
-from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.split import AllocatorMemory, Anatomy, Category, Phase, Split, Tensors
 
-VERSION = 4
+VERSION = 5
 
 
 PACE_SECONDS = 0.25
@@ -19,7 +18,7 @@ class Message(msgspec.Struct, frozen=True, tag_field="type"):
 
 
 class Device(msgspec.Struct, frozen=True):
-    """Where the training runs. `total_bytes` is the device's memory, the machine's for a CPU.
+    """Where the program runs. `total_bytes` is the device's memory, the machine's for a CPU.
 
     `uuid` is that of an NVIDIA GPU, as NVML writes it. `missing` says why it is a CPU, where CUDA
     does not start although there is a driver. `container` says that the memory is less than the
@@ -42,7 +41,7 @@ class DeviceMemory(msgspec.Struct, frozen=True):
 
 
 class Layer(msgspec.Struct, frozen=True):
-    """A row of the layer table; `output_shape` is that of one image, without the batch.
+    """A row of the layer table; `output_shape` leaves out the output's first dimension.
 
     `kind` is the class of the module. `parameters` counts `weights` and `biases` together, `bytes`
     is what they take.
@@ -57,6 +56,29 @@ class Layer(msgspec.Struct, frozen=True):
     biases: int
 
 
+class Expectation(msgspec.Struct, frozen=True):
+    """The `bytes` that a formula gives for a category's high water.
+
+    `formula` is its text, with numbers: "4 × 101,770".
+    """
+
+    category: Category
+    formula: str
+    bytes: int
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """How many `bytes` a category's high water is above what was expected; below it, negative.
+
+    `reasons` say why, each in fewer words than the one before; where there is no difference, what
+    is remarkable in that. A difference without a reason is unexplained.
+    """
+
+    category: Category
+    bytes: int
+    reasons: tuple[str, ...] = ()
+
+
 class Hello(Message, frozen=True, tag="hello"):
     """The worker's first message."""
 
@@ -66,78 +88,79 @@ class Hello(Message, frozen=True, tag="hello"):
     device: Device
 
 
-class Sample(Message, frozen=True, tag="sample"):
-    """A training step that has ended, or the boundary at which a paused one is held.
+class Program(Message, frozen=True, tag="program"):
+    """What runs now: sent at the start and after every change of it.
 
-    `position` counts the images of this epoch that were trained on; `images` those since the
-    session began. `batch_size` is the rows of this very step, all batches that it adds up together
-    (the last of an epoch can be short); `part` says in which of those batches a step is held.
-    Timings are in seconds; None where nothing was timed yet. `split` is None until the ledger has
-    measured this setting; `resident` is the worker's resident memory in bytes.
+    `expected` has at most one row a category; of the others nothing is expected.
+    """
+
+    name: str
+    device: Device
+    layers: tuple[Layer, ...] = ()
+    expected: tuple[Expectation, ...] = ()
+
+
+class Sample(Message, frozen=True, tag="step", kw_only=True):
+    """A step that has ended, or the boundary at which a paused one is held.
+
+    `step_seconds` is None where nothing was timed yet, `loss` where there is none. `split` is None
+    until a step like this one was measured; `resident` is the worker's resident memory in bytes.
+    Where a step goes through a phase several times, `part` says in which of them it is held, from
+    1.
     """
 
     step: int
-    epoch: int
-    position: int
-    images: int
-    batch_size: int
-    loss: float | None
     phase: Phase
-    split: Split | None
-    step_seconds: float | None
-    samples_per_second: float | None
-    resident: int | None
+    split: Split | None = None
+    loss: float | None = None
+    step_seconds: float | None = None
+    resident: int | None = None
     part: int = 1
 
 
-class Measured(Message, frozen=True, tag="measured"):
-    """The anatomy of an instrumented step on `batch_size` rows, all its batches together.
+class Measured(Message, frozen=True, tag="step_measured", kw_only=True):
+    """The anatomy of an instrumented step.
 
-    `settled` is False for the first step after a change of model or optimizer: the optimizer's
-    state does not exist yet when it begins. `allocator` is None on a device without one. `tensors`
-    says what each category consists of at its high water, to the byte; empty where nobody tells.
-    `device_memory` is that of a CUDA device right after the step, for where NVML does not tell it.
+    `settled` is False for a first step, in which the optimizer's state does not exist yet when it
+    begins. `allocator` is None on a device without one. `tensors` says what each category consists
+    of at its high water, to the byte; empty where nobody tells. `differences` compare the high
+    waters with what the program expects, a row for each of its expectations. `device_memory` is
+    that of a CUDA device right after the step, for where NVML does not tell it.
     """
 
     step: int
-    batch_size: int
     settled: bool
     anatomy: Anatomy
-    allocator: AllocatorMemory | None
+    allocator: AllocatorMemory | None = None
     tensors: dict[Category, Tensors] = {}
+    differences: tuple[Difference, ...] = ()
     device_memory: DeviceMemory | None = None
 
 
-class OutOfMemory(Message, frozen=True, tag="out_of_memory"):
-    """A step that did not fit. `restored` is the batch size that goes on, None if none does.
+class OutOfMemory(Message, frozen=True, tag="step_out_of_memory", kw_only=True):
+    """A step that did not fit.
 
     In bytes: the allocation that failed, in `phase` and `operator`, `wanted` so many while there
-    were `free` ones. With it there would have been `needed` of the `limit`, counted as the budget
+    were `free` ones. With it there would have been `needed` of the `limit`, counted as the limit
     counts: on a CUDA device what its allocator takes from the driver, elsewhere what the step asks
     for. All four are None where the device does not tell. `split` is what the step held then.
-    `operator` is "batch" where the batch is too large by itself, and empty where nobody watched.
-    The phase "model" is none of a step's: what has no room is the model, on its way to the device.
-
-    The step added up `accumulation` batches. The settings that go on are `back`, with all that was
-    learned; in an evaluation nothing but `restored` changes. `detail` is PyTorch's own account.
+    `operator` is "batch" where the input is too large by itself, and empty where nobody watched.
+    Two phases are none of a step's: "model", where the model has no room on the device, and
+    "evaluation". `detail` is PyTorch's own account.
     """
 
-    batch_size: int
-    needed: int | None
-    limit: int | None
     phase: Phase | Literal["evaluation", "model"] | None
     operator: str
     split: Split
-    restored: int | None
     detail: str
+    needed: int | None = None
+    limit: int | None = None
     wanted: int | None = None
     free: int | None = None
-    accumulation: int = 1
-    back: Settings | None = None
 
 
 class Flow(Message, frozen=True, tag="flow"):
-    """Whether the training runs, is paused, or goes in slow motion."""
+    """Whether the program runs, is paused, or goes in slow motion."""
 
     paused: bool
     slow: bool
@@ -163,8 +186,7 @@ class Failed(Message, frozen=True, tag="failed"):
     usage: bool
 
 
-class Ended(Message, frozen=True, tag="ended"):
-    """The training reached its number of steps or was told to stop; both count from its start."""
+class Ended(Message, frozen=True, tag="program_ended"):
+    """The program has come to its end, or was told to stop, after so many steps of its own."""
 
     steps: int
-    images: int

@@ -371,10 +371,10 @@ FAULTS = (
     ),
     Fault(
         "the reason for activations is given whatever the difference",
-        "tui/state/comparison.py",
+        "trainer/session/expectations.py",
         'if category == "activations" and extra == 80 * batch_size + 8:',
         'if category == "activations":',
-        ("tests/tui/state/test_comparison.py",),
+        ("tests/trainer/session/test_expectations.py",),
     ),
     Fault(
         "whole panels are drawn again instead of the cells that changed",

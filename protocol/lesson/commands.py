@@ -92,6 +92,12 @@ class Compare(Message, frozen=True, tag="compare"):
     images: int
 
 
+class CallOff(Message, frozen=True, tag="call_off"):
+    """End a search before it has found anything, or a comparison before its last run."""
+
+    command: int
+
+
 class HandOver(Message, frozen=True, tag="hand_over"):
     """Put the training on the shelf as it is, and hold it until `GoOn` or `Stop`."""
 

@@ -7,7 +7,14 @@ from typing import Literal
 import msgspec
 from vramtop.protocol.lesson.formula import Formula
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Device, Layer, Message
+from vramtop.protocol.messages import (
+    Ended,
+    Measured,
+    Message,
+    OutOfMemory,
+    Program,
+    Sample,
+)
 from vramtop.protocol.split import AllocatorMemory, Anatomy, Split
 
 Source = Literal["files", "sample", "synthetic"]
@@ -39,18 +46,60 @@ class Stage(msgspec.Struct, frozen=True):
     mean: float
 
 
-class Configured(Message, frozen=True, tag="configured"):
+class Configured(Program, frozen=True, tag="configured", kw_only=True):
     """The settings now in force, sent at the start and after every change.
 
     `fresh` says that the training begins with its initial parameters, at step 0.
     """
 
     settings: Settings
-    device: Device
     data: Data
-    layers: tuple[Layer, ...]
     formula: Formula
     fresh: bool = False
+
+
+class LessonSample(Sample, frozen=True, tag="sample", kw_only=True):
+    """A step of the training, on a batch or on several that it adds up.
+
+    `position` counts the images of this epoch that were trained on; `images` those since the
+    session began. `batch_size` is the rows of this very step, all batches that it adds up together
+    (the last of an epoch can be short); `part` says in which of those batches a step is held.
+    """
+
+    epoch: int
+    position: int
+    images: int
+    batch_size: int
+    samples_per_second: float | None = None
+
+
+class LessonMeasured(Measured, frozen=True, tag="measured", kw_only=True):
+    """The anatomy of an instrumented step on `batch_size` rows, all its batches together.
+
+    It is not settled after a change of model or optimizer.
+    """
+
+    batch_size: int
+
+
+class LessonOutOfMemory(OutOfMemory, frozen=True, tag="out_of_memory", kw_only=True):
+    """A step that did not fit. `restored` is the batch size that goes on, None if none does.
+
+    The step added up `accumulation` batches of `batch_size`. The settings that go on are `back`,
+    with all that was learned; in an evaluation nothing but `restored` changes. The `limit` is the
+    budget, where there is one.
+    """
+
+    batch_size: int
+    restored: int | None
+    accumulation: int = 1
+    back: Settings | None = None
+
+
+class LessonEnded(Ended, frozen=True, tag="ended"):
+    """The training reached its number of steps or was told to stop; both count from its start."""
+
+    images: int
 
 
 class Evaluated(Message, frozen=True, tag="evaluated"):
@@ -93,11 +142,12 @@ class Noise(Message, frozen=True, tag="noise"):
 class WouldFit(Message, frozen=True, tag="would_fit"):
     """The `largest` batch size of settings that ran out of memory that would have fitted `limit`.
 
-    It comes some time after each `OutOfMemory` of a step, unless another one comes before, and is
-    foretold: no step was tried. `limit` is their budget or what the device had for them, in bytes.
-    0 is not even one image, None what cannot be told. On a CUDA device it fits from an empty cache,
-    in whatever order memory is taken; up to `at_best` may fit in one of the orders. `unmodelled`
-    are settings of the allocator that are not modelled, so that the numbers are estimates.
+    It comes some time after each `LessonOutOfMemory` of a step, unless another one comes before,
+    and is predicted: no step was tried. `limit` is their budget or what the device had for them, in
+    bytes. 0 is not even one image, None what cannot be told. On a CUDA device it fits from an empty
+    cache, in whatever order memory is taken; up to `at_best` may fit in one of the orders.
+    `unmodelled` are settings of the allocator that are not modelled, so that the numbers are
+    estimates.
     """
 
     settings: Settings

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import Any, Generic, TypeVar, Union
 
 import msgspec
-from vramtop.protocol.commands import Advance, CallOff, GiveBack, Pace, Pause, SlowMotion, Stop
+from vramtop.protocol.commands import Advance, GiveBack, Pace, Pause, SlowMotion, Stop
 from vramtop.protocol.lesson.commands import (
+    CallOff,
     Change,
     Compare,
     FindLargest,
@@ -28,6 +29,10 @@ from vramtop.protocol.lesson.messages import (
     ComparisonEnded,
     Configured,
     Evaluated,
+    LessonEnded,
+    LessonMeasured,
+    LessonOutOfMemory,
+    LessonSample,
     Noise,
     Picture,
     Predicted,
@@ -46,6 +51,7 @@ from vramtop.protocol.messages import (
     Measured,
     Note,
     OutOfMemory,
+    Program,
     Sample,
 )
 
@@ -54,12 +60,16 @@ _LENGTH = 4
 
 FromWorker = Union[
     Hello,
+    Program,
     Configured,
     Sample,
+    LessonSample,
     Measured,
+    LessonMeasured,
     Evaluated,
     Noise,
     OutOfMemory,
+    LessonOutOfMemory,
     WouldFit,
     Predicted,
     Trying,
@@ -75,6 +85,7 @@ FromWorker = Union[
     Picture,
     Failed,
     Ended,
+    LessonEnded,
 ]
 ToWorker = Union[
     Start,

@@ -13,9 +13,17 @@ import pynvml
 import pytest
 from vramtop.protocol.commands import GiveBack, Pause
 from vramtop.protocol.lesson.commands import Change, FindLargest
-from vramtop.protocol.lesson.messages import Configured, Evaluated, Noise, Predicted, SearchEnded
+from vramtop.protocol.lesson.messages import (
+    Configured,
+    Evaluated,
+    LessonMeasured,
+    LessonSample,
+    Noise,
+    Predicted,
+    SearchEnded,
+)
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Answer, Flow, Hello, Measured, Note, Sample
+from vramtop.protocol.messages import Answer, Flow, Hello, Note
 from vramtop.tui.headless.estimate import estimate
 from vramtop.tui.worker.link import Received, WorkerGone
 from vramtop.tui.worker.succession import Succession, begin
@@ -96,7 +104,7 @@ async def test_a_training_touches_its_own_gpu_alone_whatever_it_does(
         driver.link.send(FindLargest(2))
         found = (await driver.until(SearchEnded)).found
         driver.link.send(Change(3, optimizer="sgd", hidden=32))
-        await driver.until(Measured, lambda measured: measured.settled)
+        await driver.until(LessonMeasured, lambda measured: measured.settled)
     assert found is not None
     assert hello.device.name == "cuda:1"
     assert set(simgpu.contexts(here)) == {(hello.pid, 1)}
@@ -110,7 +118,7 @@ async def test_the_gpu_with_the_most_free_memory_is_taken_and_named(
     async with training(name) as driver:
         hello = await driver.until(Hello)
         configured = await driver.until(Configured)
-        await driver.until(Sample)
+        await driver.until(LessonSample)
     assert hello.device.name == configured.settings.device == "cuda:1"
     assert simgpu.contexts(here) == [(hello.pid, 1)]
 
@@ -147,13 +155,13 @@ async def test_a_training_moves_into_a_process_that_holds_nothing_elsewhere(
     here = machine()
     async with training("cuda:0") as driver:
         before = await driver.until(Hello)
-        await driver.until(Measured, lambda measured: measured.settled)
-        sample = await driver.until(Sample)
+        await driver.until(LessonMeasured, lambda measured: measured.settled)
+        sample = await driver.until(LessonSample)
         driver.link.move("cuda:1")
         driver.link.send(Change(1, batch_size=128))  # for whoever goes on
         after = await driver.until(Hello)
         configured = await driver.until(Configured)
-        later = await driver.until(Sample)
+        later = await driver.until(LessonSample)
         # The optimizer's state came along: the first step on 128 is settled with the second.
         await driver.until(Configured, lambda new: new.settings.batch_size == 128)
         assert holders(simgpu, here) == [[], [after.pid]]
@@ -168,7 +176,7 @@ async def test_a_paused_training_stays_paused_at_the_same_step_when_it_moves(
 ) -> None:
     machine()
     async with training("cuda:0") as driver:
-        await driver.until(Sample)
+        await driver.until(LessonSample)
         driver.link.send(Pause(1, paused=True))
         await driver.until(Flow, lambda flow: flow.paused)
         driver.link.send(GiveBack(2))  # answered at rest: all samples were told before
@@ -177,7 +185,7 @@ async def test_a_paused_training_stays_paused_at_the_same_step_when_it_moves(
         kept = driver.link.kept
         assert kept is not None
         driver.link.send(Pause(3, paused=False))
-        sample = await driver.until(Sample)
+        sample = await driver.until(LessonSample)
     assert sample.step == kept.steps + 1
 
 
@@ -187,11 +195,11 @@ async def test_where_there_is_no_room_the_training_stays_where_it_is(
     here = machine(others=f"77:1:{FULL}")
     async with training("cuda:0") as driver:
         hello = await driver.until(Hello)
-        await driver.until(Sample)
+        await driver.until(LessonSample)
         driver.link.move("cuda:1")
         answer = await driver.until(Answer)
-        sample = await driver.until(Sample)
-        later = await driver.until(Sample)
+        sample = await driver.until(LessonSample)
+        later = await driver.until(LessonSample)
         assert holders(simgpu, here) == [[hello.pid], [77]]
     assert answer.error is not None
     assert answer.error.startswith("cuda:1 has no room for the model: CUDA error: out of memory")
@@ -202,14 +210,14 @@ async def test_where_there_is_no_room_the_training_stays_where_it_is(
 async def test_after_a_workers_death_another_goes_on_from_the_latest_snapshot() -> None:
     async with training("cpu", batch_size=600) as driver:
         hello = await driver.until(Hello)
-        await driver.until(Sample, lambda sample: sample.step > 5)
+        await driver.until(LessonSample, lambda sample: sample.step > 5)
         os.kill(hello.pid, signal.SIGKILL)
         assert (await driver.until(WorkerGone)).exit_code == -signal.SIGKILL
         kept = driver.link.kept
         assert kept is not None
         driver.link.restart()
         assert (await driver.until(Hello)).pid != hello.pid
-        sample = await driver.until(Sample)
+        sample = await driver.until(LessonSample)
     assert kept.steps >= 2
     assert sample.step > kept.steps
     assert sample.images == 600 * sample.step
@@ -223,4 +231,4 @@ async def test_a_worker_that_dies_before_its_first_step_is_followed_by_one_from_
         if driver.link.kept is None:
             driver.link.restart()
             assert (await driver.until(Configured)).settings.batch_size == 64
-            await driver.until(Sample)
+            await driver.until(LessonSample)

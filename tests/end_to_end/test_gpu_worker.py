@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 from vramtop.protocol.commands import GiveBack
 from vramtop.protocol.lesson.commands import Change
-from vramtop.protocol.lesson.messages import Configured, Evaluated
+from vramtop.protocol.lesson.messages import (
+    Configured,
+    Evaluated,
+    LessonMeasured,
+    LessonOutOfMemory,
+    LessonSample,
+)
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Failed, Hello, Measured, Note, OutOfMemory, Sample
+from vramtop.protocol.messages import Failed, Hello, Note
 from vramtop.protocol.wire.framing import FromWorker
 from vramtop.trainer.fitting.workspaces import lt_bytes
 from vramtop.tui.gpus.holders import Held
@@ -54,13 +60,13 @@ class Driver:
 
         return await asyncio.wait_for(first(), TIMEOUT_SECONDS)
 
-    async def settled(self, **wanted: object) -> Measured:
+    async def settled(self, **wanted: object) -> LessonMeasured:
         """The first settled step of settings with these values."""
         await self.until(
             Configured,
             lambda new: all(getattr(new.settings, n) == value for n, value in wanted.items()),
         )
-        return await self.until(Measured, lambda measured: measured.settled)
+        return await self.until(LessonMeasured, lambda measured: measured.settled)
 
 
 @pytest.fixture
@@ -81,7 +87,7 @@ async def training(**settings: Any) -> AsyncIterator[Driver]:
         await worker.close()
 
 
-def unattributed(measured: Measured) -> dict[str, int]:
+def unattributed(measured: LessonMeasured) -> dict[str, int]:
     """What the allocator has at each boundary beyond the split and the workspace."""
     allocator = measured.allocator
     assert allocator is not None
@@ -127,12 +133,12 @@ async def test_a_real_shortage_brings_the_last_batch_size_back() -> None:
         budget = measured.allocator.requested_peak + 24 * MIB
         driver.change(budget=budget)
         await driver.settled(budget=budget)
-        before = await driver.until(Sample)
+        before = await driver.until(LessonSample)
         driver.change(batch_size=4096)
         # An evaluation in between may run out of memory too, and then goes on in smaller batches.
-        shortage = await driver.until(OutOfMemory, lambda lack: lack.phase != "evaluation")
+        shortage = await driver.until(LessonOutOfMemory, lambda lack: lack.phase != "evaluation")
         back = await driver.settled(batch_size=64)
-        after = await driver.until(Sample)
+        after = await driver.until(LessonSample)
     assert (shortage.batch_size, shortage.restored) == (4096, 64)
     assert "CUDA out of memory" in shortage.detail
     assert shortage.split.parameters == 4 * (785 * 8192 + 8193 * 10)
@@ -146,7 +152,7 @@ async def test_the_cache_is_given_back_and_how_much_that_was_is_told() -> None:
         cached = (await driver.settled()).allocator
         driver.worker.send(GiveBack(1))
         note = await driver.until(Note)
-        left = await driver.until(Measured)
+        left = await driver.until(LessonMeasured)
     assert cached is not None
     assert left.allocator is not None
     freed = int(note.text.split()[0].replace(",", ""))
@@ -157,7 +163,7 @@ async def test_the_cache_is_given_back_and_how_much_that_was_is_told() -> None:
 @pytest.mark.usefixtures("machine")
 async def test_samples_have_the_time_of_steps_and_epochs_their_evaluation() -> None:
     async with training(batch_size=600) as driver:
-        sample = await driver.until(Sample, lambda sample: sample.step_seconds)
+        sample = await driver.until(LessonSample, lambda sample: sample.step_seconds)
         evaluated = await driver.until(Evaluated)
     assert sample.step_seconds is not None
     assert sample.samples_per_second == pytest.approx(600 / sample.step_seconds)
@@ -177,7 +183,7 @@ async def test_a_training_on_a_mig_instance_has_that_instances_memory(
         state = State(Settings())
         for kind in (Hello, Configured):
             state = fold(state, await driver.until(kind))
-        state = fold(state, await driver.until(Measured, lambda measured: measured.settled))
+        state = fold(state, await driver.until(LessonMeasured, lambda measured: measured.settled))
         with simgpu.nvml(machine):
             reader = Reader()
             by_nvml = usage(fold(state, reader.read()))

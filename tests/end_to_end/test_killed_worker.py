@@ -9,9 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from vramtop.protocol.lesson.messages import Trying
+from vramtop.protocol.lesson.messages import LessonSample, Trying
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Sample
 from vramtop.protocol.wire.framing import FromWorker
 from vramtop.tui.headless import fit, sweep
 from vramtop.tui.headless.run import follow
@@ -38,7 +37,7 @@ async def test_a_sweep_names_the_size_and_goes_on_with_the_others(
         return Trial(Settings(batch_size=size, device="cpu"), steps, None)
 
     trials = (trial(64, 3), trial(128, 10**6), trial(256, 3), trial(128, 10**6))
-    kill = killing(lambda said: isinstance(said, Sample) and said.batch_size == 128)
+    kill = killing(lambda said: isinstance(said, LessonSample) and said.batch_size == 128)
     monkeypatch.setattr(sweep, "follow", kill)
     assert await sweep.sweep(Plan(trials, 1, "usual"), "json", None) == 0
     printed = capfd.readouterr()

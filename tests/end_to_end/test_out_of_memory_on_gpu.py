@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from test_gpu_worker import MIB, training, unattributed
-from vramtop.protocol.lesson.messages import Configured, Evaluated, WouldFit
+from vramtop.protocol.lesson.messages import (
+    Configured,
+    Evaluated,
+    LessonMeasured,
+    LessonOutOfMemory,
+    WouldFit,
+)
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Measured, OutOfMemory
 
 if TYPE_CHECKING:
     from simulation import SimulatedGpu
@@ -72,12 +77,12 @@ async def test_it_tells_where_what_and_how_much_and_training_goes_on(
     total, begin, change, phase, operator = CASES[name]
     start(simgpu, monkeypatch, total)
     async with training(**begin) as driver:
-        before = await driver.until(Measured, lambda measured: measured.settled)
+        before = await driver.until(LessonMeasured, lambda measured: measured.settled)
         driver.change(**change)
-        short = await driver.until(OutOfMemory)
+        short = await driver.until(LessonOutOfMemory)
         back = await driver.until(Configured)
         answer = await driver.until(WouldFit)
-        after = await driver.until(Measured, lambda measured: measured.settled)
+        after = await driver.until(LessonMeasured, lambda measured: measured.settled)
     assert (short.phase, short.operator) == (phase, operator)
     assert short.wanted is not None
     assert short.free is not None
@@ -127,7 +132,7 @@ async def test_a_library_that_has_no_room_on_a_full_card_is_told_and_ends_nothin
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     async with training() as driver:
-        short = await driver.until(OutOfMemory)
+        short = await driver.until(LessonOutOfMemory)
         assert (short.batch_size, short.restored) == (64, None)
         assert detail in short.detail
         driver.change(learning_rate=0.01)
@@ -139,7 +144,7 @@ async def test_an_evaluation_tells_what_was_wanted_and_goes_on_in_halves(
 ) -> None:
     start(simgpu, monkeypatch, 4 * GIB)
     async with training(hidden=8192, batch_size=60, optimizer="sgd", budget=150 * MIB) as driver:
-        short = await driver.until(OutOfMemory)
+        short = await driver.until(LessonOutOfMemory)
         await driver.until(Evaluated)
     assert (short.phase, short.batch_size, short.restored) == ("evaluation", 1000, 500)
     assert short.operator == "aten.relu.default"

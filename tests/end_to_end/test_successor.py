@@ -7,9 +7,10 @@ import signal
 
 import pytest
 from piloted import Piloted
+from vramtop.protocol.lesson.messages import LessonSample
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.lesson.shelf import Shelf
-from vramtop.protocol.messages import Hello, Sample
+from vramtop.protocol.messages import Hello
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.worker.link import Received
 from vramtop.tui.worker.process import Worker, start_worker
@@ -38,7 +39,7 @@ async def test_after_a_kill_the_key_brings_back_every_step_since_the_snapshot(
         if isinstance(message, Hello):
             workers.append(message.pid)
             losses.append({})
-        if isinstance(message, Sample):
+        if isinstance(message, LessonSample):
             losses[-1][message.step] = message.loss
         receive(message)
 

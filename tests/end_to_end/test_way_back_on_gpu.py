@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 from test_gpu_worker import MIB, training
 from vramtop.protocol.lesson.commands import FindLargest
-from vramtop.protocol.lesson.messages import SearchEnded, WouldFit
-from vramtop.protocol.messages import Measured, OutOfMemory, Sample
+from vramtop.protocol.lesson.messages import (
+    LessonMeasured,
+    LessonOutOfMemory,
+    LessonSample,
+    SearchEnded,
+    WouldFit,
+)
 
 if TYPE_CHECKING:
     from simulation import SimulatedGpu
@@ -25,22 +30,22 @@ def machine(simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_settings_that_worked_come_back_and_a_search_says_what_was_foretold() -> None:
     """4,250 fit as a training's first size and in no other order, so they are the hard case."""
     async with training(batch_size=4250, budget=BUDGET) as driver:
-        await driver.until(Sample, lambda sample: sample.step > 10)
+        await driver.until(LessonSample, lambda sample: sample.step > 10)
         driver.change(batch_size=6000)
-        short = await driver.until(OutOfMemory)
+        short = await driver.until(LessonOutOfMemory)
         assert (short.batch_size, short.restored) == (6000, 4250)
         back = await driver.settled(batch_size=4250)
         assert (back.batch_size, back.step > 10) == (4250, True)
         driver.change(batch_size=6000)
         answer = await driver.until(WouldFit)
-        await driver.until(Measured, lambda measured: measured.settled)
+        await driver.until(LessonMeasured, lambda measured: measured.settled)
         driver.worker.send(FindLargest(99))
         found = (await driver.until(SearchEnded)).found
         assert found is not None
         assert (found.max_batch_size, found.at_best) == (answer.largest, answer.at_best)
         assert found.max_batch_size < 4250 < (found.at_best or 0)
         assert found.orders == 3
-        again = await driver.until(Measured, lambda measured: measured.settled)
+        again = await driver.until(LessonMeasured, lambda measured: measured.settled)
         assert again.batch_size == 4250
         # What is guaranteed fits after all of this, too.
         driver.change(batch_size=found.max_batch_size)
@@ -54,5 +59,5 @@ async def test_a_size_that_was_grown_into_comes_back() -> None:
         driver.change(batch_size=4249)
         await driver.settled(batch_size=4249)
         driver.change(batch_size=6000)
-        assert (await driver.until(OutOfMemory)).restored == 4249
+        assert (await driver.until(LessonOutOfMemory)).restored == 4249
         assert (await driver.settled(batch_size=4249)).batch_size == 4249

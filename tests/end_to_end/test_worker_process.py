@@ -10,8 +10,9 @@ import sys
 import psutil
 import pytest
 from vramtop.protocol.lesson.commands import Change, Start
+from vramtop.protocol.lesson.messages import LessonEnded, LessonMeasured, LessonSample
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import VERSION, Device, Ended, Failed, Hello, Measured, Sample
+from vramtop.protocol.messages import VERSION, Device, Failed, Hello
 from vramtop.protocol.wire.framing import encode, from_worker
 from vramtop.tui.worker.launch import command
 from vramtop.tui.worker.link import WorkerGone, WorkerLine
@@ -39,7 +40,7 @@ async def test_a_worker_says_hello_first_trains_and_ends_when_closed():
         assert hello.pid == worker.pid
         assert hello.device.name == "cpu"
         worker.send(Change(1, batch_size=128))
-        await until(messages, Measured, lambda measured: measured.batch_size == 128)
+        await until(messages, LessonMeasured, lambda measured: measured.batch_size == 128)
     finally:
         await worker.close()
     assert not psutil.pid_exists(worker.pid)
@@ -50,7 +51,7 @@ async def test_a_killed_worker_is_told_of_with_its_signal(number):
     worker = await start_worker(Settings(device="cpu"))
     messages = worker.messages()
     try:
-        await until(messages, Sample)
+        await until(messages, LessonSample)
         os.kill(worker.pid, number)
         gone = await until(messages, WorkerGone)
         assert gone.exit_code == -number
@@ -97,9 +98,9 @@ async def test_a_slow_reader_loses_no_step_of_a_headless_run():
     steps = []
     try:
         async for message in worker.messages():
-            if isinstance(message, Sample):
+            if isinstance(message, LessonSample):
                 steps.append(message.step)
-            if isinstance(message, Ended):
+            if isinstance(message, LessonEnded):
                 break
     finally:
         await worker.close()
@@ -158,7 +159,7 @@ async def test_a_worker_on_the_cpu_leaves_a_core_to_the_monitor(tmp_path, monkey
     worker = await start_worker(Settings(device="cpu"))
     messages = worker.messages()
     try:
-        await until(messages, Sample)
+        await until(messages, LessonSample)
         os.kill(worker.pid, signal.SIGUSR1)
         line = await until(messages, WorkerLine)
     finally:

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
-from vramtop.protocol.commands import Advance, CallOff, GiveBack, Pace, Pause, SlowMotion, Stop
+from vramtop.protocol.commands import Advance, GiveBack, Pace, Pause, SlowMotion, Stop
 from vramtop.protocol.lesson.commands import (
+    CallOff,
     Change,
     Compare,
     FindLargest,
@@ -34,6 +35,10 @@ from vramtop.protocol.lesson.messages import (
     Data,
     Evaluated,
     Found,
+    LessonEnded,
+    LessonMeasured,
+    LessonOutOfMemory,
+    LessonSample,
     Noise,
     Picture,
     Predicted,
@@ -48,7 +53,9 @@ from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import (
     Answer,
     Device,
+    Difference,
     Ended,
+    Expectation,
     Failed,
     Flow,
     Hello,
@@ -56,6 +63,7 @@ from vramtop.protocol.messages import (
     Measured,
     Note,
     OutOfMemory,
+    Program,
     Sample,
 )
 from vramtop.protocol.split import (
@@ -76,20 +84,67 @@ SPLIT = Split(parameters=407_080, gradients=0, optimizer_state=814_176, batch_da
 FROM_WORKER: list[FromWorker] = [
     Hello(1, 4321, "2.9.0", Device("cuda:0", "A GPU", 80 * 2**30)),
     Hello(1, 4321, "2.9.0", Device("cpu", "A CPU", None)),
-    Configured(
-        Settings(),
+    Program(
+        "train.py",
         Device("cuda:1", "A GPU", 80 * 2**30, "GPU-1"),
-        Data("sample", "real digits", 6_000, 1_000, (1, 28, 28), tuple("0123456789")),
-        (Layer("Linear 784 → 128", (128,), 100_480, 401_920, "Linear", 100_352, 128),),
-        lesson(pixels=784, hidden=128, batch_size=64, optimizer="adam"),
+        expected=(Expectation("gradients", "2 × 101,770", 203_540),),
     ),
-    Sample(7, 1, 448, 448, 64, 2.3, "zero_grad", SPLIT, 7e-4, 9e4, 3 * 2**30),
-    Sample(0, 1, 0, 0, 64, None, "load", None, None, None, None),
+    Program("train.py", Device("cpu", "A CPU", None)),
+    Sample(step=7, phase="backward", split=SPLIT, step_seconds=0.1, resident=2**30, part=2),
+    Sample(step=7, phase="zero_grad", loss=0.5),
     Measured(
-        7,
-        64,
-        True,
-        Anatomy(
+        step=7,
+        settled=True,
+        anatomy=Anatomy({}, SPLIT, Peak(0, "load", "", Split()), ()),
+        differences=(
+            Difference("gradients", 8, ("two counters", "counters")),
+            Difference("parameters", -3),
+        ),
+    ),
+    OutOfMemory(
+        phase="forward", operator="aten.relu.default", split=SPLIT, detail="no", wanted=9, free=3
+    ),
+    Ended(100),
+    Configured(
+        "MLP",
+        device=Device("cuda:1", "A GPU", 80 * 2**30, "GPU-1"),
+        expected=(Expectation("parameters", "4 × 101,770", 407_080),),
+        settings=Settings(),
+        data=Data("sample", "real digits", 6_000, 1_000, (1, 28, 28), tuple("0123456789")),
+        layers=(Layer("Linear 784 → 128", (128,), 100_480, 401_920, "Linear", 100_352, 128),),
+        formula=lesson(pixels=784, hidden=128, batch_size=64, optimizer="adam"),
+    ),
+    LessonSample(
+        step=7,
+        epoch=1,
+        position=448,
+        images=448,
+        batch_size=64,
+        loss=2.3,
+        phase="zero_grad",
+        split=SPLIT,
+        step_seconds=7e-4,
+        samples_per_second=9e4,
+        resident=3 * 2**30,
+    ),
+    LessonSample(
+        step=0,
+        epoch=1,
+        position=0,
+        images=0,
+        batch_size=64,
+        loss=None,
+        phase="load",
+        split=None,
+        step_seconds=None,
+        samples_per_second=None,
+        resident=None,
+    ),
+    LessonMeasured(
+        step=7,
+        batch_size=64,
+        settled=True,
+        anatomy=Anatomy(
             {"load": SPLIT, "backward": Split()},
             SPLIT,
             Peak(SPLIT.total, "backward", "aten.threshold_backward.default", SPLIT),
@@ -97,8 +152,8 @@ FROM_WORKER: list[FromWorker] = [
             ("", "aten.relu.default"),
             1,
         ),
-        AllocatorMemory({"load": Reading(1, 2)}, 3, 4, 5, 6, 7, 8, 9),
-        {
+        allocator=AllocatorMemory({"load": Reading(1, 2)}, 3, 4, 5, 6, 7, 8, 9),
+        tensors={
             "batch_data": Tensors(
                 (
                     TensorFacts(800, "inputs", "batch", (2, 100), "float32", "load", "load"),
@@ -111,12 +166,36 @@ FROM_WORKER: list[FromWorker] = [
             "activations": Tensors(),
         },
     ),
-    Measured(7, 64, False, Anatomy({}, Split(), Peak(0, "load", "", Split()), ()), None),
+    LessonMeasured(
+        step=7,
+        batch_size=64,
+        settled=False,
+        anatomy=Anatomy({}, Split(), Peak(0, "load", "", Split()), ()),
+        allocator=None,
+    ),
     Evaluated(1, 0.3, 0.91, 1_000, 1_000, SPLIT),
     Noise(640, 64, 12, 119.0, 0.47, 252.5, 189.4, 433.8, SPLIT),
     Noise(640, 64, 2, 119.0, -0.1, None, None, None, None),
-    OutOfMemory(4096, 2**30, 2**29, "forward", "aten.relu.default", SPLIT, 2048, "too much"),
-    OutOfMemory(4096, None, None, "evaluation", "", Split(), None, "too much"),
+    LessonOutOfMemory(
+        batch_size=4096,
+        needed=2**30,
+        limit=2**29,
+        phase="forward",
+        operator="aten.relu.default",
+        split=SPLIT,
+        restored=2048,
+        detail="too much",
+    ),
+    LessonOutOfMemory(
+        batch_size=4096,
+        needed=None,
+        limit=None,
+        phase="evaluation",
+        operator="",
+        split=Split(),
+        restored=None,
+        detail="too much",
+    ),
     WouldFit(Settings(), 2**30, 3_294),
     Predicted(Settings(), "cpu", Anatomy({}, SPLIT, Peak(1, "load", "", SPLIT), ()), None, 7),
     Trying(4711),
@@ -155,7 +234,7 @@ FROM_WORKER: list[FromWorker] = [
         bytes((0, 1, 2, 253, 254, 255)),
     ),
     Failed("no device", usage=True),
-    Ended(100, 6_400),
+    LessonEnded(100, 6_400),
 ]
 TO_WORKER: list[ToWorker] = [
     Start(1, Settings(dataset="cifar10", budget=2**34), steps=10, every_step=True, observe=False),
@@ -253,7 +332,19 @@ def test_a_headless_line_is_the_same_message_as_json(message: FromWorker) -> Non
 
 
 def test_a_loss_that_is_no_number_travels_but_is_null_in_json() -> None:
-    sample = Sample(1, 1, 64, 64, 64, math.nan, "zero_grad", None, None, None, None)
+    sample = LessonSample(
+        step=1,
+        epoch=1,
+        position=64,
+        images=64,
+        batch_size=64,
+        loss=math.nan,
+        phase="zero_grad",
+        split=None,
+        step_seconds=None,
+        samples_per_second=None,
+        resident=None,
+    )
     (arrived,) = framing.from_worker().feed(framing.encode(sample))
     assert isinstance(arrived, Sample)
     assert arrived.loss is not None
@@ -308,6 +399,16 @@ def test_messages_before_an_unreadable_one_still_arrive() -> None:
     assert next(arriving) == Advance(1)
     with pytest.raises(ProtocolError):
         next(arriving)
+
+
+@pytest.mark.parametrize("module", ["messages", "commands", "split"])
+def test_what_any_worker_says_and_is_told_knows_nothing_of_the_lesson(module: str) -> None:
+    code = f"import sys; import vramtop.protocol.{module}; print(*sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=20
+    )
+    assert "vramtop.protocol.split" in ran.stdout
+    assert "vramtop.protocol.lesson" not in ran.stdout
 
 
 def test_the_protocol_needs_no_torch() -> None:

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import torch
 from vramtop.protocol.commands import Stop
 from vramtop.protocol.lesson.commands import Start
+from vramtop.protocol.lesson.messages import LessonEnded, LessonSample
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.lesson.shelf import Shelf
-from vramtop.protocol.messages import Ended, Sample
 from vramtop.protocol.wire.framing import FromWorker, ToWorker
 from vramtop.trainer.data.datasets import Dataset, Library
 from vramtop.trainer.session.outbox import Outbox
@@ -76,7 +76,7 @@ class Driver:
     @property
     def losses(self) -> list[float | None]:
         """Those of the steps seen."""
-        return [sample.loss for sample in self.all(Sample)]
+        return [sample.loss for sample in self.all(LessonSample)]
 
 
 @contextmanager
@@ -120,5 +120,5 @@ def running(
 def whole(data: Library | Dataset, settings: Settings, steps: int, **start: Any) -> Driver:
     """The driver of a session that has ended after so many steps, each of them seen."""
     with running(data, settings, steps=steps, every_step=True, **start) as driver:
-        driver.until(Ended)
+        driver.until(LessonEnded)
     return driver

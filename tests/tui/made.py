@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from vramtop.protocol.lesson.formula import lesson
-from vramtop.protocol.lesson.messages import Configured, Data, Noise, Picture, Stage
+from vramtop.protocol.lesson.messages import (
+    Configured,
+    Data,
+    LessonMeasured,
+    LessonSample,
+    Noise,
+    Picture,
+    Stage,
+)
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Device, Hello, Layer, Measured, Sample
+from vramtop.protocol.messages import Device, Hello, Layer
 from vramtop.protocol.split import Anatomy, Moment, Peak, Phase, Split
+from vramtop.trainer.session.expectations import differences, expectations
 
 P = 407_080
 HELLO = Hello(1, 7, "2.9.0", Device("cpu", "a processor", 16 * 2**30))
@@ -22,10 +31,21 @@ def configured(**values: object) -> Configured:
         optimizer=settings.optimizer,
     )
     layer = Layer("MLP", (10,), P // 4, P, "Linear", P // 4 - 10, 10)
-    return Configured(settings, HELLO.device, DATA, (layer,), formula)
+    return Configured(
+        "MLP",
+        HELLO.device,
+        (layer,),
+        expectations(settings, DATA.shape),
+        settings=settings,
+        data=DATA,
+        formula=formula,
+    )
 
 
-def measured(batch_size: int = 64, *, settled: bool = True) -> Measured:
+def measured(
+    batch_size: int = 64, *, settled: bool = True, settings: Settings | None = None
+) -> LessonMeasured:
+    """A step with Adam; `settings` are those whose formulas it is compared with."""
     data = 3144 * batch_size
     load = Split(parameters=P, optimizer_state=2 * P + 16, batch_data=data)
     forward = Split(P, 0, 2 * P + 16, data, 592 * batch_size + 8, 0)
@@ -44,7 +64,14 @@ def measured(batch_size: int = 64, *, settled: bool = True) -> Measured:
         Peak(peak.total, "optimizer", "aten.div.Tensor", peak),
         tuple(Moment(phase, split) for phase, split in moments),
     )
-    return Measured(9, batch_size, settled, anatomy, None)
+    settings = settings or Settings(batch_size=batch_size)
+    return LessonMeasured(
+        step=9,
+        batch_size=batch_size,
+        settled=settled,
+        anatomy=anatomy,
+        differences=differences(settings, expectations(settings, DATA.shape), high),
+    )
 
 
 def sample(
@@ -54,9 +81,19 @@ def sample(
     loss: float | None = 0.5,
     phase: Phase = "zero_grad",
     split: Split | None = None,
-) -> Sample:
-    return Sample(
-        images // batch_size, 1, images, images, batch_size, loss, phase, split, 1e-3, 64e3, 2**29
+) -> LessonSample:
+    return LessonSample(
+        step=images // batch_size,
+        epoch=1,
+        position=images,
+        images=images,
+        batch_size=batch_size,
+        loss=loss,
+        phase=phase,
+        split=split,
+        step_seconds=1e-3,
+        samples_per_second=64e3,
+        resident=2**29,
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 from made import measured
-from vramtop.protocol.messages import Flow, Measured, Sample
+from vramtop.protocol.lesson.messages import LessonMeasured, LessonSample
+from vramtop.protocol.messages import Flow
 from vramtop.protocol.split import Anatomy, Moment, Peak, Phase, Split
 
 ROWS = 64
@@ -38,11 +39,23 @@ ANATOMY = Anatomy(
     OPERATORS,
     LOSS,
 )
-RECORDED: Measured = msgspec.structs.replace(measured(ROWS), anatomy=ANATOMY)
+RECORDED: LessonMeasured = msgspec.structs.replace(measured(ROWS), anatomy=ANATOMY)
 PAUSED, SLOW, GOES = Flow(True, False), Flow(False, True), Flow(False, False)
 
 
-def held(phase: Phase, *, rows: int = ROWS, split: Split | None = None) -> Sample:
+def held(phase: Phase, *, rows: int = ROWS, split: Split | None = None) -> LessonSample:
     """The step is held at the end of that phase."""
     here = split or BOUNDARIES[phase]
-    return Sample(11, 1, 704, 704, rows, 0.5, phase, here, 1e-3, 64e3, 2**29)
+    return LessonSample(
+        step=11,
+        epoch=1,
+        position=704,
+        images=704,
+        batch_size=rows,
+        loss=0.5,
+        phase=phase,
+        split=here,
+        step_seconds=1e-3,
+        samples_per_second=64e3,
+        resident=2**29,
+    )

@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias, Union
 
-from vramtop.protocol.commands import Advance, CallOff, GiveBack, Pace, Pause, SlowMotion, Stop
+from vramtop.protocol.commands import Advance, GiveBack, Pace, Pause, SlowMotion, Stop
 from vramtop.protocol.lesson.commands import (
+    CallOff,
     Change,
     Compare,
     FindLargest,

@@ -11,15 +11,23 @@ from torch import Tensor
 from vramtop.observer.ledger import Recording
 from vramtop.observer.trace import NoAccount
 from vramtop.protocol.lesson.formula import lesson
-from vramtop.protocol.lesson.messages import Configured, Evaluated, Noise
+from vramtop.protocol.lesson.messages import (
+    Configured,
+    Evaluated,
+    LessonMeasured,
+    LessonOutOfMemory,
+    LessonSample,
+    Noise,
+)
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Device, DeviceMemory, Measured, Note, OutOfMemory, Sample
+from vramtop.protocol.messages import Device, DeviceMemory, Expectation, Note
 from vramtop.protocol.split import Phase, Split
 from vramtop.trainer.device.memory import of_device
 from vramtop.trainer.training.out_of_memory import OutOfMemoryFacts
 from vramtop.trainer.training.timing import Fetch, Mean, stopwatch
 from vramtop.trainer.training.training import Score, Training
 
+from .expectations import differences, expectations
 from .outbox import Outbox
 
 SAMPLE_SECONDS = 0.1
@@ -52,13 +60,15 @@ class Reports:
         self._outbox = outbox
         self._every_step = every_step
         self._resident = _Resident()
+        self._settings = Settings()  # in force
+        self._expected: tuple[Expectation, ...] = ()
 
     def _forget(self, device: torch.device) -> None:
         """Splits, timings and losses of other settings say nothing of these."""
         self._end_of_step: dict[int, Split] = {}  # by rows of the step
         self._stopwatch = stopwatch(device)
         self._timing = Mean()
-        self._coming: tuple[Sample, Fetch] | None = None
+        self._coming: tuple[LessonSample, Fetch] | None = None
         self._untold: int | None = None  # the rows of the latest step, if no sample tells of it
         self._loss: float | None = None
         self._lacking = ""  # why there is no account
@@ -76,8 +86,19 @@ class Reports:
             batch_size=settings.batch_size,
             optimizer=settings.optimizer,
         )
+        self._settings = settings
+        self._expected = expectations(settings, dataset.data.shape)
         self._outbox.post(
-            Configured(settings, device, dataset.data, training.layers(), formula, fresh)
+            Configured(
+                "MLP",
+                device,
+                training.layers(),
+                self._expected,
+                settings=settings,
+                data=dataset.data,
+                formula=formula,
+                fresh=fresh,
+            )
         )
 
     def plain_step(self) -> None:
@@ -145,8 +166,10 @@ class Reports:
                 at_once=wait,
             )
 
-    def _sample(self, training: Training, rows: int, phase: Phase, split: Split | None) -> Sample:
-        return Sample(
+    def _sample(
+        self, training: Training, rows: int, phase: Phase, split: Split | None
+    ) -> LessonSample:
+        return LessonSample(
             step=training.progress.steps,
             epoch=training.epoch,
             position=training.position,
@@ -180,13 +203,17 @@ class Reports:
             return
         memory = of_device(training.device)
         self._end_of_step = {rows: anatomy.boundaries["zero_grad"]}
-        message = Measured(
+        full = rows == self._settings.effective_batch
+        message = LessonMeasured(
             step=training.progress.steps,
             batch_size=rows,
             settled=settled,
             anatomy=anatomy,
             allocator=recording.allocator(),
             tensors=recording.tensors(anatomy),
+            differences=differences(self._settings, self._expected, anatomy.high_water)
+            if full
+            else (),
             device_memory=DeviceMemory(*memory) if memory else None,
         )
         if news:
@@ -253,7 +280,7 @@ class Reports:
         back: Settings | None = None,
     ) -> None:
         self._outbox.post(
-            OutOfMemory(
+            LessonOutOfMemory(
                 batch_size=batch_size,
                 restored=restored,
                 accumulation=accumulation,

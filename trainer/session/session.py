@@ -21,10 +21,10 @@ from vramtop.protocol.lesson.commands import (
     ShowImage,
     Start,
 )
-from vramtop.protocol.lesson.messages import ComparisonEnded, SearchEnded
+from vramtop.protocol.lesson.messages import ComparisonEnded, LessonEnded, SearchEnded
 from vramtop.protocol.lesson.settings import DatasetName, SettingError, Settings
 from vramtop.protocol.lesson.shelf import Shelf
-from vramtop.protocol.messages import Answer, Device, Ended, Note
+from vramtop.protocol.messages import Answer, Device, Note
 from vramtop.protocol.split import Phase, Split
 from vramtop.protocol.wire.framing import ToWorker
 from vramtop.trainer.data.datasets import DataError, Dataset
@@ -345,4 +345,4 @@ class Session:
         """Say once that the training is over."""
         if not self._ended:
             self._ended = True
-            self._outbox.post(Ended(self.progress.steps, self.progress.images))
+            self._outbox.post(LessonEnded(self.progress.steps, self.progress.images))

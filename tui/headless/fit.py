@@ -10,9 +10,17 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 from vramtop.protocol.lesson.commands import FindLargest
-from vramtop.protocol.lesson.messages import Configured, Found, SearchEnded, Timed, Tried, Trying
+from vramtop.protocol.lesson.messages import (
+    Configured,
+    Found,
+    LessonOutOfMemory,
+    SearchEnded,
+    Timed,
+    Tried,
+    Trying,
+)
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Answer, OutOfMemory
+from vramtop.protocol.messages import Answer
 from vramtop.tui.terminal.exits import FINE, INTERRUPTED
 from vramtop.tui.terminal.output import complain, show, write
 from vramtop.tui.words import units
@@ -59,7 +67,7 @@ async def _find(worker: Worker, run: Run) -> Found | None:
                     progress.update(task, description=tried(message))
                 case Tried() | Timed():
                     progress.update(task, description=tried(message), advance=1)
-                case OutOfMemory():
+                case LessonOutOfMemory():
                     raise WorkerFailed(out_of_memory_line(message))
                 case SearchEnded():
                     found = message.found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
-from vramtop.protocol.messages import Sample
+from vramtop.protocol.lesson.messages import LessonSample
 
 _STRETCHES = 60
 
@@ -20,7 +20,7 @@ class LossCurve:
         self._apart = max(1, ceil(images / _STRETCHES))
         self._sums: dict[int, tuple[float, int, int]] = {}
 
-    def add(self, sample: Sample) -> None:
+    def add(self, sample: LessonSample) -> None:
         """Take in a step that has ended."""
         if sample.loss is None:
             return

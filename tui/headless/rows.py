@@ -11,9 +11,8 @@ from typing import get_args, get_origin
 
 import msgspec
 from vramtop.protocol.lesson.formula import Formula, lesson
-from vramtop.protocol.lesson.messages import Predicted
+from vramtop.protocol.lesson.messages import LessonOutOfMemory, Predicted
 from vramtop.protocol.lesson.settings import DatasetName, OptimizerName
-from vramtop.protocol.messages import OutOfMemory
 from vramtop.protocol.split import PHASES, AllocatorMemory, Peak, Phase, Split
 from vramtop.trainer.data.sources import Source
 
@@ -125,7 +124,7 @@ def make_row(runs: Sequence[Run]) -> Row | OutOfMemoryRow:
     """The row of a batch size whose runs have ended; out of memory if any of them was."""
     for run in runs:
         assert run.configured is not None
-        if isinstance(run.end, OutOfMemory):
+        if isinstance(run.end, LessonOutOfMemory):
             budget = run.configured.settings.budget
             short, answer = run.end, run.would_fit
             return OutOfMemoryRow(

@@ -6,9 +6,18 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from statistics import median
 
-from vramtop.protocol.lesson.messages import Configured, Evaluated, Noise, WouldFit
+from vramtop.protocol.lesson.messages import (
+    Configured,
+    Evaluated,
+    LessonEnded,
+    LessonMeasured,
+    LessonOutOfMemory,
+    LessonSample,
+    Noise,
+    WouldFit,
+)
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Ended, Failed, Hello, Measured, OutOfMemory, Sample
+from vramtop.protocol.messages import Failed, Hello
 from vramtop.protocol.split import Split
 from vramtop.protocol.wire.framing import FromWorker
 from vramtop.tui.terminal.exits import BAD_USAGE, FAILED
@@ -32,13 +41,13 @@ class Run:
 
     hello: Hello | None = None
     configured: Configured | None = None
-    sample: Sample | None = None
-    measured: Measured | None = None
+    sample: LessonSample | None = None
+    measured: LessonMeasured | None = None
     evaluated: Evaluated | None = None
     noise: Noise | None = None
-    shortage: OutOfMemory | None = None
+    shortage: LessonOutOfMemory | None = None
     would_fit: WouldFit | None = None
-    end: Ended | OutOfMemory | None = None
+    end: LessonEnded | LessonOutOfMemory | None = None
     step_seconds: list[float] = field(default_factory=list)
     seconds: float | None = None
     killed: bool = False
@@ -53,9 +62,9 @@ class Run:
                 self.sample = self.measured = self.evaluated = self.noise = self.end = None
                 self.shortage = self.would_fit = None
                 self.step_seconds = []
-            case Sample():
+            case LessonSample():
                 self._add_sample(message)
-            case Measured():
+            case LessonMeasured():
                 size = self.configured.settings.effective_batch if self.configured else None
                 if message.batch_size == size and not (self.measured and self.measured.settled):
                     self.measured = message
@@ -65,9 +74,9 @@ class Run:
                 # A later one may be too noisy to tell a scale.
                 if message.scale is not None or self.noise is None or self.noise.scale is None:
                     self.noise = message
-            case Ended():
+            case LessonEnded():
                 self.end = message
-            case OutOfMemory() if message.phase != "evaluation":
+            case LessonOutOfMemory() if message.phase != "evaluation":
                 self.shortage = message
             case WouldFit():
                 self.would_fit = message
@@ -78,7 +87,7 @@ class Run:
     def kill(self, settings: Settings, error: str) -> None:
         """The worker was killed while it ran these settings: out of memory, in all probability."""
         self.killed = True
-        self.end = OutOfMemory(
+        self.end = LessonOutOfMemory(
             batch_size=settings.batch_size,
             accumulation=settings.accumulation,
             needed=None,
@@ -90,7 +99,7 @@ class Run:
             detail=error,
         )
 
-    def _add_sample(self, sample: Sample) -> None:
+    def _add_sample(self, sample: LessonSample) -> None:
         news = self.sample is None or sample.step_seconds != self.sample.step_seconds
         full = self.configured and sample.batch_size == self.configured.settings.effective_batch
         if sample.step_seconds is not None and news and full:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from vramtop.protocol.messages import Measured, Sample
+from vramtop.protocol.lesson.messages import LessonMeasured, LessonSample
 from vramtop.tui.words import units
 
 _NAMES = ("params", "grads", "optimizer", "batch", "activ.", "temp.")
@@ -16,7 +16,7 @@ def head() -> str:
     return f"{'step':>8}{'peak':>8}{names}{'loss':>8}"
 
 
-def line(sample: Sample, measured: Measured) -> str:
+def line(sample: LessonSample, measured: LessonMeasured) -> str:
     """The bytes of each category at the peak, in short; what they are exactly, the table tells."""
     peak = measured.anatomy.peak
     parts = msgspec.structs.astuple(peak.split)

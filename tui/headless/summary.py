@@ -8,8 +8,8 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 from vramtop.protocol.lesson.formula import Formula
-from vramtop.protocol.lesson.messages import Configured, WouldFit
-from vramtop.protocol.messages import Layer, OutOfMemory
+from vramtop.protocol.lesson.messages import Configured, LessonOutOfMemory, WouldFit
+from vramtop.protocol.messages import Layer
 from vramtop.protocol.split import CATEGORIES, PHASES, AllocatorMemory, Anatomy, Split
 from vramtop.tui.state import shortages
 from vramtop.tui.words import noise, units, wording
@@ -52,7 +52,7 @@ def heading(configured: Configured) -> str:
     )
 
 
-def out_of_memory_line(message: OutOfMemory, answer: WouldFit | None = None) -> str:
+def out_of_memory_line(message: LessonOutOfMemory, answer: WouldFit | None = None) -> str:
     """What did not fit, in one line, and what would have."""
     where = f" in {message.phase}" if message.phase else ""
     times = f" ×{message.accumulation}" if message.accumulation > 1 else ""

@@ -8,8 +8,8 @@ import time
 import msgspec
 from rich.progress import Progress as RichProgress
 from vramtop.protocol.lesson.commands import Reset
-from vramtop.protocol.lesson.messages import Configured
-from vramtop.protocol.messages import Answer, OutOfMemory, Sample
+from vramtop.protocol.lesson.messages import Configured, LessonOutOfMemory, LessonSample
+from vramtop.protocol.messages import Answer
 from vramtop.tui.terminal.exits import FINE, INTERRUPTED
 from vramtop.tui.terminal.output import CannotWrite, complain, show, write
 from vramtop.tui.worker.process import Worker, start_worker
@@ -41,7 +41,7 @@ class Measurements:
 
     def fits(self, size: int) -> bool:
         """Whether this size has not run out of memory so far."""
-        return not any(isinstance(run.end, OutOfMemory) for run in self.runs.get(size, ()))
+        return not any(isinstance(run.end, LessonOutOfMemory) for run in self.runs.get(size, ()))
 
     def rows(self) -> list[Row | OutOfMemoryRow]:
         """A row a size, in the order in which they were given."""
@@ -105,7 +105,7 @@ async def _measure(
                         measured.starting += time.monotonic() - began
                         began = time.monotonic()
                     latest = message
-                case Sample():
+                case LessonSample():
                     curve.add(message)
             progress.at(trial, run, len(left))
             if run.end is None or worker.stopping:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
+from vramtop.protocol.lesson.messages import LessonSample
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Sample
 from vramtop.protocol.wire.framing import to_json
 from vramtop.tui.terminal.exits import FAILED, FINE, INTERRUPTED
 from vramtop.tui.terminal.output import complain, show, write
@@ -66,7 +66,7 @@ async def _print_seconds(worker: Worker, run: Run) -> None:
     async for message in follow(worker):
         run.add(message)
         now = time.monotonic()
-        if isinstance(message, Sample) and run.measured is not None and now >= latest + 1:
+        if isinstance(message, LessonSample) and run.measured is not None and now >= latest + 1:
             write(f"{seconds.line(message, run.measured)}\n")
             latest = now
         if run.end is not None:
@@ -79,7 +79,7 @@ async def _train(worker: Worker, run: Run, steps: int | None) -> None:
         task = progress.add_task("training", total=steps)
         async for message in follow(worker):
             run.add(message)
-            if isinstance(message, Sample):
+            if isinstance(message, LessonSample):
                 progress.update(task, completed=message.step)
             if run.end is not None:
                 return

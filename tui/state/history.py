@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from vramtop.protocol.messages import Measured, Sample
+from vramtop.protocol.lesson.messages import LessonMeasured, LessonSample
 
 MAX_POINTS = 600
 MAX_MARKS = 100
@@ -44,7 +44,7 @@ class History(msgspec.Struct, frozen=True):
     shortages: tuple[Mark, ...] = ()
 
 
-def sampled(sample: Sample, batch_size: int, measured: Measured | None) -> Point:
+def sampled(sample: LessonSample, batch_size: int, measured: LessonMeasured | None) -> Point:
     """What this sample says, at a batch size whose latest anatomy is `measured`."""
     peak = reserved = None
     if measured is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from vramtop.protocol.messages import Measured
+from vramtop.protocol.lesson.messages import LessonMeasured
 from vramtop.protocol.split import CATEGORIES, Anatomy, Category, Phase, Split
 from vramtop.tui.words import wording
 
@@ -51,7 +51,7 @@ def spot(anatomy: Anatomy, place: int) -> Spot:
 
 
 def boundary(
-    measured: Measured | None, phase: Phase, split: Split, rows: int, part: int
+    measured: LessonMeasured | None, phase: Phase, split: Split, rows: int, part: int
 ) -> int | None:
     """The place at which the curve comes to the end of `phase`, in a step on `rows` images.
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import msgspec
-from vramtop.protocol.lesson.messages import WouldFit
+from vramtop.protocol.lesson.messages import LessonOutOfMemory, WouldFit
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import OutOfMemory
 from vramtop.protocol.split import CATEGORIES
 from vramtop.tui.words import units
 from vramtop.tui.words.wording import NAMES, operator, unmodelled
@@ -14,7 +13,7 @@ from vramtop.tui.words.wording import NAMES, operator, unmodelled
 class Failure(msgspec.Struct, frozen=True):
     """A step of `settings` that did not fit, and, once that is known, what would have."""
 
-    event: OutOfMemory
+    event: LessonOutOfMemory
     settings: Settings
     would_fit: WouldFit | None = None
 
@@ -36,7 +35,7 @@ def told(failure: Failure) -> tuple[str, ...]:
     return tuple(dict.fromkeys(texts))
 
 
-def held(event: OutOfMemory) -> str:
+def held(event: LessonOutOfMemory) -> str:
     """What the step held at that moment: `held then 4.40 MiB: parameters 397.5 KiB, …`."""
     sizes = ((NAMES[name].lower(), getattr(event.split, name)) for name in CATEGORIES)
     parts = ", ".join(f"{name} {units.size(size)}" for name, size in sizes if size)
@@ -49,7 +48,7 @@ def held(event: OutOfMemory) -> str:
     return f"{line}; it would have been {units.at_least(event.needed, event.limit)}"
 
 
-def wanted(event: OutOfMemory) -> str:
+def wanted(event: LessonOutOfMemory) -> str:
     """`forward, relu wanted 4.00 MiB, 1.31 MiB free`; as much of it as is known."""
     if event.wanted is None or event.free is None:
         return place(event)
@@ -59,7 +58,7 @@ def wanted(event: OutOfMemory) -> str:
     return f"{place(event) or 'something'} wanted {wanted}, {free} free"
 
 
-def place(event: OutOfMemory) -> str:
+def place(event: LessonOutOfMemory) -> str:
     """Where it happened: `forward, relu`."""
     if event.phase == "model":
         return "the model itself"
@@ -86,7 +85,7 @@ def fitting(largest: int, at_best: int | None = None, how: str = "foretold") -> 
     return f"{size} would fit{more} ({how})"
 
 
-def _what(event: OutOfMemory) -> str:
+def _what(event: LessonOutOfMemory) -> str:
     if event.phase == "evaluation":
         return f"test data {event.batch_size:,} at a time out of memory"
     times = f" ×{event.accumulation}" if event.accumulation > 1 else ""

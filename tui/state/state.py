@@ -14,6 +14,10 @@ from vramtop.protocol.lesson.messages import (
     Configured,
     Evaluated,
     Found,
+    LessonEnded,
+    LessonMeasured,
+    LessonOutOfMemory,
+    LessonSample,
     Noise,
     Picture,
     Predicted,
@@ -24,19 +28,7 @@ from vramtop.protocol.lesson.messages import (
     WouldFit,
 )
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import (
-    Answer,
-    Device,
-    DeviceMemory,
-    Ended,
-    Failed,
-    Flow,
-    Hello,
-    Measured,
-    Note,
-    OutOfMemory,
-    Sample,
-)
+from vramtop.protocol.messages import Answer, Device, DeviceMemory, Failed, Flow, Hello, Note
 from vramtop.protocol.split import Category, Phase, Split
 from vramtop.tui.gpus.cards import Card, CardsReport, reasons
 from vramtop.tui.gpus.whereabouts import Whereabouts, find
@@ -45,6 +37,7 @@ from vramtop.tui.worker import endings
 from vramtop.tui.worker.link import Received, WorkerGone, WorkerLine
 
 from . import fair, history, moments, shortages, visits
+from .comparison import Line, compare
 from .full_bar import kept
 from .history import History
 from .moments import Spot
@@ -116,8 +109,9 @@ class State(msgspec.Struct, frozen=True):
     cards: CardsReport | None = None
     device_memory: DeviceMemory | None = None
     configured: Configured | None = None
-    sample: Sample | None = None
-    measured: Measured | None = None
+    sample: LessonSample | None = None
+    measured: LessonMeasured | None = None
+    comparison: tuple[Line, ...] = ()
     full_bar: int = 0
     held: Held | None = None
     cursor: int | None = None
@@ -178,6 +172,14 @@ class State(msgspec.Struct, frozen=True):
 
 def fold(state: State, message: Received) -> State:
     """The state after this message."""
+    new = _folded(state, message)
+    if new.measured is state.measured and new.configured is state.configured:
+        return new
+    lines = compare(new.configured, new.measured) if new.configured else ()
+    return replace(new, comparison=lines)
+
+
+def _folded(state: State, message: Received) -> State:
     match message:
         case Hello():
             told = f"torch {message.torch} on {message.device.description}"
@@ -185,15 +187,13 @@ def fold(state: State, message: Received) -> State:
             return _logged(replace(state, device=message.device, pid=message.pid), told, *missing)
         case Configured():
             return _configured(state, message)
-        case Sample():
+        case LessonSample():
             return _sample(state, message)
-        case Measured():
+        case LessonMeasured():
             return _measured(state, message)
-        case Evaluated():
-            return _evaluated(state, message)
-        case OutOfMemory() | WouldFit():
+        case LessonOutOfMemory() | WouldFit():
             return _short_of_memory(state, message)
-        case Picture() | Noise():
+        case Picture() | Noise() | Evaluated():
             return _aside(state, message)
         case Predicted() | Trying() | Tried() | Timed() | SearchEnded():
             return _foretold(state, message)
@@ -202,17 +202,21 @@ def fold(state: State, message: Received) -> State:
         case Answer() | Note() | WorkerLine():
             line = message.error if isinstance(message, Answer) else message.text
             return state if line is None else _logged(state, line)
-        case Failed() | Ended() | WorkerGone():
+        case Failed() | LessonEnded() | WorkerGone():
             return _ended(state, message)
         case CardsReport():
             return _cards(state, message)
+        case _:
+            return state
 
 
 def _logged(state: State, *lines: str) -> State:
     return replace(state, log=(*state.log, *lines)[-MAX_LINES:])
 
 
-def _aside(state: State, message: Picture | Noise) -> State:
+def _aside(state: State, message: Picture | Noise | Evaluated) -> State:
+    if isinstance(message, Evaluated):
+        return _evaluated(state, message)
     if isinstance(message, Picture):
         return replace(state, picture=message)
     known = state.noise_known if message.scale is None else message
@@ -272,11 +276,11 @@ def _compared(state: State, event: Comparing | Compared | ComparisonEnded) -> St
     return _logged(replace(state, visited=visited), told)
 
 
-def _ended(state: State, message: Failed | Ended | WorkerGone) -> State:
+def _ended(state: State, message: Failed | LessonEnded | WorkerGone) -> State:
     if isinstance(message, Failed):
         news = News(f"the worker stopped: {message.error}", trouble=True)
         return _logged(replace(state, life="failed", news=news), message.error)
-    if isinstance(message, Ended):
+    if isinstance(message, LessonEnded):
         news = News(f"done after {message.steps:,} steps, {message.images:,} images")
         return replace(state, life="ended", news=news)
     return _gone(state, message)
@@ -373,7 +377,7 @@ def _change(old: Settings, new: Settings) -> News:
     return News(wording.change(old, new), shorter=(wording.changed_to(old, new),))
 
 
-def _sample(state: State, sample: Sample) -> State:
+def _sample(state: State, sample: LessonSample) -> State:
     if (state.paused or state.slow) and sample.split is not None:
         state = _held(state, Held(sample.phase, sample.split, sample.batch_size, sample.part))
     new = history.sampled(sample, state.settings.effective_batch, state.measured)
@@ -399,7 +403,7 @@ def _held(state: State, held: Held) -> State:
     return replace(state, walk=walk, cursor=walk and walk.first)
 
 
-def _measured(state: State, measured: Measured) -> State:
+def _measured(state: State, measured: LessonMeasured) -> State:
     state = replace(state, device_memory=measured.device_memory)
     if measured.batch_size != state.settings.effective_batch:
         return state
@@ -431,7 +435,7 @@ def _measured(state: State, measured: Measured) -> State:
     )
 
 
-def _short_of_memory(state: State, event: OutOfMemory | WouldFit) -> State:
+def _short_of_memory(state: State, event: LessonOutOfMemory | WouldFit) -> State:
     if isinstance(event, WouldFit):
         return _would_fit(state, event)
     failure = Failure(event, state.settings)

@@ -10,9 +10,17 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 from vramtop.protocol.lesson.formula import lesson
-from vramtop.protocol.lesson.messages import Compared, Configured, Evaluated, Predicted, WouldFit
+from vramtop.protocol.lesson.messages import (
+    Compared,
+    Configured,
+    Evaluated,
+    LessonMeasured,
+    LessonOutOfMemory,
+    LessonSample,
+    Predicted,
+    WouldFit,
+)
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Measured, OutOfMemory, Sample
 from vramtop.protocol.split import Split
 
 # Losses are compared over about so many images: five epochs of the sample, one of all of MNIST.
@@ -103,7 +111,7 @@ def foretold(visits: Visits, pixels: int, predicted: Predicted | None) -> Visits
     return _with(visits, visit)
 
 
-def timed(visits: Visits, settings: Settings, sample: Sample) -> Visits:
+def timed(visits: Visits, settings: Settings, sample: LessonSample) -> Visits:
     """With a sample's step time; it was of whole batches."""
     visit = replace(
         _visit(visits, settings),
@@ -113,7 +121,7 @@ def timed(visits: Visits, settings: Settings, sample: Sample) -> Visits:
     return _with(visits, visit)
 
 
-def measured(visits: Visits, configured: Configured, new: Measured) -> Visits:
+def measured(visits: Visits, configured: Configured, new: LessonMeasured) -> Visits:
     """With the bytes of an anatomy, unless it is not settled and there are those of another."""
     visit = _visit(visits, configured.settings)
     if not new.settled and visit.split is not None and not visit.out_of_memory:
@@ -188,7 +196,7 @@ def _at_rate(visit: Visit, rate: float) -> Visit:
     )
 
 
-def ran_out(visits: Visits, event: OutOfMemory) -> Visits:
+def ran_out(visits: Visits, event: LessonOutOfMemory) -> Visits:
     """With a size that did not fit; what it had learned before stays known."""
     new = Visit(event.batch_size, accumulation=event.accumulation)
     visit = next((visit for visit in visits if visit.key == new.key), new)

@@ -8,9 +8,9 @@ import msgspec
 from msgspec.structs import replace
 from rich.segment import Segment
 from textual.strip import Strip
-from vramtop.protocol.lesson.messages import Data
+from vramtop.protocol.lesson.messages import Data, LessonSample
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Device, Sample
+from vramtop.protocol.messages import Device
 from vramtop.tui.state.state import Life, State
 from vramtop.tui.terminal.palette import Palette, ink
 from vramtop.tui.words import units
@@ -18,7 +18,7 @@ from vramtop.tui.words import units
 from .panel import Panel
 
 _DATASETS = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
-_Shown = tuple[Settings, Data | None, Device | None, Sample | None, Life, bool, bool, bool]
+_Shown = tuple[Settings, Data | None, Device | None, LessonSample | None, Life, bool, bool, bool]
 
 
 # From these widths on there is room for whole words, and for more than the essentials.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from vramtop.protocol.commands import Advance, CallOff, GiveBack, Pace, Pause, SlowMotion
-from vramtop.protocol.lesson.commands import Change, Compare, FindLargest, Reset, ShowImage
+from vramtop.protocol.commands import Advance, GiveBack, Pace, Pause, SlowMotion
+from vramtop.protocol.lesson.commands import CallOff, Change, Compare, FindLargest, Reset, ShowImage
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Answer, Flow
 

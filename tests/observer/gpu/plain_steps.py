@@ -6,8 +6,9 @@ Prints how many samples came of them, and how many of those have a loss and a ti
 import time
 
 import torch
+from vramtop.protocol.lesson.messages import LessonSample
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Note, Sample
+from vramtop.protocol.messages import Note
 from vramtop.trainer.data.datasets import Library
 from vramtop.trainer.device.devices import describe
 from vramtop.trainer.session.outbox import Outbox
@@ -31,5 +32,5 @@ if __name__ == "__main__":
         reports.step(training, loss, 64, plain=True)
         torch.cuda.set_sync_debug_mode("default")
         outbox.post(Note("so that there is something to take"))
-        samples += [message for message in outbox.take() if isinstance(message, Sample)]
+        samples += [message for message in outbox.take() if isinstance(message, LessonSample)]
     print(len(samples), sum(None not in (s.loss, s.step_seconds) for s in samples))

@@ -9,9 +9,18 @@ from driven import Driver, running
 from torch import nn
 from vramtop.protocol.commands import Advance, Pause
 from vramtop.protocol.lesson.commands import Change, FindLargest, Reset
-from vramtop.protocol.lesson.messages import Configured, Evaluated, SearchEnded, WouldFit
+from vramtop.protocol.lesson.messages import (
+    Configured,
+    Evaluated,
+    LessonEnded,
+    LessonMeasured,
+    LessonOutOfMemory,
+    LessonSample,
+    SearchEnded,
+    WouldFit,
+)
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Answer, Ended, Flow, Measured, OutOfMemory, Sample
+from vramtop.protocol.messages import Answer, Flow
 from vramtop.trainer.data.datasets import Library
 from vramtop.trainer.fitting.largest import LargestFitSearch
 from vramtop.trainer.fitting.search import Search
@@ -26,14 +35,14 @@ HIDDEN = 4 * 128  # of an image after the first layer
 
 def losses(driver: Driver) -> list[float | None]:
     """Of all steps so far; of those that were taken back the last one counts."""
-    known = {sample.step: sample.loss for sample in driver.all(Sample)}
+    known = {sample.step: sample.loss for sample in driver.all(LessonSample)}
     return [known[step] for step in sorted(known)]
 
 
 def undisturbed(library: Library, settings: Settings, steps: int) -> list[float | None]:
     free = msgspec.structs.replace(settings, budget=None)
     with running(library, free, steps=steps, every_step=True) as driver:
-        driver.until(Ended)
+        driver.until(LessonEnded)
         return losses(driver)
 
 
@@ -83,13 +92,13 @@ def test_it_tells_where_what_and_how_much_and_training_goes_on_to_the_bit(
     settings, change, phase, operator, wanted, held = CASES[name]
     assert settings.budget is not None
     with running(library, settings, every_step=True) as driver:
-        driver.until(Sample, lambda sample: sample.step == 5)
+        driver.until(LessonSample, lambda sample: sample.step == 5)
         driver.send(Change(1, **change))
-        short = driver.until(OutOfMemory)
+        short = driver.until(LessonOutOfMemory)
         back = driver.until(Configured)
         answer = driver.until(WouldFit)
-        last = driver.until(Sample).step + 15
-        driver.until(Sample, lambda sample: sample.step == last)
+        last = driver.until(LessonSample).step + 15
+        driver.until(LessonSample, lambda sample: sample.step == last)
     failed = msgspec.structs.replace(settings, **change)
     assert (short.phase, short.operator) == (phase, operator)
     assert (short.wanted, short.split.total) == (wanted, held)
@@ -143,7 +152,7 @@ def test_the_size_that_would_have_fitted_does_and_one_more_does_not(
 
 def test_a_model_that_is_too_large_by_itself_fits_with_no_batch(library: Library) -> None:
     with running(library, Settings(budget=P + 100), every_step=True) as driver:
-        short, answer = driver.until(OutOfMemory), driver.until(WouldFit)
+        short, answer = driver.until(LessonOutOfMemory), driver.until(WouldFit)
     assert (short.restored, short.back, short.free) == (None, None, 100)
     assert answer.largest == 0
 
@@ -152,15 +161,15 @@ def test_what_a_prediction_would_have_let_pass_is_not_known(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running(library, Settings(), every_step=True) as driver:
-        driver.until(Measured, lambda measured: measured.settled)
+        driver.until(LessonMeasured, lambda measured: measured.settled)
         driver.send(Pause(3, paused=True))
         driver.until(Flow)
         short_of_memory(monkeypatch, nn.CrossEntropyLoss, "forward", 0)
         driver.send(Change(1, batch_size=128))
         driver.send(Pause(4, paused=False))
-        assert driver.until(OutOfMemory).wanted is None
+        assert driver.until(LessonOutOfMemory).wanted is None
         assert driver.until(WouldFit).largest is None
-        driver.until(Sample)
+        driver.until(LessonSample)
 
 
 def test_a_prediction_that_fails_leaves_the_training_alone(
@@ -168,20 +177,20 @@ def test_a_prediction_that_fails_leaves_the_training_alone(
 ) -> None:
     monkeypatch.setattr("vramtop.trainer.fitting.largest.FitJudge", None)
     with running(library, SGD, every_step=True) as driver:
-        driver.until(Sample, lambda sample: sample.step == 3)
+        driver.until(LessonSample, lambda sample: sample.step == 3)
         driver.send(Change(1, batch_size=4096))
         assert driver.until(WouldFit).largest is None
-        driver.until(Sample)
+        driver.until(LessonSample)
 
 
 def test_a_step_that_is_walked_through_tells_as_much(library: Library) -> None:
     with running(library, ADAM, every_step=True) as driver:
-        driver.until(Measured, lambda measured: measured.settled)
+        driver.until(LessonMeasured, lambda measured: measured.settled)
         driver.send(Pause(1, True))
         driver.send(Change(2, batch_size=1300))
         for command in range(3, 6):
             driver.send(Advance(command))
-        short = driver.until(OutOfMemory)
+        short = driver.until(LessonOutOfMemory)
     assert (short.phase, short.operator) == ("forward", "aten.relu.default")
     assert short.wanted == HIDDEN * 1300
 
@@ -190,7 +199,7 @@ def test_an_evaluation_tells_what_was_wanted_and_goes_on_in_halves(library: Libr
     with running(
         library, Settings(optimizer="sgd", batch_size=60, budget=2**21), every_step=True
     ) as driver:
-        short = driver.until(OutOfMemory)
+        short = driver.until(LessonOutOfMemory)
         driver.until(Evaluated)
     assert (short.phase, short.operator, short.wanted) == ("evaluation", "batch", IMAGE * 1000)
     assert (short.restored, short.back, short.free) == (500, None, 2**21 - P)
@@ -219,11 +228,11 @@ def test_a_search_without_room_ends_and_the_training_goes_on_to_the_bit(
 ) -> None:
     short_of_memory(monkeypatch, Search, "_speed", 1)
     with running(library, ADAM, steps=30, every_step=True) as driver:
-        driver.until(Sample, lambda sample: sample.step == 5)
+        driver.until(LessonSample, lambda sample: sample.step == 5)
         driver.send(FindLargest(1))
         assert driver.until(SearchEnded).found is None
         answer = driver.until(Answer)
-        driver.until(Ended)
+        driver.until(LessonEnded)
     assert answer.error == "the search ran out of memory: others took it"
     assert losses(driver) == undisturbed(library, ADAM, 30)
 
@@ -233,17 +242,17 @@ def test_what_has_no_room_to_come_back_waits_for_it_and_comes_back_to_the_bit(
 ) -> None:
     short_of_memory(monkeypatch, Training, "restore", 0, times=2)
     with running(library, ADAM, every_step=True) as driver:
-        driver.until(Sample, lambda sample: sample.step == 5)
+        driver.until(LessonSample, lambda sample: sample.step == 5)
         driver.send(Change(1, hidden=1800))
-        first, second = driver.until(OutOfMemory), driver.until(OutOfMemory)
+        first, second = driver.until(LessonOutOfMemory), driver.until(LessonOutOfMemory)
         last = losses(driver)
         driver.send(Change(2, batch_size=32))
-        third = driver.until(OutOfMemory)
+        third = driver.until(LessonOutOfMemory)
         driver.send(Change(3, learning_rate=0.001))
-        driver.until(Sample, lambda sample: sample.step == len(last) + 15)
+        driver.until(LessonSample, lambda sample: sample.step == len(last) + 15)
     assert first.restored == 64
     assert [(short.phase, short.restored) for short in (second, third)] == [("model", None)] * 2
-    seen = [message for message in driver.seen if isinstance(message, Sample)]
+    seen = [message for message in driver.seen if isinstance(message, LessonSample)]
     assert seen[len(last) - 1].loss == last[-1]
 
 
@@ -251,12 +260,12 @@ def test_a_reset_without_room_leaves_everything_as_it_was(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running(library, ADAM, steps=40, every_step=True) as driver:
-        driver.until(Sample, lambda sample: sample.step == 5)
+        driver.until(LessonSample, lambda sample: sample.step == 5)
         short_of_memory(monkeypatch, Training, "__init__", 0)
         new = msgspec.structs.replace(ADAM, hidden=64, batch_size=16)
         driver.send(Reset(1, new))
-        short = driver.until(OutOfMemory)
+        short = driver.until(LessonOutOfMemory)
         assert driver.until(WouldFit).settings == new
-        driver.until(Ended)
+        driver.until(LessonEnded)
     assert (short.phase, short.batch_size, short.back) == ("model", 16, ADAM)
     assert losses(driver) == undisturbed(library, ADAM, 40)

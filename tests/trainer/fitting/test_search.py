@@ -6,11 +6,20 @@ import msgspec
 import pytest
 import torch
 from driven import running, whole
-from vramtop.protocol.commands import CallOff, Pause, Stop
-from vramtop.protocol.lesson.commands import Change, FindLargest
-from vramtop.protocol.lesson.messages import Found, Predicted, SearchEnded, Timed, Tried
+from vramtop.protocol.commands import Pause, Stop
+from vramtop.protocol.lesson.commands import CallOff, Change, FindLargest
+from vramtop.protocol.lesson.messages import (
+    Found,
+    LessonEnded,
+    LessonOutOfMemory,
+    LessonSample,
+    Predicted,
+    SearchEnded,
+    Timed,
+    Tried,
+)
 from vramtop.protocol.lesson.settings import OPTIMIZERS, OptimizerName, Settings
-from vramtop.protocol.messages import Answer, Ended, OutOfMemory, Sample
+from vramtop.protocol.messages import Answer
 from vramtop.trainer.data.datasets import Library
 from vramtop.trainer.fitting import search
 from vramtop.trainer.fitting.gpu_traits import GpuTraits
@@ -120,14 +129,14 @@ def test_training_goes_on_as_if_nothing_had_been_searched(
     expected = whole(library, settings, 30).losses
     with running(library, settings, steps=30, every_step=True) as driver:
         for _ in range(10):
-            driver.until(Sample)
+            driver.until(LessonSample)
         driver.send(FindLargest(1))
         assert driver.until(SearchEnded).found is not None
-        driver.until(Ended)
-    samples = driver.all(Sample)
+        driver.until(LessonEnded)
+    samples = driver.all(LessonSample)
     assert driver.losses == expected
     assert [sample.position for sample in samples] == [64 * step for step in range(1, 31)]
-    assert driver.all(OutOfMemory) == []
+    assert driver.all(LessonOutOfMemory) == []
 
 
 def test_a_search_that_is_called_off_leaves_the_training_as_it_was(
@@ -137,12 +146,12 @@ def test_a_search_that_is_called_off_leaves_the_training_as_it_was(
     settings = Settings(budget=6_000_000)
     expected = whole(library, settings, 20).losses
     with running(library, settings, steps=20, every_step=True) as driver:
-        driver.until(Sample)
+        driver.until(LessonSample)
         driver.send(FindLargest(1))
         driver.until(Tried)
         driver.send(CallOff(2))
         assert driver.until(SearchEnded).found is None
-        driver.until(Ended)
+        driver.until(LessonEnded)
     assert driver.losses == expected
 
 
@@ -151,12 +160,12 @@ def test_another_change_calls_the_search_off_and_counts(
 ) -> None:
     monkeypatch.setattr(search, "_TIMED_SECONDS", 1e9)
     with running(library, Settings(budget=6_000_000), every_step=True) as driver:
-        driver.until(Sample)
+        driver.until(LessonSample)
         driver.send(FindLargest(1))
         driver.until(Tried)
         driver.send(Change(2, batch_size=32))
         assert driver.until(SearchEnded).found is None
-        while driver.until(Sample).batch_size != 32:
+        while driver.until(LessonSample).batch_size != 32:
             pass
 
 
@@ -204,7 +213,7 @@ def test_what_twice_the_batch_would_hold_is_told_once_for_each_setting(library: 
         driver.send(Change(1, batch_size=512))
         second = driver.until(Predicted)
         driver.send(Stop())
-        driver.until(Ended)
+        driver.until(LessonEnded)
     assert [first.settings.batch_size, second.settings.batch_size] == [128, 1024]
     assert first.needed is None
     assert second.needed == second.anatomy.peak.bytes > 5_000_000

@@ -4,9 +4,17 @@ import pytest
 from driven import running, whole
 from vramtop.protocol.commands import Advance, Pause
 from vramtop.protocol.lesson.commands import Change, FindLargest
-from vramtop.protocol.lesson.messages import Configured, Noise, Predicted, SearchEnded
+from vramtop.protocol.lesson.messages import (
+    Configured,
+    LessonMeasured,
+    LessonOutOfMemory,
+    LessonSample,
+    Noise,
+    Predicted,
+    SearchEnded,
+)
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Answer, Flow, Measured, OutOfMemory, Sample
+from vramtop.protocol.messages import Answer, Flow
 from vramtop.trainer.session import watching
 
 P, W = 407_080, 401_408
@@ -18,13 +26,13 @@ def test_losses_are_the_same_to_the_bit_with_and_without_observation(few, monkey
     settings = Settings(batch_size=32, accumulation=4)
     observed = whole(few, settings, 80)
     assert observed.losses == whole(few, settings, 80, observe=False).losses
-    assert len(observed.all(Measured)) > 5
+    assert len(observed.all(LessonMeasured)) > 5
     assert observed.all(Noise)
 
 
 def test_a_step_counts_all_of_its_images_and_an_epoch_its_updates(few):
     driver = whole(few, Settings(batch_size=64, accumulation=4), 6)
-    samples = driver.all(Sample)
+    samples = driver.all(LessonSample)
     assert [sample.batch_size for sample in samples] == [256, 256, 88] * 2
     assert [sample.position for sample in samples] == [256, 512, 600] * 2
     assert [sample.images for sample in samples] == [256, 512, 600, 856, 1112, 1200]
@@ -37,13 +45,13 @@ def test_a_small_batch_learns_as_the_large_one_that_it_adds_up_to(few):
 
 def test_it_is_walked_through_batch_by_batch(few):
     with running(few, Settings(batch_size=32, accumulation=2)) as driver:
-        driver.until(Measured, lambda measured: measured.settled)
+        driver.until(LessonMeasured, lambda measured: measured.settled)
         driver.send(Pause(1, True))
         driver.until(Flow, lambda flow: flow.paused)
         held = []
         for command in range(2, 9):
             driver.send(Advance(command))
-            held.append(driver.until(Sample, lambda sample: sample.phase != "zero_grad"))
+            held.append(driver.until(LessonSample, lambda sample: sample.phase != "zero_grad"))
     assert [(sample.phase, sample.part) for sample in held] == [
         *(("load", 1), ("forward", 1), ("backward", 1)),
         *(("load", 2), ("forward", 2), ("backward", 2)),
@@ -55,10 +63,10 @@ def test_it_is_walked_through_batch_by_batch(few):
 
 def test_it_is_changed_while_it_trains_and_refused_where_the_images_do_not_reach(few):
     with running(few, Settings(batch_size=64), every_step=True) as driver:
-        driver.until(Sample, lambda sample: sample.step == 5)
+        driver.until(LessonSample, lambda sample: sample.step == 5)
         driver.send(Change(1, accumulation=3))
         driver.until(Configured, lambda message: message.settings.accumulation == 3)
-        measured = driver.until(Measured, lambda measured: measured.settled)
+        measured = driver.until(LessonMeasured, lambda measured: measured.settled)
         assert measured.batch_size == 192
         assert measured.anatomy.boundaries["load"].gradients == P
         driver.send(Change(2, accumulation=10))
@@ -68,7 +76,7 @@ def test_it_is_changed_while_it_trains_and_refused_where_the_images_do_not_reach
         )
         driver.send(Change(3, batch_size=300))
         assert "from 1 to 2 where" in driver.until(Answer, lambda a: a.command == 3).error
-        driver.until(Sample)
+        driver.until(LessonSample)
 
 
 def test_gradients_that_stay_can_be_too_much_and_the_last_settings_come_back(few):
@@ -77,12 +85,12 @@ def test_gradients_that_stay_can_be_too_much_and_the_last_settings_come_back(few
     with running(
         few, Settings(optimizer="sgd", batch_size=64, budget=single), every_step=True
     ) as driver:
-        driver.until(Sample, lambda sample: sample.step == 5)
+        driver.until(LessonSample, lambda sample: sample.step == 5)
         driver.send(Change(1, accumulation=2))
-        failure = driver.until(OutOfMemory)
+        failure = driver.until(LessonOutOfMemory)
         back = driver.until(Configured)
-        last = driver.all(Sample)[-1].step + 5
-        driver.until(Sample, lambda sample: sample.step == last)
+        last = driver.all(LessonSample)[-1].step + 5
+        driver.until(LessonSample, lambda sample: sample.step == last)
     assert (failure.phase, failure.restored, failure.limit) == ("forward", 64, single)
     assert failure.split.gradients == P
     assert back.settings.accumulation == 1
@@ -96,7 +104,7 @@ def test_what_comes_next_is_foretold_with_it(few):
         assert (larger.settings.batch_size, larger.settings.accumulation) == (128, 2)
         driver.send(Change(1, batch_size=128))
         driver.until(Configured, lambda message: message.settings.batch_size == 128)
-        measured = driver.until(Measured, lambda measured: measured.settled)
+        measured = driver.until(LessonMeasured, lambda measured: measured.settled)
     assert measured.anatomy == larger.anatomy
 
 
@@ -105,7 +113,7 @@ def test_the_largest_batch_that_fits_is_found_with_it(few):
     budget = 2 * P + W + (IMAGE + 552) * 100 + 524 + 3_000
     settings = Settings(optimizer="sgd", accumulation=2, budget=budget)
     with running(few, settings) as driver:
-        driver.until(Measured, lambda measured: measured.settled)
+        driver.until(LessonMeasured, lambda measured: measured.settled)
         driver.send(FindLargest(1))
         found = driver.until(SearchEnded).found
     assert (found.max_batch_size, found.accumulation, found.limited_by) == (100, 2, "memory")

@@ -8,17 +8,20 @@ import msgspec
 import pytest
 import torch
 from driven import Driver, running, whole
-from vramtop.protocol.commands import CallOff, Pause
-from vramtop.protocol.lesson.commands import Change, Compare, Reset
+from vramtop.protocol.commands import Pause
+from vramtop.protocol.lesson.commands import CallOff, Change, Compare, Reset
 from vramtop.protocol.lesson.messages import (
     Compared,
     Comparing,
     ComparisonEnded,
     Configured,
     Evaluated,
+    LessonEnded,
+    LessonMeasured,
+    LessonSample,
 )
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Answer, Ended, Measured, Sample
+from vramtop.protocol.messages import Answer
 from vramtop.trainer.data.datasets import Dataset, Library
 
 SIZES = (16, 64, 200)
@@ -54,8 +57,11 @@ def sweep(data: Dataset, settings: tuple[Settings, ...]) -> list[tuple[float, fl
         for each in settings:
             if each is not settings[0]:
                 driver.send(Reset(1, each, images=IMAGES, evaluate=True))
-            driver.until(Ended)
-            last, peak = driver.all(Evaluated)[-1], driver.all(Measured)[-1].anatomy.peak.bytes
+            driver.until(LessonEnded)
+            last, peak = (
+                driver.all(Evaluated)[-1],
+                driver.all(LessonMeasured)[-1].anatomy.peak.bytes,
+            )
             found.append((last.loss, last.accuracy, peak))
     return found
 
@@ -66,7 +72,7 @@ def test_the_losses_are_those_of_a_sweep_to_the_bit(
 ) -> None:
     settings = runs(*SIZES, **values)
     with running(tested, settings[1], every_step=True) as driver:
-        driver.until(Sample, lambda sample: sample.step == 40)
+        driver.until(LessonSample, lambda sample: sample.step == 40)
         compared = comparison(driver, Compare(1, settings, IMAGES))
     assert [each.settings for each in compared] == list(settings)
     assert {each.images for each in compared} == {IMAGES}
@@ -78,15 +84,15 @@ def test_the_losses_are_those_of_a_sweep_to_the_bit(
 def test_the_training_goes_on_to_the_bit(few: Dataset) -> None:
     settings = Settings(device="cpu")
     with running(few, settings, steps=90, every_step=True) as driver:
-        driver.until(Sample, lambda sample: sample.step == 25)
+        driver.until(LessonSample, lambda sample: sample.step == 25)
         comparison(driver, Compare(1, runs(*SIZES), IMAGES))
-        driver.until(Ended)
+        driver.until(LessonEnded)
     assert driver.losses == whole(few, settings, 90).losses
 
 
 def test_it_has_timings_and_says_how_far_it_is(few: Dataset) -> None:
     with running(few) as driver:
-        driver.until(Sample)
+        driver.until(LessonSample)
         driver.send(Pause(1, True))
         (one,) = comparison(driver, Compare(2, runs(64), 6_000))
     first = driver.all(Comparing)[0]
@@ -100,21 +106,21 @@ def test_it_has_timings_and_says_how_far_it_is(few: Dataset) -> None:
 @pytest.mark.parametrize("by", [CallOff(2), Change(2, batch_size=128)])
 def test_it_is_called_off_with_what_was_measured(few: Dataset, by: CallOff | Change) -> None:
     with running(few, every_step=True) as driver:
-        driver.until(Sample)
+        driver.until(LessonSample)
         driver.send(Compare(1, runs(256, 64, 16), 60_000))
         driver.until(Compared)
         driver.send(by)
         assert not driver.until(ComparisonEnded).complete
-        driver.until(Sample)
+        driver.until(LessonSample)
         assert [each.settings.batch_size for each in driver.all(Compared)] == [256]
 
 
 def test_a_size_without_room_is_told_and_the_others_are_compared(few: Dataset) -> None:
     budget = 3_000_000
     with running(few, Settings(device="cpu", budget=budget), every_step=True) as driver:
-        driver.until(Sample)
+        driver.until(LessonSample)
         sizes = comparison(driver, Compare(1, runs(64, 600, 32, budget=budget), IMAGES))
-        driver.until(Sample)
+        driver.until(LessonSample)
     assert [each.out_of_memory for each in sizes] == [False, True, False]
     assert sizes[1].limit == budget
     assert sizes[1].needed is not None
@@ -123,7 +129,7 @@ def test_a_size_without_room_is_told_and_the_others_are_compared(few: Dataset) -
 
 def test_settings_that_cannot_be_are_refused(library: Library) -> None:
     with running(library) as driver:
-        driver.until(Sample)
+        driver.until(LessonSample)
         driver.send(Compare(1, runs(6_001), IMAGES))
         answer = driver.until(Answer)
     assert answer.error is not None
@@ -133,10 +139,10 @@ def test_settings_that_cannot_be_are_refused(library: Library) -> None:
 def test_a_restart_begins_with_the_same_weights_and_keeps_the_settings(few: Dataset) -> None:
     settings = Settings(device="cpu", batch_size=32)
     with running(few, settings, every_step=True) as driver:
-        driver.until(Sample, lambda sample: sample.step == 30)
+        driver.until(LessonSample, lambda sample: sample.step == 30)
         first = driver.losses
         driver.send(Reset(1, settings))
         configured = driver.until(Configured, lambda message: message.fresh)
-        driver.until(Sample, lambda sample: sample.step == 30)
+        driver.until(LessonSample, lambda sample: sample.step == 30)
     assert configured.settings == settings
     assert driver.losses[-30:] == first

@@ -1,15 +1,16 @@
 import threading
 import time
 
-from vramtop.protocol.messages import Ended, Flow, Note
+from vramtop.protocol.lesson.messages import LessonEnded
+from vramtop.protocol.messages import Flow, Note
 from vramtop.trainer.session.outbox import Outbox
 
 
 def test_only_the_latest_offer_of_a_kind_is_sent():
     outbox = Outbox()
     for steps in range(5):
-        outbox.offer(Ended(steps, 0))
-    assert outbox.take() == [Ended(4, 0)]
+        outbox.offer(LessonEnded(steps, 0))
+    assert outbox.take() == [LessonEnded(4, 0)]
 
 
 def test_what_is_posted_is_never_dropped():
@@ -22,19 +23,19 @@ def test_what_is_posted_is_never_dropped():
 
 def test_an_offer_stays_behind_what_was_posted_before_it():
     outbox = Outbox()
-    outbox.offer(Ended(1, 0))
+    outbox.offer(LessonEnded(1, 0))
     outbox.post(Note("a change"))
-    outbox.offer(Ended(2, 0))
+    outbox.offer(LessonEnded(2, 0))
     outbox.offer(Flow(False, False))
-    assert outbox.take() == [Note("a change"), Ended(2, 0), Flow(False, False)]
+    assert outbox.take() == [Note("a change"), LessonEnded(2, 0), Flow(False, False)]
 
 
 def test_what_was_posted_stays_though_the_same_kind_is_offered_later():
     outbox = Outbox()
-    outbox.post(Ended(1, 0))
+    outbox.post(LessonEnded(1, 0))
     for steps in (2, 3):
-        outbox.offer(Ended(steps, 0))
-    assert outbox.take() == [Ended(1, 0), Ended(3, 0)]
+        outbox.offer(LessonEnded(steps, 0))
+    assert outbox.take() == [LessonEnded(1, 0), LessonEnded(3, 0)]
 
 
 def test_a_patient_outbox_drops_no_offer_and_waits_for_its_reader():
@@ -43,7 +44,7 @@ def test_a_patient_outbox_drops_no_offer_and_waits_for_its_reader():
 
     def offer_all():
         for steps in range(count):
-            outbox.offer(Ended(steps, 0))
+            outbox.offer(LessonEnded(steps, 0))
         outbox.close()
 
     writer = threading.Thread(target=offer_all)
@@ -53,7 +54,7 @@ def test_a_patient_outbox_drops_no_offer_and_waits_for_its_reader():
         assert len(messages) <= Outbox.PATIENT_BACKLOG
         received += messages
     writer.join()
-    assert received == [Ended(steps, 0) for steps in range(count)]
+    assert received == [LessonEnded(steps, 0) for steps in range(count)]
 
 
 def test_what_need_not_come_at_once_waits_for_what_must():
@@ -86,8 +87,8 @@ def test_or_until_the_pace_lets_it_go_alone():
     outbox.pace = 0.05
     began = time.monotonic()
     for steps in range(3):
-        outbox.offer(Ended(steps, 0), at_once=False)
-        assert outbox.take() == [Ended(steps, 0)]
+        outbox.offer(LessonEnded(steps, 0), at_once=False)
+        assert outbox.take() == [LessonEnded(steps, 0)]
     assert time.monotonic() - began >= 2 * outbox.pace
 
 

@@ -7,9 +7,8 @@ import torch
 from driven import running, whole
 from vramtop.protocol.commands import Stop
 from vramtop.protocol.lesson.commands import Start
-from vramtop.protocol.lesson.messages import Evaluated
+from vramtop.protocol.lesson.messages import Evaluated, LessonEnded, LessonMeasured, LessonSample
 from vramtop.protocol.lesson.settings import SettingError, Settings
-from vramtop.protocol.messages import Ended, Measured, Sample
 from vramtop.trainer.data.batches import Batches
 from vramtop.trainer.session.outbox import Outbox
 from vramtop.trainer.session.session import Session
@@ -25,13 +24,13 @@ def test_losses_are_the_same_to_the_bit_with_and_without_observation(library):
 
 def test_a_run_of_so_many_steps_ends_after_them(library):
     with running(library, steps=7, every_step=True) as driver:
-        assert driver.until(Ended) == Ended(7, 7 * 64)
-        assert len(driver.all(Sample)) == 7
+        assert driver.until(LessonEnded) == LessonEnded(7, 7 * 64)
+        assert len(driver.all(LessonSample)) == 7
 
 
 def test_a_settled_step_begins_with_the_optimizers_state(library):
     with running(library, steps=3, every_step=True) as driver:
-        first, second = driver.until(Measured), driver.until(Measured)
+        first, second = driver.until(LessonMeasured), driver.until(LessonMeasured)
     assert (first.settled, second.settled) == (False, True)
     assert first.anatomy.boundaries["load"].optimizer_state == 0
     assert second.anatomy.boundaries["load"].optimizer_state == 2 * P + 16
@@ -39,7 +38,7 @@ def test_a_settled_step_begins_with_the_optimizers_state(library):
 
 def test_the_loss_begins_with_the_log_softmax_of_a_moment_of_forward(library):
     with running(library) as driver:
-        anatomy = driver.until(Measured, lambda measured: measured.settled).anatomy
+        anatomy = driver.until(LessonMeasured, lambda measured: measured.settled).anatomy
     before, first = anatomy.curve[anatomy.loss - 1], anatomy.curve[anatomy.loss]
     assert anatomy.operators[first.operator] == "aten._log_softmax.default"
     assert (before.phase, first.phase) == ("forward", "forward")
@@ -87,19 +86,21 @@ def test_settings_that_cannot_work_are_refused_at_the_start(library, settings, s
 def test_an_epoch_sees_each_image_once_and_ends_with_an_evaluation(library):
     settings = Settings(batch_size=1000)
     with running(library, settings, steps=12, every_step=True) as driver:
-        driver.until(Ended)
+        driver.until(LessonEnded)
     evaluated = driver.all(Evaluated)
     assert [message.epoch for message in evaluated] == [1, 2]
     # Parameters and Adam's state stay; 1,000 images, their targets, and ReLU before and after.
     assert evaluated[0].peak.batch_data == 1000 * (3_136 + 8)
     assert evaluated[0].peak.total == 3 * P + 16 + 1000 * (3_136 + 8) + 1000 * 1024
-    assert [sample.position for sample in driver.all(Sample)] == [1000 * n for n in range(1, 7)] * 2
+    assert [sample.position for sample in driver.all(LessonSample)] == [
+        1000 * n for n in range(1, 7)
+    ] * 2
 
 
 def test_evaluation_never_leaks_into_a_steps_peak(library):
     with running(library, steps=300, every_step=True) as driver:
-        driver.until(Ended)
-    peaks = {m.anatomy.peak.bytes for m in driver.all(Measured) if m.settled}
+        driver.until(LessonEnded)
+    peaks = {m.anatomy.peak.bytes for m in driver.all(LessonMeasured) if m.settled}
     assert peaks == {3 * P + 16 + P + (3_136 + 48) * 64 + 4 + 2 * 401_408}
 
 
@@ -108,22 +109,22 @@ def test_a_goal_in_images_is_met_to_the_image_and_tested_once(library, batch_siz
     goal = {"images": 6_500, "evaluate": True, "every_step": True}
     settings = Settings(batch_size=batch_size, accumulation=accumulation)
     with running(library, settings, **goal) as driver:
-        assert driver.until(Ended).images == 6_500
-    seen = [message for message in driver.seen if isinstance(message, (Evaluated, Ended))]
+        assert driver.until(LessonEnded).images == 6_500
+    seen = [message for message in driver.seen if isinstance(message, (Evaluated, LessonEnded))]
     # At the end of the first epoch, and at that of all.
-    assert [type(message) for message in seen] == [Evaluated, Evaluated, Ended]
+    assert [type(message) for message in seen] == [Evaluated, Evaluated, LessonEnded]
     assert [message.epoch for message in seen[:2]] == [1, 2]
 
 
 def test_a_goal_at_an_epochs_end_needs_no_second_test(library):
     with running(library, images=6_000, evaluate=True, every_step=True) as driver:
-        driver.until(Ended)
+        driver.until(LessonEnded)
     assert len(driver.all(Evaluated)) == 1
 
 
 def test_a_session_told_to_stop_is_not_tested_any_more(library):
     with running(library, Settings(batch_size=1), images=10**9, evaluate=True) as driver:
-        driver.until(Sample)
+        driver.until(LessonSample)
         driver.send(Stop())
-        assert driver.until(Ended).images < 6_000
+        assert driver.until(LessonEnded).images < 6_000
     assert not driver.all(Evaluated)

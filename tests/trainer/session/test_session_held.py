@@ -4,8 +4,9 @@ import queue
 
 from driven import running, whole
 from vramtop.protocol.commands import Advance, Pace, Pause, SlowMotion, Stop
+from vramtop.protocol.lesson.messages import LessonEnded, LessonMeasured, LessonSample
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Answer, Ended, Flow, Measured, Sample
+from vramtop.protocol.messages import Answer, Flow
 from vramtop.trainer.session import reports
 from vramtop.trainer.session.conversation import Conversation
 from vramtop.trainer.session.outbox import Outbox
@@ -15,19 +16,19 @@ P = 407_080  # bytes of 101,770 parameters
 
 def test_a_paused_training_goes_phase_by_phase(library):
     with running(library) as driver:
-        driver.until(Measured, lambda measured: measured.settled)
+        driver.until(LessonMeasured, lambda measured: measured.settled)
         driver.send(Pause(1, True))
         driver.until(Flow, lambda flow: flow.paused)
         held = []
         for command in range(2, 6):
             driver.send(Advance(command))
-            held.append(driver.until(Sample, lambda s: s.phase != "zero_grad"))
+            held.append(driver.until(LessonSample, lambda s: s.phase != "zero_grad"))
         assert [sample.phase for sample in held] == ["load", "forward", "backward", "optimizer"]
         assert [sample.split.gradients for sample in held] == [0, 0, P, P]
         assert [sample.split.activations for sample in held] == [0, 592 * 64 + 8, 2_564, 2_564]
         driver.send(Pause(9, False))
         driver.until(Flow, lambda flow: not flow.paused)
-        driver.until(Sample, lambda sample: sample.step > held[-1].step + 1)
+        driver.until(LessonSample, lambda sample: sample.step > held[-1].step + 1)
 
 
 def test_a_pause_takes_back_the_phases_that_were_still_to_go():
@@ -45,55 +46,55 @@ def test_a_pause_takes_back_the_phases_that_were_still_to_go():
 def test_the_end_of_a_step_that_is_walked_is_told_however_soon_it_comes(library, monkeypatch):
     monkeypatch.setattr(reports, "SAMPLE_SECONDS", 3600)
     with running(library) as driver:
-        driver.until(Measured, lambda measured: measured.settled)
+        driver.until(LessonMeasured, lambda measured: measured.settled)
         driver.send(Pause(1, True))
         driver.until(Flow, lambda flow: flow.paused)
         for command in range(2, 7):
             driver.send(Advance(command))
-        ends = driver.until(Measured).step  # the walked step is recorded
-        end = driver.until(Sample, lambda last: last.step == ends and last.split)
+        ends = driver.until(LessonMeasured).step  # the walked step is recorded
+        end = driver.until(LessonSample, lambda last: last.step == ends and last.split)
         assert (end.split.gradients, end.split.activations) == (0, 2_564)
 
 
 def test_the_last_step_before_a_pause_is_told(library, monkeypatch):
     monkeypatch.setattr(reports, "SAMPLE_SECONDS", 3600)
     with running(library) as driver:
-        driver.until(Measured, lambda measured: measured.settled)
+        driver.until(LessonMeasured, lambda measured: measured.settled)
         driver.send(Pause(1, True))
-        last = driver.until(Sample, lambda sample: sample.step > 1)
+        last = driver.until(LessonSample, lambda sample: sample.step > 1)
         assert last.split is None  # it is not held in a step
         driver.send(Advance(2))
-        held = driver.until(Sample, lambda sample: sample.phase == "load")
+        held = driver.until(LessonSample, lambda sample: sample.phase == "load")
         assert held.step == last.step
 
 
 def test_slow_motion_holds_every_boundary_and_ends_when_told(library):
     with running(library) as driver:
-        driver.until(Measured, lambda measured: measured.settled)
+        driver.until(LessonMeasured, lambda measured: measured.settled)
         driver.send(SlowMotion(1, True))
-        sample = driver.until(Sample, lambda sample: sample.phase == "load")
+        sample = driver.until(LessonSample, lambda sample: sample.phase == "load")
         assert sample.split.batch_data == (3_136 + 8) * 64
         driver.send(SlowMotion(2, False))
-        driver.until(Sample, lambda later: later.step > sample.step + 5)
+        driver.until(LessonSample, lambda later: later.step > sample.step + 5)
 
 
 def test_slow_motion_is_as_slow_as_it_is_asked_to_be(library):
     with running(library) as driver:
-        driver.until(Measured, lambda measured: measured.settled)
+        driver.until(LessonMeasured, lambda measured: measured.settled)
         driver.send(SlowMotion(1, True, seconds=1e-4))
-        first = driver.until(Sample, lambda sample: sample.phase == "load")
-        later = driver.until(Sample, lambda sample: sample.step > first.step + 5)
+        first = driver.until(LessonSample, lambda sample: sample.phase == "load")
+        later = driver.until(LessonSample, lambda sample: sample.step > first.step + 5)
         assert later.split is not None
 
 
 def test_samples_come_as_often_as_they_are_wanted(library):
     with running(library, steps=1_000) as driver:
-        driver.until(Measured, lambda measured: measured.settled)
+        driver.until(LessonMeasured, lambda measured: measured.settled)
         driver.send(Pace(1, 3600))
         driver.until(Answer)
-        before = len(driver.all(Sample))
-        driver.until(Ended)
-        assert len(driver.all(Sample)) - before <= 1  # the latest came with the end
+        before = len(driver.all(LessonSample))
+        driver.until(LessonEnded)
+        assert len(driver.all(LessonSample)) - before <= 1  # the latest came with the end
 
 
 def test_losses_are_the_same_to_the_bit_with_every_step_observed(library):
@@ -102,15 +103,15 @@ def test_losses_are_the_same_to_the_bit_with_every_step_observed(library):
         driver.send(Pause(1, True))
         for command in range(2, 2 + 6 * 5):
             driver.send(Advance(command))
-        driver.until(Ended)
-    ends = [sample for sample in driver.all(Sample) if sample.phase == "zero_grad"]
+        driver.until(LessonEnded)
+    ends = [sample for sample in driver.all(LessonSample) if sample.phase == "zero_grad"]
     assert [sample.loss for sample in ends] == expected
-    assert len(driver.all(Measured)) == 6
+    assert len(driver.all(LessonMeasured)) == 6
 
 
 def test_a_step_during_which_the_end_is_asked_for_is_told(library):
     with running(library, every_step=True) as driver:
-        driver.until(Sample, lambda sample: sample.step == 20)
+        driver.until(LessonSample, lambda sample: sample.step == 20)
         driver.send(Stop())
-        ended = driver.until(Ended)
-    assert [sample.step for sample in driver.all(Sample)] == list(range(1, ended.steps + 1))
+        ended = driver.until(LessonEnded)
+    assert [sample.step for sample in driver.all(LessonSample)] == list(range(1, ended.steps + 1))

@@ -3,9 +3,9 @@
 from driven import running, whole
 from vramtop.protocol.commands import Advance, Pause
 from vramtop.protocol.lesson.commands import ShowImage
-from vramtop.protocol.lesson.messages import Picture
+from vramtop.protocol.lesson.messages import LessonEnded, LessonMeasured, LessonSample, Picture
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Answer, Ended, Flow, Measured, Sample
+from vramtop.protocol.messages import Answer, Flow
 
 
 def looked_at(library, settings, steps):
@@ -14,7 +14,7 @@ def looked_at(library, settings, steps):
         for command in range(1, 16):
             driver.send(ShowImage(command))
             driver.until(Answer, lambda answer, at=command: answer.command == at)
-        driver.until(Ended)
+        driver.until(LessonEnded)
         return driver.losses, len(driver.all(Picture))
 
 
@@ -27,7 +27,7 @@ def test_looking_at_images_changes_no_loss_to_the_bit(library):
 
 def test_an_image_is_shown_while_the_training_is_paused(library):
     with running(library) as driver:
-        driver.until(Sample)
+        driver.until(LessonSample)
         driver.send(Pause(1, paused=True))
         driver.until(Answer)
         driver.send(ShowImage(2))
@@ -42,22 +42,22 @@ def test_an_image_seen_while_a_step_is_held_is_no_part_of_the_step(library):
     anatomies = []
     for looks in (0, 3):
         with running(library) as driver:
-            driver.until(Measured, lambda measured: measured.settled)
+            driver.until(LessonMeasured, lambda measured: measured.settled)
             driver.send(Pause(1, paused=True))
             driver.until(Flow, lambda flow: flow.paused)
             for command in range(2, 6):
                 driver.send(Advance(command))
-                driver.until(Sample, lambda sample: sample.phase != "zero_grad")
+                driver.until(LessonSample, lambda sample: sample.phase != "zero_grad")
                 for _ in range(looks):
                     driver.send(ShowImage(command))
                     driver.until(Picture)
             driver.send(Advance(6))
-            anatomies.append(driver.until(Measured).anatomy)
+            anatomies.append(driver.until(LessonMeasured).anatomy)
     assert anatomies[0] == anatomies[1]
 
 
 def test_a_training_that_has_ended_still_shows_its_images(library):
     with running(library, steps=1) as driver:
-        driver.until(Ended)
+        driver.until(LessonEnded)
         driver.send(ShowImage(1, 5))
         assert driver.until(Picture).index == 5

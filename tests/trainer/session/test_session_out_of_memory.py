@@ -7,9 +7,16 @@ from driven import running, whole
 from torch import nn
 from vramtop.protocol.commands import Advance, Pause
 from vramtop.protocol.lesson.commands import Change
-from vramtop.protocol.lesson.messages import Configured, Evaluated
+from vramtop.protocol.lesson.messages import (
+    Configured,
+    Evaluated,
+    LessonEnded,
+    LessonMeasured,
+    LessonOutOfMemory,
+    LessonSample,
+)
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Ended, Flow, Measured, Note, OutOfMemory, Sample
+from vramtop.protocol.messages import Flow, Note
 from vramtop.trainer.data.batches import Batches
 from vramtop.trainer.device import memory
 from vramtop.trainer.session.watching import Schedule
@@ -21,12 +28,12 @@ P = 407_080  # bytes of 101,770 parameters
 def test_out_of_memory_brings_the_last_batch_size_back_with_its_parameters(library):
     settings = Settings(budget=6_000_000)
     with running(library, settings, every_step=True) as driver:
-        driver.until(Measured, lambda measured: measured.settled)
+        driver.until(LessonMeasured, lambda measured: measured.settled)
         driver.send(Change(1, batch_size=2048))
-        failure = driver.until(OutOfMemory)
+        failure = driver.until(LessonOutOfMemory)
         back = driver.until(Configured)
-        before = driver.all(Sample)[-1]
-        after = driver.until(Sample)
+        before = driver.all(LessonSample)[-1]
+        after = driver.until(LessonSample)
     assert failure.batch_size == 2048
     assert failure.restored == 64
     assert failure.limit == 6_000_000
@@ -41,9 +48,9 @@ def test_out_of_memory_brings_the_last_batch_size_back_with_its_parameters(libra
 def test_a_first_batch_that_does_not_fit_waits_for_one_that_does(library):
     settings = Settings(batch_size=4096, budget=6_000_000)
     with running(library, settings) as driver:
-        assert driver.until(OutOfMemory).restored is None
+        assert driver.until(LessonOutOfMemory).restored is None
         driver.send(Change(1, batch_size=16))
-        assert driver.until(Measured).batch_size == 16
+        assert driver.until(LessonMeasured).batch_size == 16
 
 
 def test_a_batch_that_does_not_fit_is_not_even_made(library, monkeypatch):
@@ -51,9 +58,9 @@ def test_a_batch_that_does_not_fit_is_not_even_made(library, monkeypatch):
     take = Batches.next
     monkeypatch.setattr(Batches, "next", lambda *given: made.append(given[1]) or take(*given))
     with running(library, Settings(optimizer="sgd", budget=3_000_000)) as driver:
-        driver.until(Measured, lambda measured: measured.settled)
+        driver.until(LessonMeasured, lambda measured: measured.settled)
         driver.send(Change(1, batch_size=4096))
-        shortage = driver.until(OutOfMemory)
+        shortage = driver.until(LessonOutOfMemory)
     assert shortage.operator == "batch"
     assert shortage.needed == P + (3136 + 8) * 4096
     assert shortage.split.total == P
@@ -70,10 +77,10 @@ def test_a_machine_without_memory_brings_the_last_batch_size_back(library, monke
 
     monkeypatch.setattr(Batches, "next", next_batch)
     with running(library) as driver:
-        driver.until(Measured, lambda measured: measured.settled)
+        driver.until(LessonMeasured, lambda measured: measured.settled)
         driver.send(Change(1, batch_size=2048))
-        failure = driver.until(OutOfMemory)
-        driver.until(Measured, lambda measured: measured.batch_size == 64)
+        failure = driver.until(LessonOutOfMemory)
+        driver.until(LessonMeasured, lambda measured: measured.batch_size == 64)
     assert (failure.batch_size, failure.restored, failure.needed) == (2048, 64, None)
     assert "can't allocate memory" in failure.detail
 
@@ -82,11 +89,11 @@ def test_an_optimizer_that_does_not_fit_gives_way_to_the_one_before(library):
     budget = 2 * P + 512 * 3_200 + 512 * 1_576 + 5_168
     settings = Settings(batch_size=512, optimizer="sgd", budget=budget)
     with running(library, settings, every_step=True) as driver:
-        driver.until(Measured, lambda measured: measured.settled)
+        driver.until(LessonMeasured, lambda measured: measured.settled)
         driver.send(Change(1, optimizer="adam"))
-        assert driver.until(OutOfMemory).restored == 512
+        assert driver.until(LessonOutOfMemory).restored == 512
         assert driver.until(Configured).settings.optimizer == "sgd"
-        driver.until(Sample)
+        driver.until(LessonSample)
 
 
 @pytest.mark.parametrize(
@@ -100,11 +107,11 @@ def test_an_optimizer_that_does_not_fit_gives_way_to_the_one_before(library):
 def test_after_a_change_that_did_not_fit_losses_go_on_to_the_bit(library, settings, change):
     limited = msgspec.structs.replace(settings, budget=6_000_000)
     with running(library, limited, every_step=True) as driver:
-        driver.until(Sample, lambda sample: sample.step == 10)
+        driver.until(LessonSample, lambda sample: sample.step == 10)
         driver.send(Change(1, **change))
-        driver.until(OutOfMemory)
-        last = driver.until(Sample).step + 20
-        driver.until(Sample, lambda sample: sample.step == last)
+        driver.until(LessonOutOfMemory)
+        last = driver.until(LessonSample).step + 20
+        driver.until(LessonSample, lambda sample: sample.step == last)
     assert driver.losses == whole(library, settings, last).losses
 
 
@@ -113,10 +120,10 @@ def test_one_step_is_enough_to_come_back_to(library):
         driver.send(Pause(1, True))
         for command in range(2, 8):
             driver.send(Advance(command))
-        driver.until(Measured)
+        driver.until(LessonMeasured)
         driver.send(Change(9, batch_size=4096))
         driver.send(Pause(10, False))
-        assert driver.until(OutOfMemory).restored == 64
+        assert driver.until(LessonOutOfMemory).restored == 64
 
 
 # ---- where others take the memory -----------------------------------------------------------
@@ -153,7 +160,7 @@ def test_a_plain_step_that_lacks_memory_is_taken_once_more_and_nothing_is_lost(
     told = "out of memory in forward: the step is taken again, with the cache given back"
     assert note.text == told
     assert driver.losses == expected
-    assert not driver.all(OutOfMemory)
+    assert not driver.all(LessonOutOfMemory)
 
 
 @pytest.mark.usefixtures("unwatched")
@@ -184,7 +191,7 @@ def test_the_retry_begins_from_an_empty_cache_that_the_failed_step_is_out_of(lib
     monkeypatch.setattr(nn.CrossEntropyLoss, "forward", loss)
     monkeypatch.setattr(memory, "release", release)
     driver = whole(library, Settings(device="cpu"), 60)
-    assert not driver.all(OutOfMemory)
+    assert not driver.all(LessonOutOfMemory)
     assert held == [[]]
 
 
@@ -193,10 +200,10 @@ def test_what_has_long_worked_and_fits_no_more_goes_on_with_half_the_batch(libra
     expected = whole(library, Settings(), 60).losses
     fail_after(monkeypatch, nn.CrossEntropyLoss, "forward", 50, times=2)
     with running(library, every_step=True) as driver:
-        shortage = driver.until(OutOfMemory)
+        shortage = driver.until(LessonOutOfMemory)
         before = driver.losses
         back = driver.until(Configured)
-        after = driver.until(Sample)
+        after = driver.until(LessonSample)
     assert (shortage.restored, shortage.phase) == (32, "forward")
     assert shortage.back == back.settings == Settings(device="cpu", batch_size=32)
     assert shortage.split.parameters == P
@@ -210,10 +217,10 @@ def test_where_no_size_fits_any_more_it_waits_with_everything_kept(library, monk
     expected = whole(library, Settings(), 60).losses
     with monkeypatch.context() as others, running(library, every_step=True) as driver:
         fail_after(others, nn.CrossEntropyLoss, "forward", 50, times=10**6)
-        tried = [driver.until(OutOfMemory).restored for _ in range(7)]
+        tried = [driver.until(LessonOutOfMemory).restored for _ in range(7)]
         others.undo()
         driver.send(Change(1, batch_size=64))
-        driver.until(Sample, lambda sample: sample.step == 60)
+        driver.until(LessonSample, lambda sample: sample.step == 60)
         assert driver.losses == expected
     assert tried == [32, 16, 8, 4, 2, 1, None]
 
@@ -226,14 +233,14 @@ def test_an_update_cut_short_is_taken_back(library, monkeypatch):
 
     expected = whole(library, Settings(), 12).losses
     with running(library, every_step=True) as driver:
-        driver.until(Sample, lambda sample: sample.step == 10)
+        driver.until(LessonSample, lambda sample: sample.step == 10)
         driver.send(Pause(1, True))
         driver.until(Flow)
-        step = max(sample.step for sample in driver.all(Sample))
+        step = max(sample.step for sample in driver.all(LessonSample))
         fail_after(monkeypatch, torch.optim.Adam, "step", 0, before=change_some)
         driver.send(Pause(2, False))
         driver.until(Note)
-        again = driver.until(Sample)
+        again = driver.until(LessonSample)
     # Back to where it was last known to be whole: the second step, and on from there.
     assert step > 2
     assert (again.step, again.loss) == (3, expected[2])
@@ -249,10 +256,10 @@ def test_an_update_cut_short_twice_is_taken_back_before_a_smaller_batch_goes_on(
 
     expected = whole(library, Settings(), 3).losses
     with running(library, every_step=True) as driver:
-        driver.until(Measured, lambda measured: measured.settled)
+        driver.until(LessonMeasured, lambda measured: measured.settled)
         fail_after(monkeypatch, torch.optim.Adam, "step", 2, before=change_some, times=2)
-        short = driver.until(OutOfMemory)
-        again = driver.until(Sample)
+        short = driver.until(LessonOutOfMemory)
+        again = driver.until(LessonSample)
     assert (short.phase, short.restored) == ("optimizer", 32)
     assert (again.step, again.batch_size, again.position) == (3, 32, 2 * 64 + 32)
     # Half of the images that the third step would have had; with changed weights it is far off.
@@ -269,7 +276,7 @@ def test_an_evaluation_that_does_not_fit_goes_on_in_halves_and_remembers(library
         driver.send(Change(1, batch_size=100))
         driver.until(Configured, lambda configured: configured.settings.batch_size == 100)
         driver.until(Evaluated)
-    refused = driver.all(OutOfMemory)
+    refused = driver.all(LessonOutOfMemory)
     assert [(message.batch_size, message.restored) for message in refused] == [
         (1000, 500),
         (500, 250),
@@ -288,5 +295,5 @@ def test_an_evaluation_that_never_fits_is_tried_again_at_the_next_epochs_end(lib
 
     monkeypatch.setattr(Training, "evaluate", evaluate)
     with running(library, Settings(batch_size=3000), steps=4) as driver:
-        driver.until(Ended)
+        driver.until(LessonEnded)
     assert tried == [1000, 500, 250, 125, 62, 31, 15, 7, 3, 1] * 2

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from driven import running, whole
 from vramtop.protocol.lesson.commands import Change, GoOn, HandOver
+from vramtop.protocol.lesson.messages import LessonEnded, LessonSample
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.lesson.shelf import Shelf
-from vramtop.protocol.messages import Answer, Ended, Note, Sample
+from vramtop.protocol.messages import Answer, Note
 from vramtop.trainer.session import snapshots
 from vramtop.trainer.session.snapshots import CannotKeep, Keeper
 
@@ -26,22 +27,22 @@ def test_a_training_that_was_handed_over_goes_on_to_the_bit(library, shelf, opti
     settings = Settings(device="cpu", batch_size=600, optimizer=optimizer, learning_rate=0.003)
     expected = whole(library, settings, 24).losses  # over the ends of two epochs
     with running(library, settings, every_step=True, shelf=shelf) as first:
-        first.until(Sample, lambda sample: sample.step == 5)
+        first.until(LessonSample, lambda sample: sample.step == 5)
         first.send(HandOver(1))
         assert first.until(Answer).error is None
     kept = shelf.latest()
     assert kept is not None
     assert (kept.settings, kept.images) == (settings, 600 * kept.steps)
     with running(library, kept.settings, steps=24, every_step=True, shelf=shelf, resume=True) as on:
-        on.until(Ended)
-    assert [sample.step for sample in on.all(Sample)] == list(range(kept.steps + 1, 25))
+        on.until(LessonEnded)
+    assert [sample.step for sample in on.all(LessonSample)] == list(range(kept.steps + 1, 25))
     assert on.losses == expected[kept.steps :]
 
 
 def test_a_training_that_hands_over_rests_until_it_is_to_go_on(library, shelf):
     expected = whole(library, SETTINGS, 12).losses
     with running(library, SETTINGS, steps=12, every_step=True, shelf=shelf) as driver:
-        driver.until(Sample)
+        driver.until(LessonSample)
         driver.send(HandOver(1))
         driver.until(Answer)
         before = len(driver.losses)
@@ -50,23 +51,23 @@ def test_a_training_that_hands_over_rests_until_it_is_to_go_on(library, shelf):
         # It is the end of the rest that is answered first: until then nothing was changed.
         assert [driver.until(Answer).command for _ in range(2)] == [3, 2]
         assert len(driver.losses) == before
-        driver.until(Ended)
+        driver.until(LessonEnded)
     assert driver.losses == expected
 
 
 def test_without_a_shelf_nothing_is_handed_over(library):
     with running(library, SETTINGS) as driver:
-        driver.until(Sample)
+        driver.until(LessonSample)
         driver.send(HandOver(1))
         assert driver.until(Answer).error == "there is no place for a snapshot"
-        driver.until(Sample)
+        driver.until(LessonSample)
 
 
 def test_a_settled_training_is_kept_and_again_from_time_to_time(library, shelf, monkeypatch):
     monkeypatch.setattr(snapshots, "LEAST_SECONDS", 0.0)
     monkeypatch.setattr(snapshots, "SHARE", 1.0)
     with running(library, SETTINGS, steps=9, every_step=True, shelf=shelf) as driver:
-        driver.until(Ended)
+        driver.until(LessonEnded)
     kept = shelf.latest()
     assert kept is not None
     assert (kept.settings, kept.steps) == (SETTINGS, 9)
@@ -75,7 +76,7 @@ def test_a_settled_training_is_kept_and_again_from_time_to_time(library, shelf, 
 def test_a_snapshot_takes_its_share_of_the_time_and_no_more(library, shelf, monkeypatch):
     monkeypatch.setattr(snapshots, "SHARE", 1e-9)
     with running(library, SETTINGS, steps=20, every_step=True, shelf=shelf) as driver:
-        driver.until(Ended)
+        driver.until(LessonEnded)
     kept = shelf.latest()
     assert kept is not None
     assert kept.steps == 2  # the first that was settled, and none since
@@ -89,7 +90,7 @@ def test_where_a_snapshot_has_no_space_that_is_said_once_and_the_training_goes_o
 
     monkeypatch.setattr(Shelf, "put", full)
     with running(library, SETTINGS, steps=9, every_step=True, shelf=shelf) as driver:
-        driver.until(Ended)
+        driver.until(LessonEnded)
     told = "no snapshot can be kept: [Errno 28] No space left on device"
     assert [note.text for note in driver.all(Note)] == [told]
 

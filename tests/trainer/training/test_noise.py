@@ -8,9 +8,9 @@ import torch
 from driven import running, whole
 from torch.func import functional_call, grad, vmap
 from vramtop.protocol.lesson.commands import Change
-from vramtop.protocol.lesson.messages import Noise
+from vramtop.protocol.lesson.messages import LessonMeasured, LessonSample, Noise
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Measured, Note, Sample
+from vramtop.protocol.messages import Note
 from vramtop.trainer.training import noise
 from vramtop.trainer.training.noise import DECAY, Estimate, NoiseSampler, Smoothed, estimate
 from vramtop.trainer.training.training import Training, Unwatched
@@ -172,7 +172,7 @@ def test_losses_are_the_same_to_the_bit_with_an_estimate_before_every_step(few):
 
 @pytest.mark.usefixtures("always")
 def test_no_anatomy_and_no_peak_knows_of_it(few):
-    measured = whole(few, Settings(), 30).all(Measured)
+    measured = whole(few, Settings(), 30).all(LessonMeasured)
     peaks = {message.anatomy.peak.bytes for message in measured if message.settled}
     full = 3 * P + 16 + P + (3_136 + 48) * 64 + 4 + 2 * 401_408
     short = full - (3_136 + 48) * 40  # 600 images are nine batches of 64, and 24 more
@@ -236,7 +236,7 @@ def test_without_room_it_is_left_out_until_something_changes(few, monkeypatch):
 
     monkeypatch.setattr(NoiseSampler, "_norms", norms)
     with running(few, Settings(), every_step=True) as driver:
-        driver.until(Sample, lambda _: len(driver.all(Sample)) > 20)
+        driver.until(LessonSample, lambda _: len(driver.all(LessonSample)) > 20)
         driver.send(Change(1, batch_size=32))
         driver.until(Note, lambda _: len(driver.all(Note)) == 2)
     assert tried == [64, 32]

@@ -6,8 +6,9 @@ from scripted import BEGUN, Script, begin, seen
 from textual.events import Key
 from textual.widgets import Input, Static
 from vramtop.protocol.commands import Advance, GiveBack, Pause, SlowMotion
+from vramtop.protocol.lesson.messages import LessonOutOfMemory
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Answer, Failed, Flow, OutOfMemory
+from vramtop.protocol.messages import Answer, Failed, Flow
 from vramtop.protocol.split import Split
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.screens.help import Help
@@ -240,8 +241,15 @@ async def test_a_worker_that_is_gone_leaves_its_numbers(app: VramtopApp) -> None
 
 
 async def test_out_of_memory_is_seen(app: VramtopApp) -> None:
-    event = OutOfMemory(
-        8192, 43_200_000, 24 * 2**20, "forward", "aten.relu.default", Split(), 64, "no"
+    event = LessonOutOfMemory(
+        batch_size=8192,
+        needed=43_200_000,
+        limit=24 * 2**20,
+        phase="forward",
+        operator="aten.relu.default",
+        split=Split(),
+        restored=64,
+        detail="no",
     )
     async with app.run_test(size=(120, 40)) as pilot:
         await begin(pilot, *BEGUN, event, configured(), measured())

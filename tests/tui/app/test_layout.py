@@ -9,7 +9,8 @@ from made import HELLO, configured, measured, sample
 from msgspec.structs import replace
 from rich.text import Text
 from screens import Screen, screen
-from vramtop.protocol.messages import Device, Flow, OutOfMemory
+from vramtop.protocol.lesson.messages import LessonOutOfMemory
+from vramtop.protocol.messages import Device, Flow
 from vramtop.protocol.split import Split
 from vramtop.tui.widgets.lines import KeyLine
 from vramtop.tui.widgets.runs.visited import VisitedTable
@@ -19,8 +20,15 @@ from vramtop.tui.worker.link import Received
 
 BEGUN = (HELLO, configured(), sample(), measured())
 HELD = (Flow(paused=True, slow=False), sample(704, phase="backward", split=Split(9, 9, 18, 7)))
-SHORTAGE = OutOfMemory(
-    8192, 43_200_000, 24 * 2**20, "forward", "aten.relu.default", Split(), 64, "no"
+SHORTAGE = LessonOutOfMemory(
+    batch_size=8192,
+    needed=43_200_000,
+    limit=24 * 2**20,
+    phase="forward",
+    operator="aten.relu.default",
+    split=Split(),
+    restored=64,
+    detail="no",
 )
 # A session: each moment begins with these messages.
 SESSION: dict[str, tuple[Received, ...]] = {

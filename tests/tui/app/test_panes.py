@@ -7,7 +7,8 @@ from made import HELLO, configured, measured, picture, sample
 from msgspec.structs import replace
 from screens import Screen, screen
 from textual.widgets import Input
-from vramtop.protocol.messages import Device, Flow, OutOfMemory
+from vramtop.protocol.lesson.messages import LessonOutOfMemory
+from vramtop.protocol.messages import Device, Flow
 from vramtop.protocol.split import Split
 from vramtop.tui.tour.panel import TourStrip
 from vramtop.tui.widgets.step.brief import Brief
@@ -102,7 +103,16 @@ async def test_a_click_on_a_category_in_a_pane_chooses_it() -> None:
 
 @pytest.mark.parametrize("width", [40, 80])
 async def test_news_and_keys_share_a_line_where_there_is_one(width: int) -> None:
-    short = OutOfMemory(8192, 2**25, 2**24, "forward", "aten.relu.default", Split(), 64, "no")
+    short = LessonOutOfMemory(
+        batch_size=8192,
+        needed=2**25,
+        limit=2**24,
+        phase="forward",
+        operator="aten.relu.default",
+        split=Split(),
+        restored=64,
+        detail="no",
+    )
     async with screen(width, 6, *BEGUN) as seen:
         assert seen.lines[-1].startswith(" + - batch  b type  ")
         await seen.hear(configured(batch_size=128), measured(128))

@@ -6,16 +6,17 @@ import pytest
 from made import HELLO, configured, sample
 from msgspec.structs import replace
 from scripted import Script, begin, seen
+from vramtop.protocol.lesson.messages import LessonSample
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.lesson.shelf import Kept
-from vramtop.protocol.messages import Failed, Sample
+from vramtop.protocol.messages import Failed
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.worker.link import WorkerGone
 
 GONE = WorkerGone(-9, ())
 
 
-def at(step: int) -> Sample:
+def at(step: int) -> LessonSample:
     return replace(sample(), step=step)
 
 

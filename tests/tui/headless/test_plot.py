@@ -8,9 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 from made import configured, measured, sample
-from vramtop.protocol.lesson.messages import Evaluated
+from vramtop.protocol.lesson.messages import Evaluated, LessonEnded
 from vramtop.protocol.lesson.settings import SettingError
-from vramtop.protocol.messages import Ended
 from vramtop.tui.headless import plot
 from vramtop.tui.headless.rows import OutOfMemoryRow, Row, make_row
 from vramtop.tui.headless.run import Run
@@ -23,7 +22,7 @@ def row(batch_size: int, accuracy: float = 0.9) -> Row | OutOfMemoryRow:
         measured(batch_size),
         sample(10 * batch_size, batch_size=batch_size),
         Evaluated(1, 0.3, accuracy, 1000, 1000, None),
-        Ended(10, 10 * batch_size),
+        LessonEnded(10, 10 * batch_size),
     ):
         run.add(message)
     return make_row([run])

@@ -7,9 +7,8 @@ import io
 
 from made import P, configured, measured, sample
 from msgspec.structs import replace
-from vramtop.protocol.lesson.messages import Evaluated, Noise, WouldFit
+from vramtop.protocol.lesson.messages import Evaluated, LessonOutOfMemory, Noise, WouldFit
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import OutOfMemory
 from vramtop.protocol.split import CATEGORIES, PHASES, Split
 from vramtop.tui.headless.rows import GradientNoise, OutOfMemoryRow, Range, Row, make_row, to_csv
 from vramtop.tui.headless.run import Run
@@ -95,7 +94,18 @@ def test_one_run_has_no_spread() -> None:
 
 def test_a_size_that_did_not_fit_with_every_seed_does_not_fit() -> None:
     short = run_of(8)
-    short.add(OutOfMemory(64, 13, 12, "load", "", Split(), None, ""))
+    short.add(
+        LessonOutOfMemory(
+            batch_size=64,
+            needed=13,
+            limit=12,
+            phase="load",
+            operator="",
+            split=Split(),
+            restored=None,
+            detail="",
+        )
+    )
     short.add(WouldFit(Settings(), 12, 7))
     assert make_row([run_of(), short]) == OutOfMemoryRow(64, True, 13, None, "load", "", 7)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 from made import configured, measured, sample
-from vramtop.protocol.lesson.messages import Evaluated, Noise
+from vramtop.protocol.lesson.messages import Evaluated, LessonEnded, Noise
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Ended
 from vramtop.tui.headless.rows import make_row
 from vramtop.tui.headless.run import Run
 from vramtop.tui.headless.sweep_notes import Times, notes, title
@@ -17,7 +16,7 @@ TIMES = Times(5.0, 3.0, 1.5)
 
 def run_of(*messages: Noise, **values: object) -> Run:
     run = Run()
-    for message in (configured(**values), measured(), sample(), *messages, Ended(10, 640)):
+    for message in (configured(**values), measured(), sample(), *messages, LessonEnded(10, 640)):
         run.add(message)
     run.add(Evaluated(1, 0.3, 0.9, 1000, 1000, None))
     return run

@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 import pytest
 from made import HELLO, P, configured, measured, sample
+from msgspec.structs import replace
 from rich.table import Table
 from rich.text import Text
-from vramtop.protocol.lesson.messages import Evaluated
-from vramtop.protocol.messages import Layer, OutOfMemory
+from vramtop.protocol.lesson.messages import Evaluated, LessonOutOfMemory
+from vramtop.protocol.messages import Layer
 from vramtop.protocol.split import AllocatorMemory, Reading, Split
 from vramtop.tui.headless.rows import OutOfMemoryRow, Row, make_row
 from vramtop.tui.headless.run import Run
@@ -91,10 +92,7 @@ def test_a_summary_of_layers_sums_them(printed: Print) -> None:
     assert run.configured is not None
     (layer,) = run.configured.layers
     more = (layer, Layer("ReLU", (2, 3), 0, 0, "ReLU", 0, 0), layer)
-    settings = run.configured.settings
-    run.configured = configured(batch_size=settings.batch_size).__class__(
-        settings, run.configured.device, run.configured.data, more, run.configured.formula
-    )
+    run.configured = replace(run.configured, layers=more)
     lines = printed(*summaries(run))
     assert lines[5].split() == ["ReLU", "64", "×", "2", "×", "3", "0", "0"]
     assert lines[7].split() == ["Total", "203,540", f"{2 * P:,}"]
@@ -167,7 +165,16 @@ def test_a_long_step_is_told_in_seconds(printed: Print) -> None:
 def test_a_shortage_names_two_figures_that_differ(
     needed: int | None, limit: int | None, told: str
 ) -> None:
-    shortage = OutOfMemory(64, needed, limit, "load", "", Split(), None, "CUDA out of memory.")
+    shortage = LessonOutOfMemory(
+        batch_size=64,
+        needed=needed,
+        limit=limit,
+        phase="load",
+        operator="",
+        split=Split(),
+        restored=None,
+        detail="CUDA out of memory.",
+    )
     assert told in out_of_memory_line(shortage)
 
 
@@ -178,7 +185,7 @@ def test_an_allocator_adds_a_line(printed: Print) -> None:
     memory = AllocatorMemory(
         {phase: Reading(1_000, 1_024) for phase in readings}, 2_048, 0, 1_024, 1_000, 512, 0, 0
     )
-    run.measured = measured().__class__(9, 64, True, run.measured.anatomy, memory)
+    run.measured = replace(run.measured, allocator=memory)
     row = make_row([run])
     assert isinstance(row, Row)
     assert row.allocator == memory

@@ -8,8 +8,7 @@ import pytest
 from made import HELLO, configured, measured, sample
 from msgspec.structs import replace
 from scripted import Script, begin, seen
-from vramtop.protocol.commands import CallOff
-from vramtop.protocol.lesson.commands import FindLargest
+from vramtop.protocol.lesson.commands import CallOff, FindLargest
 from vramtop.protocol.lesson.messages import Found, Predicted, SearchEnded, Timed, Tried
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.tui.app.lesson_app import VramtopApp

@@ -4,8 +4,8 @@ import pytest
 from made import HELLO, configured, sample
 from msgspec.structs import replace
 from recorded import ANATOMY, BOUNDARIES, CURVE, GOES, PAUSED, PEAK, RECORDED, ROWS, SLOW, held
+from vramtop.protocol.lesson.messages import LessonOutOfMemory
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import OutOfMemory
 from vramtop.protocol.split import Phase, Split
 from vramtop.tui.state import cursor, moments
 from vramtop.tui.state.state import Held, State, fold
@@ -124,7 +124,16 @@ def test_the_cursor_stays_while_the_same_step_is_measured_again_and_goes_with_it
     other = replace(ANATOMY, curve=CURVE[:-1])
     assert fold(state, replace(RECORDED, anatomy=other)).cursor is None
     assert fold(state, configured(batch_size=128)).cursor is None
-    short = OutOfMemory(64, None, None, None, "", Split(), 32, "")
+    short = LessonOutOfMemory(
+        batch_size=64,
+        needed=None,
+        limit=None,
+        phase=None,
+        operator="",
+        split=Split(),
+        restored=32,
+        detail="",
+    )
     assert fold(state, short).cursor is None
 
 

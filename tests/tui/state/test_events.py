@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from made import HELLO, configured
 from scripted import BEGUN, begin, seen
-from vramtop.protocol.lesson.messages import Evaluated
+from vramtop.protocol.lesson.messages import Evaluated, LessonOutOfMemory
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import OutOfMemory
 from vramtop.protocol.split import Split
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.gpus.cards import Card, CardsReport
@@ -15,8 +14,15 @@ from vramtop.tui.state.events import Event, event
 from vramtop.tui.state.state import State, fold
 from vramtop.tui.worker.link import Received, WorkerGone
 
-SHORTAGE = OutOfMemory(
-    8192, 43_200_000, 24 * 2**20, "forward", "aten.relu.default", Split(), 64, ""
+SHORTAGE = LessonOutOfMemory(
+    batch_size=8192,
+    needed=43_200_000,
+    limit=24 * 2**20,
+    phase="forward",
+    operator="aten.relu.default",
+    split=Split(),
+    restored=64,
+    detail="",
 )
 HEALTHY = CardsReport((Card(0, "GPU-1", "a card", total=8),))
 LOST = CardsReport((Card(0, "GPU-1", "a card", total=8, trouble="GPU is lost"),))

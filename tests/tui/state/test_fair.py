@@ -6,11 +6,15 @@ import pytest
 from made import HELLO, configured, measured, sample
 from msgspec.structs import replace
 from scripted import BEGUN, Script, begin, seen
-from vramtop.protocol.commands import CallOff
-from vramtop.protocol.lesson.commands import Compare, Reset
-from vramtop.protocol.lesson.messages import Compared, Comparing, ComparisonEnded, Evaluated
+from vramtop.protocol.lesson.commands import CallOff, Compare, Reset
+from vramtop.protocol.lesson.messages import (
+    Compared,
+    Comparing,
+    ComparisonEnded,
+    Evaluated,
+    LessonOutOfMemory,
+)
 from vramtop.protocol.lesson.settings import SettingError, Settings
-from vramtop.protocol.messages import OutOfMemory
 from vramtop.protocol.split import Split
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.state import fair
@@ -130,7 +134,16 @@ def folded(app: VramtopApp, *messages: object) -> None:
 
 async def test_fresh_weights_begin_the_curves_anew_and_keep_the_sizes(app: VramtopApp) -> None:
     ends = [Evaluated(epoch, 1 / epoch, 0.9, 1000, 1000, None) for epoch in range(1, 7)]
-    short = OutOfMemory(8192, 2**30, 2**20, "forward", "relu", Split(), 64, "no")
+    short = LessonOutOfMemory(
+        batch_size=8192,
+        needed=2**30,
+        limit=2**20,
+        phase="forward",
+        operator="relu",
+        split=Split(),
+        restored=64,
+        detail="no",
+    )
     async with app.run_test(size=(80, 24)) as pilot:
         await begin(pilot, *BEGUN, sample(64_000), *ends, short)
         folded(app, replace(configured(), fresh=True))

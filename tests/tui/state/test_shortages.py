@@ -6,23 +6,22 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from vramtop.protocol.lesson.messages import WouldFit
+from vramtop.protocol.lesson.messages import LessonOutOfMemory, WouldFit
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import OutOfMemory
 from vramtop.protocol.split import Split
 from vramtop.tui.state import shortages
 from vramtop.tui.state.shortages import Failure
 
 MIB = 2**20
-EVENT = OutOfMemory(
-    8192,
-    43 * MIB,
-    24 * MIB,
-    "forward",
-    "aten.relu.default",
-    Split(),
-    64,
-    "no",
+EVENT = LessonOutOfMemory(
+    batch_size=8192,
+    needed=43 * MIB,
+    limit=24 * MIB,
+    phase="forward",
+    operator="aten.relu.default",
+    split=Split(),
+    restored=64,
+    detail="no",
     wanted=20 * MIB,
     free=MIB,
     back=Settings(batch_size=64),
@@ -31,7 +30,9 @@ FAILED = Settings(batch_size=8192)
 FITS = WouldFit(FAILED, 24 * MIB, 3_294)
 
 
-def told(event: OutOfMemory, failed: Settings, answer: WouldFit | None = None) -> tuple[str, ...]:
+def told(
+    event: LessonOutOfMemory, failed: Settings, answer: WouldFit | None = None
+) -> tuple[str, ...]:
     return shortages.told(Failure(event, failed, answer))
 
 

@@ -4,9 +4,9 @@ from functools import reduce
 
 import pytest
 from made import HELLO, P, configured, measured, sample
-from vramtop.protocol.lesson.messages import Evaluated, WouldFit
+from vramtop.protocol.lesson.messages import Evaluated, LessonEnded, LessonOutOfMemory, WouldFit
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Answer, Ended, Failed, Flow, Note, OutOfMemory
+from vramtop.protocol.messages import Answer, Failed, Flow, Note
 from vramtop.protocol.split import Split
 from vramtop.tui.state.history import History, Mark
 from vramtop.tui.state.state import MAX_LINES, News, State, fold
@@ -19,16 +19,16 @@ def after(*messages: Received) -> State:
     return reduce(fold, messages, State(Settings()))
 
 
-def shortage(restored: int | None) -> OutOfMemory:
-    return OutOfMemory(
-        8192,
-        43_200_000,
-        24 * 2**20,
-        "forward",
-        "aten.relu.default",
-        Split(parameters=P, activations=2**22),
-        restored,
-        "no",
+def shortage(restored: int | None) -> LessonOutOfMemory:
+    return LessonOutOfMemory(
+        batch_size=8192,
+        needed=43_200_000,
+        limit=24 * 2**20,
+        phase="forward",
+        operator="aten.relu.default",
+        split=Split(parameters=P, activations=2**22),
+        restored=restored,
+        detail="no",
         wanted=2**24,
         free=2**22,
     )
@@ -216,7 +216,7 @@ def test_an_answer_is_worth_a_line_only_if_it_is_no() -> None:
 
 
 def test_an_evaluation_and_an_end_are_told() -> None:
-    state = after(*BEGUN, Evaluated(1, 0.3, 0.9, 1000, 1000, None), Ended(10, 640))
+    state = after(*BEGUN, Evaluated(1, 0.3, 0.9, 1000, 1000, None), LessonEnded(10, 640))
     assert state.life == "ended"
     assert any("90.00%" in line for line in state.log)
 
@@ -224,7 +224,16 @@ def test_an_evaluation_and_an_end_are_told() -> None:
 def test_an_evaluations_peak_is_called_its_own() -> None:
     state = after(*BEGUN, Evaluated(1, 0.3, 0.9, 1000, 1000, Split(parameters=2**20)))
     assert state.log[-1] == "epoch 1: test 90.00%, the evaluation's peak 1.00 MiB"
-    short = OutOfMemory(1000, 2**21, 2**20, "evaluation", "x", Split(parameters=2**20), 500, "")
+    short = LessonOutOfMemory(
+        batch_size=1000,
+        needed=2**21,
+        limit=2**20,
+        phase="evaluation",
+        operator="x",
+        split=Split(parameters=2**20),
+        restored=500,
+        detail="",
+    )
     assert after(*BEGUN, short).log[-1] == (
         "the evaluation held then 1.00 MiB: parameters 1.00 MiB; "
         "it would have been at least 2.00 MiB of 1.00 MiB"
@@ -239,7 +248,16 @@ def test_evaluations_in_a_row_keep_one_line_of_the_log():
 
 
 def test_an_evaluation_that_does_not_fit_does_not_hide_a_batch_that_did_not() -> None:
-    evaluation = OutOfMemory(1000, 2048, 1024, "evaluation", "aten.addmm.default", Split(), 500, "")
+    evaluation = LessonOutOfMemory(
+        batch_size=1000,
+        needed=2048,
+        limit=1024,
+        phase="evaluation",
+        operator="aten.addmm.default",
+        split=Split(),
+        restored=500,
+        detail="",
+    )
     told = "test data 1,000 at a time out of memory, now 500 · addmm"
     assert after(*BEGUN, evaluation).news is None
     both = after(*BEGUN, shortage(restored=64), evaluation)
@@ -250,6 +268,18 @@ def test_an_evaluation_that_does_not_fit_does_not_hide_a_batch_that_did_not() ->
 
 
 def test_what_only_the_allocator_knows_is_told_in_its_words() -> None:
-    state = after(*BEGUN, OutOfMemory(128, None, None, "forward", "", Split(), 64, "no bytes left"))
+    state = after(
+        *BEGUN,
+        LessonOutOfMemory(
+            batch_size=128,
+            needed=None,
+            limit=None,
+            phase="forward",
+            operator="",
+            split=Split(),
+            restored=64,
+            detail="no bytes left",
+        ),
+    )
     told = "batch 128 out of memory, back to 64 · forward"
     assert state.log[-2:] == ("no bytes left", told)

@@ -7,9 +7,8 @@ from functools import reduce
 import pytest
 from made import HELLO, configured, measured, sample
 from msgspec.structs import replace
-from vramtop.protocol.lesson.messages import Compared, Evaluated
+from vramtop.protocol.lesson.messages import Compared, Evaluated, LessonOutOfMemory
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import OutOfMemory
 from vramtop.protocol.split import Split
 from vramtop.tui.state.state import State, fold
 from vramtop.tui.state.visits import Learned, Visit, epochs_between
@@ -17,7 +16,16 @@ from vramtop.tui.worker.link import Received
 
 BEGUN = (HELLO, configured(), sample(), measured())
 FAIR = Compared(Settings(), 30_000, 2.3, 0.25, 0.9, measured().anatomy, 2e-3, 32e3)
-SHORTAGE = OutOfMemory(8192, 43_200_000, 24 * 2**20, "forward", "relu", Split(), 64, "no")
+SHORTAGE = LessonOutOfMemory(
+    batch_size=8192,
+    needed=43_200_000,
+    limit=24 * 2**20,
+    phase="forward",
+    operator="relu",
+    split=Split(),
+    restored=64,
+    detail="no",
+)
 
 
 def visits(*messages: Received) -> dict[int, Visit]:

@@ -15,9 +15,8 @@ from rich.console import Console
 from screens import Screen, screen
 from scripted import seen
 from vramtop.protocol.lesson.commands import Change
-from vramtop.protocol.lesson.messages import Configured
+from vramtop.protocol.lesson.messages import Configured, LessonMeasured
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Measured
 from vramtop.protocol.split import CATEGORIES
 from vramtop.protocol.wire.framing import FromWorker
 from vramtop.tui.app.gpu_app import GpuApp
@@ -154,7 +153,7 @@ def session() -> list[FromWorker]:
                 match message:
                     case Configured() if message.settings.batch_size == 64:
                         worker.send(Change(1, batch_size=128))
-                    case Measured(batch_size=128, settled=True):
+                    case LessonMeasured(batch_size=128, settled=True):
                         break
                     case _:
                         pass

@@ -9,8 +9,9 @@ from made import HELLO, configured, measured, sample
 from msgspec.structs import replace
 from scripted import BEGUN, Script, begin, seen
 from vramtop.protocol.commands import Advance, Pause, SlowMotion
+from vramtop.protocol.lesson.messages import LessonOutOfMemory
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Flow, OutOfMemory
+from vramtop.protocol.messages import Flow
 from vramtop.protocol.split import Split
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.screens.prompt import Prompt
@@ -147,7 +148,16 @@ def test_a_budget_that_is_too_small_is_told_with_what_goes_on(walk: Walk) -> Non
     walk.becomes(batch_size=256, optimizer="sgd", budget=budget)
     assert walk.script.changes[-1] == {"batch_size": 6000}
     walk.hear(configured(batch_size=6000, optimizer="sgd", budget=budget))
-    event = OutOfMemory(6000, 20_000_000, budget, "load", "batch", Split(), 256, "no")
+    event = LessonOutOfMemory(
+        batch_size=6000,
+        needed=20_000_000,
+        limit=budget,
+        phase="load",
+        operator="batch",
+        split=Split(),
+        restored=256,
+        detail="no",
+    )
     walk.hear(event)
     assert walk.guide.view.waiting
     walk.becomes(batch_size=256, optimizer="sgd", budget=budget)
@@ -165,7 +175,18 @@ def test_the_practice_doubles_until_it_does_not_fit_and_takes_four_fifths() -> N
         assert walk.script.changes[-1] == {"batch_size": size}
         walk.becomes(batch_size=size, **small)
     walk.hear(configured(batch_size=128, **small))
-    walk.hear(OutOfMemory(128, 2**24, 2**23, "forward", "x", Split(), 64, "no"))
+    walk.hear(
+        LessonOutOfMemory(
+            batch_size=128,
+            needed=2**24,
+            limit=2**23,
+            phase="forward",
+            operator="x",
+            split=Split(),
+            restored=64,
+            detail="no",
+        )
+    )
     walk.becomes(batch_size=64, **small)
     assert walk.script.changes[-1] == {"batch_size": 51}
     walk.becomes(batch_size=51, **small)

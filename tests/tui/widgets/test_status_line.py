@@ -8,14 +8,24 @@ import pytest
 from made import HELLO, configured, sample
 from msgspec.structs import replace
 from screens import screen
-from vramtop.protocol.messages import Flow, OutOfMemory
+from vramtop.protocol.lesson.messages import LessonOutOfMemory
+from vramtop.protocol.messages import Flow
 from vramtop.protocol.split import Split
 
 BUDGET = 24 * 2**20
 CONFIGURED = configured(dataset="cifar10", optimizer="momentum", batch_size=6000, budget=BUDGET)
 SYNTHETIC = replace(CONFIGURED, data=replace(CONFIGURED.data, source="synthetic"))
 PAUSED = Flow(paused=True, slow=False)
-STUCK = OutOfMemory(6000, None, None, None, "", Split(), None, "no room")
+STUCK = LessonOutOfMemory(
+    batch_size=6000,
+    needed=None,
+    limit=None,
+    phase=None,
+    operator="",
+    split=Split(),
+    restored=None,
+    detail="no room",
+)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +36,7 @@ STUCK = OutOfMemory(6000, None, None, None, "", Split(), None, "no room")
     ("message", "flag"), [(PAUSED, r" PAUSED "), (STUCK, r" (OOM|OUT OF MEMORY) ")]
 )
 async def test_synthetic_capped_and_halted_are_told_at_every_width(
-    width: int, height: int, cap: str, message: Flow | OutOfMemory, flag: str
+    width: int, height: int, cap: str, message: Flow | LessonOutOfMemory, flag: str
 ) -> None:
     async with screen(width, height, HELLO, SYNTHETIC, sample(), message) as seen:
         first = seen.lines[0]

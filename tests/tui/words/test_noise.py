@@ -6,8 +6,7 @@ import pytest
 from made import HELLO, configured, measured, noise, sample
 from msgspec.structs import replace
 from screens import screen
-from vramtop.protocol.lesson.messages import Noise
-from vramtop.protocol.messages import Ended
+from vramtop.protocol.lesson.messages import LessonEnded, Noise
 from vramtop.tui.headless.run import Run
 from vramtop.tui.headless.summary import summaries
 from vramtop.tui.state.state import State, fold
@@ -100,7 +99,7 @@ def test_another_model_has_another_noise_and_another_batch_the_same() -> None:
 
 def test_a_run_without_a_screen_tells_it_at_its_end() -> None:
     run = Run()
-    for message in (*BEGUN, noise(), Ended(20, 1280)):
+    for message in (*BEGUN, noise(), LessonEnded(20, 1280)):
         run.add(message)
     wide, _ = summaries(run)
     assert str(wide[-1]).endswith(

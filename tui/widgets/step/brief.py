@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 from textual.events import Click
 from vramtop.protocol.split import CATEGORIES, Category
-from vramtop.tui.state.comparison import Line, compare
+from vramtop.tui.state.comparison import Line
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import GLYPHS, ink, swatch
 from vramtop.tui.widgets.panel import Panel
@@ -48,9 +48,7 @@ class Brief(Panel[View]):
         columns = -(-len(CATEGORIES) // height)
         gap = _GAP if width >= _ROOMY else 1
         room = (width - gap * (columns - 1)) // columns
-        lines = {}
-        if shown.configured and shown.measured:
-            lines = {line.category: line for line in compare(shown.configured, shown.measured)}
+        lines = {line.category: line for line in shown.lines}
         cells = [self._cell(shown, name, lines.get(name), room) for name in CATEGORIES]
         rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
         return Text("\n").join(Text(" " * gap).join(row) for row in rows)
@@ -83,7 +81,7 @@ class Brief(Panel[View]):
     def _verdict(self, line: Line) -> Text:
         if line.difference is None:
             return Text()
-        if line.difference == 0:
+        if line.difference.bytes == 0:
             return Text("✓", ink(self.palette.good, bold=True))
-        told = units.difference(line.difference)
+        told = units.difference(line.difference.bytes)
         return Text(told if len(told) <= _VERDICT - 2 else "≠", ink(self.palette.muted))

@@ -38,10 +38,15 @@ class Columns(msgspec.Struct, frozen=True):
 
 
 def columns(width: int, formula: int) -> Columns:
-    """Those that so much room is enough for; `formula` is the length of the longest one."""
-    formula = max(_FORMULA, formula + 2)
+    """Those that so much room is enough for.
+
+    `formula` is the length of the longest one; 0 where there is none.
+    """
     least = NAME + HERE + WATER
     share = _SHARE if width >= least + _SHARE + _VERDICT else 0
+    if not formula:
+        return Columns(share, 0, 0)
+    formula = max(_FORMULA, formula + 2)
     all_but_gives = least + _SHARE + formula
     return Columns(
         share,

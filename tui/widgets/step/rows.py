@@ -1,14 +1,12 @@
-"""A row a category: bytes, share, the lesson's formula beside it, and why they differ."""
+"""A row a category: bytes, share, the formula beside it, and why they differ."""
 
 from __future__ import annotations
 
 import msgspec
 from rich.text import Text
 from textual.events import Click
-from vramtop.protocol.lesson.messages import Configured
-from vramtop.protocol.messages import Measured
-from vramtop.protocol.split import CATEGORIES, Category, Split
-from vramtop.tui.state.comparison import UNEXPLAINED, Line, compare, gives, written
+from vramtop.protocol.split import CATEGORIES, Category, Peak, Split
+from vramtop.tui.state.comparison import Line, total
 from vramtop.tui.state.moments import Spot
 from vramtop.tui.state.state import Held, State
 from vramtop.tui.terminal.palette import GLYPHS, ink, swatch
@@ -20,21 +18,28 @@ from .columns import HERE, NAME, WATER, Columns, columns, number
 from .legend import MEANINGS
 from .picked import Picked
 
+UNEXPLAINED = ("unexplained", "?")
+
 
 class View(msgspec.Struct, frozen=True):
-    """What the rows are made from."""
+    """What the rows are made from.
 
-    configured: Configured | None
-    measured: Measured | None
+    `lines` is empty until the program is known; `peak` and `high_water`, the sum of all high
+    waters in bytes, are None until a step was measured.
+    """
+
+    lines: tuple[Line, ...]
+    peak: Peak | None
+    high_water: int | None
     held: Spot | Held | None
     chosen: Category | None
 
 
 def view(state: State) -> View:
     """The latest anatomy, and the moment of the step that is seen."""
-    # The step's number alone changes nothing here.
-    measured = state.measured and msgspec.structs.replace(state.measured, step=0, tensors={})
-    return View(state.configured, measured, state.seen, state.chosen)
+    anatomy = state.measured.anatomy if state.measured else None
+    peak, high_water = (anatomy.peak, anatomy.high_water.total) if anatomy else (None, None)
+    return View(state.comparison, peak, high_water, state.seen, state.chosen)
 
 
 class Rows(Panel[View]):
@@ -52,29 +57,31 @@ class Rows(Panel[View]):
     def draw(self, shown: View, width: int, height: int) -> Text:
         """The table; in a narrow place some columns are left out."""
         del height
-        configured, measured = shown.configured, shown.measured
-        if configured is None:
+        if not shown.lines:
             return self._legend(shown, width)
-        lines = {line.category: line for line in compare(configured, measured)} if measured else {}
-        formulas = {category: written(configured, category) for category in CATEGORIES}
-        has = columns(width, max(map(len, formulas.values())))
+        formulas = [line.expected.formula if line.expected else "" for line in shown.lines]
+        has = columns(width, max(map(len, formulas)))
         unit, split, whole = _unit(shown), now(shown), _total(shown)
-        muted = ink(self.palette.muted)
         table = self._head(shown, unit, has)
-        for category in CATEGORIES:
-            row, line = self._title(category, shown.chosen), lines.get(category)
-            here = getattr(split, category) if split else None
-            most = line.high_water if line else None
-            self._numbers(row, shown, has, unit=unit, here=here, whole=whole, most=most)
-            row.append(f"  {formulas[category]:<{has.formula - 2}}" if has.formula else "", muted)
-            figure = unit.text(gives(configured, category))
-            row.append(f"{figure:>{has.gives}}" if has.gives else "", muted)
-            if line:
+        for line in shown.lines:
+            row = self._title(line.category, shown.chosen)
+            here = getattr(split, line.category) if split else None
+            self._numbers(row, shown, has, unit=unit, here=here, whole=whole, most=line.high_water)
+            self._expected(row, line, has, unit)
+            if line.high_water is not None:
                 row.append("  ").append_text(self._verdict(line, width - row.cell_len))
-            elif not has.gives and figure != units.NOTHING:
-                row.append(f"  = {figure}", muted)
             table.append("\n").append_text(row)
-        return table.append("\n").append_text(self._sums(shown, configured, has, unit, width))
+        return table.append("\n").append_text(self._sums(shown, has, unit, width))
+
+    def _expected(self, row: Text, line: Line, has: Columns, unit: units.Column) -> None:
+        """The formula and what it gives; without a column, the bytes until there is a verdict."""
+        expected, muted = line.expected, ink(self.palette.muted)
+        formula = expected.formula if expected else units.NOTHING
+        figure = unit.text(expected.bytes if expected else None)
+        row.append(f"  {formula:<{has.formula - 2}}" if has.formula else "", muted)
+        row.append(f"{figure:>{has.gives}}" if has.gives else "", muted)
+        if line.high_water is None and not has.gives and expected is not None:
+            row.append(f"  = {figure}", muted)
 
     def _title(self, category: Category, chosen: Category | None) -> Text:
         """What stands for the category in the pictures, and its name; the chosen one is marked."""
@@ -120,29 +127,35 @@ class Rows(Panel[View]):
 
     def _verdict(self, line: Line, room: int) -> Text:
         """✓, or the difference and as much of the reason as there is room for."""
-        colors = self.palette
-        if line.difference == 0:
-            told = next((f" {each}" for each in line.reasons if len(each) + 2 <= room), "")
+        colors, difference = self.palette, line.difference
+        if difference is None:
+            told = f"in {line.phase}" if line.phase else ""
+            return Text(told if len(told) <= room else "", ink(colors.muted))
+        if difference.bytes == 0:
+            told = next((f" {each}" for each in difference.reasons if len(each) + 2 <= room), "")
             return Text("✓", ink(colors.good, bold=True)).append(told, ink(colors.muted))
-        told = "" if line.difference is None else f"{units.difference(line.difference)} "
-        reason = next((each for each in line.reasons if len(told + each) <= room), "")
-        trouble = line.reasons == UNEXPLAINED
-        text = Text().append(units.fit(told, room), ink(colors.trouble if trouble else colors.text))
-        return text.append(reason, ink(colors.trouble if trouble else colors.muted))
+        told = f"{units.difference(difference.bytes)} "
+        reasons = difference.reasons or UNEXPLAINED
+        reason = next((each for each in reasons if len(told + each) <= room), "")
+        number_color, reason_color = colors.text, colors.muted
+        if line.unexplained:
+            number_color = reason_color = colors.trouble
+        text = Text().append(units.fit(told, room), ink(number_color))
+        return text.append(reason, ink(reason_color))
 
-    def _sums(
-        self, shown: View, configured: Configured, has: Columns, unit: units.Column, width: int
-    ) -> Text:
+    def _sums(self, shown: View, has: Columns, unit: units.Column, width: int) -> Text:
         """The totals: high water adds up to more than the peak, since not all comes at once."""
         colors, here = self.palette, _total(shown)
         row = Text().append(f"  {'Total':<{NAME - 2}}", ink(colors.text, bold=True))
-        most = shown.measured.anatomy.high_water.total if shown.measured else None
-        self._numbers(row, shown, has, unit=unit, here=here, whole=here, most=most)
-        total = unit.text(configured.formula.total)
+        self._numbers(row, shown, has, unit=unit, here=here, whole=here, most=shown.high_water)
+        expected = total(shown.lines)
+        if expected is None:
+            return row
+        figure = unit.text(expected)
         if has.gives:
-            told = f"{total:>{has.formula + has.gives}}"
+            told = f"{figure:>{has.formula + has.gives}}"
         else:
-            told = f"  {'sum' if has.formula else 'formula'} {total}"
+            told = f"  {'sum' if has.formula else 'formula'} {figure}"
         return row.append(told if row.cell_len + len(told) <= width else "", ink(colors.muted))
 
     def _head(self, shown: View, unit: units.Column, has: Columns) -> Text:
@@ -159,19 +172,16 @@ def now(shown: View) -> Split | None:
     """The split at the moment that is shown."""
     if shown.held:
         return shown.held.split
-    return shown.measured.anatomy.peak.split if shown.measured else None
+    return shown.peak.split if shown.peak else None
 
 
 def _total(shown: View) -> int | None:
     """All that is held then; the peak may be more than its split where an allocator says so."""
     if shown.held:
         return shown.held.split.total
-    return shown.measured.anatomy.peak.bytes if shown.measured else None
+    return shown.peak.bytes if shown.peak else None
 
 
 def _unit(shown: View) -> units.Column:
     """The formula's figures are there first, and the unit should not change when others come."""
-    measured, configured = shown.measured, shown.configured
-    sums = [configured.formula.total] if configured else []
-    sums += [measured.anatomy.high_water.total] if measured else []
-    return units.column([*sums, _total(shown) or 0])
+    return units.column([total(shown.lines) or 0, shown.high_water or 0, _total(shown) or 0])

@@ -6,15 +6,17 @@ from textwrap import wrap
 
 import msgspec
 from rich.text import Text
-from vramtop.protocol.split import CATEGORIES, Category, Phase, Tensors
-from vramtop.tui.state.comparison import UNEXPLAINED, Line, beside, compare, high_water_phase
+from vramtop.protocol.split import CATEGORIES, Category, Tensors
+from vramtop.tui.state.comparison import Line
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import GLYPHS, ink, swatch
 from vramtop.tui.widgets.panel import Panel, between
 from vramtop.tui.words import units
 from vramtop.tui.words.wording import NAMES
 
+from .beside import beside
 from .legend import MEANINGS
+from .rows import UNEXPLAINED
 from .tensor_lines import tensor_lines
 
 _LEAST = 3  # the head of the list, its largest tensor, and how many there are besides
@@ -23,15 +25,15 @@ _LEAST = 3  # the head of the list, its largest tensor, and how many there are b
 class View(msgspec.Struct, frozen=True):
     """The chosen category; all else only once it is measured.
 
-    `whole` is the sum of all high waters in bytes, `phase` where this one's is first reached,
-    `tensors` None where the worker does not tell them, `beside` what its allocator holds besides;
-    `elsewhere` tells that the rows show another moment of the step.
+    `whole` is the sum of all high waters in bytes, `tensors` None where the worker does not tell
+    them, `beside` what its allocator holds besides; `formulas` tells whether the program expects
+    anything of any category, `elsewhere` that the rows show another moment of the step.
     """
 
     category: Category
     line: Line | None = None
     whole: int = 0
-    phase: Phase | None = None
+    formulas: bool = False
     tensors: Tensors | None = None
     beside: tuple[str, ...] = ()
     elsewhere: bool = False
@@ -42,17 +44,16 @@ class TensorTable(Panel[View | None]):
 
     def pick(self, state: State) -> View | None:
         """What is known of the chosen category; None where none is chosen."""
-        category, configured, measured = state.chosen, state.configured, state.measured
+        category, measured, lines = state.chosen, state.measured, state.comparison
         if category is None:
             return None
-        if configured is None or measured is None:
+        if measured is None or not lines:
             return View(category)
-        (line,) = (each for each in compare(configured, measured) if each.category == category)
         return View(
             category=category,
-            line=line,
+            line=lines[CATEGORIES.index(category)],
             whole=measured.anatomy.high_water.total,
-            phase=high_water_phase(measured.anatomy, category),
+            formulas=any(line.expected for line in lines),
             tensors=measured.tensors.get(category),
             beside=beside(measured.allocator) if measured.allocator else (),
             elsewhere=state.seen is not None,
@@ -87,7 +88,7 @@ class TensorTable(Panel[View | None]):
         colors, index = self.palette, CATEGORIES.index(shown.category)
         title = Text().append(GLYPHS[shown.category], swatch(colors, index))
         title.append(f" {NAMES[shown.category]}", ink(colors.accent, bold=True))
-        if shown.line is None:
+        if shown.line is None or shown.line.high_water is None:
             return title
         most = shown.line.high_water
         told = Text(units.size(most), ink(colors.text, bold=True))
@@ -98,9 +99,8 @@ class TensorTable(Panel[View | None]):
         """What the category means first, which is the first to be left out."""
         colors = self.palette
         words = [Text(units.fit(MEANINGS[shown.category][0], width), ink(colors.muted))]
-        if shown.line is not None:
-            trouble = shown.line.reasons == UNEXPLAINED
-            style = ink(colors.trouble if trouble else colors.text)
+        if shown.line is not None and shown.formulas:
+            style = ink(colors.trouble if shown.line.unexplained else colors.text)
             for piece in _wrapped(_difference(shown.line), width):
                 words.append(Text(piece, style))
                 if piece.startswith("✓"):
@@ -113,23 +113,24 @@ class TensorTable(Panel[View | None]):
     def _listed(self, shown: View, width: int, room: int) -> list[Text]:
         """The tensors, or why there are none."""
         colors = self.palette
-        if shown.tensors is None or not shown.tensors.largest:
+        if shown.line is None or shown.tensors is None or not shown.tensors.largest:
             told = "measuring…"
             if shown.line is not None:
                 told = "none at any moment of the step"
                 told = told if shown.tensors else "the worker does not tell its tensors"
             return [Text(told, ink(colors.muted))]
-        title = f"at high water, in {shown.phase}"
+        title = "at high water" + (f", in {shown.line.phase}" if shown.line.phase else "")
         return tensor_lines(shown.tensors, title, width, room, colors)
 
 
 def _difference(line: Line) -> str:
     """What of it the formula does not say, and all of the reason."""
-    if line.difference is None:
+    if line.expected is None or line.difference is None:
         return "the formula leaves them out"
-    if line.difference == 0:
-        return f"✓ {line.written}, to the byte"
-    return f"{units.difference(line.difference)}  {line.reasons[0]}"
+    if line.difference.bytes == 0:
+        return f"✓ {line.expected.formula}, to the byte"
+    reason = (line.difference.reasons or UNEXPLAINED)[0]
+    return f"{units.difference(line.difference.bytes)}  {reason}"
 
 
 def _wrapped(told: str, width: int) -> list[str]:

@@ -7,9 +7,8 @@ from made import HELLO, configured, measured, sample
 from msgspec.structs import replace
 from screens import Screen, screen
 from scripted import Script, begin, seen
-from vramtop.protocol.lesson.messages import Compared, Evaluated
+from vramtop.protocol.lesson.messages import Compared, Evaluated, LessonOutOfMemory
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import OutOfMemory
 from vramtop.protocol.split import Split
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.terminal.palette import DARK
@@ -28,8 +27,26 @@ def visit(batch_size: int) -> tuple[Received, ...]:
 
 BEGUN = (HELLO, *visit(64))
 LEARNED = [Evaluated(epoch, 1 / epoch, 0.9, 1000, 1000, None) for epoch in range(1, 7)]
-SHORTAGE = OutOfMemory(8192, 43_200_000, 24 * 2**20, "forward", "relu", Split(), 64, "no")
-UNTOLD = OutOfMemory(8192, None, None, "forward", "relu", Split(), 64, "CUDA out of memory")
+SHORTAGE = LessonOutOfMemory(
+    batch_size=8192,
+    needed=43_200_000,
+    limit=24 * 2**20,
+    phase="forward",
+    operator="relu",
+    split=Split(),
+    restored=64,
+    detail="no",
+)
+UNTOLD = LessonOutOfMemory(
+    batch_size=8192,
+    needed=None,
+    limit=None,
+    phase="forward",
+    operator="relu",
+    split=Split(),
+    restored=64,
+    detail="CUDA out of memory",
+)
 
 
 def table(seen: Screen, width: int, height: int = 8) -> list[str]:
@@ -82,7 +99,7 @@ async def test_figures_end_where_their_titles_end() -> None:
     ],
 )
 async def test_a_size_that_did_not_fit_says_what_was_missing(
-    shortage: OutOfMemory, told: str
+    shortage: LessonOutOfMemory, told: str
 ) -> None:
     async with screen(80, 24, *BEGUN, configured(batch_size=8192), shortage) as seen:
         assert table(seen, 58)[-1].strip("▸ ") == told

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from made import HELLO, P, configured, measured, sample
+from made import DATA, HELLO, P, configured, measured, sample
 from msgspec.structs import replace
 from screens import Screen, screen
-from vramtop.protocol.messages import Flow, Measured
+from vramtop.protocol.lesson.messages import LessonMeasured
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import Flow
 from vramtop.protocol.split import AllocatorMemory, Category, Reading, Split, TensorFacts, Tensors
+from vramtop.trainer.session.expectations import differences, expectations
 from vramtop.tui.terminal.palette import DARK
 from vramtop.tui.widgets.step.tensor_lines import tensor_lines
 from vramtop.tui.widgets.step.tensors import TensorTable
@@ -54,7 +57,7 @@ TENSORS: dict[Category, Tensors] = {
 }
 
 
-def listed(**values: object) -> Measured:
+def listed(**values: object) -> LessonMeasured:
     return replace(measured(), tensors=TENSORS, **values)
 
 
@@ -117,7 +120,11 @@ async def test_where_it_is_equal_the_formula_has_its_tick() -> None:
 
 async def test_what_cannot_be_explained_is_trouble() -> None:
     high = Split(P + 1, P, 2 * P + 16, 3144 * 64, 592 * 64 + 8, P)
-    one_more = listed(anatomy=replace(measured().anatomy, high_water=high))
+    settings = Settings()
+    one_more = listed(
+        anatomy=replace(measured().anatomy, high_water=high),
+        differences=differences(settings, expectations(settings, DATA.shape), high),
+    )
     async with screen(120, 40, HELLO, configured(), sample(), one_more) as seen:
         await choose(seen, "parameters")
         assert "+1 B  unexplained" in shown(seen)
