@@ -46,8 +46,8 @@ async def test_after_a_kill_the_key_brings_back_every_step_since_the_snapshot(
     monkeypatch.setattr(app, "receive", listen)
     async with app.run_test(size=(120, 40)) as pilot:
         seen = Piloted(app, pilot)
-        await seen.until(lambda _: app._link and app._link.kept)
-        first = app._link.kept.steps
+        await seen.until(lambda _: app.training.kept)
+        first = app.training.kept.steps
         await seen.until(lambda state: state.sample and state.sample.step > first + 50)
         os.kill(workers[0], signal.SIGKILL)
         state = await seen.until(lambda state: state.over)

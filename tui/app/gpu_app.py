@@ -1,4 +1,4 @@
-"""The GPUs alone: nothing is trained, no worker is started."""
+"""The app that shows the GPUs alone: nothing is trained, no worker is started."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.tui.screens.gpus import GpuScreen
-from vramtop.tui.screens.help import LIST, Help
+from vramtop.tui.screens.help import GPU_SCREEN_KEYS, Help
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.capabilities import Terminal
-from vramtop.tui.words.keys import LOOKING
-from vramtop.tui.worker.link import Received, Watch
+from vramtop.tui.words.keys import GPU_KEYS
+from vramtop.tui.worker.link import Watch
 
 from .config import Config
-from .saving_app import SavingApp
-from .state_app import FULL, NO_CONFIG
+from .state_app import FULL, NO_CONFIG, StateApp
 
 
-class GpuApp(SavingApp):
-    """The machine's GPUs and their processes, as the whole program."""
+class GpuApp(StateApp):
+    """The machine's GPUs and their processes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key.keys, key.action, key.told, show=False) for key in LOOKING
+        Binding(key.keys, key.action, key.help, show=False) for key in GPU_KEYS
     ]
-    KEYS = LOOKING
+    KEYS = GPU_KEYS
 
     def __init__(
         self,
@@ -40,17 +39,11 @@ class GpuApp(SavingApp):
         return GpuScreen()
 
     def begin(self) -> None:
-        """Show that there is nothing yet: its own screen stands only now; then look."""
-        self.show_state()
+        """Show that nothing is known yet, then look at the GPUs."""
+        # Unlike an app's own parts, those of a screen are there only now.
+        self.painter.paint_anew(self.state)
         super().begin()
-
-    def receive(self, message: Received) -> None:
-        """Fold a message in; the first is what one waits for."""
-        first = self.state.cards is None
-        super().receive(message)
-        if first:
-            self.paint()
 
     def action_help(self) -> None:
         """What the keys do."""
-        self.open(Help(LOOKING, (LIST,)))
+        self.layers.open(Help(GPU_KEYS, (GPU_SCREEN_KEYS,)))

@@ -1,4 +1,4 @@
-"""The monitor: messages of the worker in, commands out; what is shown follows from the state."""
+"""The app that trains: its main screen, its worker, and what its keys do."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.worker import Worker
-from vramtop.protocol.lesson.messages import Configured, Evaluated, Noise
-from vramtop.protocol.lesson.settings import DATASETS, OPTIMIZERS, Settings
-from vramtop.protocol.messages import PACE_SECONDS, Answer, Failed, Measured, Sample
-from vramtop.tui.gpus.cards import CardsReport
+from vramtop.protocol.lesson.messages import Configured
+from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import PACE_SECONDS, Answer, Failed
+from vramtop.protocol.split import CATEGORIES, Category
+from vramtop.tui.controls import runs, settings
+from vramtop.tui.controls.controls import CONTROLS, no_question
+from vramtop.tui.controls.reply import Reply, no_training
 from vramtop.tui.screens.room import TooSmall, fit
 from vramtop.tui.state import fair, successor
 from vramtop.tui.state.state import State
@@ -30,46 +34,44 @@ from vramtop.tui.widgets.status import StatusLine
 from vramtop.tui.widgets.step.anatomy import AnatomyChart
 from vramtop.tui.widgets.step.brief import Brief
 from vramtop.tui.widgets.step.layers import LayerTable
+from vramtop.tui.widgets.step.picked import Picked
 from vramtop.tui.widgets.step.rows import Rows
 from vramtop.tui.widgets.step.split_bar import SplitBar
 from vramtop.tui.widgets.step.tensors import TensorTable
 from vramtop.tui.widgets.still import Room
-from vramtop.tui.words import wording
 from vramtop.tui.words.keys import KEYS
-from vramtop.tui.worker.commands import Commands
 from vramtop.tui.worker.link import Link, Received, Watch, WorkerGone, WorkerLine
-from vramtop.tui.worker.sweep_plan import Plan
 
-from .choosing import ChoosingApp
 from .config import Config
-from .saving_app import SavingApp
-from .state_app import FULL, NO_CONFIG
-from .walking_app import WalkingApp
+from .saving import table
+from .state_app import FULL, NO_CONFIG, StateApp
+from .step_walk import StepWalk
+from .training import Training
 
 if TYPE_CHECKING:
     from vramtop.tui.screens.questions import Question
 
-
 _LEAST = (40, 6)  # columns and lines that the main screen needs
 
 
-def _asks(action: str) -> bool:
-    return action.startswith("type_")
+class VramtopApp(StateApp):
+    """The main screen on a training.
 
-
-class VramtopApp(WalkingApp, ChoosingApp, SavingApp):
-    """The screen.
-
-    `start` brings the worker to life, `watch` looks at the GPUs; both are called once the first
-    frame stands. With `tour` the guided tour begins by itself.
+    `start` starts the worker and `watch` begins to look at the GPUs; both are called once the first
+    frame is drawn. With `tour` the guided tour begins by itself.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        # Priority, so that a prompt opens before the next key is handled, which may be for it.
         *(
-            # A question stands before the next key is looked at, which may be for it.
-            Binding(key.keys, key.action, key.told, show=False, priority=_asks(key.action))
+            Binding(
+                key.keys, key.action, key.help, show=False, priority=key.action.startswith("ask(")
+            )
             for key in KEYS
         ),
+        # The keys that the help lists together with right and down.
+        Binding("left", "moment(-1)", "The moment before", show=False),
+        Binding("up", "choose(-1)", "The category above", show=False),
     ]
     KEYS = KEYS
 
@@ -87,12 +89,11 @@ class VramtopApp(WalkingApp, ChoosingApp, SavingApp):
         self._tour = tour
         self.usage_error: str | None = None
         self.printed: list[str] = []  # by the worker, before its first step
-        self._start = start
-        self._link: Link | None = None
-        self._commands: Commands | None = None
+        self.training = Training(start)
+        self.walk = StepWalk(self)
         self._listener: Worker[None] | None = None
 
-    # ---- the picture ------------------------------------------------------------------------
+    # ---- the main screen --------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
         """The parts, from top to bottom."""
@@ -120,17 +121,11 @@ class VramtopApp(WalkingApp, ChoosingApp, SavingApp):
         """Choose what the main screen has room for."""
         fit(self.screen_stack[0], event.size, _LEAST)
 
-    def show_state(self) -> None:
-        """Tell every panel; a card has more lines than another device."""
-        device = self.state.device
-        self.screen_stack[0].set_class(device is not None and device.name != "cpu", "gpu")
-        super().show_state()
-
     # ---- the worker -------------------------------------------------------------------------
 
     def begin(self) -> None:
         """Start the worker, and look at the GPUs."""
-        # A mistake of ours in there ends the app with its traceback, not in silence.
+        # An error in there ends the app with its traceback; it does not pass in silence.
         self._listener = self.run_worker(self._listen())
         super().begin()
         if self._tour:
@@ -138,239 +133,152 @@ class VramtopApp(WalkingApp, ChoosingApp, SavingApp):
 
     async def _listen(self) -> None:
         try:
-            link = self._link = await self._start()
+            commands, messages = await self.training.start()
         except OSError as error:
             self.receive(Failed(f"the worker does not start: {error}", usage=False))
             return
-        commands = self._commands = Commands(link)
-        if self._seconds != PACE_SECONDS:
-            commands.pace(self._seconds)
-        # Whoever suspends the monitor wants the device to rest too; afterwards is too late to ask.
+        if self.painter.seconds != PACE_SECONDS:
+            commands.pace(self.painter.seconds)
+        # The device is to rest while the monitor is suspended. It is asked to at once: afterwards
+        # this process does nothing any more.
         self.app_suspend_signal.subscribe(self, lambda _: commands.rest(), immediate=True)
         self.app_resume_signal.subscribe(self, lambda _: commands.wake())
-        async for message in link.messages():
+        async for message in messages:
             self.receive(message)
 
-    def receive(self, message: Received) -> None:
-        """Fold a message in; what one waits for is painted at once."""
-        before = self.state
-        super().receive(message)
-        if self._commands is not None:
-            self._commands.hear(message)
+    def react(self, before: State, message: Received) -> None:
+        """Do what else a message asks for, once it is in the state."""
+        self.walk.follow(before)
+        if self.training.commands is not None:
+            self.training.commands.hear(message)
         match message:
             case Failed(usage=True) if before.sample is None:
                 self.usage_error = message.error
                 self.exit(return_code=BAD_USAGE)
-                return
+            case Failed() | WorkerGone() if self.training.started:
+                self.state = successor.offered(self.state, self.training.kept)
             case WorkerLine() if before.sample is None:
                 self.printed.append(message.text)
             case Answer(error=str(error)):
                 self.say(error, severity="error")
             case Configured() if before.picture is not None and self.state.picture is None:
                 self._show_image()  # of the dataset that is in force now
-            case Failed() | WorkerGone() if self._link is not None:
-                self.state = successor.offered(self.state, self._link.kept)
             case _:
                 pass
-        if _urgent(before, self.state, message):
-            self.paint()
-
-    def action_refresh(self) -> None:
-        """Paint more or less often; samples that come in between would not be seen."""
-        super().action_refresh()
-        if self._commands is not None:
-            self._commands.pace(self._seconds)
 
     async def on_unmount(self) -> None:
-        """However the app ends, its worker ends with it."""
+        """End the worker, however the app ends."""
         if self._listener is not None:
             self._listener.cancel()
-        if self._link is not None:
-            await self._link.close()
-
-    # ---- commands ---------------------------------------------------------------------------
-
-    def _trained(self) -> Commands | None:
-        """Where commands go, once there is a training to command."""
-        if self.state.configured is None or self.state.over:
-            starting = self.state.life == "starting"
-            told = "the worker is still starting" if starting else "there is no training any more"
-            self.say(told, severity="warning")
-            return None
-        return self._commands
-
-    @property
-    def _base(self) -> Settings:
-        """What the next change starts from."""
-        settings = self.state.settings
-        return self._commands.base(settings) if self._commands else settings
-
-    def on_visited_table_chosen(self, event: VisitedTable.Chosen) -> None:
-        """Go on with a batch size that was tried before."""
-        if event.accumulation == self._base.accumulation:
-            self._resize_batch(event.batch_size)
-        else:
-            self._change(batch_size=event.batch_size, accumulation=event.accumulation)
-
-    def _change(self, **values: Any) -> None:  # noqa: ANN401 - of each field's type
-        if commands := self._trained():
-            before = self._base
-            commands.change(self.state.settings, **values)
-            if self.state.held is not None:
-                told = wording.change(before, self._base)
-                self.say(f"{told} from the next step on" if told else "nothing to change")
-
-    def _resize_batch(self, size: int) -> None:
-        """Ask for a batch of this size, or of the nearest that can be."""
-        configured, base = self.state.configured, self._base
-        if configured is None or self.state.over:
-            self._change(batch_size=size)
-            return
-        images = configured.data.train_images
-        possible = max(1, min(size, images // base.accumulation))
-        if possible != base.batch_size:
-            self._change(batch_size=possible)
-        elif possible == size:
-            self.say(wording.already(base, self.state.settings))
-        else:
-            self.say("a batch of 1 is one image" if size < 1 else wording.limit(base, images))
-
-    def action_double(self) -> None:
-        """Twice the batch size."""
-        self._resize_batch(self._base.batch_size * 2)
-
-    def action_halve(self) -> None:
-        """Half the batch size."""
-        self._resize_batch(self._base.batch_size // 2)
-
-    def action_more(self) -> None:
-        """A tenth more in a batch, at least one."""
-        size = self._base.batch_size
-        self._resize_batch(size + max(1, size // 10))
-
-    def action_less(self) -> None:
-        """A tenth less in a batch, at least one."""
-        size = self._base.batch_size
-        self._resize_batch(size - max(1, size // 10))
-
-    def action_find_largest(self) -> None:
-        """Find the largest batch size that fits."""
-        if commands := self._trained():
-            if self.state.searching:
-                self.say("the search is still on; escape calls it off")
-                return
-            self.say("finding the largest batch; escape calls the search off")
-            commands.find_largest()
-
-    def action_recommended(self) -> None:
-        """Take four fifths of the largest batch size that was found."""
-        if self.state.found is None:
-            self.say("first find the largest batch with m")
-            return
-        self._resize_batch(self.state.found.recommended_batch_size)
-
-    def action_next_optimizer(self) -> None:
-        """The next optimizer, with its own learning rate unless one was typed."""
-        here = OPTIMIZERS.index(self._base.optimizer)
-        self._change(optimizer=OPTIMIZERS[(here + 1) % len(OPTIMIZERS)])
-
-    def action_next_dataset(self) -> None:
-        """The other dataset."""
-        here = DATASETS.index(self._base.dataset)
-        self._change(dataset=DATASETS[(here + 1) % len(DATASETS)])
-
-    def action_type_batch_size(self) -> None:
-        """Ask for a batch size."""
-        self._ask("batch_size")
-
-    def action_type_comparison(self) -> None:
-        """Ask for batch sizes to be compared from fresh weights."""
-        if self.state.searching or self.state.comparing:
-            self.say("one search or comparison at a time; escape calls it off")
-            return
-        self._ask("comparison")
-
-    def action_type_accumulation(self) -> None:
-        """Ask how many batches a step adds up."""
-        self._ask("accumulation")
-
-    def action_type_hidden(self) -> None:
-        """Ask for a hidden width."""
-        self._ask("hidden")
-
-    def action_type_learning_rate(self) -> None:
-        """Ask for a learning rate."""
-        self._ask("learning_rate")
-
-    def action_type_budget(self) -> None:
-        """Ask for a memory budget."""
-        self._ask("budget")
-
-    def _ask(self, name: Question | Literal["comparison"]) -> None:
-        """Ask for a setting; what is typed right after its key is for the answer already."""
-        configured = self.state.configured
-        if self._trained() is None or configured is None:
-            return
-        # The screens over this one are imported when they are first wanted, not before the first
-        # frame.
-        from vramtop.tui.screens.questions import comparison, question
-
-        images = configured.data.train_images
-        if name == "comparison":
-            suggested = fair.sizes(self._base, self.state.visited, images)
-            prompt = comparison(self._base, suggested, images, self._compare)
-        else:
-            prompt = question(name, self._base, images, partial(self._accept, name))
-        self.open(prompt)
-
-    def _accept(self, name: str, value: float | None) -> None:
-        self._change(**{name: value})
-
-    def _compare(self, plan: Plan) -> None:
-        if commands := self._trained():
-            self.say(f"{fair.asked(plan)}; escape calls it off")
-            commands.compare(plan)
-
-    def action_restart(self) -> None:
-        """Fresh weights, the same settings."""
-        if commands := self._trained():
-            commands.restart(self.state.settings)
+        await self.training.close()
 
     def action_restart_worker(self) -> None:
-        """Another worker after one that has ended, from the last snapshot."""
+        """Start another worker after one that has ended, from the last snapshot."""
         if not self.state.over:
             self.say(f"{successor.KEY} is for when the worker has ended")
             return
-        kept = self._link.kept if self._link is not None else None
-        self.state = successor.started(self.state, kept)
-        self.paint()
-        if self._link is None:
-            self._listener = self.run_worker(self._listen())
+        self.show(successor.started(self.state, self.training.kept))
+        if self.training.started:
+            self.training.restart()
         else:
-            self._link.restart()
+            self._listener = self.run_worker(self._listen())
 
-    def action_pause(self) -> None:
-        """Hold the training, or let it go on."""
-        if commands := self._trained():
-            commands.pause()
+    def action_refresh(self) -> None:
+        """The next refresh rate; the worker need not send samples that would not be seen."""
+        super().action_refresh()
+        if self.training.commands is not None:
+            self.training.commands.pace(self.painter.seconds)
 
-    def action_advance(self) -> None:
-        """Go on by one phase, and hold there."""
-        if commands := self._trained():
-            commands.advance()
+    # ---- what is asked of the training ------------------------------------------------------
 
-    def action_slow(self) -> None:
-        """Slow motion, or full speed again."""
-        if commands := self._trained():
-            commands.slow()
+    def action_control(self, name: str) -> None:
+        """Use one of the `CONTROLS`."""
+        self._answer(CONTROLS[name](self.state, self.training.commands))
+
+    def _answer(self, reply: Reply | None) -> None:
+        if reply is not None:
+            self.say(reply.text, reply.severity)
+
+    def action_ask(self, name: Question | Literal["comparison"]) -> None:
+        """Open a prompt for a setting, or for batch sizes to compare."""
+        configured, commands = self.state.configured, self.training.commands
+        refusal = no_question(name, self.state)
+        if refusal is not None or configured is None or commands is None:
+            self._answer(refusal)
+            return
+        # Screens other than the main one are imported when they are first opened, not before the
+        # first frame.
+        from vramtop.tui.screens.questions import comparison, question
+
+        base, images = commands.base(self.state.settings), configured.data.train_images
+        if name == "comparison":
+            suggested = fair.sizes(base, self.state.visited, images)
+            self.layers.open(comparison(base, suggested, images, partial(self._do, runs.compare)))
+        else:
+            self.layers.open(question(name, base, images, partial(self._set, name)))
+
+    def _set(self, name: str, value: float | None) -> None:
+        self._do(partial(settings.change, **{name: value}))
+
+    def _do(self, control: Callable[..., Reply | None], *arguments: object) -> None:
+        self._answer(control(self.state, self.training.commands, *arguments))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """Ask nothing over a screen that waits for an answer: its letters are typed there."""
+        del parameters
+        return action != "ask" or not isinstance(self.screen, ModalScreen)
+
+    def on_visited_table_chosen(self, event: VisitedTable.Chosen) -> None:
+        """Go on with a batch size that was tried before."""
+        self._do(settings.revisit, event.batch_size, event.accumulation)
+
+    def _move_training(self, place: int) -> None:
+        """Let the training go on on the GPU that has this place among the cards."""
+        from vramtop.tui.worker.launch import environment
+
+        self._do(runs.move, place, environment())
+
+    def _show_image(self, index: int | None = None) -> None:
+        self._do(runs.show_image, index)
+
+    def action_save_table(self) -> None:
+        """Save the batch sizes visited as CSV."""
+        if any(not visit.foretold for visit in self.state.visited):
+            self.save({".csv": table(self.state.visited)})
+        else:
+            self.say("no batch size was measured yet")
+
+    # ---- what is looked at ------------------------------------------------------------------
+
+    def action_moment(self, by: int) -> None:
+        """Move the cursor by so many moments of the recorded step."""
+        if refusal := self.walk.move(by):
+            self.say(refusal)
+
+    def on_anatomy_chart_chosen(self, message: AnatomyChart.Chosen) -> None:
+        """Put the cursor where the mouse clicked."""
+        self.walk.put(message.place)
+
+    def choose(self, category: Category | None) -> None:
+        """Choose this category, or none."""
+        self.screen_stack[0].set_class(category is not None, "chosen")
+        self.show(replace(self.state, chosen=category))
+
+    def action_choose(self, by: int) -> None:
+        """Choose a category so many rows further down; none is chosen between last and first."""
+        ring = (None, *CATEGORIES)
+        self.choose(ring[(ring.index(self.state.chosen) + by) % len(ring)])
+
+    def on_picked(self, message: Picked) -> None:
+        """Choose the category that was clicked; a second click lets it go."""
+        self.choose(None if message.category == self.state.chosen else message.category)
 
     def action_leave(self) -> None:
-        """Out of a search or a comparison, then from a moment to the step, then from a category."""
-        busy = self.state.searching or self.state.comparing is not None
-        if busy and self._commands is not None:
-            self._commands.call_off()
-        elif self.state.cursor is not None:
-            self.leave_moment()
+        """Call off a search or a comparison; or else leave the moment; or else the category."""
+        if runs.call_off(self.state, self.training.commands):
+            return
+        if self.state.cursor is not None:
+            self.walk.leave()
         else:
             self.choose(None)
 
@@ -381,13 +289,13 @@ class VramtopApp(WalkingApp, ChoosingApp, SavingApp):
 
     def action_trends(self) -> None:
         """The trends instead of the anatomy, or back."""
-        self._instead("trends", "trade", Trends)
+        self._show_instead("trends", "trade", Trends)
 
     def action_trade(self) -> None:
         """What the batch sizes give and take instead of the anatomy, or back."""
-        self._instead("trade", "trends", TradeChart)
+        self._show_instead("trade", "trends", TradeChart)
 
-    def _instead(self, shown: str, other: str, panel: type[Panel[Any]]) -> None:
+    def _show_instead(self, shown: str, other: str, panel: type[Panel[Any]]) -> None:
         """Show this in the anatomy's place, or the anatomy again; say so where there is no room."""
         main = self.screen_stack[0]
 
@@ -402,16 +310,18 @@ class VramtopApp(WalkingApp, ChoosingApp, SavingApp):
         """All GPUs; from there the training can move to another one."""
         from vramtop.tui.screens.gpus import TrainingGpus
 
-        self.open(TrainingGpus(self._move_to))
+        self.layers.open(TrainingGpus(self._move_training))
 
     def action_image(self) -> None:
         """A training image on its way to the model, and where the batch size enters."""
         from vramtop.tui.screens.image import ImageScreen
 
-        if self._trained():
-            self.open(ImageScreen(self._show_image))
-            if self.state.picture is None:
-                self._show_image()
+        if refusal := no_training(self.state):
+            self._answer(refusal)
+            return
+        self.layers.open(ImageScreen(self._show_image))
+        if self.state.picture is None:
+            self._show_image()
 
     def action_next_image(self) -> None:
         """Another image; where none is shown, the screen that shows them."""
@@ -422,64 +332,18 @@ class VramtopApp(WalkingApp, ChoosingApp, SavingApp):
         else:
             self.action_image()
 
-    def _show_image(self, index: int | None = None) -> None:
-        if commands := self._trained():
-            commands.show_image(index)
-
-    def _move_to(self, place: int) -> None:
-        """Let the training go on on the GPU that has this place among the cards."""
-        from vramtop.tui.gpus.moving import CannotMove, destination
-        from vramtop.tui.worker.launch import environment
-
-        cards = self.state.cards.cards if self.state.cards else ()
-        here = self.state.card
-        if here is not None and cards[place] is here:
-            self.say(f"the training is on GPU {here.index}")
-            return
-        try:
-            device = destination(cards, place, environment())
-        except CannotMove as reason:
-            self.say(str(reason), severity="warning")
-            return
-        if self._trained() is not None and self._link is not None:
-            self.say(f"moving the training to GPU {cards[place].index}")
-            self._link.move(device)
-
     def action_help(self) -> None:
         """What the keys do and what the words mean."""
         from vramtop.tui.screens.help import Help
 
-        self.open(Help())
+        self.layers.open(Help())
 
     def action_tour(self) -> None:
         """A guided tour of the main screen, on the training that runs."""
         from vramtop.tui.tour.guide import Guide
-        from vramtop.tui.tour.panel import tour
+        from vramtop.tui.tour.panel import begin_tour
 
-        self.close_all()
+        self.layers.close_all()
         self.screen_stack[0].query_one(SplitBar).usual_scale()
-        tour(self.screen, Guide(self.state.settings, lambda: self._commands))
-        self.show_state()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
-        """Over a screen that waits for an answer, letters are for what is typed there."""
-        del parameters
-        return not _asks(action) or not isinstance(self.screen, ModalScreen)
-
-    def action_give_back(self) -> None:
-        """Give the allocator's cache back to the driver."""
-        if commands := self._trained():
-            commands.give_back()
-
-
-def _urgent(before: State, after: State, message: Received) -> bool:
-    """Whether someone waits to see it; the rest is painted by the clock."""
-    match message:
-        case Sample():
-            return after.paused or after.held is not before.held or before.sample is None
-        case Measured():
-            return before.measured is None
-        case Evaluated() | Noise() | WorkerLine() | CardsReport():
-            return False
-        case _:
-            return True
+        begin_tour(self.screen, Guide(self.state.settings, lambda: self.training.commands))
+        self.painter.paint_anew(self.state)

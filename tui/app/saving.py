@@ -1,4 +1,4 @@
-"""Files that are saved on the way: named after the time, and never over another one."""
+"""The files that keys save: named after the time, and never in the place of another file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from contextlib import suppress
 from datetime import datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+from rich.console import Console
+from textual.app import App
 from vramtop.protocol.split import CATEGORIES
 from vramtop.tui.state.visits import Visit, Visits
 
@@ -20,9 +23,9 @@ class CannotSave(Exception):
 
 
 def save(contents: Mapping[str, str], now: datetime) -> str:
-    """Write a file for each suffix, in the current folder or else where one can write.
+    """Write a file for each suffix, in the current folder or else in another that can be written.
 
-    Returns their names, with their folder where it is not the current one. Raises `CannotSave`.
+    Returns their names, and their folder unless it is the current one. Raises `CannotSave`.
     """
     reason = "there is no folder"
     for folder in _folders():
@@ -54,7 +57,7 @@ def _here() -> Path | None:
 
 
 def _write(folder: Path, contents: Mapping[str, str], stem: str) -> str:
-    """Write all of them under one name that none of them has yet."""
+    """Write all of them under one name that no file has yet."""
     for number in count(1):
         name = stem if number == 1 else f"{stem}-{number}"
         if any((folder / f"{name}{suffix}").exists() for suffix in contents):
@@ -66,10 +69,32 @@ def _write(folder: Path, contents: Mapping[str, str], stem: str) -> str:
     raise AssertionError("numbers do not end")
 
 
-def table(visits: Visits) -> str:
-    """The batch sizes that were tried, as CSV: a header with units, plain numbers, a line a size.
+def screenshot(app: App[Any]) -> dict[str, str]:
+    """What is on the screen, as `.svg` and as `.txt`."""
+    width, height = app.size
+    console = Console(
+        width=width,
+        height=height,
+        file=io.StringIO(),
+        force_terminal=True,
+        color_system="truecolor",
+        record=True,
+        legacy_windows=False,
+        safe_box=False,
+    )
+    # Textual's `export_screenshot` does the same, but has no text.
+    console.print(
+        app.screen._compositor.render_update(full=True, screen_stack=app._background_screens)
+    )
+    picture = console.export_svg(title=app.title, clear=False)
+    lines = [line.rstrip() for line in console.export_text().splitlines()]
+    return {".svg": picture, ".txt": "\n".join(lines) + "\n"}
 
-    What is not known is empty.
+
+def table(visits: Visits) -> str:
+    """The batch sizes that were tried, as CSV: a header with units, then a line for each size.
+
+    Numbers are plain; a figure that is not known is empty.
     """
     text = io.StringIO()
     rows = [_row(visit) for visit in visits if not visit.foretold]

@@ -17,7 +17,7 @@ from vramtop.tui.words.vocabulary import READING, WORDS, Entry, Section
 
 from .room import HEIGHTS
 
-LIST = Section(
+GPU_SCREEN_KEYS = Section(
     "on this screen",
     (
         Entry("↑ ↓", "choose a GPU or a process, as a click and the wheel do"),

@@ -24,7 +24,7 @@ _RESTORED = (
 )
 
 
-class View(msgspec.Struct, frozen=True):
+class TourProgress(msgspec.Struct, frozen=True):
     """What is told: the step's `place`, from 0 on, and what has been measured in it so far.
 
     `waiting` says that there is more to come, and `enter`, where it is not
@@ -55,10 +55,10 @@ class Guide:
         self._told = ""
 
     @property
-    def view(self) -> View:
+    def view(self) -> TourProgress:
         """What is to be shown now."""
         wait, state = self._wait, self._state
-        return View(
+        return TourProgress(
             place=self._place,
             told=(wait.told if wait else self._told) or self._told,
             waiting=self._script is None or (wait is not None and not wait.enter),

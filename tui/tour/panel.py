@@ -14,14 +14,14 @@ from vramtop.tui.terminal.palette import ink
 from vramtop.tui.widgets.lines import NewsLine
 from vramtop.tui.widgets.panel import Panel, between
 
-from .guide import Guide, View
+from .guide import Guide, TourProgress
 from .steps import STEPS
 
 _TOURING = "touring"
 _UNIT = re.compile(r" (?=[KMGTP]?i?B\b)")
 
 
-class TourStrip(Panel[View]):
+class TourStrip(Panel[TourProgress]):
     """A few lines in place of the lower part of the screen.
 
     It has the focus, so that its keys are its own; all others go to the app as ever.
@@ -43,12 +43,12 @@ class TourStrip(Panel[View]):
         self._guide.see(state)
         super().show(state)
 
-    def pick(self, state: State) -> View:
+    def pick(self, state: State) -> TourProgress:
         """What the guide tells."""
         del state
         return self._guide.view
 
-    def draw(self, shown: View, width: int, height: int) -> Text:
+    def draw(self, shown: TourProgress, width: int, height: int) -> Text:
         """The title, two sentences, and what was measured; that last one always has its place."""
         colors, step = self.palette, STEPS[shown.place]
         mark, room = ("▌ ", ink(colors.accent)), width - 2
@@ -63,7 +63,7 @@ class TourStrip(Panel[View]):
         marked = [Text.assemble(mark, line) for line in [*lines, *seen]]
         return Text("\n").join(marked[:height])
 
-    def _keys(self, shown: View) -> Text:
+    def _keys(self, shown: TourProgress) -> Text:
         colors, keys = self.palette, Text()
         last = shown.place + 1 == len(STEPS)
         on = [] if last and not shown.enter else [("enter", shown.enter or "next")]
@@ -95,7 +95,7 @@ class TourStrip(Panel[View]):
         self.draw_again()
 
 
-def tour(screen: Screen[object], guide: Guide) -> None:
+def begin_tour(screen: Screen[object], guide: Guide) -> None:
     """Begin a tour at the foot of this screen; one that is under way only gets the focus back."""
     if not screen.query(TourStrip):
         screen.mount(TourStrip(guide), before=screen.query_one(NewsLine))
@@ -103,7 +103,7 @@ def tour(screen: Screen[object], guide: Guide) -> None:
     screen.set_focus(screen.query_one(TourStrip))
 
 
-def _seen(shown: View, room: int) -> list[str]:
+def _seen(shown: TourProgress, room: int) -> list[str]:
     """What was measured, or what is waited for."""
     if shown.over:
         return ["there is no training any more"]

@@ -64,7 +64,7 @@ class HelpText(Panel[bool]):
         """Each group of keys, under its name."""
         groups = []
         for name, keys in grouped(self._keys).items():
-            entries = [Entry(key.shown, key.told) for key in keys]
+            entries = [Entry(key.shown, key.help) for key in keys]
             if name == "screen":
                 entries.append(_EVERYWHERE)
             groups.append(self._section(Section(name, tuple(entries)), width, _KEY))

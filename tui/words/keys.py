@@ -1,4 +1,4 @@
-"""The keys: what each does, for the bindings, the help and the palette."""
+"""The keys and what each does, for the bindings, the help and the command palette."""
 
 from __future__ import annotations
 
@@ -11,80 +11,97 @@ Group = Literal["batch", "training", "look", "screen"]
 
 
 class Key(msgspec.Struct, frozen=True):
-    """`keys` as Textual names them, `shown` as they stand on the keyboard.
+    """A key, or several that do the same.
 
-    `name` is for the palette, where one looks for what is to change.
+    `keys` are Textual's names, `shown` is what the keyboard has on it. `action` is the app's:
+    `control('double')` is one of `tui.controls`, `ask('budget')` one of `screens.questions`. `name`
+    stands in the palette, which is searched for what should change; `help` stands beside the key in
+    the help, under the title of its `group`.
     """
 
     keys: str
     shown: str
     action: str
     name: str
-    told: str
+    help: str
+    group: Group
 
 
 KEYS = (
-    Key("plus,equals_sign", "+ =", "double", "Batch size: double", "double the batch size"),
-    Key("minus", "-", "halve", "Batch size: halve", "halve the batch size"),
-    Key("right_square_bracket", "]", "more", "Batch size: +10%", "a tenth more in a batch"),
-    Key("left_square_bracket", "[", "less", "Batch size: -10%", "a tenth less in a batch"),
-    Key("b", "b", "type_batch_size", "Batch size: type", "type a batch size"),
-    Key("m", "m", "find_largest", "Batch size: find the largest", "find the largest that fits"),
-    Key("M", "M", "recommended", "Batch size: recommended", "take 0.8 of the largest"),
-    Key("F", "F", "type_comparison", "Batch sizes: compare fairly", "compare sizes fairly"),
-    Key("a", "a", "type_accumulation", "Accumulation: type", "add up several batches"),
-    Key("o", "o", "next_optimizer", "Optimizer: next", "the next optimizer"),
-    Key("d", "d", "next_dataset", "Dataset: other", "the other dataset"),
-    Key("w", "w", "type_hidden", "Hidden width: type", "type a hidden width"),
-    Key("l", "l", "type_learning_rate", "Learning rate: type", "type a learning rate"),
-    Key("v", "v", "type_budget", "Memory budget: type", "type a memory budget"),
-    Key("0", "0", "restart", "Training: fresh weights", "fresh weights, same settings"),
-    Key("space", "space", "pause", "Pause or go on", "pause, or go on"),
     Key(
-        "R", "R", "restart_worker", "Worker: another after its end", "after its end, another worker"
+        "plus,equals_sign", "+ =", "control('double')",
+        "Batch size: double", "double the batch size", "batch",
     ),
-    Key("full_stop", ".", "advance", "One phase", "go on by one phase"),
-    Key("s", "s", "slow", "Slow motion", "slow motion"),
-    Key("c", "c", "give_back", "Cache: give back", "give the cache back"),
-    Key("right", "← →", "moment_after", "Moment: next", "moment by moment"),
-    Key("down", "↑ ↓", "choose_below", "Category: next", "a category's tensors"),
-    Key("escape", "esc", "leave", "Back to the whole", "back to the whole"),
-    Key("z", "z", "scale", "Scale of the split bar", "scale of the split bar"),
-    Key("y", "y", "trends", "Trends or anatomy", "trends, or the anatomy"),
-    Key("x", "x", "trade", "Trade between batch sizes", "what sizes give and take"),
-    Key("i", "i", "image", "Image and model", "an image, and the model"),
-    Key("n", "n", "next_image", "Image: another", "another image"),
-    Key("g", "g", "gpus", "GPUs and their processes", "all GPUs, their processes"),
-    Key("t", "t", "theme", "Theme: next", "the next theme"),
-    Key("p", "p", "layout", "Layout: next", "all, memory or charts"),
-    Key("r", "r", "refresh", "Refresh rate: next", "refreshes a second"),
-    Key("S", "S", "save_screen", "Screen: save", "save the screen: SVG, text"),
-    Key("C", "C", "save_table", "Batch sizes: save the table", "save the table: CSV"),
-    Key("question_mark", "?", "help", "Help", "keys and words"),
-    Key("T", "T", "tour", "Guided tour", "a guided tour"),
-    Key("q", "q", "quit", "Quit", "quit"),
-)
-# Those that mean something where nothing is trained.
-LOOKING = tuple(
+    Key("minus", "-", "control('halve')", "Batch size: halve", "halve the batch size", "batch"),
+    Key(
+        "right_square_bracket", "]", "control('more')",
+        "Batch size: +10%", "a tenth more in a batch", "batch",
+    ),
+    Key(
+        "left_square_bracket", "[", "control('less')",
+        "Batch size: -10%", "a tenth less in a batch", "batch",
+    ),
+    Key("b", "b", "ask('batch_size')", "Batch size: type", "type a batch size", "batch"),
+    Key(
+        "m", "m", "control('find_largest')",
+        "Batch size: find the largest", "find the largest that fits", "batch",
+    ),
+    Key(
+        "M", "M", "control('recommended')",
+        "Batch size: recommended", "take 0.8 of the largest", "batch",
+    ),
+    Key(
+        "F", "F", "ask('comparison')",
+        "Batch sizes: compare fairly", "compare sizes fairly", "batch",
+    ),
+    Key("a", "a", "ask('accumulation')", "Accumulation: type", "add up several batches", "batch"),
+    Key("o", "o", "control('next_optimizer')", "Optimizer: next", "the next optimizer", "training"),
+    Key("d", "d", "control('next_dataset')", "Dataset: other", "the other dataset", "training"),
+    Key("w", "w", "ask('hidden')", "Hidden width: type", "type a hidden width", "training"),
+    Key(
+        "l", "l", "ask('learning_rate')",
+        "Learning rate: type", "type a learning rate", "training",
+    ),
+    Key("v", "v", "ask('budget')", "Memory budget: type", "type a memory budget", "training"),
+    Key(
+        "0", "0", "control('restart')",
+        "Training: fresh weights", "fresh weights, same settings", "training",
+    ),
+    Key("space", "space", "control('pause')", "Pause or go on", "pause, or go on", "training"),
+    Key(
+        "R", "R", "restart_worker",
+        "Worker: another after its end", "after its end, another worker", "training",
+    ),
+    Key("full_stop", ".", "control('advance')", "One phase", "go on by one phase", "training"),
+    Key("s", "s", "control('slow')", "Slow motion", "slow motion", "training"),
+    Key("c", "c", "control('give_back')", "Cache: give back", "give the cache back", "training"),
+    Key("right", "← →", "moment(1)", "Moment: next", "moment by moment", "look"),
+    Key("down", "↑ ↓", "choose(1)", "Category: next", "a category's tensors", "look"),
+    Key("escape", "esc", "leave", "Back to the whole", "back to the whole", "look"),
+    Key("z", "z", "scale", "Scale of the split bar", "scale of the split bar", "look"),
+    Key("y", "y", "trends", "Trends or anatomy", "trends, or the anatomy", "look"),
+    Key("x", "x", "trade", "Trade between batch sizes", "what sizes give and take", "look"),
+    Key("i", "i", "image", "Image and model", "an image, and the model", "look"),
+    Key("n", "n", "next_image", "Image: another", "another image", "look"),
+    Key("g", "g", "gpus", "GPUs and their processes", "all GPUs, their processes", "look"),
+    Key("t", "t", "theme", "Theme: next", "the next theme", "screen"),
+    Key("p", "p", "layout", "Layout: next", "all, memory or charts", "screen"),
+    Key("r", "r", "refresh", "Refresh rate: next", "refreshes a second", "screen"),
+    Key("S", "S", "save_screen", "Screen: save", "save the screen: SVG, text", "screen"),
+    Key("C", "C", "save_table", "Batch sizes: save the table", "save the table: CSV", "screen"),
+    Key("question_mark", "?", "help", "Help", "keys and words", "screen"),
+    Key("T", "T", "tour", "Guided tour", "a guided tour", "screen"),
+    Key("q", "q", "quit", "Quit", "quit", "screen"),
+)  # fmt: skip
+# The keys that mean something where nothing is trained.
+GPU_KEYS = tuple(
     key for key in KEYS if key.action in ("theme", "refresh", "save_screen", "help", "quit")
 )
 
-_GROUPS: dict[str, Group] = {
-    **dict.fromkeys(("double", "halve", "more", "less", "type_batch_size"), "batch"),
-    **dict.fromkeys(("type_accumulation", "type_comparison"), "batch"),
-    "restart": "training",
-    **dict.fromkeys(("find_largest", "recommended"), "batch"),
-    **dict.fromkeys(("next_optimizer", "next_dataset", "type_hidden"), "training"),
-    **dict.fromkeys(("type_learning_rate", "type_budget", "pause", "advance"), "training"),
-    **dict.fromkeys(("slow", "give_back", "restart_worker"), "training"),
-    **dict.fromkeys(("theme", "layout", "refresh", "help", "tour", "quit"), "screen"),
-    **dict.fromkeys(("save_screen", "save_table"), "screen"),
-}
-
 
 def grouped(keys: Sequence[Key]) -> dict[Group, list[Key]]:
-    """The keys by what they are for; those of no other group choose what is looked at."""
+    """The keys by their groups, without groups that have none."""
     groups: dict[Group, list[Key]] = {group: [] for group in get_args(Group)}
     for key in keys:
-        groups[_GROUPS.get(key.action, "look")].append(key)
+        groups[key.group].append(key)
     return {group: members for group, members in groups.items() if members}

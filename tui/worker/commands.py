@@ -1,4 +1,4 @@
-"""What is asked of the worker, and what was asked and is not yet in force."""
+"""The commands to the worker, and the settings that were asked for and are not yet in force."""
 
 from __future__ import annotations
 
@@ -15,23 +15,25 @@ from .sweep_plan import Plan
 
 
 class Commands:
-    """Numbers commands and sends them; quick presses add up to what they all ask for."""
+    """Numbers commands and sends them.
+
+    A change starts from the settings asked for last, so that quick presses add up.
+    """
 
     def __init__(self, link: Link) -> None:
         self._link = link
         self._number = 0
-        # What the settings will be, until the latest change is answered.
-        self._wanted: Settings | None = None
-        self._asked = 0
+        self._wanted: Settings | None = None  # until the latest change is answered
+        self._asked = 0  # that change's number
         self._paused = self._slow = False
-        self._resting = False
+        self._resting = False  # paused by `rest`, not by a key
 
     def base(self, settings: Settings) -> Settings:
-        """What the next change starts from, where `settings` are in force."""
+        """The settings that the next change starts from, where `settings` are in force."""
         return self._wanted or settings
 
     def change(self, settings: Settings, **values: Any) -> None:  # noqa: ANN401 - of each field's type
-        """Ask for other values than those of `settings` and of what was asked before."""
+        """Ask for these values; all else stays as in `settings`, or as was asked for before."""
         self._asked = self._next()
         self._wanted = msgspec.structs.replace(self.base(settings), **values)
         self._link.send(Change(self._asked, **values))
@@ -48,7 +50,7 @@ class Commands:
             self.pause()
 
     def wake(self) -> None:
-        """Let it go on, unless it was paused before."""
+        """Let the training go on, unless a key had paused it before `rest`."""
         if self._resting:
             self._resting = False
             self.pause()
@@ -76,26 +78,30 @@ class Commands:
         self._link.send(FindLargest(self._next()))
 
     def restart(self, settings: Settings) -> None:
-        """Begin the training again with fresh weights, the settings as they are or will be."""
+        """Begin the training again with fresh weights and the settings that the next change has."""
         self._link.send(Reset(self._next(), self.base(settings)))
 
     def compare(self, plan: Plan) -> None:
-        """Run the plan while the training waits."""
+        """Train each of the plan's settings from fresh weights while the training waits."""
         images = plan.trials[0].images
         assert images is not None
         runs = tuple(trial.settings for trial in plan.trials)
         self._link.send(Compare(self._next(), runs, images))
 
+    def move(self, device: str) -> None:
+        """Let the training go on on another device, such as `cuda:1`."""
+        self._link.move(device)
+
     def call_off(self) -> None:
-        """End that search, or that comparison."""
+        """End the search or the comparison that runs."""
         self._link.send(CallOff(self._next()))
 
     def pace(self, seconds: float) -> None:
-        """Hear what nobody waits for once in so many seconds."""
+        """Let the worker send what nobody waits for at most once in so many seconds."""
         self._link.send(Pace(self._next(), seconds))
 
     def hear(self, message: Received) -> None:
-        """The worker's word is what counts."""
+        """Forget what was asked for once the worker answers; take over whether it is paused."""
         match message:
             case Answer(command=command) if command == self._asked:
                 self._wanted = None

@@ -10,7 +10,7 @@ from screens import screen
 from scripted import Script
 from vramtop.protocol.commands import Pace
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.tui.app import state_app
+from vramtop.tui.app import painting
 from vramtop.tui.app.choices import Choices
 from vramtop.tui.app.config import Config
 from vramtop.tui.app.gpu_app import GpuApp
@@ -170,7 +170,7 @@ async def test_the_status_line_moves_as_often_as_was_chosen(
 ) -> None:
     config.keep(refresh=refresh)
     now = [0.0]
-    monkeypatch.setattr(state_app, "monotonic", lambda: now[0])
+    monkeypatch.setattr(painting, "monotonic", lambda: now[0])
     async with screen(120, 40, *BEGUN, config=config) as shown:
         shown.app._clock.stop()
         for step, (passed, moves) in enumerate(
@@ -186,7 +186,7 @@ async def test_what_else_trickles_in_is_painted_once_a_second(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [10.0]
-    monkeypatch.setattr(state_app, "monotonic", lambda: now[0])
+    monkeypatch.setattr(painting, "monotonic", lambda: now[0])
     async with screen(120, 40, *BEGUN) as shown:
         now[0] += 0.5
         shown.app.receive(sample(1280, loss=0.125))

@@ -53,7 +53,7 @@ async def test_every_part_has_its_place(width: int, height: int) -> None:
     async with screen(width, height) as seen:
         for messages in SESSION.values():
             await seen.hear(*messages)
-            parts = [part for part in seen.app._panels if part.region.area]
+            parts = [part for part in seen.app.panels if part.region.area]
             for index, part in enumerate(parts):
                 assert seen.app.screen.region.contains_region(part.region), part
                 assert not [other for other in parts[:index] if part.region.overlaps(other.region)]
@@ -68,7 +68,7 @@ async def test_every_part_has_its_place(width: int, height: int) -> None:
 
 def assert_each_in_its_place(seen: Screen) -> None:
     """Within the screen and over no other, down to the keys."""
-    parts = [part for part in seen.app._panels if part.region.area]
+    parts = [part for part in seen.app.panels if part.region.area]
     for index, part in enumerate(parts):
         assert seen.app.screen.region.contains_region(part.region), part
         assert not [other for other in parts[:index] if part.region.overlaps(other.region)]
@@ -117,7 +117,7 @@ async def test_no_line_is_longer_than_its_room(height: int) -> None:
     async with screen(120, 40) as seen:
         for messages in SESSION.values():
             await seen.hear(*messages)
-            for part in seen.app._panels:
+            for part in seen.app.panels:
                 for width in (*range(58, 94), 106, 130, 166, 198):
                     picture = part.draw(part.pick(seen.app.state), width, height)
                     if isinstance(picture, Text):  # a strip is cut; what it tells has its own tests

@@ -24,7 +24,7 @@ ON_CARD = (replace(HELLO, device=CARD), replace(configured(), device=CARD), *BEG
 
 def assert_each_in_its_place(seen: Screen) -> None:
     """Within the screen, over no other, and down to the last line."""
-    parts = [part for part in seen.app._panels if part.region.area]
+    parts = [part for part in seen.app.panels if part.region.area]
     for index, part in enumerate(parts):
         assert seen.app.screen.region.contains_region(part.region), part
         assert not [other for other in parts[:index] if part.region.overlaps(other.region)]

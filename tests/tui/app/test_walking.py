@@ -70,7 +70,7 @@ async def test_at_rest_all_is_bright_and_no_clock_runs() -> None:
     async with screen(120, 40, *BEGUN) as seen:
         for place in range(11):
             assert fills(seen, head(seen, place)) <= set(DARK.fills)
-        assert seen.app._timer is None
+        assert not seen.app.walk.running
 
 
 async def test_forward_and_the_loss_stand_apart_on_the_axis() -> None:
@@ -127,7 +127,7 @@ async def test_a_walk_comes_to_the_boundary_by_itself_and_its_clock_stops(
         assert places[0] == 4
         assert places == sorted(p for p in places if p is not None)
         assert "held 184.0 KiB after backward" in seen.text
-        assert seen.app._timer is None
+        assert not seen.app.walk.running
 
 
 async def test_the_peak_is_where_one_starts_while_the_training_runs() -> None:

@@ -10,6 +10,18 @@ from typing import TYPE_CHECKING
 
 import pynvml
 import pytest
+from cards_read import (
+    COMPUTING,
+    GIB,
+    NO_PERMISSION,
+    NOT_SUPPORTED,
+    NOT_THERE,
+    ONE,
+    OTHER,
+    TOO_SMALL,
+    UNKNOWN,
+    only_card,
+)
 from msgspec.structs import replace
 from vramtop.tui.gpus.cards import Card, GpuProcess, held, occupancy
 from vramtop.tui.gpus.readings import NO_GPU, Reader
@@ -17,12 +29,7 @@ from vramtop.tui.gpus.readings import NO_GPU, Reader
 if TYPE_CHECKING:
     from conftest import Machine
 
-GIB = 2**30
 RESERVED = 600 * 2**20
-COMPUTING = "nvmlDeviceGetComputeRunningProcesses"
-# No process of this machine has pids as high as these.
-ONE, OTHER = 5_000_001, 5_000_002
-NOT_SUPPORTED, NO_PERMISSION, TOO_SMALL, NOT_THERE, UNKNOWN = 3, 4, 7, 13, 999
 # What is lost of a card when NVML refuses one function.
 FIELDS = {
     "nvmlDeviceGetName": ["name"],
@@ -32,11 +39,6 @@ FIELDS = {
     f"{COMPUTING}_v2": ["processes"],
 }
 CODES = [NOT_SUPPORTED, NO_PERMISSION, UNKNOWN, 4242]
-
-
-def only_card(reader: Reader) -> Card:
-    (card,) = reader.read().cards
-    return card
 
 
 # ---- what a healthy machine says ----------------------------------------------------------------
@@ -271,107 +273,6 @@ def test_a_symbol_that_cannot_be_looked_up_costs_its_field(nvml: Machine, error:
     card = only_card(Reader())
     assert card.power is None
     assert card.refused["power"] == str(error)
-
-
-# ---- MIG ----------------------------------------------------------------------------------------
-
-
-def test_a_gpu_that_is_split_lists_its_instances(nvml: Machine) -> None:
-    nvml.has(devices=3, processes=f"{ONE}:1:{GIB},{OTHER}:2:{2 * GIB}")
-
-    def slot(_: object, index: int) -> object:
-        """The second and the third GPU stand for instances in the slots 0 and 4 of the first."""
-        if index not in (0, 4):
-            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
-        return pynvml.nvmlDeviceGetHandleByIndex(1 if index == 0 else 2)
-
-    nvml.answers(
-        nvmlDeviceGetCount=lambda: 1,
-        nvmlDeviceGetMigMode=lambda _: [1, 1],
-        nvmlDeviceGetMaxMigDeviceCount=lambda _: 7,
-        nvmlDeviceGetMigDeviceHandleByIndex=slot,
-    )
-    card = only_card(Reader())
-    assert card.mig is True
-    assert [part.index for part in card.instances] == [0, 4]
-    assert [part.used for part in card.instances] == [GIB, 2 * GIB]
-    assert [part.processes for part in card.instances] == [
-        (GpuProcess(ONE, GIB),),
-        (GpuProcess(OTHER, 2 * GIB),),
-    ]
-    assert [part.temperature for part in card.instances] == [None, None]
-    assert "instances" not in card.refused
-
-
-def test_instances_that_may_not_be_seen_are_a_reason(nvml: Machine) -> None:
-    def refuse(*_: object) -> None:
-        raise pynvml.NVMLError(NO_PERMISSION)
-
-    nvml.has(devices=1)
-    nvml.answers(
-        nvmlDeviceGetMigMode=lambda _: [1, 1],
-        nvmlDeviceGetMaxMigDeviceCount=lambda _: 7,
-        nvmlDeviceGetMigDeviceHandleByIndex=refuse,
-    )
-    card = only_card(Reader())
-    assert (card.mig, card.instances) == (True, ())
-    assert card.refused["instances"] == "Insufficient Permissions"
-
-
-def test_instances_come_from_the_library(nvml: Machine) -> None:
-    if not hasattr(nvml.library, "nvmlDeviceGetMigDeviceHandleByIndex"):
-        pytest.skip("the simulated library knows no MIG")
-    nvml.has(devices=2, MIG="0:2")
-    split, whole = Reader().read().cards
-    assert (split.mig, whole.mig) == (True, False)
-    assert len(split.instances) == 2
-    for part in split.instances:
-        assert (part.uuid or "").startswith("MIG-")
-        assert part.total is not None
-        assert part.total < (split.total or 0)
-
-
-CARD_ALONE = [
-    "nvmlDeviceGetMigMode",
-    "nvmlDeviceGetMaxMigDeviceCount",
-    "nvmlDeviceGetMigDeviceHandleByIndex",
-    "nvmlDeviceGetHandleByIndex_v2",
-    "nvmlDeviceGetUUID",
-    "nvmlDeviceGetMemoryInfo_v2",
-    f"{COMPUTING}_v2",
-    "nvmlDeviceGetTemperature",
-    "nvmlDeviceGetTemperatureThreshold",
-]
-
-
-@pytest.mark.parametrize("code", [UNKNOWN, 15])
-@pytest.mark.parametrize("function", CARD_ALONE)
-def test_an_error_of_the_whole_gpu_hides_none_of_its_instances(
-    nvml: Machine, function: str, code: int
-) -> None:
-    nvml.has(devices=1, MIG="0:2", processes=f"{ONE}:0.1:{GIB}")
-    reader = Reader()
-    healthy = only_card(reader)
-    assert [part.used for part in healthy.instances] == [0, GIB]
-    nvml.fails({f"{function}:0.whole": code})
-    assert only_card(reader).instances == healthy.instances
-
-
-def test_an_instance_that_is_lost_keeps_its_line_and_the_others_theirs(nvml: Machine) -> None:
-    nvml.has(devices=1, MIG="0:2")
-    nvml.fails({"nvmlDeviceGetMemoryInfo_v2:0.1": 15})
-    card = only_card(Reader())
-    assert card.trouble is None
-    assert [part.trouble for part in card.instances] == [None, "the GPU is lost"]
-
-
-def test_a_gpu_that_is_lost_as_a_whole_has_lost_its_instances(nvml: Machine) -> None:
-    nvml.has(devices=1, MIG="0:2")
-    reader = Reader()
-    reader.read()
-    nvml.fails({"*:0": 15})
-    card = only_card(reader)
-    assert (card.trouble, card.instances) == ("the GPU is lost", ())
 
 
 def test_readings_that_cannot_be_are_not_available(nvml: Machine) -> None:

@@ -122,6 +122,11 @@ def trouble(state: State) -> str:
 class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
     """Names and numbers, on a card who is who in the bar, and under them the bar."""
 
+    def show(self, state: State) -> None:
+        """Show the state; on a screen of the class `gpu` this panel has more lines."""
+        self.screen.set_class(state.device is not None and state.device.name != "cpu", "gpu")
+        super().show(state)
+
     def pick(self, state: State) -> tuple[Usage | None, bool, str]:
         """The usage, and whether the worker is still on its way."""
         return usage(state), state.over, state.settings.device

@@ -14,7 +14,7 @@ from vramtop.tui.words import units
 
 
 class DriverLine(Panel[tuple[CardsReport | None]]):
-    """The driver and how many GPUs it has, or calmly why there is nothing to show."""
+    """The driver and how many GPUs it has, or in a calm colour why there are none to show."""
 
     def pick(self, state: State) -> tuple[CardsReport | None]:
         """What NVML said last; None before it has said anything."""
@@ -36,7 +36,7 @@ class DriverLine(Panel[tuple[CardsReport | None]]):
 
 
 class KeyHints(Panel[bool]):
-    """The keys of a screen that has its own, the most wanted first; the `ends` always stand."""
+    """The keys of a screen, the most wanted first; the `ends` are always there."""
 
     def __init__(self, keys: Sequence[Hint], ends: Sequence[Hint] = ENDS) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class KeyHints(Panel[bool]):
         self._ends = ends
 
     def pick(self, state: State) -> bool:
-        """Nothing of it; keys are keys."""
+        """Nothing here depends on the state."""
         del state
         return True
 

@@ -1,4 +1,4 @@
-"""The lines that tell of one GPU, in columns that are the same for all of them."""
+"""The lines of one GPU, in columns that are the same for all GPUs."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _LOAD, _HEAT = 5, 6
 class Gpu(msgspec.Struct, frozen=True):
     """A GPU, or an instance of one; `parts` are who holds its memory, as far as that is known.
 
-    So many bytes are `in_use` of the `total`, `by` whom one knows it. `ours` tells that the
-    training runs there.
+    `in_use` and `total` are bytes, as `by` (NVML or CUDA) gives them. `ours` says that the training
+    runs there.
     """
 
     card: Card
@@ -40,20 +40,21 @@ class Gpu(msgspec.Struct, frozen=True):
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """That of a GPU its own line is chosen, or the instance `part`; the cursor stands there where
-    the keys go to it.
+    """Which of a GPU's lines is chosen: its own, or that of the instance `part`.
+
+    It has the `cursor` while the keys choose in this list.
     """
 
     part: int | None
     cursor: bool
 
     def of(self, part: int | None) -> Mark | None:
-        """The mark, if it is for that line."""
+        """The mark where it is on that line; None elsewhere."""
         return self if part == self.part else None
 
 
 class Columns:
-    """How wide each column is, for these names in so much room."""
+    """How wide each column is, for these GPUs' names in so many columns."""
 
     def __init__(self, gpus: Sequence[Gpu], width: int) -> None:
         self.width = width
@@ -63,19 +64,19 @@ class Columns:
         self.name = max(_SHORTEST, min(longest, (width - fixed) // 2, _LONGEST))
         self.bar = max(0, width - fixed - self.name)
 
-    def sensors(self, told: Sequence[str]) -> str:
-        """Utilization, temperature, power, and where there is room clocks, state and fan."""
-        load, heat, power, clocks, state, fan = told
+    def sensors(self, figures: Sequence[str]) -> str:
+        """Utilization, temperature and power; where there is room, also clocks, state and fan."""
+        load, heat, power, clocks, state, fan = figures
         line = f"{load:>{_LOAD}}{heat:>{_HEAT}}{power:>11}"
         return f"{line}{clocks:>13}{state:>7}{fan:>6}" if self.wide else line
 
     def memory(self, used: str, total: str) -> str:
-        """In use of total."""
-        told = used if used == total == units.MISSING else f"{used}/{total}"
-        return f"{told:>13}"
+        """Bytes in use of the total."""
+        text = used if used == total == units.MISSING else f"{used}/{total}"
+        return f"{text:>13}"
 
     def head(self) -> str:
-        """What the columns are."""
+        """The line of titles."""
         sensors = self.sensors(("util", "temp", "power", "sm/mem MHz", "state", "fan"))
         head = f"{'GPU':>{_MARKS - 1}} {'name':<{self.name}}{sensors}"
         return units.fit(f"{head}{self.memory('in use', 'total')}  who holds it", self.width)
@@ -84,7 +85,7 @@ class Columns:
 def lines(
     gpu: Gpu, columns: Columns, colors: Palette, *, detailed: bool, mark: Mark | None
 ) -> list[Text]:
-    """The GPU's own line, one of details where wanted or needed, and one for each instance."""
+    """The GPU's own line, one of details where wanted or something is wrong, one an instance."""
     own = mark and mark.of(None)
     card = gpu.card
     line = _marks(gpu, colors, own)
@@ -92,23 +93,23 @@ def lines(
     name = f"{units.fit(_name(card), columns.name):<{columns.name}}"
     line.append(name, ink(colors.text, bold=own is not None))
     if card.trouble is not None:
-        told = [line.append(f"  {card.trouble}", ink(colors.trouble))]
+        rows = [line.append(f"  {card.trouble}", ink(colors.trouble))]
     else:
         start = line.cell_len + _LOAD
         line.append(columns.sensors(_sensors(card)), ink(colors.text))
         if heat := hot(card):
             line.stylize(_style(heat, colors), start, start + _HEAT)
-        told = [line.append_text(_memory(gpu, columns, colors))]
+        rows = [line.append_text(_memory(gpu, columns, colors))]
     if _has_details(card, detailed=detailed):
-        told.append(_details(gpu, columns, colors, all_of_them=detailed))
-    return told + [
+        rows.append(_details(gpu, columns, colors, complete=detailed))
+    return rows + [
         _instance(part, columns, colors, mark and mark.of(slot))
         for slot, part in enumerate(gpu.instances)
     ]
 
 
 def count(gpu: Gpu, *, detailed: bool) -> int:
-    """How many lines there are of it, in any width."""
+    """How many lines `lines` gives, in any width."""
     return 1 + _has_details(gpu.card, detailed=detailed) + len(gpu.instances)
 
 
@@ -128,16 +129,16 @@ def _name(card: Card) -> str:
 
 def _sensors(card: Card) -> tuple[str, ...]:
     return (
-        _told(card.gpu_utilization, "%"),
-        ("!" if hot(card) else "") + _told(card.temperature, "°C"),
+        _figure(card.gpu_utilization, "%"),
+        ("!" if hot(card) else "") + _figure(card.temperature, "°C"),
         _pair(card.power, card.power_cap, " W"),
         _pair(card.sm_clock, card.memory_clock, ""),
         units.MISSING if card.performance_state is None else f"P{card.performance_state}",
-        _told(card.fan, "%"),
+        _figure(card.fan, "%"),
     )
 
 
-def _told(value: float | None, unit: str) -> str:
+def _figure(value: float | None, unit: str) -> str:
     return units.MISSING if value is None else f"{value:.0f}{unit}"
 
 
@@ -166,36 +167,36 @@ def _memory(gpu: Gpu, columns: Columns, colors: Palette) -> Text:
     return memory.append(colors.empty * columns.bar, ink(colors.faint, colors.track))
 
 
-def _details(gpu: Gpu, columns: Columns, colors: Palette, *, all_of_them: bool) -> Text:
-    """What is wrong, what has no column, and who holds the memory; cut where the line ends."""
-    told = [Text(sign.told, _style(sign, colors)) for sign in signs(gpu.card)]
+def _details(gpu: Gpu, columns: Columns, colors: Palette, *, complete: bool) -> Text:
+    """What is wrong, what has no column, and who holds the memory, cut at the line's end."""
+    parts = [Text(sign.told, _style(sign, colors)) for sign in signs(gpu.card)]
     if gpu.by != "NVML":
-        told.append(Text(f"memory by {gpu.by}", ink(colors.muted)))
-    if all_of_them and not columns.wide:
+        parts.append(Text(f"memory by {gpu.by}", ink(colors.muted)))
+    if complete and not columns.wide:
         *_, clocks, state, fan = _sensors(gpu.card)
-        told.append(Text(f"{clocks} MHz · {state} · fan {fan}", ink(colors.muted)))
-    if all_of_them:
-        told += [holder_name(part, colors) for part in gpu.parts]
-        told += [] if gpu.parts else [Text(_no_parts(gpu.card), ink(colors.muted))]
-    line = Text("  ").join([Text(" " * (_MARKS - 2)), *told])
+        parts.append(Text(f"{clocks} MHz · {state} · fan {fan}", ink(colors.muted)))
+    if complete:
+        parts += [holder_name(part, colors) for part in gpu.parts]
+        parts += [] if gpu.parts else [Text(_no_parts(gpu.card), ink(colors.muted))]
+    line = Text("  ").join([Text(" " * (_MARKS - 2)), *parts])
     line.truncate(columns.width, overflow="ellipsis")
     return line
 
 
 def _no_parts(card: Card) -> str:
-    told = (card.refused.get(field) for field in ("memory", "reserved", "total", "free"))
-    reason = next((reason for reason in told if reason), "")
+    reasons = (card.refused.get(field) for field in ("memory", "reserved", "total", "free"))
+    reason = next((reason for reason in reasons if reason), "")
     return f"memory not available: {reason}" if reason else "memory not available"
 
 
 def _instance(part: Gpu, columns: Columns, colors: Palette, mark: Mark | None) -> Text:
-    """An instance's line: it has a name and memory; the sensors are the whole GPU's."""
+    """An instance's line: name and memory; the sensors belong to the whole GPU."""
     line = _marks(part, colors, mark)
     profile = _name(part.card).rpartition("MIG ")[2]
     room = columns.name + _MARKS - _INDENT
-    told = f"{part.card.index} {profile}"
+    name = f"{part.card.index} {profile}"
     line.append(f"{'└ ':>{_INDENT - 2}}", ink(colors.muted))
-    line.append(f"{units.fit(told, room):<{room}}", ink(colors.text, bold=mark is not None))
+    line.append(f"{units.fit(name, room):<{room}}", ink(colors.text, bold=mark is not None))
     if part.card.trouble is not None:
         return line.append(f"  {part.card.trouble}", ink(colors.trouble))
     line.append(" " * len(columns.sensors(("",) * 6)))

@@ -1,4 +1,4 @@
-"""Who holds a device's memory, as a bar and as names: the same look wherever it is shown."""
+"""Who holds a device's memory, as a bar and as names, looking the same on every screen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vramtop.tui.gpus.holders import Held, Holder
 from vramtop.tui.terminal.palette import Palette, ink
 from vramtop.tui.words import units
 
-# Who has which colour and, without colours, which glyph; what is nobody's has neither.
+# Each holder's colour and, where there are no colours, its glyph; what is free has neither.
 _LOOKS: dict[Holder, tuple[int, str]] = {
     "driver": (0, "▓"),
     "others": (1, "▒"),
@@ -38,8 +38,8 @@ def holder_bar(parts: Sequence[Held], width: int, colors: Palette) -> Text:
 def holder_name(part: Held, colors: Palette) -> Text:
     """The part's glyph, its name and its bytes: `▒ others 1.00G`."""
     color, glyph = _look(part.holder, colors)
-    told = f" {part.holder} {units.short(part.bytes)}"
-    return Text().append(glyph, ink(color, colors.track)).append(told, ink(colors.muted))
+    name = f" {part.holder} {units.short(part.bytes)}"
+    return Text().append(glyph, ink(color, colors.track)).append(name, ink(colors.muted))
 
 
 def _look(holder: Holder, colors: Palette) -> tuple[str, str]:

@@ -22,10 +22,10 @@ _WHEEL = 3  # rows
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A process on a GPU, or why that GPU's processes are not told.
+    """A process on a GPU; without a `process`, the GPU's list was `refused` for that reason.
 
-    `where` is the GPU's index, with the instance's behind a point where it is split; `place` is
-    the GPU's among the cards.
+    `where` is the GPU's index; on an instance it is like `0.1`. `place` is the GPU's place among
+    the cards.
     """
 
     place: int
@@ -34,23 +34,23 @@ class Row(msgspec.Struct, frozen=True):
     refused: str = ""
 
     def same(self, other: Row) -> bool:
-        """Whether it is the same process on the same GPU, whatever it holds."""
+        """Whether it is the same process on the same GPU; the bytes may differ."""
         pids = [row.process and row.process.pid for row in (self, other)]
         return self.where == other.where and pids[0] == pids[1]
 
 
-class View(msgspec.Struct, frozen=True):
-    """All rows, those of the first GPU first; `asked` tells whether NVML has answered."""
+class ProcessList(msgspec.Struct, frozen=True):
+    """All rows, GPU by GPU; `pid` is the trainer's, and `asked` says that NVML has answered."""
 
     rows: tuple[Row, ...]
     pid: int | None
     asked: bool
 
 
-class ProcessTable(Panel[View]):
-    """A row for each process on each GPU, the largest of a GPU first; ours is marked.
+class ProcessTable(Panel[ProcessList]):
+    """A row for each process on each GPU, the largest of a GPU first; the trainer's is marked.
 
-    While it is `active` the keys go to it, and one row is chosen; the wheel or a click choose too.
+    While it is `active`, keys choose a row here; the wheel or a click always can.
     """
 
     LIVE = True
@@ -62,12 +62,12 @@ class ProcessTable(Panel[View]):
         super().__init__()
         self.active = False
         self._chosen = 0
-        self._row: Row | None = None  # that was chosen
+        self._row: Row | None = None  # the chosen one, as it was then
         self._frame = Window(0, 0, 0)
 
     @property
     def place(self) -> int | None:
-        """The place among the cards of the chosen row's GPU; None where there is no row."""
+        """The place of the chosen row's GPU among the cards; None where there is no row."""
         rows = self._shown.rows if self._shown else ()
         return rows[self._at(rows)].place if rows else None
 
@@ -77,12 +77,12 @@ class ProcessTable(Panel[View]):
         return max(1, self._frame.end - self._frame.first)
 
     def move(self, by: int) -> None:
-        """Choose a row so many further down, or up, as far as there are any."""
+        """Choose a row so many further down; negative is up."""
         if self._shown and self._shown.rows:
             self._choose(self._at(self._shown.rows) + by)
 
     def activate(self, *, active: bool) -> None:
-        """The keys go to this list, or no longer do."""
+        """Let the keys choose here, or no longer."""
         self.active = active
         self.draw_again()
 
@@ -113,17 +113,17 @@ class ProcessTable(Panel[View]):
             self.draw_again()
 
     def _at(self, rows: Sequence[Row]) -> int:
-        """Where the chosen row is now; once it is gone, the one that has its place."""
+        """Where the chosen row is now; where it is gone, the row that has its place."""
         same = (at for at, row in enumerate(rows) if self._row and row.same(self._row))
         return next(same, max(0, min(self._chosen, len(rows) - 1)))
 
-    def pick(self, state: State) -> View:
+    def pick(self, state: State) -> ProcessList:
         """The processes of all cards."""
         report = state.cards
         asked = report is not None and report.trouble is None
-        return View(rows(report) if report else (), state.pid, asked)
+        return ProcessList(process_rows(report) if report else (), state.pid, asked)
 
-    def draw(self, shown: View, width: int, height: int) -> Text:
+    def draw(self, shown: ProcessList, width: int, height: int) -> Text:
         """As many rows as there is room for, and how many more there are."""
         colors = self.palette
         if not shown.rows:
@@ -161,8 +161,8 @@ class ProcessTable(Panel[View]):
         return line.append(command, ink(colors.text if ours else colors.muted))
 
 
-def rows(report: CardsReport) -> tuple[Row, ...]:
-    """The processes of all GPUs; an instance's are told as its own."""
+def process_rows(report: CardsReport) -> tuple[Row, ...]:
+    """The processes of all GPUs; those of an instance stand under the instance alone."""
     cards = enumerate(report.cards)
     return tuple(row for place, card in cards for row in _of_card(place, card))
 

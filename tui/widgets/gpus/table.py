@@ -1,4 +1,4 @@
-"""All GPUs of the machine, one of them chosen."""
+"""The table of the machine's GPUs, of which one is chosen."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from . import gpu_lines, processes
 from .gpu_lines import Columns, Gpu
 from .window import window
 
-_OTHER_LINES = 3  # of the screen: the status, the driver, the keys
+_OTHER_LINES = 3  # that the screen needs: status, driver, keys
 
 
-class View(msgspec.Struct, frozen=True):
+class GpuList(msgspec.Struct, frozen=True):
     """The GPUs in NVML's order, and how many rows their processes take."""
 
     gpus: tuple[Gpu, ...] = ()
@@ -31,16 +31,16 @@ class View(msgspec.Struct, frozen=True):
 
 
 class Stop(msgspec.Struct, frozen=True):
-    """What can be chosen: the GPU at a place, or with a `part` one of its instances."""
+    """What can be chosen: the GPU at a place, or its instance `part`."""
 
     place: int
     part: int | None = None
 
 
-class GpuTable(Panel[View]):
+class GpuTable(Panel[GpuList]):
     """A line or two for each GPU, and one for each instance; keys, wheel or a click choose one.
 
-    It is `active` while the keys go to it, and not to the list below.
+    While it is `active`, keys choose here and not in the list of processes.
     """
 
     LIVE = True
@@ -52,8 +52,8 @@ class GpuTable(Panel[View]):
         super().__init__()
         self.active = True
         self._chosen = Stop(0)
-        self._first = 0  # the first line that is seen
-        self._seen: list[Stop] = []  # whose each line is, from the first below the head
+        self._first = 0  # the first line in sight
+        self._seen: list[Stop] = []  # for each line below the head, whose line it is
         self._counted: tuple[int, int] = (0, 0)
 
     @property
@@ -71,18 +71,18 @@ class GpuTable(Panel[View]):
         self._choose(Stop(place))
 
     def move(self, by: int) -> None:
-        """Choose a GPU or an instance so many further down, or up, as far as there are any."""
+        """Choose a GPU or an instance so many lines further down; negative is up."""
         if stops := self._stops():
             at = stops.index(self._at(stops)) + by
             self._choose(stops[max(0, min(at, len(stops) - 1))])
 
     def activate(self, *, active: bool) -> None:
-        """The keys go to this list, or no longer do."""
+        """Let the keys choose here, or no longer."""
         self.active = active
         self.draw_again()
 
     def on_click(self, event: Click) -> None:
-        """Choose the GPU, or the instance, whose line it is."""
+        """Choose the GPU or the instance whose line was clicked."""
         line = event.y - 1
         if 0 <= line < len(self._seen):
             self._choose(self._seen[line])
@@ -100,29 +100,29 @@ class GpuTable(Panel[View]):
         self.move(-1)
         self.post_message(self.Chosen())
 
-    def pick(self, state: State) -> View:
+    def pick(self, state: State) -> GpuList:
         """The cards, with who holds their memory."""
         if state.cards is None:
-            return View()
+            return GpuList()
         gpus = tuple(_gpu(card, state) for card in state.cards.cards)
-        return View(gpus, len(processes.rows(state.cards)))
+        return GpuList(gpus, len(processes.process_rows(state.cards)))
 
     def draw_again(self) -> None:
-        """Draw what was shown last; more GPUs or processes than before need more room."""
+        """Draw again; where there are more GPUs or processes than before, ask for more room."""
         super().draw_again()
-        shown = self._shown or View()
+        shown = self._shown or GpuList()
         counted = _count(shown.gpus, detailed=True), shown.processes
         if counted != self._counted:
             self._counted = counted
             self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Two lines for each GPU where that leaves half of the room to others, else one.
+        """Two lines for each GPU where that is at most half of the screen, else one.
 
-        The processes have up to half of the room for themselves.
+        Up to half of the room is left to the processes.
         """
         del viewport, width
-        shown = self._shown or View()
+        shown = self._shown or GpuList()
         detailed = 1 + _count(shown.gpus, detailed=True)
         brief = 1 + _count(shown.gpus, detailed=False)
         wanted = detailed if 2 * detailed <= container.height else brief
@@ -130,7 +130,7 @@ class GpuTable(Panel[View]):
         below = min(room // 2, 1 + max(1, shown.processes))
         return min(wanted, room - below) if shown.gpus else 0
 
-    def draw(self, shown: View, width: int, height: int) -> Text:
+    def draw(self, shown: GpuList, width: int, height: int) -> Text:
         """As many lines as there is room for, those of the chosen one among them."""
         colors, chosen = self.palette, self._at(self._stops())
         columns = Columns(shown.gpus, width)
@@ -143,7 +143,7 @@ class GpuTable(Panel[View]):
             stops = [Stop(place)] * own + [Stop(place, part) for part in range(len(gpu.instances))]
             told += zip(stops, lines, strict=True)
         here = [at for at, (stop, _) in enumerate(told) if stop == chosen]
-        # The last of its lines, and then the first, which is what must be seen.
+        # Bring the chosen GPU's last line into sight, then its first, which matters more.
         frame = window(len(told), height - 1, here[-1] if here else 0, self._first)
         frame = window(len(told), height - 1, here[0] if here else 0, frame.first)
         self._first = frame.first
@@ -169,7 +169,7 @@ class GpuTable(Panel[View]):
         ]
 
     def _at(self, stops: Sequence[Stop]) -> Stop:
-        """The chosen one, or what is nearest to it now."""
+        """What is chosen, or what is nearest to it where that is gone."""
         if self._chosen in stops or not stops:
             return self._chosen
         return Stop(max(0, min(self._chosen.place, stops[-1].place)))
@@ -186,9 +186,9 @@ def _gpu(card: Card, state: State) -> Gpu:
 
 
 def _held(card: Card, state: State, *, here: bool) -> Gpu:
-    """The card or the instance with who holds its memory."""
+    """The card or the instance, and who holds its memory."""
     measured = state.measured if here else None
-    # CUDA tells of the very device that the training has, not of the GPU that it is a part of.
+    # CUDA's figures are those of the instance that the training has, not of the whole GPU.
     told = accounts(state.where, state.device_memory) if here and not card.instances else None
     known = told.card if told else card
     parts = of_card(known, state.pid, measured.allocator if measured else None) or ()

@@ -1,4 +1,4 @@
-"""A window on a list that is longer than there is room: what is chosen stays in it. Pure."""
+"""Which rows of a long list are in sight. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Window(msgspec.Struct, frozen=True):
-    """The rows from `first` up to, and without, `end` are seen, of `count`."""
+    """Of `count` rows those from `first` up to, and without, `end` are in sight."""
 
     first: int
     end: int
@@ -14,18 +14,18 @@ class Window(msgspec.Struct, frozen=True):
 
     @property
     def hidden(self) -> str:
-        """How many rows are not seen, and where; empty where all are."""
+        """How many rows are out of sight above and below; empty where none is."""
         above, below = self.first, self.count - self.end
-        told = [f"{above} more above"] if above else []
-        told += [f"{below} more below"] if below else []
-        return f"… {', '.join(told)}" if told else ""
+        parts = [f"{above} more above"] if above else []
+        parts += [f"{below} more below"] if below else []
+        return f"… {', '.join(parts)}" if parts else ""
 
 
 def window(count: int, room: int, chosen: int, first: int = 0) -> Window:
-    """What of `count` rows is seen in `room` lines, with the row `chosen` among it.
+    """The part of `count` rows that is in sight in `room` lines, with the row `chosen` in it.
 
-    It moves from `first` no further than it must. Where not all rows are seen, a line of the room
-    is kept for `hidden`, unless there is but one.
+    It moves from `first` no further than it must. Where not all rows are in sight, one of the lines
+    is left free for `hidden`, unless there is only one line.
     """
     if count <= room:
         return Window(0, count, count)

@@ -1,0 +1,17 @@
+"""What tests that read simulated GPUs through the real pynvml share."""
+
+from __future__ import annotations
+
+from vramtop.tui.gpus.cards import Card
+from vramtop.tui.gpus.readings import Reader
+
+GIB = 2**30
+COMPUTING = "nvmlDeviceGetComputeRunningProcesses"
+# No process of this machine has pids as high as these.
+ONE, OTHER = 5_000_001, 5_000_002
+NOT_SUPPORTED, NO_PERMISSION, TOO_SMALL, NOT_THERE, UNKNOWN = 3, 4, 7, 13, 999
+
+
+def only_card(reader: Reader) -> Card:
+    (card,) = reader.read().cards
+    return card
