@@ -539,4 +539,25 @@ FAULTS = (
         "    if True:\n",
         ("tests/end_to_end/test_interruption.py",),
     ),
+    Fault(
+        "a training without PyTorch starts a worker, which fails",
+        "tui/cli/main.py",
+        '    check_trainer("training" if',
+        '    str("training" if',
+        ("tests/end_to_end/test_wheel.py",),
+    ),
+    Fault(
+        "a folder that an uninstallation left behind counts as PyTorch",
+        "tui/worker/packages.py",
+        "    return spec is not None and spec.origin is not None\n",
+        "    return spec is not None\n",
+        ("tests/end_to_end/test_wheel.py",),
+    ),
+    Fault(
+        "installing the base brings PyTorch",
+        "pyproject.toml",
+        '  "typing-extensions>=4.10",\n',
+        '  "typing-extensions>=4.10",\n  "torch>=2.9",\n',
+        ("tests/end_to_end/test_wheel.py",),
+    ),
 )

@@ -2,9 +2,8 @@
 
 Trains on the CPU, or on a GPU, under a budget: at larger and larger batch sizes up to one that may
 be out of memory, then at a smaller one again, and at last one phase at a time. All that the worker
-and NVML say goes to docs/session-cpu.jsonl or docs/session-gpu.jsonl, a message a line;
-tests/tui/app/test_pictures.py draws
-the screens from it.
+and NVML say goes to docs/session-cpu.jsonl or docs/session-gpu.jsonl, a message a line. The tests
+in tests/tui/app/test_pictures.py draw the screens from it.
 """
 
 from __future__ import annotations

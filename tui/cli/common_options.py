@@ -1,4 +1,4 @@
-"""The options that count wherever they stand: before a command, after it, and without one."""
+"""The options that may stand before a command, after it, or without one."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def value(
     option: str,
     metavar: str,
     parse: Callable[[str], object],
-    told: str,
+    text: str,
     *,
     dest: str | None = None,
 ) -> None:
-    """Add an option whose value `parse` reads, which raises `SettingError` where it cannot."""
-    group.add_argument(option, dest=dest, metavar=metavar, type=_checked(parse), help=told)
+    """Add an option with `text` as its help. `parse` raises `SettingError` for a wrong value."""
+    group.add_argument(option, dest=dest, metavar=metavar, type=_checked(parse), help=text)
 
 
 def common(parser: argparse.ArgumentParser, training: Group) -> None:
-    """Add the options of the training, after that of its batch, and of its device and data."""
-    told = "batches whose gradients add up before an update (1)"
-    value(training, "--accumulate", "N", limits.parse_accumulation, told, dest="accumulation")
+    """Add to the group `training`, and add the groups of the device and of the data."""
+    text = "batches whose gradients add up before an update (1)"
+    value(training, "--accumulate", "N", limits.parse_accumulation, text, dest="accumulation")
     training.add_argument(
         "--dataset", choices=DATASETS, metavar="NAME", help="mnist or cifar10 (mnist)"
     )
@@ -39,16 +39,16 @@ def common(parser: argparse.ArgumentParser, training: Group) -> None:
         metavar="NAME",
         help="sgd, momentum, adam or adamw (adam)",
     )
-    told = "learning rate (0.001 for adam and adamw, else 0.01)"
-    value(training, "--lr", "X", limits.parse_learning_rate, told, dest="learning_rate")
+    text = "learning rate (0.001 for adam and adamw, else 0.01)"
+    value(training, "--lr", "X", limits.parse_learning_rate, text, dest="learning_rate")
     value(training, "--hidden", "N", limits.parse_hidden, "hidden width (128)")
     value(training, "--seed", "N", limits.parse_seed, "of all that is random (42)")
 
     device = parser.add_argument_group("device")
-    told = "auto, cpu, mps, cuda or cuda:N (auto)"
-    value(device, "--device", "NAME", limits.parse_device, told)
-    told = "budget of device memory; more is out of memory"
-    value(device, "--vram", "SIZE", limits.parse_size, told, dest="budget")
+    text = "auto, cpu, mps, cuda or cuda:N (auto)"
+    value(device, "--device", "NAME", limits.parse_device, text)
+    text = "budget of device memory; more is out of memory"
+    value(device, "--vram", "SIZE", limits.parse_size, text, dest="budget")
 
     data = parser.add_argument_group("data")
     data.add_argument(
@@ -64,14 +64,14 @@ def common(parser: argparse.ArgumentParser, training: Group) -> None:
 
 
 def about(parser: argparse.ArgumentParser) -> Group:
-    """Add the help, in a group in which more may follow."""
+    """Add `--help` and return its group, to which more can be added."""
     group = parser.add_argument_group("about")
     group.add_argument("-h", "--help", action="help", help="show this help and exit")
     return group
 
 
 def _checked(parse: Callable[[str], _Value]) -> Callable[[str], _Value]:
-    """The same parser of a value, its complaint in a form that argparse passes on."""
+    """The same parser, raising the kind of error that argparse shows to the user."""
 
     def checked(text: str) -> _Value:
         try:

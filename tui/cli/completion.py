@@ -1,4 +1,4 @@
-"""What a shell needs to complete the command line, made by shtab from its grammar."""
+"""The completion scripts for shells, which shtab makes from the parsers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import shtab
 
-# What may stand after an option that is checked by a function of ours instead of by argparse.
+# The words that complete an option whose value is not checked by argparse's own choices.
 _WORDS = {
     "device": ("auto", "cpu", "mps", "cuda"),
     "headless_format": ("table", "jsonl"),
@@ -17,20 +17,20 @@ _FOLDERS = ("data_dir",)
 
 
 def script(parser: argparse.ArgumentParser, shell: str) -> str:
-    """The completion of `vramtop` for bash, zsh or fish, as a script that the shell reads."""
+    """The script that completes `vramtop` in bash, zsh or fish."""
     for action in _actions(parser):
         if words := _WORDS.get(action.dest):
             action.choices = words
         if action.dest in _FOLDERS:
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
-    # In zsh, the options after a command would be looked up before it first, where one of the same
-    # name may have other words.
+    # Without -A, zsh completes an option after a command as the option of the same name before the
+    # command, which may have other words.
     whole = "_arguments -C -s $_shtab_vramtop_options"
     return str(shtab.complete(parser, shell)).replace(whole, whole.replace("-s", "-s -A '-*'"))
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    """The options of the command line and of its commands."""
+    """The options of the parser and of its commands' parsers."""
     for action in parser._actions:
         yield action
         if isinstance(action, argparse._SubParsersAction):

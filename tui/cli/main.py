@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The whole program; returns its exit code."""
+    """Run the program and return its exit code."""
     when_asked_to_end(leave)
     from vramtop.protocol.lesson.settings import SettingError
     from vramtop.tui.terminal import output
@@ -41,14 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output.complain(error)
         return FAILED
     except BrokenPipeError:
-        return FINE  # the help's reader has seen enough
+        return FINE  # whoever read the help has closed the pipe
     finally:
-        # An alarm that comes while Python takes itself down would be the end's exit code.
+        # An alarm during Python's shutdown would replace the exit code.
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _run(options: Options) -> int:
-    """Check what was asked for, then do it."""
+    """Check what was asked for, then do it. Raises `SettingError` at bad usage."""
     import asyncio
 
     from vramtop.trainer.data import sources
@@ -59,7 +59,7 @@ def _run(options: Options) -> int:
     if options.way == "gpus":
         _check_terminal("")
         _check_cursor()
-        _hasten()
+        _defer_collection()
         from vramtop.tui.app.monitor import show_gpus
 
         return show_gpus()
@@ -92,7 +92,7 @@ def _run(options: Options) -> int:
             return FAILED
         source = sources.find(dataset, str(source.root), download=False)
         runs = _settings(options, source)
-    # Each way is imported where it is taken: none need wait for what another one draws with.
+    # Each way imports only what it needs itself.
     if way == "sweep":
         from vramtop.tui.headless.sweep import sweep
 
@@ -105,26 +105,29 @@ def _run(options: Options) -> int:
         from vramtop.tui.headless.train import headless
 
         return asyncio.run(headless(runs[0], options.steps, form))
-    _hasten()
+    _defer_collection()
     from vramtop.tui.app.monitor import monitor
 
     return monitor(runs[0], tour=options.tour)
 
 
-def _hasten() -> None:
-    """Look for no garbage until the first frame stands: what it imports and makes all stays."""
+def _defer_collection() -> None:
+    """Disable the garbage collector until the first frame is drawn.
+
+    Nothing that is imported or made until then can be freed.
+    """
     gc.disable()
 
 
 def _settings(options: Options, source: Source) -> list[Settings]:
-    """The settings of each batch size; raises `SettingError` where they do not suit the data."""
+    """The settings of each batch size. Raises `SettingError` where they do not suit the data."""
     import msgspec
     from vramtop.protocol.lesson.checks import check
     from vramtop.protocol.lesson.settings import MAX_ESTIMATED, parse_batch_size, parse_batch_sizes
 
     images = source.train_images
     if options.way == "estimate":
-        # What is only foretold needs no images.
+        # An estimate reads no images.
         images = MAX_ESTIMATED
         sizes = parse_batch_sizes(options.batch_size, images, beyond="")
     elif options.way == "sweep":
@@ -141,7 +144,7 @@ def _settings(options: Options, source: Source) -> list[Settings]:
 
 
 def _check_sweep(options: Options, sizes: list[Settings], source: Source) -> None:
-    """Raise `SettingError` at what cannot be, before anything is fetched or run."""
+    """Raise `SettingError` where the sweep is impossible, before anything is fetched or run."""
     _plan(options, sizes, source)
     if options.plot is not None:
         from vramtop.tui.headless.plot import check
@@ -150,7 +153,7 @@ def _check_sweep(options: Options, sizes: list[Settings], source: Source) -> Non
 
 
 def _plan(options: Options, sizes: list[Settings], source: Source) -> Plan:
-    """What a sweep of these sizes runs; raises `SettingError` where that cannot be."""
+    """The plan of a sweep of these sizes. Raises `SettingError` where there can be none."""
     from vramtop.tui.worker.sweep_plan import plan
 
     return plan(
@@ -164,18 +167,21 @@ def _plan(options: Options, sizes: list[Settings], source: Source) -> Plan:
 
 
 def _download(source: Source) -> int:
-    """Fetch the data in a process of its own, on this terminal: it needs torchvision."""
+    """Fetch the data and return an exit code.
+
+    A process of its own does it, since it imports torchvision. It draws on this terminal.
+    """
     import subprocess
 
     from vramtop.tui.worker.launch import command
 
     fetch = command("vramtop.trainer.download", source.dataset, str(source.root), str(os.getpid()))
-    # In a session of its own, so that ctrl-C ends it through us, without a word.
+    # In a session of its own, so that ctrl-C reaches only this process, which then ends that one.
     return subprocess.run(fetch, check=False, start_new_session=True).returncode
 
 
 def _check_terminal(instead: str) -> None:
-    """Raise `SettingError` where there is no terminal."""
+    """Raise `SettingError` without a terminal; `instead` ends its line."""
     from vramtop.protocol.lesson.settings import SettingError
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -183,7 +189,7 @@ def _check_terminal(instead: str) -> None:
 
 
 def _check_cursor() -> None:
-    """Raise `SettingError` where the terminal cannot put its cursor anywhere."""
+    """Raise `SettingError` where the terminal cannot place its cursor."""
     from vramtop.protocol.lesson.settings import SettingError
     from vramtop.tui.terminal.capabilities import cannot_place
 

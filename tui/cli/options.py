@@ -1,4 +1,4 @@
-"""What the command line understands, and what it says of what it does not."""
+"""The command line as one value, and the messages about what is wrong in it."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ Way = Literal["monitor", "gpus", "headless", "estimate", "fit", "sweep"]
 
 
 class Options(msgspec.Struct, frozen=True):
-    """What was asked for.
+    """What the command line asks for.
 
-    The batch size, or those of a command, is still text: the data sets its limit. `steps` and
-    `images` are None where they were left open, `parameters` where an estimate is one of batch
-    sizes.
+    `batch_size` is still text, with one size or several, since the data sets its limit. `steps` and
+    `images` are None where they were not given. `parameters` is None unless an estimate is by the
+    formula alone.
     """
 
     way: Way
@@ -53,8 +53,8 @@ class Options(msgspec.Struct, frozen=True):
 def parse(arguments: Sequence[str]) -> Options:
     """Read the command line.
 
-    Raises `SettingError` with one line for what is unknown or in the wrong place, and `SystemExit`
-    after `--help`, `--version`, and a complaint of argparse's own.
+    Raises `SettingError` with one line for an option that is unknown or in the wrong place. Raises
+    `SystemExit` after `--help`, `--version` and an error that argparse itself has reported.
     """
     parser, commands = parsers()
     known = (name for each in (parser, *commands.values()) for name in each._option_string_actions)
@@ -98,9 +98,9 @@ def parse(arguments: Sequence[str]) -> Options:
 
 
 def _check_names(arguments: Sequence[str], known: set[str]) -> None:
-    """Raise `SettingError` at an option that there is none of.
+    """Raise `SettingError` at an option that does not exist.
 
-    argparse would take what follows it for a command, and complain of that.
+    argparse would take the value after it for a command, and report that instead.
     """
     for argument in arguments:
         if argument == "--":
@@ -115,7 +115,7 @@ def _check_names(arguments: Sequence[str], known: set[str]) -> None:
 
 
 def _check_place(given: dict[str, Any]) -> None:
-    """Raise `SettingError` at what does not go with the command, or has its place after it."""
+    """Raise `SettingError` at an option that the command does not take or that belongs after it."""
     command = given["command"]
     for name in ("headless", "tour"):
         if name in given:
@@ -136,7 +136,7 @@ def _check_place(given: dict[str, Any]) -> None:
     if "images" in given and "sweep_steps" in given:
         raise SettingError("each size ends after so many --images or so many --steps: give one")
     if "parameters" in given:
-        # Nothing but the number of parameters, and how many floats an optimizer keeps for each.
+        # The formula needs only the number of parameters and the optimizer's floats for each.
         wrong = [option for name, option in _NOT_WITH_PARAMETERS.items() if name in given]
         if wrong:
             raise SettingError(f"--parameters is any model: it goes without {wrong[0]}")

@@ -1,7 +1,7 @@
-"""The grammar of the command line: each command with its own options, and what `--help` says.
+"""The parsers of the command line and of each command, with the help for every option.
 
-Nothing has a default here: what is not given must not hide what was given before a command. What
-the help says of a default stands in brackets.
+No option has a default here, since a command's default would replace a value that was given before
+the command. The help names defaults in brackets.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ examples:
   vramtop --dataset cifar10 --optimizer sgd  other data, another optimizer
   vramtop gpus                               look at the GPUs, train nothing
   vramtop --headless --steps 500             no screen, a table at the end
-  vramtop estimate --batch-size 64,4096      foretell, allocate nothing
+  vramtop estimate --batch-size 64,4096      predict, allocate nothing
   vramtop fit --vram 24MiB                   find the largest batch that fits
   vramtop sweep --batch-size 64,256,1024     compare batch sizes
   eval "$(vramtop --print-completion bash)"  complete all this with the tab key
@@ -44,21 +44,21 @@ exit codes: 0 fine, 1 failed, 2 bad usage, 130 interrupted
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one line."""
+    """An argument parser that reports an error in one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and leave with the exit code of bad usage."""
+        """Report the error, and leave with the exit code of bad usage."""
         complain(message)
         self.exit(BAD_USAGE)
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        """Leave, once all is written."""
-        write("")  # out with what --help has printed, where it fits
+        """Leave with this exit code."""
+        write("")  # flushes what --help has printed, or reports that it cannot
         super().exit(status, message)
 
 
 class _Version(argparse.Action):
-    """Says the version, which takes a while to find, only where it is asked for."""
+    """Prints the version. It is looked up only here, since that is slow."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version
@@ -68,7 +68,7 @@ class _Version(argparse.Action):
 
 
 class _Completion(argparse.Action):
-    """Prints what a shell needs to complete this command line."""
+    """Prints the completion script for a shell."""
 
     def __call__(
         self,
@@ -85,7 +85,7 @@ class _Completion(argparse.Action):
 
 
 def parsers() -> tuple[Parser, dict[str, Parser]]:
-    """That of the whole command line, and those of what follows each command."""
+    """The parser of the whole command line, and that of each command by its name."""
     parser = Parser(
         prog="vramtop",
         usage="vramtop [options]\n       vramtop estimate|fit|sweep|gpus [options]",
@@ -123,7 +123,7 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
 
 
 def _ways(parser: Parser) -> None:
-    """With a screen or without one."""
+    """Add the options that choose between a screen and none."""
     screen = parser.add_argument_group("screen")
     screen.add_argument("--tour", action="store_true", help="begin with a guided tour")
     without = parser.add_argument_group("without a screen")
@@ -138,19 +138,19 @@ _Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
 def _estimate(commands: _Commands) -> Parser:
-    told = "foretell what each batch size holds, allocating nothing"
-    estimate = _command(commands, "estimate", told)
+    text = "predict what each batch size holds, allocating nothing"
+    estimate = _command(commands, "estimate", text)
     group = estimate.add_argument_group("estimate")
-    told = "by the formula alone, for any model of so many, as 1e8"
-    value(group, "--parameters", "N", parse_parameters, told)
+    text = "by the formula alone, for any model of so many, as 1e8"
+    value(group, "--parameters", "N", parse_parameters, text)
     _format(group)
     _of_sizes(estimate)
     return estimate
 
 
 def _fit(commands: _Commands) -> Parser:
-    told = "find the largest batch size that fits, proved by real steps"
-    fit = _command(commands, "fit", told)
+    text = "find the largest batch size that fits, proved by real steps"
+    fit = _command(commands, "fit", text)
     _format(fit.add_argument_group("fit"))
     common(fit, fit.add_argument_group("training"))
     about(fit)
@@ -160,10 +160,10 @@ def _fit(commands: _Commands) -> Parser:
 def _sweep(commands: _Commands) -> Parser:
     sweep = _command(commands, "sweep", "run each batch size from the same start and measure it")
     group = sweep.add_argument_group("sweep")
-    told = f"train each size on so many ({IMAGES:,}, or what three full batches take)"
-    value(group, "--images", "N", _images, told)
-    told = "or for so many steps, at least as many as show a settled and a plain one"
-    value(group, "--steps", "N", _steps, told, dest="sweep_steps")
+    text = f"train each size on so many ({IMAGES:,}, or what three full batches take)"
+    value(group, "--images", "N", _images, text)
+    text = "or for so many steps, at least as many as show a settled and a plain one"
+    value(group, "--steps", "N", _steps, text, dest="sweep_steps")
     group.add_argument(
         "--lr-scale",
         dest="scale",
@@ -171,8 +171,8 @@ def _sweep(commands: _Commands) -> Parser:
         metavar="RULE",
         help="the learning rate by size: none, linear or sqrt, from the smallest one on (none)",
     )
-    told = "measure so often, each time with the next seed; medians are shown (1)"
-    value(group, "--repeat", "N", _repeats, told, dest="repeats")
+    text = "measure so often, each time with the next seed; medians are shown (1)"
+    value(group, "--repeat", "N", _repeats, text, dest="repeats")
     group.add_argument(
         "--plot", metavar="FILE", help="draw memory and learning into a .svg or .png too"
     )
@@ -187,15 +187,15 @@ def _gpus(commands: _Commands) -> Parser:
     return gpus
 
 
-def _command(commands: _Commands, name: str, told: str) -> Parser:
+def _command(commands: _Commands, name: str, text: str) -> Parser:
     command = commands.add_parser(
         name,
         usage=f"vramtop {name} [options]",
         add_help=False,
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
-        help=told,
-        description=f"{told[0].upper()}{told[1:]}.",
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
     )
     command.set_defaults(command=name)
     return command
@@ -208,7 +208,7 @@ def _format(group: argparse._ArgumentGroup) -> None:
 
 
 def _of_sizes(command: Parser) -> None:
-    """What follows a command's own options where it has several batch sizes."""
+    """Add the options that follow a command's own, where it takes several batch sizes."""
     training = command.add_argument_group("training")
     training.add_argument(
         "--batch-size",

@@ -1,7 +1,11 @@
-"""Real pixels, in terminals that have kitty's graphics protocol with its Unicode placeholders.
+"""Real pixels, in terminals that have kitty's graphics protocol with Unicode placeholders.
 
-https://sw.kovidgoyal.net/kitty/graphics-protocol/#unicode-placeholders: the picture is sent once;
-cells of text then say which part of it stands there, so that it moves and goes like any text.
+The picture is sent once. Cells of text then name the part of it that they show, so Textual moves
+and removes them like any text. The protocol is described at
+https://sw.kovidgoyal.net/kitty/graphics-protocol/#unicode-placeholders.
+
+textual-image 0.12 also knows Sixel, but asks the terminal while it is imported. Keys typed in that
+moment are lost or make the import fail, and each unanswered question delays the start by 0.1 s.
 """
 
 from __future__ import annotations
@@ -16,10 +20,10 @@ from rich.text import Text
 
 from .pixels import Pixels
 
-# These name themselves over SSH as well, and not from within tmux, which passes no graphics on.
+# TERM has these names over SSH too, but not within tmux, which passes no graphics on.
 _TERMINALS = ("xterm-kitty", "xterm-ghostty")
 _PLACEHOLDER = "\U0010eeee"
-# The marks that count the rows and columns of a placeholder, in the protocol's order.
+# The combining characters for row and column 0, 1, 2 … of a placeholder, in the protocol's order.
 _MARKS = (
     0x305, 0x30D, 0x30E, 0x310, 0x312, *range(0x33D, 0x340), 0x346, *range(0x34A, 0x34D),
     *range(0x350, 0x353), 0x357, 0x35B, *range(0x363, 0x370), *range(0x483, 0x488),
@@ -30,25 +34,25 @@ _MARKS = (
     *range(0x73F, 0x742), 0x743, 0x745, 0x747, *range(0x749, 0x74B),
 )  # fmt: skip
 MOST = len(_MARKS)  # columns and rows
-_DOTS = 8  # a side of each pixel, which terminals would blur otherwise
-_CHUNK = 4096  # the most base64 that a command may have
+_DOTS = 8  # width and height of each pixel as sent; terminals blur smaller ones
+_CHUNK = 4096  # the most base64 characters that a command may hold
 
 
 def available(environment: Mapping[str, str]) -> bool:
-    """Whether the terminal is one that is known to have them.
+    """Whether the terminal is known to have this protocol.
 
-    It is not asked: its answer would come among the keys.
+    The terminal is not asked, since its answer would arrive among the keys.
     """
     return environment.get("TERM") in _TERMINALS
 
 
 def identity(pixels: Pixels) -> int:
-    """What the terminal knows the picture by: 24 bits, a number of its own for other pixels."""
+    """The picture's number in the terminal: 24 bits, not 0, made from the pixels."""
     return zlib.crc32(pixels.values) % 0xFFFFFF + 1
 
 
 def transmission(pixels: Pixels, columns: int, rows: int) -> Segment:
-    """What sends the picture, to be shown on so many cells; it takes no room itself."""
+    """The commands that send the picture for so many cells, as a segment of no width."""
     size = f"s={pixels.width * _DOTS},v={pixels.height * _DOTS},c={columns},r={rows}"
     keys = f"a=T,U=1,q=2,f=24,o=z,i={identity(pixels)},{size}"
     data = b64encode(zlib.compress(_enlarged(pixels))).decode()
@@ -61,7 +65,7 @@ def transmission(pixels: Pixels, columns: int, rows: int) -> Segment:
 
 
 def placeholders(pixels: Pixels, columns: int, rows: int) -> Text:
-    """The cells on which the picture stands; their colour is its number."""
+    """The cells that show the picture. Their colour is its number."""
     marks = [chr(mark) for mark in _MARKS]
     lines = (
         "".join(f"{_PLACEHOLDER}{marks[row]}{marks[column]}" for column in range(columns))
@@ -71,7 +75,7 @@ def placeholders(pixels: Pixels, columns: int, rows: int) -> Text:
 
 
 def _enlarged(pixels: Pixels) -> bytes:
-    """Red, green and blue of each dot, row by row."""
+    """The red, green and blue of each dot as bytes, row by row."""
     rows = []
     for y in range(pixels.height):
         dots = (bytes.fromhex(pixels.color(x, y)[1:]) * _DOTS for x in range(pixels.width))

@@ -1,4 +1,4 @@
-"""A picture out of characters: half-blocks in its own colours, or ASCII where there are none.
+"""A picture made of characters: half-blocks in its colours, or ASCII where there are no colours.
 
 A cell is about twice as high as wide, so it holds two square pixels, one above the other.
 """
@@ -13,12 +13,15 @@ from rich.style import Style
 from rich.text import Text
 from vramtop.tui.terminal.palette import luminance
 
-# From no ink to the most.
+# From the character with the least ink to the one with the most.
 _RAMP = " .:-=+*#%@"
 
 
 class Pixels(msgspec.Struct, frozen=True):
-    """`values`: uint8, height·width·channels of them, row by row; one channel is grey."""
+    """An image. `values` are uint8, height·width·channels of them, row by row.
+
+    One channel is grey, three are red, green and blue.
+    """
 
     values: bytes
     height: int
@@ -33,12 +36,12 @@ class Pixels(msgspec.Struct, frozen=True):
 
 
 def scale(pixels: Pixels, width: int, height: int) -> int:
-    """How many columns a pixel gets in a room of so many columns and lines; 0 where none fits."""
+    """Columns for each pixel in so many columns and lines; 0 where the image does not fit."""
     return min(width // pixels.width, 2 * height // pixels.height)
 
 
 def half_blocks(pixels: Pixels, times: int) -> Text:
-    """Each cell an upper half block: its ink is the upper pixel, its paper the lower one."""
+    """The picture in upper half blocks. The ink is the upper pixel, the paper the lower one."""
 
     def cell(upper: str, lower: str) -> tuple[str, Style]:
         return "▀", Style(color=upper, bgcolor=lower)
@@ -47,10 +50,10 @@ def half_blocks(pixels: Pixels, times: int) -> Text:
 
 
 def characters(pixels: Pixels, times: int, *, dark: bool) -> Text:
-    """ASCII, the more ink the brighter where the paper is `dark`, else the darker."""
+    """The picture in ASCII. More ink means brighter on `dark` paper, and darker on light paper."""
 
     def cell(upper: str, lower: str) -> tuple[str, Style]:
-        # The square root is near to how bright it seems.
+        # The square root of luminance is close to the brightness that an eye sees.
         bright = ((luminance(upper) + luminance(lower)) / 2) ** 0.5
         ink = bright if dark else 1 - bright
         return _RAMP[min(int(ink * len(_RAMP)), len(_RAMP) - 1)], Style()
@@ -59,7 +62,7 @@ def characters(pixels: Pixels, times: int, *, dark: bool) -> Text:
 
 
 def _lines(pixels: Pixels, times: int, cell: Callable[[str, str], tuple[str, Style]]) -> Text:
-    """All cells, each pixel `times` columns wide and half as many lines high."""
+    """The picture by `cell`, each pixel `times` columns wide and half as many lines high."""
     picture = Text()
     for line in range(pixels.height * times // 2):
         upper, lower = 2 * line // times, (2 * line + 1) // times
