@@ -59,7 +59,7 @@ def whole(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return commands
 
 
-def test_it_says_its_version_and_foretells_a_step_without_the_checkout(whole: Path) -> None:
+def test_it_says_its_version_and_predicts_a_step_without_the_checkout(whole: Path) -> None:
     where = "import vramtop.trainer, vramtop.tui; print(*vramtop.__path__)"
     python, command = whole / "python", str(whole / "vramtop")
     assert Path(environments.output(python, "-c", where).strip()).is_relative_to(whole.parent)
