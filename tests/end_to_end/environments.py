@@ -94,17 +94,20 @@ def needed(requirements: Iterable[str], extras: Iterable[str] = ()) -> dict[str,
     Raises `PackageNotFoundError` where one of them is not installed here.
     """
     found: dict[str, Distribution] = {}
-    left = [(text, frozenset(extras)) for text in requirements]
+    seen = set()
+    left = [(Requirement(text), frozenset(extras)) for text in requirements]
     while left:
-        text, wanted = left.pop()
-        requirement = Requirement(text)
-        name, marker = canonicalize_name(requirement.name), requirement.marker
+        each = requirement, wanted = left.pop()
+        marker = requirement.marker
         applies = marker is None or any(marker.evaluate({"extra": e}) for e in ("", *wanted))
-        if name in found or not applies:
+        # One package may be asked for again, with another extra.
+        if each in seen or not applies:
             continue
+        seen.add(each)
+        name = canonicalize_name(requirement.name)
         found[name] = distribution(name)
-        more = found[name].requires or ()
-        left += [(each, frozenset(requirement.extras)) for each in more]
+        more = map(Requirement, found[name].requires or ())
+        left += [(further, frozenset(requirement.extras)) for further in more]
     return found
 
 
