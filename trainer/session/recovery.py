@@ -33,7 +33,7 @@ from enum import Enum, auto
 
 import msgspec
 from vramtop.protocol.lesson.messages import WouldFit
-from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.lesson.settings import SettingError, Settings
 from vramtop.trainer.fitting.largest import LargestFitSearch
 from vramtop.trainer.training.out_of_memory import OutOfMemoryFacts, out_of_memory_facts
 from vramtop.trainer.training.training import Snapshot, model_key
@@ -208,6 +208,11 @@ class Recovery:
         return self._setup.snapshot()
 
     # ---- changes of settings ----------------------------------------------------------------
+
+    def require_room(self, what: str) -> None:
+        """Raise `SettingError` while a restore is pending: then nothing is `what` (searched…)."""
+        if self.pending_restore is not None:
+            raise SettingError(f"nothing is {what} while the training itself has no room")
 
     def restore_pending(self, new: Settings) -> bool:
         """Restore what is pending, before `new` settings come into force.

@@ -288,6 +288,7 @@ class Session:
 
     def _find(self) -> None:
         """Find the largest batch size; any other change calls the search off."""
+        self._recovery.require_room("searched")
         self._talk.called_off = False
         setup, found, facts = self._setup, None, None
         here = setup.snapshot()
@@ -307,8 +308,7 @@ class Session:
     def _compare(self, compare: Compare) -> None:
         """Train each of several settings from the start; any other change calls that off."""
         setup, recovery, complete = self._setup, self._recovery, False
-        if recovery.pending_restore is not None:
-            raise SettingError("nothing is compared while the training itself has no room")
+        recovery.require_room("compared")
         here = setup.snapshot()
         comparison = Comparison(
             compare, setup.training.dataset, self._device, self._outbox, self._talk.heed

@@ -8,7 +8,7 @@ import torch
 from driven import Driver, running
 from torch import nn
 from vramtop.protocol.commands import Advance, Pause
-from vramtop.protocol.lesson.commands import Change, FindLargest, Reset
+from vramtop.protocol.lesson.commands import Change, Compare, FindLargest, Reset
 from vramtop.protocol.lesson.messages import (
     Configured,
     Evaluated,
@@ -254,6 +254,24 @@ def test_what_has_no_room_to_come_back_waits_for_it_and_comes_back_to_the_bit(
     assert [(short.phase, short.restored) for short in (second, third)] == [("model", None)] * 2
     seen = [message for message in driver.seen if isinstance(message, LessonSample)]
     assert seen[len(last) - 1].loss == last[-1]
+
+
+@pytest.mark.parametrize("command", [FindLargest(9), Compare(9, (ADAM,), 60)])
+def test_nothing_else_is_trained_while_the_training_itself_has_no_room(
+    library: Library, monkeypatch: pytest.MonkeyPatch, command: FindLargest | Compare
+) -> None:
+    with running(library, ADAM, every_step=True) as driver:
+        driver.until(LessonSample, lambda sample: sample.step == 5)
+        # The wider model can be made, and the narrower one not again.
+        short_of_memory(monkeypatch, Training, "__init__", 1)
+        driver.send(Change(1, hidden=1800))
+        for _ in range(2):
+            driver.until(LessonOutOfMemory)
+        driver.send(command)
+        refusal = driver.until(Answer, lambda answer: answer.command == 9).error or ""
+        driver.send(Change(2, batch_size=32))
+        driver.until(LessonSample, lambda sample: sample.batch_size == 32)
+    assert "while the training itself has no room" in refusal
 
 
 def test_a_reset_without_room_leaves_everything_as_it_was(
