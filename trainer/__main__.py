@@ -1,7 +1,7 @@
 """The worker process: `python -m vramtop.trainer --socket FD --parent PID`.
 
-Messages go over the inherited socket; whatever is printed is for the log. It ends when it is told
-to stop, when the other end of the socket closes, and at the latest when its parent dies.
+Messages go over the inherited socket; printed text goes to the log. The process ends on a `Stop`,
+when the other end of the socket closes, or when its parent dies.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from .device import alloc_conf
 from .parent import die_with
 
 _RECEIVE_BYTES = 65_536
-# Threads that gather batches for a GPU. Waiting for work, each keeps a core busy, and on an H200
-# with 16 cores more than these gained nothing at any batch size.
+# Threads that gather batches for a GPU. A waiting thread keeps its core busy, and on an H200 with
+# 16 cores more threads gained nothing at any batch size.
 _GATHERERS = 4
 
 Inbox: TypeAlias = "queue.SimpleQueue[ToWorker | None]"
@@ -44,7 +44,7 @@ def main() -> int:
     arguments = parser.parse_args()
     die_with(arguments.parent)
     connection = socket.socket(fileno=arguments.socket)
-    connection.setblocking(True)  # a parent with a default timeout hands it over without waiting
+    connection.setblocking(True)  # a parent with a default timeout passes it on non-blocking
     inbox: Inbox = queue.SimpleQueue()
     threading.Thread(target=_read, args=(connection, inbox), daemon=True).start()
     start = inbox.get()
@@ -75,14 +75,14 @@ def _train(start: Start, outbox: Outbox, inbox: Inbox, shelf: Shelf | None) -> i
             Failed(f"the worker speaks protocol {VERSION}, not {start.version}", usage=False)
         )
         return 1
-    # Seconds of import, so only now: a reader of the socket is already there. An import makes a
-    # million objects that stay; to look for garbage among them takes a fifth of its time.
+    # The import takes seconds, so it comes after the socket's reader has started. It makes a
+    # million objects that stay; collecting garbage among them would take a fifth of its time.
     gc.disable()
     if not start.train:
         from vramtop.trainer.session.estimator import estimate
 
         return estimate(start, outbox, inbox)
-    # The allocator prints a warning of its own with each facts of memory, of which messages tell.
+    # The allocator prints a warning at each out-of-memory, which a message already reports.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     try:
         alloc_conf.check(os.environ)
@@ -103,8 +103,8 @@ def _train(start: Start, outbox: Outbox, inbox: Inbox, shelf: Shelf | None) -> i
     try:
         device = devices.resolve(name, start.free)
         name = str(device)
-        # One core is left to the monitor: threads that wait for each other at every operator stand
-        # still as soon as one of them must share its core.
+        # One core is left to the monitor: at every operator threads wait for each other, so one
+        # thread that shares its core slows all of them.
         spare = max(1, torch.get_num_threads() - 1)
         torch.set_num_threads(spare if device.type == "cpu" else min(spare, _GATHERERS))
         described = devices.describe(device, settings.device)
@@ -158,5 +158,5 @@ if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    # All is said and nothing is left to save; torch would take seconds to clear itself away.
+    # Nothing is left to send or save, and torch would take seconds to shut down.
     os._exit(code)

@@ -1,7 +1,7 @@
-"""Fetch a dataset: `python -m vramtop.trainer.download mnist FOLDER PARENT`, by torchvision itself.
+"""Fetch a dataset with torchvision: `python -m vramtop.trainer.download mnist FOLDER PARENT`.
 
-Its progress bars go to the terminal; where there is none, they are left out. It ends with the
-process `PARENT` that started it.
+torchvision's progress bars go to stderr if that is a terminal. The process ends with the process
+`PARENT` that started it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ TIMEOUT_SECONDS = 30
 
 
 def download(dataset: DatasetName, root: Path) -> str | None:
-    """Fetch `dataset` into `root`; None, or one line that says why not and what to do.
+    """Fetch `dataset` into `root`; returns None, or one line with the reason and a remedy.
 
-    Where it fails, no empty folder stays behind.
+    After a failure no empty folder stays behind.
     """
-    # Seconds of import, so only here: the process already dies with its parent.
+    # The import takes seconds, so it comes after `die_with`.
     from torchvision import datasets
 
     place = folder(dataset, root)
@@ -34,15 +34,15 @@ def download(dataset: DatasetName, root: Path) -> str | None:
     try:
         root.mkdir(parents=True, exist_ok=True)
         with Path(os.devnull).open("w") as nowhere:
-            # It prints what failed on stdout, which is for results.
+            # torchvision prints failures on stdout, which is for results.
             quiet = contextlib.redirect_stdout(nowhere)
             bars = contextlib.redirect_stderr(sys.stderr if sys.stderr.isatty() else nowhere)
             with quiet, bars:
                 kinds[dataset](str(root), download=True)
-    # Refused, cut off, or answered with something else: whatever it is, the files are not here.
+    # Whatever the failure is (refused, cut off, a wrong answer), the files are missing.
     except Exception as error:
         for path in new:
-            with contextlib.suppress(OSError):  # what came so far stays
+            with contextlib.suppress(OSError):  # a folder with files stays
                 path.rmdir()
         reason = " ".join(str(error).split())
         return f"{dataset} could not be downloaded ({reason}); put {where(dataset, root)}"

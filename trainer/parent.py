@@ -1,4 +1,4 @@
-"""A process that does not outlive the one that started it."""
+"""Ends a process together with the one that started it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with(parent: int) -> None:
-    """End this process when its parent does, however that dies and whatever this one is doing."""
+    """End this process when its parent ends, for whatever reason."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -23,5 +23,5 @@ def die_with(parent: int) -> None:
             time.sleep(PARENT_CHECK_SECONDS)
         os._exit(1)
 
-    # Elsewhere there is no such signal, and even here the parent may have died before it was set.
+    # Other systems have no such signal, and on Linux the parent may have died before it was set.
     threading.Thread(target=watch, daemon=True).start()

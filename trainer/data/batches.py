@@ -1,6 +1,6 @@
-"""Batches out of uint8 images: drawn in random order for training, in order for evaluation.
+"""Batches of uint8 images: in random order for training, in stored order for evaluation.
 
-A batch is normalised as torchvision's ToTensor and Normalize do it, to the bit.
+Normalisation equals torchvision's ToTensor and Normalize to the bit.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from torch import Tensor
 
 from .datasets import Dataset, Images
 
-_GATHERED = 256  # images at a time
-# Host memory that normalised images may take. A small dataset is normalised once, a large one
+_GATHERED = 256  # images copied at a time
+# Host memory that normalised images may take. A dataset within it is normalised once, a larger one
 # batch by batch.
 _NORMALISED_BYTES = 256 * 2**20
 
@@ -28,10 +28,10 @@ class Batch:
 
 
 class Batches:
-    """The training images in an order of their own for every epoch, in batches of any size.
+    """The training images in batches of any size, in a new order every epoch.
 
-    The order depends on the seed and the epoch alone, so a batch size may change at any time: no
-    image of an epoch is lost or repeated. An epoch's last batch may be short.
+    The order depends only on the seed and the epoch. The batch size may therefore change at any
+    time: no image of an epoch is lost or repeated. An epoch's last batch may be short.
     """
 
     def __init__(self, dataset: Dataset, seed: int) -> None:
@@ -44,10 +44,10 @@ class Batches:
         self.seek(1, 0)
 
     def seek(self, epoch: int, position: int) -> None:
-        """Go to where `position` images of `epoch` (from 1) have been taken."""
+        """Go to the place in `epoch` (from 1) after its first `position` images."""
         self._epoch = epoch
         self._position = position
-        # Any two epochs, or seeds, differ in this number.
+        # Two epochs never share this number, and neither do two seeds.
         generator = torch.Generator().manual_seed((self._seed * 1_000_003 + epoch) % 2**63)
         self._order = torch.randperm(len(self._images), generator=generator)
 
@@ -75,13 +75,13 @@ class Batches:
         return batch
 
     def ahead(self, batch_size: int) -> Batch:
-        """What `next` would give, which still gives it afterwards."""
+        """The batch that `next` will give; the position stays as it is."""
         rows = self._order[self._position : self._position + batch_size]
         targets = self._images.targets.index_select(0, rows)
         if self._normalised is not None:
             return Batch(self._normalised.index_select(0, rows), targets)
         values = torch.empty(len(rows), self._images.inputs.shape[1])
-        # A large batch is not gathered at one stroke: it would stand there twice.
+        # A few images at a time: `index_select` copies them, and a whole batch would be held twice.
         for part, place in zip(
             torch.split(rows, _GATHERED), torch.split(values, _GATHERED), strict=True
         ):
@@ -99,17 +99,16 @@ def in_order(dataset: Dataset, images: Images, batch_size: int) -> Iterator[Batc
     normalise = Normalisation(dataset)
     for start in range(0, len(images), batch_size):
         end = start + batch_size
-        # A copy of the targets: a batch must not keep the whole dataset as its own.
+        # Targets are copied: a slice would keep the storage of the whole dataset alive.
         values = images.inputs[start:end].to(torch.float32)
         yield Batch(normalise(values), images.targets[start:end].clone())
 
 
 class Normalisation:
-    """float32 (b, C, H, W) out of (b, C·H·W) from 0 to 255, in place: scaled to 0…1, normalised.
+    """Scales float32 values from 0…255 to 0…1 and normalises them, in place.
 
-    In place, since a division that converts as well makes a second array as large as the batch.
-    Constants are tensors, since making one out of a number takes
-    longer than a small batch's arithmetic.
+    In place, because a division that also converts allocates a second array as large as the batch.
+    Constants are tensors, because converting a number takes longer than a small batch's arithmetic.
     """
 
     def __init__(self, dataset: Dataset) -> None:
@@ -119,13 +118,13 @@ class Normalisation:
         self._std = torch.tensor(dataset.std)
 
     def __call__(self, values: Tensor) -> Tensor:
-        """`values`, float32 (b, C·H·W) or (C, H, W) from 0 to 255, changed in place."""
+        """Change `values`, float32 (b, C·H·W) or (C, H, W), in place; a view of (b, C, H, W)."""
         return values.div_(self._white).sub_(self._mean).div_(self._std).view(self._shape)
 
     def undo(self, inputs: Tensor) -> Tensor:
         """The uint8 values that became `inputs`, float32 of any shape, in the same shape.
 
-        Exact: rounding takes away what float32 had lost, far less than half a value.
+        Exact: float32 loses far less than half a value, and rounding restores it.
         """
         values = inputs.mul(self._std).add_(self._mean).mul_(self._white)
         return values.round_().to(torch.uint8)

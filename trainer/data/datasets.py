@@ -1,4 +1,4 @@
-"""MNIST and CIFAR-10 through torchvision's own loaders, and what stands in for them.
+"""MNIST and CIFAR-10 through torchvision's own loaders, and their substitutes.
 
 All images are loaded at once, so that damaged files are found before the training begins.
 """
@@ -41,7 +41,7 @@ Parts: TypeAlias = list[tuple[Tensor, Tensor]]
 
 
 class DataError(Exception):
-    """Images that cannot be used; the text is one line."""
+    """The images cannot be used; the text is one line."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Images:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset in host memory; `mean` and `std` normalise values that were scaled to 0…1."""
+    """A dataset in host memory; `mean` and `std` normalise values that are scaled to 0…1."""
 
     train: Images
     test: Images
@@ -72,7 +72,7 @@ class Dataset:
 
 
 class Read(NamedTuple):
-    """What files hold: images, the classes' names, and what the dataset is called."""
+    """The contents of files: images, the classes' names, and the name of the dataset."""
 
     train: Images
     test: Images
@@ -81,21 +81,21 @@ class Read(NamedTuple):
 
 
 class Library:
-    """Loads each dataset once; those of files from `data_dir`."""
+    """Loads each dataset once; files are looked for below `data_dir`."""
 
     def __init__(self, data_dir: str | None) -> None:
         self._data_dir = data_dir
         self._loaded: dict[DatasetName, Dataset] = {}
 
     def load(self, dataset: DatasetName) -> Dataset:
-        """The dataset; raises `SettingError` where its files are not, `DataError` for bad ones."""
+        """The dataset; raises `SettingError` for missing files, `DataError` for damaged ones."""
         if dataset not in self._loaded:
             self._loaded[dataset] = load(sources.find(dataset, self._data_dir, download=False))
         return self._loaded[dataset]
 
 
 def load(source: Source) -> Dataset:
-    """All images of a source, not of one that is yet to be downloaded.
+    """All images of a source that needs no download.
 
     Raises `DataError` with one line where they are damaged.
     """
@@ -118,7 +118,7 @@ def load(source: Source) -> Dataset:
 
 
 def _sample() -> Read:
-    """The digits that ship, laid out as torchvision's reader expects them."""
+    """The digits that come with the package, unpacked for torchvision's reader."""
     try:
         with tempfile.TemporaryDirectory() as root:
             raw = sources.folder("mnist", Path(root))
@@ -135,7 +135,7 @@ def _sample() -> Read:
 
 
 def _read(name: DatasetName, root: Path) -> Read:
-    """What a data directory holds, by torchvision's readers where it has any."""
+    """The contents of a data directory, read by torchvision where it has a reader."""
     layout = folders.find(name, root)
     try:
         if layout is None:
@@ -144,12 +144,12 @@ def _read(name: DatasetName, root: Path) -> Read:
                 raise ValueError(_not_original(place))
             raise ValueError(f"there is no {', '.join(folders.missing(name, place))}")
         with warnings.catch_warnings():
-            # Some NumPy releases warn of how CIFAR-10 was pickled; nothing can be done about it.
+            # Some NumPy releases warn about the pickle format of CIFAR-10, which is fixed.
             warnings.simplefilter("ignore")
             parts, classes = _READERS[layout.form](layout)
         for what, (inputs, targets) in zip(("training", "test"), parts, strict=True):
             _validate(what, inputs, targets, SHAPES[name])
-    # Whatever a damaged file makes the readers stumble over, it is the file that is at fault.
+    # A damaged file can make a reader raise anything.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         place = layout.folder if layout else sources.folder(name, root)
@@ -168,7 +168,7 @@ def _digits(layout: Layout) -> tuple[Parts, tuple[str, ...]]:
     for images, labels in (layout.files[:2], layout.files[2:]):
         idx.count(images, labels)
         pixels = read_image_file(str(images)).unsqueeze(1)
-        # EMNIST's are on their sides.
+        # EMNIST stores columns where MNIST stores rows.
         pixels = pixels.mT.contiguous() if layout.transposed else pixels
         parts.append((pixels, read_label_file(str(labels))))
     return parts, layout.classes
@@ -180,9 +180,9 @@ def _pickled(layout: Layout) -> tuple[Parts, tuple[str, ...]]:
     try:
         parts = [datasets.CIFAR10(root, train=train) for train in (True, False)]
     except RuntimeError:
-        # It says only that something is wrong.
+        # Its text names no file.
         raise ValueError(_not_original(layout.folder)) from None
-    # torchvision puts the channels last; the files have them first, as the model wants them.
+    # torchvision puts the channels last; the files and the model have them first.
     images = [
         (torch.from_numpy(part.data).permute(0, 3, 1, 2), torch.tensor(part.targets))
         for part in parts
@@ -191,7 +191,7 @@ def _pickled(layout: Layout) -> tuple[Parts, tuple[str, ...]]:
 
 
 def _binary(layout: Layout) -> tuple[Parts, tuple[str, ...]]:
-    """The same images from CIFAR-10's binary files: records of a label and the pixels."""
+    """The same from CIFAR-10's binary files: each record is a label and the pixels."""
     return [_records(layout.files[:-1]), _records(layout.files[-1:])], layout.classes
 
 
@@ -214,7 +214,7 @@ _READERS: dict[str, Callable[[Layout], tuple[Parts, tuple[str, ...]]]] = {
 
 
 def _not_original(folder: Path) -> str:
-    """Which of CIFAR-10's files are not the original ones."""
+    """Which of CIFAR-10's files are missing or differ from the originals."""
     kind = datasets.CIFAR10
     meta = (kind.meta["filename"], kind.meta["md5"])
     told = []
@@ -228,7 +228,7 @@ def _not_original(folder: Path) -> str:
 
 
 def _validate(what: str, inputs: Tensor, targets: Tensor, shape: tuple[int, ...]) -> None:
-    """Raise `ValueError` unless these are images of `shape`, uint8, and their labels."""
+    """Raise `ValueError` unless these are images of `shape` with a label from 0 to 9 each."""
     if len(targets) == 0:
         raise ValueError(f"there are no {what} images")
     if len(inputs) != len(targets):

@@ -1,7 +1,7 @@
-"""Drawn images in CIFAR-10's shape, for when its photographs are not at hand.
+"""Drawn images in CIFAR-10's shape, for use without its photographs.
 
-Ten kinds of shapes and textures in random colours, places and sizes, with noise. They are always
-the same ones, whatever the seed of the training.
+Ten kinds of shapes and textures in random colours, places and sizes, with noise. The images do not
+depend on the training's seed: they are always the same.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def draw() -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     generator = torch.Generator().manual_seed(10)
     images = torch.empty(TRAIN + TEST, 3, SIDE, SIDE, dtype=torch.uint8)
     kinds = torch.arange(TRAIN + TEST).remainder(len(KINDS))
-    # As many of each kind, mixed within every chunk: each kind is drawn at one stroke.
+    # Every chunk has equally many of each kind, in turn; all of one kind are drawn at once.
     for start in range(0, TRAIN + TEST, _CHUNK):
         for kind in range(len(KINDS)):
             count = _CHUNK // len(KINDS)
@@ -51,14 +51,14 @@ def _drawn(kind: int, count: int, generator: torch.Generator) -> Tensor:
     colours = torch.randint(
         0, 256 - _NOISE, (2, count, 3, 1, 1), dtype=torch.uint8, generator=generator
     )
-    # Eight pixels of noise from every random number, which takes a quarter of the time.
+    # One random number gives the noise of eight pixels, which takes a quarter of the time.
     noise = torch.empty(count, 3, SIDE, SIDE // 8, dtype=torch.int64).random_(generator=generator)
     noise = noise.view(torch.uint8).bitwise_and_(_NOISE - 1)
     return torch.where(inside, colours[0], colours[1]).add_(noise)
 
 
 def _inside(kind: int, x: Tensor, y: Tensor, size: Tensor, period: Tensor) -> Tensor:
-    """Where the shape is: bool (count, 32, 32); x, y are measured from its middle."""
+    """Which pixels the shape covers: bool (count, 32, 32); x and y are relative to its middle."""
     match KINDS[kind]:
         case "disc":
             return x * x + y * y <= size * size

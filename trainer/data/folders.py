@@ -1,7 +1,7 @@
-"""Which files of a data directory are a dataset's, by any of their usual names. No torch.
+"""The files of a dataset in a data directory, under any of their usual names. No torch.
 
-MNIST, Fashion-MNIST, KMNIST and a part of EMNIST have one format, and CIFAR-10 comes in two. What
-else may lie there is named.
+MNIST, Fashion-MNIST, KMNIST and a part of EMNIST share one format; CIFAR-10 comes in two. Other
+datasets that are often found there are named, with advice.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ MNIST_FILES = tuple(
 CIFAR10_FILES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "batches.meta")
 _BINARY_FILES = (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin")
 BINARY_RECORD = 1 + 3 * 32 * 32  # bytes: the label, and the pixels, channel after channel
-# The splits of EMNIST whose classes are the ten digits, and the others with how many they have.
+# EMNIST's splits whose classes are the ten digits, and the other splits with their class counts.
 _EMNIST_DIGITS = ("digits", "mnist")
 _EMNIST_OTHERS = {"letters": 26, "balanced": 47, "bymerge": 47, "byclass": 62}
-# How the labels of training and test begin: files say what they are, wherever they were put.
+# The first labels of training and test: they identify the files, whatever folder they are in.
 _BEGINNINGS = {
     bytes([5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 7, 2, 1, 0, 4, 1, 4, 9, 5, 9]): "MNIST",
     bytes([9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 9, 2, 1, 1, 6, 1, 4, 6, 5, 7]): "Fashion-MNIST",
@@ -50,11 +50,11 @@ _CLASSES = {"Fashion-MNIST": _FASHION, "KMNIST": _HIRAGANA}
 
 @dataclass(frozen=True)
 class Layout:
-    """The files of a dataset that is called `name`, all in `folder`.
+    """The files of the dataset `name`, all in `folder`.
 
-    It is `described` as what it is known to be: in a folder of MNIST's may lie what is not MNIST.
-    `idx` files are the images and the labels of training, then of test. `transposed` images have
-    their columns where others have rows.
+    `described` claims no more than is known: the folder named MNIST may hold another dataset. `idx`
+    files are training images and labels, then test images and labels. `transposed` images store
+    columns where others store rows.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Layout:
 
 
 def find(dataset: DatasetName, root: Path) -> Layout | None:
-    """The files below `root` that can be read as this dataset; of several, the dataset's own."""
+    """The files below `root` that can be read as this dataset; its own come before others."""
     return next(_digits(root) if dataset == "mnist" else _photographs(root), None)
 
 
@@ -79,7 +79,7 @@ def missing(dataset: DatasetName, folder: Path) -> list[str]:
 
 
 def foreign(dataset: DatasetName, root: Path) -> str | None:
-    """What lies below `root` and cannot be read as this dataset, and what would be right."""
+    """One line on files below `root` that cannot be read as this dataset, with advice; or None."""
     return _other_digits(root) if dataset == "mnist" else _hundred_classes(root)
 
 
@@ -117,7 +117,7 @@ def _all_four(folder: Path, names: tuple[str, ...]) -> tuple[Path, ...]:
 
 
 def _idx_file(folder: Path, name: str) -> Path | None:
-    """The file of that name; many unpackers write a dot where others write the second hyphen."""
+    """The file of that name; some unpackers replace the second hyphen with a dot."""
     dotted = name.replace("-idx", ".idx")
     return next((path for each in (name, dotted) if (path := folder / each).is_file()), None)
 
@@ -131,7 +131,7 @@ def _emnist_files(split: str) -> tuple[str, ...]:
 
 
 def _by_labels(files: tuple[Path, ...]) -> str | None:
-    """The name of the dataset whose labels begin like these; None where none is known to."""
+    """The name of the dataset whose labels begin like these; None where none is known."""
     beginnings = []
     for path in files:
         with path.open("rb") as file:

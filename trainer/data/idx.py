@@ -1,19 +1,19 @@
-"""MNIST's files: what each must begin with and how long it must be. No torch."""
+"""The header and the length that each of MNIST's files must have. No torch."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 _SIDE = 28
-# Unsigned bytes (8) in three dimensions, or in one; then each dimension in four bytes.
+# The magic numbers: unsigned bytes (8) in three dimensions or one. Sizes follow, 4 bytes each.
 _IMAGES, _LABELS = bytes([0, 0, 8, 3]), bytes([0, 0, 8, 1])
 
 
 def count(images_path: Path, labels_path: Path) -> int:
     """How many labelled images these two files hold.
 
-    Raises `ValueError` with one line that names the file, what is wrong with it and what would be
-    right, and `OSError` where it cannot be read.
+    Raises `ValueError` with one line (the file, what is wrong, what would be right), and `OSError`
+    where a file cannot be read.
     """
     images, *sides = _dimensions(images_path, _IMAGES)
     (labels,) = _dimensions(labels_path, _LABELS)
@@ -33,7 +33,7 @@ def count(images_path: Path, labels_path: Path) -> int:
 
 
 def _dimensions(path: Path, kind: bytes) -> list[int]:
-    """The dimensions that an IDX file states in its header."""
+    """The dimensions that an IDX file's header states."""
     length = 4 + 4 * kind[3]
     with path.open("rb") as file:
         header = file.read(length)
@@ -49,7 +49,7 @@ def _dimensions(path: Path, kind: bytes) -> list[int]:
 
 
 def _check_length(path: Path, number: int, each: int) -> None:
-    """Raise `ValueError` unless the file holds as much as its header states, and not nothing."""
+    """Raise `ValueError` unless the file is as long as its header states, and not empty."""
     what, header = ("images", 16) if each > 1 else ("labels", 8)
     if number == 0:
         raise ValueError(f"{path.name} holds no {what}: its header states 0")

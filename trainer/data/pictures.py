@@ -1,4 +1,4 @@
-"""Training images one by one: what they are as tensors on their way to the model, and back."""
+"""Single training images: the tensors on the way from the file to the model, and back."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .datasets import Dataset
 
 
 class Gallery:
-    """Goes through a dataset's training images; with another dataset it begins anew."""
+    """Shows a dataset's training images in turn; another dataset starts from its first image."""
 
     def __init__(self) -> None:
         self._dataset: Dataset | None = None
         self._next = 0
 
     def show(self, dataset: Dataset, index: int | None) -> Picture:
-        """The image at `index`, or the one after the last shown; after the last comes the first.
+        """The image at `index`; without one, the next image, and after the last the first.
 
-        Takes nothing from a random generator. Raises `SettingError` where there is no such image.
+        Draws no random number. Raises `SettingError` where there is no such image.
         """
         images = len(dataset.train)
         if dataset is not self._dataset:
@@ -37,11 +37,11 @@ class Gallery:
 
 
 def picture(dataset: Dataset, index: int) -> Picture:
-    """The training image at `index`, at all its stages; every figure is read from a tensor."""
+    """The training image at `index` at each stage; every figure is read from a tensor."""
     normalisation = Normalisation(dataset)
     stored = dataset.train.inputs[index].view(dataset.data.shape)
     scaled = stored.to(torch.float32).div_(255)
-    inputs = normalisation(stored.to(torch.float32))  # with the batch's dimension
+    inputs = normalisation(stored.to(torch.float32))  # with a batch dimension of 1
     restored = normalisation.undo(inputs[0])
     drawn = restored.permute(1, 2, 0).contiguous()
     label = int(dataset.train.targets[index])
@@ -76,10 +76,10 @@ def _stage(operation: str, tensor: Tensor) -> Stage:
 
 
 def _unwatched(dataset: Dataset, index: int) -> Picture:
-    """The picture, made on a thread of its own.
+    """The picture, made on a separate thread.
 
-    The ledger watches all that the training's thread does within an instrumented step, even while
-    that step is held; an image that is only looked at is no part of it.
+    During a recorded step the ledger counts every operator of the training's thread, even while the
+    step is paused. The picture is not part of the step.
     """
     with ThreadPoolExecutor(1) as apart:
         return apart.submit(picture, dataset, index).result()

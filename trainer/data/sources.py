@@ -1,4 +1,4 @@
-"""Where the images come from, decided from paths alone. No torch: the command line asks first."""
+"""Where the images come from, decided from paths alone. No torch: the command line uses this."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _FILES: dict[DatasetName, tuple[str, ...]] = {"mnist": MNIST_FILES, "cifar10": C
 
 @dataclass(frozen=True)
 class Source:
-    """A dataset's origin; `root` is torchvision's, None for what ships or is drawn.
+    """A dataset's origin; `root` is the data directory, None for a sample or drawn images.
 
-    `train_images` is what MNIST's files hold, and what CIFAR-10's should hold.
+    `train_images` is counted in MNIST's files, and assumed of CIFAR-10's.
     """
 
     dataset: DatasetName
@@ -43,11 +43,10 @@ class Source:
 
 
 def find(dataset: DatasetName, data_dir: str | None, *, download: bool) -> Source:
-    """The source of `dataset`: files below `data_dir`, or what needs no files without it.
+    """The source of `dataset`: files below `data_dir`; without it, images that need no files.
 
-    With `download`, a folder that lacks the files is one to fetch them into; without `data_dir` it
-    is the user's cache. Raises `SettingError` where the files are not, cannot be read, or are not
-    what they should be.
+    With `download`, missing files are fetched into `data_dir`, by default the user's cache. Raises
+    `SettingError` where files are missing, unreadable or damaged.
     """
     if data_dir == "":
         raise SettingError("data directory is an empty name; use . for the current one")
@@ -77,13 +76,13 @@ def folder(dataset: DatasetName, root: Path) -> Path:
 
 
 def _below(root: Path, dataset: DatasetName, *, download: bool) -> Source:
-    """The source in the folder `root`, or advice on what would make it one."""
+    """The source in the folder `root`; raises `SettingError` with advice where there is none."""
     if root.exists() and not root.is_dir():
         raise SettingError(f"data directory {root} is not a directory")
     if root.exists() and not os.access(root, os.R_OK | os.X_OK):
         raise SettingError(f"data directory {root} cannot be read: no permission")
     layout = folders.find(dataset, root)
-    # Who asks for MNIST to be fetched means MNIST, whatever else is there.
+    # A download of MNIST means MNIST itself, even where Fashion-MNIST or KMNIST is there.
     own = layout is not None and (dataset != "mnist" or layout.folder == folder(dataset, root))
     if layout is not None and (own or not download):
         for path in layout.files:
@@ -100,7 +99,7 @@ def _below(root: Path, dataset: DatasetName, *, download: bool) -> Source:
 
 
 def _count(layout: Layout) -> int:
-    """How many training images the files hold, once all that tell have been looked at."""
+    """How many training images the files hold; raises `SettingError` for damaged headers."""
     if layout.form == "pickled":
         return TRAIN_IMAGES["cifar10"]
     if layout.form == "binary":
@@ -117,7 +116,7 @@ def _count(layout: Layout) -> int:
 
 
 def _advice(dataset: DatasetName, root: Path, missing: list[str]) -> str:
-    """One line for a folder that lacks files: what to do with what lies there instead."""
+    """One line for a folder without the files: what to do with the files that are there."""
     inside = folder(dataset, root)
     first = missing[0]
     levels = len(Path(_FOLDERS[dataset]).parts)

@@ -1,7 +1,7 @@
-"""How PyTorch's CUDA allocator was configured by the environment, as far as it concerns us.
+"""PyTorch's CUDA allocator as the environment configures it.
 
-PyTorch ends the process at import where it cannot read the configuration, so that is looked at
-before. No torch in here.
+PyTorch ends the process at import where it cannot read the configuration, so the format is checked
+before. No torch.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ VARIABLES = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_HIP_ALLOC
 _PAIR = r"\s*(\w+)\s*:\s*(\[[^][]+\]|[^],:[\s]+)\s*"
 _ALL = re.compile(rf"{_PAIR}(,{_PAIR})*")
 _INTERVALS = 16
-# They change nothing of what is taken from the driver by one stream.
+# Options that do not change how much memory one stream takes from the driver.
 _HARMLESS = re.compile(
     r"roundup_power2_divisions|backend|pinned_\w+|release_lock_on_\w+|graph_capture_\w+"
 )
 
 
 def configured(environment: Mapping[str, str]) -> tuple[str, str] | None:
-    """The variable that PyTorch reads and its value; None where none is set."""
+    """The environment variable that PyTorch reads, and its value; None where none is set."""
     for name in VARIABLES:
         if environment.get(name):
             return name, environment[name]
@@ -32,7 +32,7 @@ def configured(environment: Mapping[str, str]) -> tuple[str, str] | None:
 
 
 def check(environment: Mapping[str, str]) -> None:
-    """Raise `SettingError` where the configuration has not the form that PyTorch reads."""
+    """Raise `SettingError` where PyTorch cannot read the configuration."""
     found = configured(environment)
     if found is not None and not _ALL.fullmatch(found[1]):
         name, value = found
@@ -40,28 +40,29 @@ def check(environment: Mapping[str, str]) -> None:
 
 
 def refusal(environment: Mapping[str, str], error: Exception) -> str | None:
-    """One line where the error is PyTorch's refusal of the configuration as CUDA starts."""
+    """One line if the error is PyTorch's refusal of the configuration when CUDA starts."""
     found = configured(environment)
     frames = traceback.extract_tb(error.__traceback__)
     if found is None or not frames or frames[-1].name != "_lazy_init":
         return None
-    # Of a number that is none, PyTorch only says which function of C++ could not read it.
+    # For a malformed number PyTorch names only a C++ function; the variable must be named here.
     name, value = found
     reason = str(error).partition("\n")[0].strip()
     return f"{name}={value} is refused by PyTorch: {reason}"
 
 
 def options(environment: Mapping[str, str]) -> dict[str, str]:
-    """What is configured, by its key."""
+    """The configured values, by key."""
     found = configured(environment)
     return dict(re.findall(_PAIR, found[1])) if found else {}
 
 
 def divisions(environment: Mapping[str, str]) -> tuple[int, ...]:
-    """Into how many parts of a power of two sizes are rounded up; empty where they are not.
+    """The values of `roundup_power2_divisions`, by size; empty where sizes are not rounded so.
 
-    The first is for sizes below 2 MiB, each that follows for those of twice the size: one number
-    for all, or pairs as `[256:1,512:2,>:4]`, in MiB, of which the first is for all below it too.
+    The first holds for sizes below 2 MiB, each further one for sizes up to twice as large. The
+    option is one number for all sizes, or pairs as in `[256:1,512:2,>:4]` with sizes in MiB; its
+    first pair also holds for all smaller sizes.
     """
     told = options(environment).get("roundup_power2_divisions", "")
     if told.isdecimal():
@@ -76,7 +77,7 @@ def divisions(environment: Mapping[str, str]) -> tuple[int, ...]:
 
 
 def unmodelled(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The keys that change how memory is taken in ways that `caching` does not know."""
+    """The configured options whose effect `caching` does not simulate."""
     return tuple(
         key
         for key, value in options(environment).items()

@@ -1,7 +1,7 @@
-"""The memory limit of the container that this process runs in: its cgroups, of version 1 or 2.
+"""The memory limit of the container that this process runs in, from cgroups of version 1 or 2.
 
-A process may have less than its machine: each cgroup on the way up to the root can have a limit,
-and the kernel kills a process where one is passed. No torch in here.
+A process may have less memory than its machine: each cgroup on the way up to the root can have a
+limit, and the kernel kills a process that exceeds one. No torch.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-_UNLIMITED = 2**60  # version 1 writes its largest number, in whole pages
+_UNLIMITED = 2**60  # without a limit, version 1 states a number above this
 
 
 class Allowance(NamedTuple):
-    """The tightest limit, and what may still be taken before any limit is passed; in bytes."""
+    """The tightest limit, and what can still be allocated within every limit; in bytes."""
 
     limit: int
     available: int
 
 
 class _Hierarchy(NamedTuple):
-    """Where a cgroup filesystem is mounted, which of its folders that is, and its files' names."""
+    """A mounted cgroup filesystem: its mount point, the folder mounted there, and file names."""
 
     mount: Path
     root: PurePosixPath
@@ -33,7 +33,7 @@ class _Hierarchy(NamedTuple):
 def allowance(root: Path = Path("/")) -> Allowance | None:
     """What the cgroups of this process allow; None where none of them has a limit.
 
-    `root` is the folder in which to look for `/proc` and the mounted filesystems.
+    `/proc` and the mounted filesystems are looked for below `root`.
     """
     found = [
         Allowance(limit, max(0, limit - used))
@@ -46,7 +46,7 @@ def allowance(root: Path = Path("/")) -> Allowance | None:
 
 
 def _hierarchies(root: Path) -> Iterator[tuple[_Hierarchy, PurePosixPath]]:
-    """Those that count memory, each with this process's path in it."""
+    """The hierarchies that count memory, each with this process's path in it."""
     paths = _paths(_text(root / "proc/self/cgroup"))
     for line in _text(root / "proc/self/mountinfo").splitlines():
         before, _, after = line.partition(" - ")
@@ -64,7 +64,7 @@ def _hierarchies(root: Path) -> Iterator[tuple[_Hierarchy, PurePosixPath]]:
 
 
 def _paths(text: str) -> dict[str, PurePosixPath]:
-    """This process's path by controller; that of version 2 by an empty name."""
+    """This process's path by controller; an empty name stands for version 2."""
     paths = {}
     for line in text.splitlines():
         _, _, rest = line.partition(":")
@@ -75,9 +75,10 @@ def _paths(text: str) -> dict[str, PurePosixPath]:
 
 
 def _limits(hierarchy: _Hierarchy, path: PurePosixPath) -> Iterator[tuple[int, int]]:
-    """Limit and use of each cgroup from the process's own up to the one that is mounted.
+    """Limit and use of each cgroup, from the mounted one down to the process's own.
 
-    In a container the path may begin outside of what is mounted; then the mounted one is its own.
+    In a container the path can begin outside the mounted folder; then that folder is the process's
+    own cgroup.
     """
     inside = path.relative_to(hierarchy.root) if path.is_relative_to(hierarchy.root) else None
     folder = hierarchy.mount
@@ -89,7 +90,7 @@ def _limits(hierarchy: _Hierarchy, path: PurePosixPath) -> Iterator[tuple[int, i
         limit = _number(_text(folder / hierarchy.limit))
         used = _number(_text(folder / hierarchy.used))
         if limit is not None and limit < _UNLIMITED:
-            # The kernel drops what it only keeps of files before it kills anything.
+            # The kernel reclaims cached file pages before it kills a process.
             yield limit, max(0, (used or 0) - _reclaimable(folder, hierarchy.reclaimable))
 
 
@@ -102,7 +103,7 @@ def _reclaimable(folder: Path, name: str) -> int:
 
 
 def _number(text: str) -> int | None:
-    """A number of bytes; None for `max` and for what is not there."""
+    """A number of bytes; None for `max` and for a missing file."""
     return int(text) if text.strip().isdecimal() else None
 
 

@@ -1,6 +1,6 @@
-"""Which device a name means, and what it is.
+"""The device that a name means, and its description.
 
-Everything here but `take` leaves CUDA without a context on any device.
+Nothing here except `take` makes a CUDA context.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .container import allowance
 
 
 class Cuda(NamedTuple):
-    """How many CUDA `devices` there are; `missing` says why none, where CUDA does not start."""
+    """The number of CUDA `devices`; `missing` is the reason where CUDA does not start."""
 
     devices: int
     missing: str | None
@@ -30,7 +30,7 @@ class Cuda(NamedTuple):
 
 @cache
 def cuda() -> Cuda:
-    """What CUDA says when it starts, which it does once in a process."""
+    """The state of CUDA, which starts once in a process."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         available = torch.cuda.is_available()
@@ -47,7 +47,7 @@ _UNKNOWN = "CUDA unknown error"
 
 
 def _reason(warning: str) -> str:
-    """PyTorch's warning that CUDA does not start, in one short line."""
+    """The reason in PyTorch's warning that CUDA does not start, in one short line."""
     text = warning.removeprefix(_STARTING).partition("(Triggered internally")[0].strip()
     if old := _OLD.match(text):
         version = int(old[1])
@@ -61,8 +61,8 @@ def _reason(warning: str) -> str:
 def resolve(name: str, free: Mapping[str, int]) -> torch.device:
     """The device that `name` (auto, cpu, mps, cuda, cuda:N) means on this machine.
 
-    Of several GPUs, auto and cuda mean the one with the most `free` bytes, which are known by UUID.
-    Raises `SettingError` if there is none.
+    Of several GPUs, auto and cuda mean the one with the most `free` bytes; `free` is keyed by UUID.
+    Raises `SettingError` if there is no such device.
     """
     if name == "auto":
         if cuda().devices:
@@ -85,7 +85,7 @@ def resolve(name: str, free: Mapping[str, int]) -> torch.device:
 
 
 def _roomiest(free: Mapping[str, int]) -> torch.device:
-    """The CUDA device with the most free bytes; the first of equals, or where none is known."""
+    """The CUDA device with the most free bytes; the first among equals or where none is known."""
 
     def known(index: int) -> int:
         uuid = torch.cuda.get_device_properties(index).uuid
@@ -95,7 +95,7 @@ def _roomiest(free: Mapping[str, int]) -> torch.device:
 
 
 def take(device: torch.device) -> None:
-    """Let this thread use the device for all that names none, so that no other is ever touched.
+    """Make this the thread's default device, so that no other GPU is touched.
 
     Raises `RuntimeError` where a GPU has no room for a context.
     """
@@ -104,7 +104,7 @@ def take(device: torch.device) -> None:
 
 
 def describe(device: torch.device, name: str = "") -> Device:
-    """What the device is that `name` was resolved to, and its memory in bytes."""
+    """The description of the device that `name` was resolved to, with its memory in bytes."""
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
         uuid = f"GPU-{properties.uuid}"
@@ -119,7 +119,7 @@ def describe(device: torch.device, name: str = "") -> Device:
 
 
 def _processor() -> str:
-    """The processor's name as the system tells it; Python alone knows only its architecture."""
+    """The processor's model name; Python itself knows only the architecture."""
     information = Path("/proc/cpuinfo")
     if information.exists():
         for line in information.read_text(errors="replace").splitlines():

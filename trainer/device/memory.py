@@ -1,7 +1,7 @@
-"""A device's memory, and the budget it is given.
+"""A device's memory, and the budget that it is held to.
 
-Knows PyTorch and nothing of this trainer. A CPU has no allocator that could be held to a budget:
-there the ledger enforces it.
+Knows PyTorch and nothing of this trainer. The CPU's allocator cannot be held to a budget, so the
+ledger checks it there.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from .container import allowance
 def enforce(device: torch.device, budget: int | None) -> int | None:
     """Hold the device's memory to `budget` bytes.
 
-    Returns the limit that the ledger must keep because the allocator cannot, None otherwise. On the
-    host without a budget that is what a container allows.
+    Returns the limit that the ledger must check because the allocator cannot, or None. On the host
+    without a budget it comes from the container's limit.
     """
     if device.type == "cuda":
         memory_errors.attend(device)
@@ -35,7 +35,7 @@ def enforce(device: torch.device, budget: int | None) -> int | None:
 
 
 def allowed(device: torch.device, budget: int) -> int:
-    """What of `budget` the device grants: CUDA's allocator is given a fraction, and rounds it."""
+    """The part of `budget` that the device grants; CUDA's allocator rounds it to a fraction."""
     if device.type != "cuda" or unaccounted(device):
         return budget
     total = _total(device)
@@ -43,7 +43,7 @@ def allowed(device: torch.device, budget: int) -> int:
 
 
 def limit(device: torch.device, budget: int | None) -> int:
-    """Bytes that a training may have on the device: its budget, or what there is at this moment."""
+    """Bytes that a training may use on the device: its budget, or what is available now."""
     return allowed(device, budget) if budget is not None else available(device)
 
 
@@ -53,7 +53,7 @@ def _total(device: torch.device) -> int:
 
 
 def available(device: torch.device) -> int:
-    """Bytes that this process could have on the device at this moment, with what it has already."""
+    """Bytes that this process can use on the device now, including what it already holds."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device)
@@ -66,17 +66,17 @@ def available(device: torch.device) -> int:
 
 @cache
 def _container_room() -> int | None:
-    """What a step may have where a container limits this process; None where none does.
+    """Bytes that a step may use where a container limits this process; None without a limit.
 
-    A quarter of what is there before the first training. A step holds a model at least four times,
-    with gradients and Adam's state, and snapshots to go back to hold it up to eleven times more.
+    A quarter of what is available before the first training. A step holds at least four times the
+    model's size, with gradients and Adam's state; snapshots hold up to eleven times more.
     """
     allowed = allowance()
     return None if allowed is None else allowed.available // 4
 
 
 def of_device(device: torch.device) -> tuple[int, int] | None:
-    """A CUDA device's bytes in all, and those that nobody holds; None of another device."""
+    """A CUDA device's total and free bytes; None for another device."""
     if device.type != "cuda":
         return None
     free, total = torch.cuda.mem_get_info(device)
@@ -84,10 +84,10 @@ def of_device(device: torch.device) -> tuple[int, int] | None:
 
 
 def release(device: torch.device) -> int | None:
-    """Give back to the driver what the allocator only keeps in store.
+    """Give the allocator's cache back to the driver.
 
-    Waits for what autograd still holds of a step that has ended or failed. Returns how many bytes
-    were given back; None on a device whose allocator keeps nothing.
+    First waits until autograd has let go of a step that has ended or failed. Returns how many bytes
+    were given back; None on a device whose allocator has no cache or no account of it.
     """
     if unaccounted(device):
         torch.cuda.empty_cache()

@@ -1,9 +1,9 @@
-"""Whether an operator failed because there was not enough memory for it.
+"""Whether an error means that the device ran out of memory.
 
-PyTorch's allocators have errors of their own for that. What CUDA, its libraries and NVML say on a
-full card comes in many words instead, so after any other error on a CUDA device it is the device
-that is asked: whether its allocator had to deny or give something back since it was last asked, or
-whether there is nothing left of it for those libraries.
+PyTorch's allocators raise errors of their own for that. CUDA, its libraries and NVML report a full
+GPU in many different words. After such an error the device itself is asked: whether its allocator
+had to refuse a request or give cache back since it was last asked, and whether enough memory is
+left for those libraries.
 """
 
 from __future__ import annotations
@@ -12,36 +12,36 @@ import torch
 from vramtop.observer import denials
 from vramtop.observer.accounts import unaccounted
 
-# The host's and Metal's allocators raise plain errors, each with its own text.
+# The allocators of the host and of Metal raise plain errors with these texts.
 _TEXTS = ("DefaultCPUAllocator: can't allocate memory", "MPS backend out of memory")
 _MEMORY_ALLOCATION = 2  # cudaErrorMemoryAllocation
-# What CUDA and its libraries may want of the driver at once, for a context's growth, a handle or
-# the code of kernels; less than that left is a full card.
+# CUDA and its libraries may need this much at once, for a larger context, a handle or the code of
+# kernels. A GPU with less free memory counts as full.
 _SPARE_BYTES = 128 * 2**20
 
 
 class _Attended:
-    """The CUDA device in use, and how often its allocator was short of memory so far."""
+    """The CUDA device in use, and how often its allocator has been short of memory."""
 
     device: torch.device | None = None
     strains = 0
 
 
 def attend(device: torch.device) -> None:
-    """This CUDA device is in use from now on, and what it was short of until now is known."""
+    """Ask this CUDA device after errors from now on; its earlier failures do not count."""
     _Attended.device = device
     _Attended.strains = _strains(device)
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether the error that was just raised means a facts of memory, on any device."""
+    """Whether the error that was just raised means out of memory, on any device."""
     if isinstance(error, torch.OutOfMemoryError):
         return True
     if isinstance(error, torch.AcceleratorError):
         return getattr(error, "error_code", None) == _MEMORY_ALLOCATION
     if any(text in str(error) for text in _TEXTS):
         return True
-    # Its subclasses say what they mean.
+    # Subclasses have a meaning of their own.
     return type(error) is RuntimeError and _lacks_memory()
 
 
@@ -60,7 +60,7 @@ def _lacks_memory() -> bool:
 
 
 def _strains(device: torch.device) -> int:
-    """Allocations so far that failed, or needed the cache to be given back first."""
+    """How many allocations have failed, or have needed the cache to be given back first."""
     if unaccounted(device):
         return 0
     told = torch.cuda.memory_stats(device)

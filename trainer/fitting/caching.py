@@ -1,9 +1,10 @@
-"""PyTorch's caching allocator in numbers: the blocks and segments that a series of requests makes.
+"""A simulation of PyTorch's caching allocator: the blocks and segments that requests lead to.
 
-The rules are those of c10/cuda/CUDACachingAllocator.cpp for one stream, of whose settings only
-`roundup_power2_divisions` is known here: requests in blocks of 512 bytes; up to 1 MiB from segments
-of 2 MiB, less than 10 MiB from segments of 20 MiB, more in segments of its own size in whole 2 MiB;
-the smallest free block that is large enough, split where what remains is worth keeping.
+The rules are those of c10/cuda/CUDACachingAllocator.cpp for one stream. A request is rounded up to
+blocks of 512 bytes. Requests up to 1 MiB come from segments of 2 MiB, those below 10 MiB from
+segments of 20 MiB, larger ones from a segment of their own, in multiples of 2 MiB. The smallest
+free block that is large enough is taken, and split where the rest is worth keeping. Of the
+allocator's options only `roundup_power2_divisions` is simulated.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _SEGMENT_STEP = 2 * 2**20
 
 
 class NoRoom(Exception):
-    """A request would take more from the driver than the limit allows, in bytes."""
+    """A request would make the allocator reserve more than its limit; `reserved` bytes in all."""
 
     def __init__(self, reserved: int) -> None:
         super().__init__(f"{reserved:,} B")
@@ -31,7 +32,7 @@ class Block:
 
     def __init__(self, size: int, address: tuple[int, int], *, small: bool) -> None:
         self.size = size
-        self.address = address  # the segment, by the order of making, and the bytes before it there
+        self.address = address  # the segment's number, and the offset in it
         self.small = small
         self.requested: int | None = None
         self.previous: Block | None = None
@@ -39,12 +40,12 @@ class Block:
 
     @property
     def whole(self) -> bool:
-        """Whether it is a segment by itself."""
+        """Whether the block is a whole segment."""
         return self.previous is None and self.next is None
 
 
 class Allocator:
-    """What is live, and what the driver has been asked for, in bytes; both with their peaks."""
+    """Bytes requested, allocated (rounded up) and reserved from the driver, with their peaks."""
 
     def __init__(self, limit: int | None = None, divisions: tuple[int, ...] = ()) -> None:
         self.limit = limit
@@ -60,12 +61,12 @@ class Allocator:
         return sum(block.size for block in self._free if not block.whole)
 
     def reset_peaks(self) -> None:
-        """The peaks are those from now on."""
+        """Peaks count from now on."""
         self.peak_requested, self.peak_allocated = self.requested, self.allocated
         self.peak_reserved = self.reserved
 
     def take(self, size: int) -> Block:
-        """A block for `size` bytes; raises `NoRoom` where the limit stands against it."""
+        """A block for `size` bytes; raises `NoRoom` where that would exceed the limit."""
         rounded = self._rounded(size)
         block = self._find(rounded) or self._segment(rounded)
         self._free.discard(block)
@@ -80,7 +81,7 @@ class Allocator:
         return block
 
     def give(self, block: Block) -> None:
-        """The block is free again, and one with its free neighbours."""
+        """Free the block and merge it with free neighbours."""
         assert block.requested is not None
         self.requested -= block.requested
         self.allocated -= block.size
@@ -100,9 +101,9 @@ class Allocator:
             self.reserved -= block.size
 
     def _rounded(self, size: int) -> int:
-        """What is given for `size` bytes: whole blocks, or a part of a power of two.
+        """`size` rounded up to whole blocks, or to a fraction of a power of two.
 
-        Of the divisions the first is for sizes below 2 MiB, the next below 4 MiB, and so on.
+        The first of the divisions holds for sizes below 2 MiB, the next below 4 MiB, and so on.
         """
         if self._divisions and size > 0:
             index = max(0, size.bit_length() - _SMALL.bit_length())
@@ -118,7 +119,7 @@ class Allocator:
         return min(fitting, key=lambda block: (block.size, block.address), default=None)
 
     def _segment(self, size: int) -> Block:
-        """A new segment, for which the cache is emptied if need be."""
+        """A new segment; the cache is emptied first if the limit requires it."""
         small = size <= _SMALL
         if small:
             taken = _SMALL_SEGMENT

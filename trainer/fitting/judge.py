@@ -1,7 +1,7 @@
-"""Which batch sizes fit a budget, by prediction alone.
+"""Whether a batch size fits a budget, by prediction alone.
 
-What counts against a budget: on a CUDA device the bytes that the allocator takes from the driver,
-workspaces, rounding and cache among them; elsewhere the bytes that the step asks for.
+On a CUDA device a budget limits the bytes that the allocator takes from the driver, including
+workspaces, rounding and cache. Elsewhere it limits the bytes that the step asks for.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from .replay import Replay
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a batch size fits in whatever order memory is taken, and its bytes of the budget.
+    """Whether a batch size fits in every order of allocation, and the `bytes` it needs.
 
-    Those are the most that an order takes; where one does not fit a CUDA device, at least so many:
-    the step gets no further. `at_best` is whether it fits in one of the orders.
+    `bytes` is the maximum over the orders. Where one does not fit a CUDA device it is a lower
+    bound, because the step goes no further. `at_best` is whether the size fits in some order.
     """
 
     fits: bool
@@ -36,17 +36,17 @@ class Verdict:
 
 
 class FitJudge:
-    """Judges batch sizes of one setting against a budget of `limit` bytes.
+    """Predicts which batch sizes of one setting fit a budget of `limit` bytes.
 
-    Each step that is judged begins with the cache empty. On a CUDA device it is judged in each of
-    the orders of `placing`.
+    Each predicted step begins with an empty cache. On a CUDA device it is predicted in each of the
+    orders of `placing`.
     """
 
     def __init__(
         self, settings: Settings, shape: Shape, device_type: str, gpu: GpuTraits | None, limit: int
     ) -> None:
         self._predictor = Predictor(settings, shape, device_type, gpu)
-        # Its optimizer's state is made anew with each judgement.
+        # The optimizer's state of this one is made anew for each verdict.
         self._starting = Predictor(settings, shape, device_type, gpu) if gpu else None
         self._limit = limit
         self._gpu = gpu
@@ -68,7 +68,7 @@ class FitJudge:
         after_others.allocator.empty()
         restored = self._started.copy()
         restored.leave()
-        # A training that starts with this size, in a process that has done nothing else.
+        # A training that starts with this size, in a fresh process.
         self._starting.forget()
         first, second = (self._starting.step(batch_size)[1] for _ in range(2))
         fresh = Replay(self._gpu)
@@ -92,7 +92,7 @@ class FitJudge:
 
 
 def _taken(replay: Replay, logs: tuple[Log, ...]) -> tuple[bool, int]:
-    """Whether the allocator has room for these steps, and what it takes from the driver."""
+    """Whether the allocator has room for these steps, and its peak of reserved bytes."""
     try:
         for log in logs:
             replay.step(log)
@@ -104,7 +104,7 @@ def _taken(replay: Replay, logs: tuple[Log, ...]) -> tuple[bool, int]:
 def forecast(
     settings: Settings, shape: Shape, device: torch.device, gpu: GpuTraits | None
 ) -> Predicted:
-    """What these settings will hold on `device`, and whether their budget allows it."""
+    """The prediction for these settings on `device`, and whether it fits their budget."""
     prediction = predict(settings, shape, device.type, gpu)
     verdict = None
     if settings.budget is not None:
@@ -123,7 +123,7 @@ def forecast(
 
 
 def bisect(fits: Callable[[int], bool], low: int, high: int) -> int:
-    """The largest size that fits, where `low` does, `high` does not, and all between are asked."""
+    """The largest size that fits, by bisection; `low` is known to fit and `high` not to."""
     while high - low > 1:
         middle = (low + high) // 2
         if fits(middle):

@@ -14,16 +14,16 @@ from .gpu_traits import gpu_traits
 from .judge import FitJudge
 from .predictor import Shape
 
-_BATCHES = 3  # of a step: those that follow them add nothing to what it holds
+_BATCHES = 3  # a step of more accumulated batches holds no more than one of three
 
 
 class LargestFitSearch:
-    """Finds the largest size that `settings`, which ran out of memory on `device`, allow.
+    """Finds the largest batch size that fits, where that of `settings` ran out of memory.
 
-    `most` is the largest size there can be, by the number of images.
+    `most` is the largest size that the number of images allows.
 
-    A judgement takes some milliseconds. The training that goes on meanwhile is not to stand still
-    for all of them, so each is taken by a call of its own.
+    Each verdict takes some milliseconds. The training goes on meanwhile, so each call of `go_on`
+    takes only one.
     """
 
     def __init__(self, settings: Settings, shape: Shape, device: torch.device, most: int) -> None:
@@ -33,12 +33,12 @@ class LargestFitSearch:
         self._search = self._judgements(shape, device, most)
 
     def go_on(self) -> WouldFit | None:
-        """Take one judgement more; the answer, if that was the last one."""
+        """Predict one more size; the answer if that was the last one."""
         try:
             next(self._search)
         except StopIteration as end:
             largest, at_best = end.value
-        except Exception:  # an answer is not worth the training
+        except Exception:  # a failed prediction must not end the training
             largest = at_best = None
         else:
             return None
@@ -54,8 +54,8 @@ class LargestFitSearch:
         yield
         failed = settings.batch_size
         if judge.verdict(failed).fits:
-            return None, None  # it did not: what stood against it, no prediction knows
-        # From the same bounds as `fit`, since not all sizes below one that fits do fit.
+            return None, None  # in fact it did not fit: the prediction misses the reason
+        # The same bounds as in `vramtop fit`, since not every size below a fitting one fits.
         largest = yield from _bisect(lambda size: judge.verdict(size).fits, 0, most + 1)
         if largest > failed:
             largest = yield from _bisect(lambda size: judge.verdict(size).fits, 0, failed)
@@ -78,7 +78,7 @@ def largest_below(settings: Settings, shape: Shape, device: torch.device) -> int
 
 
 def _bisect(fits: Callable[[int], bool], low: int, high: int) -> Generator[None, None, int]:
-    """As `fitting.bisect`, a judgement at a time."""
+    """Like `judge.bisect`, but one size at a time."""
     while high - low > 1:
         yield
         middle = (low + high) // 2

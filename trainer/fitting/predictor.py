@@ -1,9 +1,8 @@
-"""What a training step will hold, found by taking it with tensors that have no contents.
+"""What a training step will hold, found by running it with tensors that have no contents.
 
-It is `Training.step` itself, watched by the same recording as a real one; no batch is ever made.
-Where the training is to run on the host, tensors are fake ones. Where it is to run on a device,
-they are PyTorch's "meta" tensors: what an optimizer keeps on the host beside a device, as Adam's
-step counters, stays on the host there too.
+`Training.step` itself runs, watched by the same recording as a real step; no batch is made. For a
+training on the host the tensors are fake tensors. For one on a device they are "meta" tensors: then
+what an optimizer keeps on the host, such as Adam's step counters, stays on the host.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ Shape = tuple[int, int, int]
 
 _HOST = torch.device("cpu")
 _META = torch.device("meta")
-# Before a step an optimizer asks CUDA whether work is being captured, in the words of PyTorch 2.9
-# or newer. That would make a context on a GPU, and nothing here is on one.
+# Before a step an optimizer asks CUDA whether a graph is being captured; these are its methods in
+# PyTorch 2.9 and newer. That would make a context on a GPU, which a prediction does not need.
 _HEALTH_CHECKS = ("_cuda_graph_capture_health_check", "_accelerator_graph_capture_health_check")
 
 
@@ -45,16 +44,16 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Prediction:
-    """A step whose optimizer has its state; `allocator` is None where the device has none."""
+    """A step with the optimizer's state in place; `allocator` is None except for a CUDA device."""
 
     anatomy: Anatomy
     allocator: AllocatorMemory | None
 
 
 class Predictor:
-    """Steps of a training that never takes place, on images of `shape` in batches of any size.
+    """Steps of a simulated training on images of `shape`, in batches of any size.
 
-    `device_type` is the type of the device that it would run on; a `card` tells of a CUDA device.
+    `device_type` is the type of the device that it would run on, `gpu` the traits of a CUDA device.
     """
 
     def __init__(
@@ -63,8 +62,8 @@ class Predictor:
         self._gpu = gpu
         self._accumulation = settings.accumulation
         stand_in = _HOST if device_type == "cpu" else _META
-        # Fake tensors are slower to begin with, and the mode's records are worth keeping. A step on
-        # meta tensors needs none: it would also take what an optimizer keeps on the host.
+        # One mode for all steps, since its first operators are slow. Meta tensors need none: in the
+        # mode an optimizer's tensors on the host would be fake as well.
         self._mode: AbstractContextManager[object] = (
             FakeTensorMode() if device_type == "cpu" else nullcontext()
         )
@@ -72,13 +71,13 @@ class Predictor:
         with self._mode, stand_in:
             self._training = Training(settings, blank.dataset, stand_in, blank)
         for group in self._training.optimizer.param_groups:
-            # PyTorch chooses by the device of the parameters, and theirs is a stand-in.
+            # PyTorch would choose by the parameters' device, which is not the real one here.
             group["foreach"] = device_type in _get_foreach_kernels_supported_devices()
         for check in _HEALTH_CHECKS:
             setattr(self._training.optimizer, check, _nothing)
 
     def step(self, batch_size: int) -> tuple[Anatomy, Log]:
-        """The next step; only after the first one has the optimizer its state."""
+        """Take the next step; the first one makes the optimizer's state."""
         training = self._training
         owners = Owners((training.model,), (training.optimizer,))
         if self._gpu is None:
@@ -90,17 +89,17 @@ class Predictor:
         return recording.anatomy(), recording.log()
 
     def forget(self) -> None:
-        """The next step begins without the optimizer's state, and makes it."""
+        """Drop the optimizer's state, so that the next step makes it again."""
         self._training.optimizer.state.clear()
 
 
 def predict(
     settings: Settings, shape: Shape, device_type: str, gpu: GpuTraits | None
 ) -> Prediction:
-    """The second step of a training with these settings, in a process that has done nothing else.
+    """The second step of a training with these settings, in a fresh process.
 
-    The first one makes the optimizer's state. What the allocator has reserved is right to within
-    a segment of its own.
+    The first step makes the optimizer's state. The allocator's reserved bytes are exact to within
+    one segment.
     """
     predictor = Predictor(settings, shape, device_type, gpu)
     replay = Replay(gpu) if gpu else None
@@ -111,7 +110,7 @@ def predict(
 
 
 class _Blank(Batches):
-    """Batches without contents; there is no end of them."""
+    """Batches without contents, in unlimited number."""
 
     def __init__(self, shape: Shape, device: torch.device) -> None:
         pixels = shape[0] * shape[1] * shape[2]
@@ -133,7 +132,7 @@ class _Blank(Batches):
 
 
 class _OnCuda(Recording):  # type: ignore[no-untyped-call]
-    """Knows also what sums take and give back within, which no tensor shows."""
+    """A recording that adds the buffers inside sums, which no tensor shows."""
 
     def __init__(self, device: torch.device, owners: Owners, gpu: GpuTraits) -> None:
         super().__init__(device, owners, None, None)

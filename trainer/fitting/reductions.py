@@ -15,15 +15,15 @@ _COUNTER_BYTES = 4
 _BLOCK_THREADS = 512  # at most
 _WARP = 32
 _VECTOR = 4  # floats that one thread loads at once
-_LONG = 128  # a sum of more inputs than that is loaded in vectors, where there is one output
-_LEAST, _MOST = 16, 256  # inputs that one thread adds up, where it can be chosen
+_LONG = 128  # with one output, more inputs than this are loaded in vectors
+_LEAST, _MOST = 16, 256  # inputs that one thread adds up, where there is a choice
 
 
 def sum_buffers(rows: int, columns: int, gpu: GpuTraits) -> tuple[int, int]:
     """Bytes of partial sums and of counters that a sum of (rows, columns) over its rows takes."""
     vector = 1
     width, height = columns, rows
-    along_rows = columns == 1  # then the rows are what lies side by side
+    along_rows = columns == 1  # then the rows lie side by side in memory
     if along_rows:
         width, height = rows, 1
         if rows > _LONG:
@@ -52,7 +52,7 @@ def sum_buffers(rows: int, columns: int, gpu: GpuTraits) -> tuple[int, int]:
 
 
 def _block(width: int, height: int, most: int) -> tuple[int, int]:
-    """A block's width and height in threads, powers of two, at most so many in all."""
+    """A block's width and height in threads: powers of two, at most `most` threads in all."""
     wide, high = (min(1 << (side.bit_length() - 1), most) for side in (width, height))
     block_width = min(wide, _WARP)
     block_height = min(high, most // block_width)

@@ -1,4 +1,4 @@
-"""A recorded step once more, as the caching allocator of a CUDA device lives through it."""
+"""A recorded step, replayed through the simulated caching allocator of a CUDA device."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _PRODUCTS = {_WITH_BIAS, str(torch.ops.aten.mm.default)}
 
 
 class Replay:
-    """The allocator of a process whose steps are told one after the other.
+    """The allocator of a process that takes these steps one after the other.
 
-    A cuBLAS handle takes its workspace at its first product: forward's thread has one, and
-    backward's another. cuBLASLt, where it takes one, does so at the first product with a bias that
-    has more than one output and, which is not seen here, more than one input.
+    A cuBLAS handle takes its workspace at its first matrix product. Forward's thread and backward's
+    have one each. cuBLASLt may take one of its own, at the first product with a bias that has more
+    than one output (and more than one input, which a log does not show).
     """
 
     def __init__(self, gpu: GpuTraits) -> None:
@@ -32,13 +32,14 @@ class Replay:
         self._held: dict[int, Block] = {}  # between steps, by storage
 
     def copy(self) -> Replay:
-        """The same allocator, to try something with."""
+        """An independent copy."""
         return copy.deepcopy(self)
 
     def step(self, log: Log) -> AllocatorMemory:
-        """What the allocator says of a step that holds on to what stays until the next.
+        """Replay one step and return the allocator's figures.
 
-        Raises `caching.NoRoom` where its limit stands against it.
+        Parameters and the optimizer's state stay for the next step. Raises `caching.NoRoom` where
+        the step would exceed the limit.
         """
         start, pages = log
         lives: dict[Life, Block] = {}
@@ -63,7 +64,7 @@ class Replay:
         )
 
     def leave(self) -> None:
-        """Parameters and the optimizer's state are freed, and the cache is emptied."""
+        """Free parameters and the optimizer's state, and empty the cache."""
         for block in self._held.values():
             self.allocator.give(block)
         self._held = {}
@@ -87,7 +88,7 @@ class Replay:
         self.allocator.take(workspace)
 
     def _end(self, lives: dict[Life, Block]) -> None:
-        """Batch, output and loss go with the step; parameters and the optimizer's state stay."""
+        """Free all but parameters and the optimizer's state."""
         kept = ("parameters", "optimizer_state")
         self._held = {life.key: block for life, block in lives.items() if life.category in kept}
         for life, block in lives.items():

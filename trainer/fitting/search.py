@@ -1,6 +1,6 @@
 """The largest batch size that fits: found by prediction, proved by real steps.
 
-The training that searches is afterwards what it was before, to the bit.
+Afterwards the training is what it was before, to the bit.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from .gpu_traits import gpu_traits
 from .judge import FitJudge, bisect
 from .placing import LEAST, RESTORED, orders, place
 
-RECOMMENDED = 0.8  # of the largest; the lesson's margin for what else comes onto the device
-FAST = 0.95  # of the best samples a second
+RECOMMENDED = 0.8  # of the largest batch size; the lesson's margin for other users of the device
+FAST = 0.95  # of the highest samples a second
 _SMALLEST_TIMED = 16
 _TIMED_STEPS = 5
 _TIMED_SECONDS = 0.1
@@ -31,8 +31,8 @@ _TIMED_SECONDS = 0.1
 class Search:
     """A search with this training's own model, optimizer and images, on its own device.
 
-    `tell` hears of every real step and of every size that was timed, `listen` is called before
-    each and may raise `CalledOff`.
+    `tell` gets a message for every size that is tried or timed. `listen` is called before each step
+    and may raise `CalledOff`.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class Search:
         self._listen = listen
         self._accumulation = settings.accumulation
         self._most = len(training.dataset.train) // settings.accumulation
-        self._steps = self._shortages = 0
+        self._steps = self._out_of_memory = 0
         self._taken: dict[int, int] = {}  # bytes of the budget, by size that was tried
         self._on_cuda = training.device.type == "cuda"
 
     def run(self) -> Found:
-        """Find it.
+        """Find the largest size and time the sizes below it.
 
         Raises `SettingError` where not even one image fits or nothing can be proved, and
         `CalledOff`.
@@ -77,26 +77,26 @@ class Search:
 
     def _find(self, budget: int) -> Found:
         training, device = self._training, self._training.device
-        made = gpu_traits(device)
+        gpu = gpu_traits(device)
         judge = FitJudge(
             self._settings,
             training.dataset.data.shape,
             device.type,
-            made,
+            gpu,
             memory.allowed(device, budget),
         )
-        foretold = judge.largest(self._most)
-        # A step that fits beyond all doubt makes the optimizer's state and cuBLAS's workspaces.
+        predicted = judge.largest(self._most)
+        # A step that certainly fits makes the optimizer's state and cuBLAS's workspaces.
         ready = self._on_cuda or training.progress.steps > 0
-        unmodelled = made.unmodelled if made else ()
-        if not unmodelled and (foretold == 0 or not (ready or self._fits(1))):
+        unmodelled = gpu.unmodelled if gpu else ()
+        if not unmodelled and (predicted == 0 or not (ready or self._fits(1))):
             raise SettingError(
                 f"a budget of {budget:,} B does not hold a batch of one image, which takes "
                 f"{judge.verdict(1).bytes:,} B"
             )
         if self._on_cuda:
             self._with_state = self._snapshot()
-        largest = self._prove(max(1, foretold))
+        largest = self._prove(max(1, predicted))
         by_data = largest == self._most
         recommended = max(1, int(RECOMMENDED * largest))
         sizes = [*_doubling(largest), largest]
@@ -118,7 +118,7 @@ class Search:
             peak_at_max=self._taken[largest],
             peak_beyond=self._taken.get(largest + 1, beyond),
             trial_steps=self._steps,
-            oom_trials=self._shortages,
+            oom_trials=self._out_of_memory,
             fast_batch_size=min(fast),
             speeds=speeds,
             accumulation=self._accumulation,
@@ -129,7 +129,7 @@ class Search:
         )
 
     def _snapshot(self) -> Snapshot:
-        """The training with its optimizer's state, which a step on one image makes if need be."""
+        """The training with its optimizer's state, made by a step on one image if it is missing."""
         training = self._training
         if not training.optimizer.state:
             try:
@@ -139,13 +139,13 @@ class Search:
                 raise SettingError(f"not even a batch of one image fits: {facts.detail}") from None
         return training.snapshot(self._settings)
 
-    def _prove(self, foretold: int) -> int:
-        """The size that fits while the next does not, by real steps.
+    def _prove(self, predicted: int) -> int:
+        """The size that fits while the next one does not, by real steps.
 
-        Two are enough where the prediction is right; else they go on from where it was wrong.
+        Two trials are enough where the prediction is right. Otherwise the search goes on from it.
         """
         low, high = 0, self._most + 1
-        size, stride = foretold, 1
+        size, stride = predicted, 1
         while high - low > 1:
             if self._fits(size):
                 low, size = size, size + stride
@@ -160,7 +160,7 @@ class Search:
         return low
 
     def _fits(self, size: int) -> bool:
-        """Take real steps on so many images, from an empty cache, in each order of allocation."""
+        """Whether real steps on `size` images fit, in each order of allocation."""
         self._tell(Trying(size))
         sizes = orders(size, self._training.device.type)
         fits = all(self._fits_in(size, made_at) for made_at in sizes)
@@ -168,7 +168,7 @@ class Search:
         return fits
 
     def _fits_in(self, size: int, made_at: int | None) -> bool:
-        """Take real steps in this order; the second has what the first one left in the cache."""
+        """Whether real steps fit in this order; the second step finds the first one's cache."""
         self._listen()
         training = self._training
         try:
@@ -184,7 +184,7 @@ class Search:
             needed = out_of_memory_facts(error, None).needed
             self._note(size, needed if self._on_cuda else None)
             training.drop_step()
-            self._shortages += 1
+            self._out_of_memory += 1
             return False
         return True
 
@@ -201,14 +201,14 @@ class Search:
             self._note(size, recording.anatomy().peak.bytes)
 
     def _note(self, size: int, taken: int | None) -> None:
-        """A trial has taken so many bytes of the budget, or would have; the most of all counts."""
+        """Note the bytes of the budget that a trial took or needed; the maximum counts."""
         if taken is not None:
             self._taken[size] = max(taken, self._taken.get(size, 0))
 
     def _speed(self, size: int) -> Timed | None:
-        """The median of a few steps, the first one left out: it makes the allocator's cache.
+        """The speed by the median of a few steps; the first, which fills the cache, is left out.
 
-        None where an allocator has no room for this size although it has for the largest.
+        None where there is no room for this size, although the largest has fitted.
         """
         training = self._training
         taken: list[float] = []

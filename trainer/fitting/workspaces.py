@@ -1,8 +1,8 @@
-"""The workspaces that cuBLAS and cuBLASLt keep on a CUDA device, taken through PyTorch's allocator.
+"""The workspaces of cuBLAS and cuBLASLt on a CUDA device, taken through PyTorch's allocator.
 
-The rules are those of ATen/cuda/CublasHandlePool.cpp. Newer versions of PyTorch tell the sizes, in
-older ones they follow from the environment and the device. In newer ones cuBLASLt also uses
-cuBLAS's workspace by default, in older ones it takes its own.
+The rules are those of ATen/cuda/CublasHandlePool.cpp. Newer versions of PyTorch report the sizes;
+in older ones they follow from the environment and the device. In newer ones cuBLASLt shares
+cuBLAS's workspace by default; in older ones it takes its own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LT_KIB = 1024
 
 
 def handle_bytes(device: torch.device) -> int:
-    """What a cuBLAS handle takes at its first use and keeps; in bytes."""
+    """Bytes that a cuBLAS handle takes at its first use and keeps."""
     tell = getattr(torch._C, "_cuda_getCublasWorkspaceSize", None)
     if tell is not None:
         return int(tell())
@@ -30,7 +30,7 @@ def handle_bytes(device: torch.device) -> int:
 
 
 def by_rule(environment: Mapping[str, str], major: int) -> int:
-    """The same by `CUBLAS_WORKSPACE_CONFIG` and the major compute capability."""
+    """The same from `CUBLAS_WORKSPACE_CONFIG` and the major compute capability."""
     parts = re.findall(r":([0-9]+):([0-9]+)", environment.get("CUBLAS_WORKSPACE_CONFIG", ""))
     if parts:
         return sum(int(size) * int(count) * _KIB for size, count in parts)
@@ -38,7 +38,7 @@ def by_rule(environment: Mapping[str, str], major: int) -> int:
 
 
 def lt_bytes(environment: Mapping[str, str] = os.environ) -> int:
-    """What cuBLASLt takes for itself at its first use, 0 where it shares; in bytes."""
+    """Bytes that cuBLASLt takes for itself at its first use; 0 where it shares cuBLAS's."""
     tell = getattr(torch._C, "_cuda_getCublasLtWorkspaceSize", None)
     shares = {"0": False, "1": True}.get(
         environment.get("TORCH_CUBLASLT_UNIFIED_WORKSPACE", ""), tell is not None

@@ -1,6 +1,6 @@
-"""Several settings compared fairly: each from its initial parameters on, on the same images.
+"""Several settings compared: each trains from its initial parameters, on the same images.
 
-The losses are those of `vramtop sweep`, to the bit.
+The losses equal those of `vramtop sweep` to the bit.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .watching import Schedule
 
 
 class _Scores:
-    """Keeps the score of the latest evaluation; None where not even one image fitted."""
+    """Keeps the score of the latest evaluation; None if not even one image fitted."""
 
     def __init__(self) -> None:
         self.latest: Score | None = None
@@ -35,20 +35,20 @@ class _Scores:
     def evaluation(
         self, training: Training, score: Score, batch_size: int, peak: Split | None
     ) -> None:
-        """The test data was seen."""
+        """Keep the score."""
         del training, batch_size, peak
         self.latest = score
 
     def evaluation_out_of_memory(self, facts: OutOfMemoryFacts, batch_size: int) -> None:
-        """It is seen in smaller batches."""
+        """Do nothing: the evaluation goes on with smaller batches."""
         del facts, batch_size
 
 
 class Comparison:
     """The runs that `compare` asks for, one after the other, on `device`.
 
-    Progress and results go into the `outbox`; `listen` is called before each step and may raise to
-    end it all. Raises `SettingError` where some of the settings cannot be.
+    Progress and results go into the `outbox`. `listen` is called before each step and may raise to
+    end the comparison. Raises `SettingError` where some settings are impossible.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Comparison:
         self._told = -SAMPLE_SECONDS
 
     def run(self, limit: int | None) -> None:
-        """All of them, within `limit` bytes that a step may hold, where there is a limit."""
+        """Take all runs; with a `limit`, a step may hold at most so many bytes."""
         for number, settings in enumerate(self._compare.runs, start=1):
             again = self._device.type == "cuda"
             while True:
@@ -79,7 +79,7 @@ class Comparison:
                     facts = out_of_memory_facts(error, None)
                 else:
                     break
-                # It may fit where the cache is not cut up by what was there before.
+                # It may fit with an empty cache, which is not fragmented by earlier runs.
                 memory.release(self._device)
                 if not again:
                     self._outbox.post(self._short(settings, facts))
@@ -97,7 +97,7 @@ class Comparison:
         )
 
     def _run(self, settings: Settings, number: int, limit: int | None) -> Compared:
-        """One of them. Raises what PyTorch does where there is no room."""
+        """Take one run; raises PyTorch's error where it runs out of memory."""
         training, images = Training(settings, self._dataset, self._device), self._compare.images
         evaluation = Evaluation(scores := _Scores(), observe=True)
         evaluation.run(training, limit)
@@ -134,7 +134,7 @@ class Comparison:
         )
 
     def _tell(self, settings: Settings, number: int, done: int) -> None:
-        """Say how far it is, now and then."""
+        """Report progress, at most once in `SAMPLE_SECONDS`."""
         if time.monotonic() - self._told >= SAMPLE_SECONDS:
             self._told = time.monotonic()
             runs, images = len(self._compare.runs), self._compare.images

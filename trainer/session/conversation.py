@@ -1,4 +1,4 @@
-"""What a session is told while it trains, and the pace that it is told to keep."""
+"""The commands that a session receives while it trains, and the pace that they set."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from vramtop.protocol.wire.framing import ToWorker
 
 from .outbox import Outbox
 
-# What has to do with the settings, and is taken between two steps.
+# Commands that concern the settings; they are taken between two steps.
 Waiting: TypeAlias = Union[Change, Reset, FindLargest, Compare, HandOver]
 
 
 class StopSession(Exception):
-    """The monitor wants no more, or is gone."""
+    """The monitor has stopped the session, or is gone."""
 
 
 class CalledOff(Exception):
-    """Somebody wants no answer any more."""
+    """The search or comparison that runs is no longer wanted."""
 
 
 class Conversation:
-    """Commands out of an inbox, None once nobody is there to send any; answers into an outbox.
+    """Takes commands from an inbox (None: nobody is left to send any) and answers to an outbox.
 
-    What concerns the pace is obeyed at once, what concerns the settings waits in `changes`, and
-    the rest is `aside`'s: whether the cache is given back or an image is shown, the training has
-    nothing to do with it. Whatever listens may raise `StopSession`.
+    Commands about the pace are obeyed at once. Those about the settings wait in `changes`. Those
+    that do not touch the training (give the cache back, show an image) go to `aside`. Each method
+    that listens may raise `StopSession`.
     """
 
     def __init__(
@@ -58,51 +58,51 @@ class Conversation:
         self.paused = False
         self.slow = False
         self._slow_seconds = 0.0
-        self._phases = 0  # how many phases a paused training may still go
+        self._phases = 0  # how many more phases a paused training may take
         self.changes: deque[Waiting] = deque()
         self.called_off = False
-        self.handing_over = False  # the training rests until it is known who goes on with it
+        self.handing_over = False  # the training rests: another process may take it over
 
     @property
     def silent(self) -> bool:
-        """Whether nothing has come that was not heard yet."""
+        """Whether no command waits to be heard."""
         return self._inbox.empty()
 
     @property
     def walking(self) -> bool:
-        """Whether steps are gone through phase by phase."""
+        """Whether steps are walked through phase by phase."""
         return self.paused or self.slow
 
     def listen(self) -> None:
-        """Hear what has come."""
+        """Hear the commands that have come."""
         while not self._inbox.empty():
             self._hear(self._inbox.get())
 
     def heed(self) -> None:
-        """Hear what has come; raises `CalledOff` where that ends a search or a comparison."""
+        """Hear the commands that have come; raises `CalledOff` if one ends what runs."""
         self.listen()
         if self.called_off or self.changes:
             raise CalledOff
 
     def wait(self) -> None:
-        """Hear one command, however long it takes to come."""
+        """Wait for one command and hear it."""
         self._hear(self._inbox.get())
 
     def may_go(self) -> bool:
-        """Whether the training may go on, for one phase if it is paused, which is then used up."""
+        """Whether the training may go on; if it is paused, this uses up one phase."""
         if self.handing_over or (self.paused and not self._phases):
             return False
         self._phases = max(0, self._phases - 1)
         return True
 
     def hold(self) -> None:
-        """Wait inside a step, as long as the pace says."""
+        """Wait at a boundary inside a step, as long as the pace requires."""
         self.linger()
         while not self.may_go():
             self.wait()
 
     def linger(self) -> None:
-        """Let a boundary be seen in slow motion; a word about the pace may end it."""
+        """Wait for the time of slow motion; a command about the pace may end it early."""
         end = time.monotonic() + self._slow_seconds
         while self.slow and not self.paused and (left := end - time.monotonic()) > 0:
             try:

@@ -1,4 +1,4 @@
-"""A worker that only predicts: no data, nothing trained, nothing allocated on any device."""
+"""A worker that only predicts: it loads no data and allocates nothing on any device."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .outbox import Outbox
 
 
 def estimate(start: Start, outbox: Outbox, inbox: queue.SimpleQueue[ToWorker | None]) -> int:
-    """Answer each `Predict` until there are no more; the exit code is 2 for a wrong device.
+    """Answer each `Predict`, for the device that `start` names, until the inbox gives None.
 
-    All are for the device that `start` names.
+    Returns the exit code, which is 2 for an unusable device.
     """
-    # Nothing is computed, and threads would only have to be started.
+    # Nothing is computed, so threads would only cost their start.
     torch.set_num_threads(1)
     try:
         device, described, made = _device(start)
@@ -39,7 +39,7 @@ def estimate(start: Start, outbox: Outbox, inbox: queue.SimpleQueue[ToWorker | N
 
 
 def _device(start: Start) -> tuple[torch.device, Device, GpuTraits | None]:
-    """The device that the step would run on; "cuda" is a known card where there is none here."""
+    """The device that the step would run on; without a CUDA device, "cuda" is an assumed GPU."""
     name = start.settings.device
     if name == "cuda" and not cuda().devices:
         told = f"as on one {ASSUMED}: there is no CUDA device here"

@@ -1,4 +1,4 @@
-"""The model on the test data: memory of its own, never counted into a step's."""
+"""The model on the test data; its memory is reported apart from that of steps."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ EVALUATION_BATCH = 1000
 
 
 class Listener(Protocol):
-    """Whoever wants to know what comes of an evaluation."""
+    """Receives the results of an evaluation."""
 
     def evaluation(
         self, training: Training, score: Score, batch_size: int, peak: Split | None
     ) -> None:
-        """The test data was seen, so many images at a time."""
+        """The test data was evaluated, `batch_size` images at a time."""
 
     def evaluation_out_of_memory(self, facts: OutOfMemoryFacts, batch_size: int) -> None:
-        """So many test images at a time did not fit."""
+        """`batch_size` test images at a time did not fit."""
 
 
 class Evaluation:
-    """Tries a model on the test data, and says so.
+    """Evaluates a model on the test data and tells the `listener`.
 
-    Its sizes depend on the settings alone, so one look at them is enough, where it is to `observe`
-    at all: small data ends many epochs a second.
+    With `observe` the first evaluation is recorded. Its sizes depend only on the settings, so later
+    ones are not: a small dataset ends many epochs a second.
     """
 
     def __init__(self, listener: Listener, *, observe: bool) -> None:
@@ -39,12 +39,12 @@ class Evaluation:
         self.forget()
 
     def forget(self) -> None:
-        """What did not fit may fit now, and what fitted may not."""
+        """Start over after a change: other sizes may fit now, and they are recorded again."""
         self._batch_size = EVALUATION_BATCH
         self._peak: Split | None = None
 
     def run(self, training: Training, limit: int | None) -> None:
-        """All test images once; in halves, and quarters, where there is no more room."""
+        """Evaluate all test images once; the batch is halved until it fits."""
         while True:
             unseen = self._observe and self._peak is None
             recording = training.ledger.record(limit) if unseen else None
@@ -55,17 +55,17 @@ class Evaluation:
                 facts = out_of_memory_facts(error, recording, "evaluation")
             else:
                 if recording is not None:
-                    with suppress(NoAccount):  # which is told of the steps
+                    with suppress(NoAccount):  # reported with the steps
                         self._peak = recording.anatomy().peak.split
                 self._listener.evaluation(training, score, self._batch_size, self._peak)
                 return
             memory.release(training.device)
             if recording is None and self._observe:
-                self._peak = None  # once more, to see what has no room
+                self._peak = None  # once more, recorded, to learn what does not fit
                 continue
             size, half = self._batch_size, self._batch_size // 2
             self._listener.evaluation_out_of_memory(facts, size)
-            # Not even one image: at the next epoch's end there may be more room again.
+            # If not even one image fits, the next epoch's end starts over: there may be room again.
             self._batch_size = half or EVALUATION_BATCH
             if half == 0:
                 return

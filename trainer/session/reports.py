@@ -1,4 +1,4 @@
-"""What a session says of itself: samples, anatomies, timings, failures."""
+"""The messages that a session sends: samples, anatomies, timings, failures."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ RESIDENT_SECONDS = 0.25
 
 
 class _Resident:
-    """The worker's resident memory; asking the system takes long enough to do it rarely."""
+    """The worker's resident memory, read rarely because reading takes time."""
 
     def __init__(self) -> None:
         self._process = psutil.Process()
@@ -50,10 +50,10 @@ class _Resident:
 
 
 class Reports:
-    """Puts into the outbox what becomes known, at most one sample in `SAMPLE_SECONDS`.
+    """Puts messages into the outbox, with at most one sample in `SAMPLE_SECONDS`.
 
-    With `every_step` each step has its sample, and the device is waited for. Otherwise a sample
-    goes out once its loss has arrived, and the training never waits.
+    With `every_step` each step has its sample, and the training waits for the device. Otherwise a
+    sample goes out once its loss has arrived, and the training never waits.
     """
 
     def __init__(self, outbox: Outbox, *, every_step: bool) -> None:
@@ -64,12 +64,12 @@ class Reports:
         self._expected: tuple[Expectation, ...] = ()
 
     def _forget(self, device: torch.device) -> None:
-        """Splits, timings and losses of other settings say nothing of these."""
+        """Forget splits, timings and losses, which belong to other settings."""
         self._end_of_step: dict[int, Split] = {}  # by rows of the step
         self._stopwatch = stopwatch(device)
         self._timing = Mean()
         self._coming: tuple[LessonSample, Fetch] | None = None
-        self._untold: int | None = None  # the rows of the latest step, if no sample tells of it
+        self._untold: int | None = None  # rows of the latest step, if no sample reports it
         self._loss: float | None = None
         self._lacking = ""  # why there is no account
         self._sampled = -SAMPLE_SECONDS
@@ -102,7 +102,7 @@ class Reports:
         )
 
     def plain_step(self) -> None:
-        """A step that nobody watches is about to begin, and is timed."""
+        """A plain step is about to begin; it is timed."""
         self._stopwatch.start()
 
     def step(
@@ -117,8 +117,8 @@ class Reports:
     ) -> None:
         """A step on `rows` images has ended; a plain one was timed.
 
-        The end of a `walked` one is told at once, and of the `last` one before a pause: no later
-        step would tell of it.
+        A `walked` step is reported at once, and so is the `last` one before a pause, since no later
+        step will report it.
         """
         if plain:
             self._stopwatch.stop(rows)
@@ -129,14 +129,14 @@ class Reports:
         if due and self._coming is None:
             self._untold = None
             self._sampled = time.monotonic()
-            # Only a walked step is held at its end.
+            # Only a walked step pauses at its end.
             split = None if last and not walked else self._end_of_step.get(rows)
             sample = self._sample(training, rows, "zero_grad", split)
             self._coming = sample, Fetch(loss)
             self._deliver(wait=wanted)
 
     def rest(self, training: Training) -> None:
-        """A pause was heard of too late for the latest step to be told of; its loss is gone."""
+        """Report the latest step before a pause that came too late; its loss is lost."""
         self._deliver(wait=True)
         if self._untold is not None:
             sample = self._sample(training, self._untold, "zero_grad", None)
@@ -144,12 +144,12 @@ class Reports:
             self._outbox.offer(replace(sample, loss=None))
 
     def held(self, training: Training, rows: int, phase: Phase, split: Split, part: int) -> None:
-        """A step on `rows` images is held at the end of `phase` of its batch number `part`."""
+        """A step on `rows` images pauses at the end of `phase` of its batch number `part`."""
         self._deliver(wait=True)
         self._outbox.offer(replace(self._sample(training, rows, phase, split), part=part))
 
     def _deliver(self, *, wait: bool) -> None:
-        """Send the sample whose loss was on its way, if it has arrived or is waited for."""
+        """Send the sample whose loss is on its way, if that has arrived or `wait` is set."""
         if self._coming is None:
             return
         sample, fetch = self._coming
@@ -222,7 +222,7 @@ class Reports:
             self._outbox.offer(message, at_once=False)
 
     def no_account(self, lacking: NoAccount) -> None:
-        """It is not known what a step was made of; the same reason is told once."""
+        """There is no account of a step; the same reason is reported once."""
         if str(lacking) != self._lacking:
             self._lacking = str(lacking)
             self._outbox.post(Note(f"no account of this device's memory: {lacking}"))
@@ -244,7 +244,7 @@ class Reports:
         )
 
     def noise(self, noise: Noise | None) -> None:
-        """The gradient's noise was estimated, or there was no memory for that."""
+        """The gradient's noise was estimated; None means that there was no memory for it."""
         if noise is None:
             self._outbox.post(Note("no memory to spare for estimating the gradient's noise"))
         else:
@@ -267,7 +267,7 @@ class Reports:
         )
 
     def evaluation_out_of_memory(self, facts: OutOfMemoryFacts, batch_size: int) -> None:
-        """So many test images did not fit; it goes on with half of them, if that is any."""
+        """`batch_size` test images did not fit; the evaluation goes on with half as many."""
         self._lacked(facts, batch_size, batch_size // 2 or None)
 
     def _lacked(
@@ -290,7 +290,7 @@ class Reports:
         )
 
     def retrying(self, facts: OutOfMemoryFacts) -> None:
-        """A step that nobody watched did not fit, and is taken once more."""
+        """A step did not fit and is taken once more."""
         where = f" in {facts.phase}" if facts.phase else ""
         told = f"out of memory{where}: the step is taken again, with the cache given back"
         self._outbox.post(Note(told))

@@ -1,4 +1,4 @@
-"""A training's snapshot, written to a shelf from time to time and read from it."""
+"""Snapshots of a training: written to a shelf from time to time, and read from it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.lesson.shelf import Kept, Shelf
 from vramtop.trainer.training.training import Progress, Snapshot
 
-SHARE = 0.005  # of the time, spent on snapshots
-LEAST_SECONDS = 5.0  # between two of them
+SHARE = 0.005  # the share of time spent on snapshots
+LEAST_SECONDS = 5.0  # between two snapshots
 
 
 class CannotKeep(Exception):
-    """There is no place for a snapshot; the text is one line."""
+    """A snapshot cannot be written or read; the text is one line."""
 
 
 class Keeper:
-    """Puts a training's snapshots on its shelf; without a shelf nothing is kept.
+    """Puts a training's snapshots on its shelf; without a shelf none is kept.
 
-    They take `SHARE` of the time at most, and come at most once in `LEAST_SECONDS`.
+    Snapshots take at most `SHARE` of the time and come at most once in `LEAST_SECONDS`.
     """
 
     def __init__(self, shelf: Shelf | None) -> None:
@@ -33,9 +33,9 @@ class Keeper:
         return self._shelf is not None and time.monotonic() >= self._next
 
     def keep(self, snapshot: Snapshot, began: float) -> None:
-        """Put it on the shelf; `began` is the `time.monotonic` at which taking it began.
+        """Put it on the shelf; taking it began at the `time.monotonic` of `began`.
 
-        Raises `CannotKeep`; then none is due any more.
+        Raises `CannotKeep`. After a failed write no snapshot is due any more.
         """
         if self._shelf is None:
             raise CannotKeep("there is no place for a snapshot")
@@ -63,7 +63,7 @@ class Keeper:
 
 
 def _plain(snapshot: Snapshot) -> dict[str, object]:
-    """The snapshot out of tensors and values that need no class to be read."""
+    """The snapshot as tensors and plain values, which can be read without any class."""
     return {
         **vars(snapshot),
         "settings": msgspec.to_builtins(snapshot.settings),

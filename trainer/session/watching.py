@@ -1,4 +1,4 @@
-"""When a step is looked at, and how one that is walked through phase by phase is held."""
+"""Which steps are recorded, and how a walked step pauses at its boundaries."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ SETTLED = 2
 
 
 class Schedule:
-    """Which steps are instrumented: those right after a change, then one in `OBSERVE_SECONDS`.
+    """Decides which steps are recorded: those right after a change, then one in `OBSERVE_SECONDS`.
 
-    A setting is settled after two full steps, since an optimizer's state exists only from the
-    second step on. From then on a plain step always comes between two instrumented ones, so that
-    even steps longer than the interval are timed without instruments. A step that adds up batches
-    has so many times the operators to look at, and is looked at so many times more rarely.
+    Settings are settled after two full recorded steps, since the optimizer's state exists only from
+    the second step on. After that, a plain step always comes between two recorded ones, so that
+    even steps longer than the interval are timed without recording. A step that accumulates batches
+    has proportionally more operators, so it is recorded proportionally less often.
     """
 
     def __init__(self, accumulation: int) -> None:
@@ -32,22 +32,22 @@ class Schedule:
 
     @property
     def settled(self) -> bool:
-        """Whether a full step has been seen that began with the optimizer's state in place."""
+        """Whether a full step that began with the optimizer's state in place was recorded."""
         return self._full_steps >= SETTLED
 
     def unsettle(self, accumulation: int) -> None:
-        """A change: what was seen so far says nothing of what comes."""
+        """Record the coming steps after a change, until they have settled again."""
         self._interval = accumulation * OBSERVE_SECONDS
         self._full_steps = 0
 
     def due(self, *, full: bool) -> bool:
-        """Whether the coming step, `full` unless it is an epoch's short last, is to be seen."""
+        """Whether to record the coming step; `full` is False for an epoch's short last one."""
         if not self.settled:
             return True
         return full and self._plain_since and time.monotonic() - self._last >= self._interval
 
     def passed(self, *, full: bool, seen: bool) -> None:
-        """A step has ended."""
+        """A step has ended; it may have been recorded (`seen`)."""
         self._plain_since = not seen
         if seen:
             self._full_steps += full
@@ -55,15 +55,15 @@ class Schedule:
 
 
 class PausingRecording:
-    """A recording that waits at every boundary inside the step.
+    """A recording that pauses at every boundary inside the step.
 
-    `hold` is told the phase, the split there, and which of the step's batches it belongs to.
+    `hold` is called there with the phase that ends, the split, and the number of the step's batch.
     """
 
     def __init__(self, recording: Recording, hold: Callable[[Phase, Split, int], None]) -> None:
         self._recording = recording
         self._hold = hold
-        self._part = 0  # of the step's batches, the one that was loaded last
+        self._part = 0  # the number of the batch that was loaded last, from 1
         self._phase: Phase | None = None
 
     def expect(self, size: int) -> None:
@@ -75,7 +75,7 @@ class PausingRecording:
         return self._recording.aside()
 
     def begin(self, phase: Phase) -> None:
-        """Wait at the end of the phase before, then begin this one."""
+        """Pause at the end of the previous phase, then begin this one."""
         if self._phase is not None:
             self._hold(self._phase, self._recording.split(), self._part)
         self._part += phase == "load"

@@ -31,7 +31,7 @@ def build(shape: tuple[int, int, int], hidden: int, seed: int) -> nn.Sequential:
 
 
 def layer_table(model: nn.Sequential, shape: tuple[int, int, int]) -> tuple[Layer, ...]:
-    """A row a layer: what it is, its output's shape for one image, its parameters and bytes."""
+    """A row for each layer: its name, its output's shape for one image, parameters and bytes."""
     output: tuple[int, ...] = shape
     rows = []
     for layer in model:
@@ -42,7 +42,7 @@ def layer_table(model: nn.Sequential, shape: tuple[int, int, int]) -> tuple[Laye
             name = f"{name} {layer.in_features} → {layer.out_features}"
             output = (layer.out_features,)
         parameters = list(layer.parameters())
-        # A weight has a dimension for what comes in; a bias has only what goes out.
+        # A weight has two dimensions, outputs and inputs; a bias has only outputs.
         weights = sum(parameter.numel() for parameter in parameters if parameter.dim() > 1)
         biases = sum(parameter.numel() for parameter in parameters if parameter.dim() == 1)
         rows.append(

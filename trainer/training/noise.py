@@ -1,10 +1,10 @@
-"""How much a batch's gradient differs from the next one's, and which batch size that suggests.
+"""The gradient noise scale: how much gradients of batches differ, and the batch size it suggests.
 
-The simple noise scale of McCandlish et al. 2018, "An Empirical Model of Large-Batch Training":
-B_simple = tr(Σ) / |G|², with G the gradient over all images and Σ the covariance of those of single
-images. Batches far below it average little out for each image more; far above it, more images
-hardly better the step. Both parts are estimated from gradients at two batch sizes without bias
-(appendix A.1), and smoothed apart, since the mean of their ratios would not be the ratio.
+The simple noise scale of McCandlish et al. 2018, "An Empirical Model of Large-Batch Training", is
+B_simple = tr(Σ) / |G|². G is the gradient over all images, Σ the covariance of the gradients of
+single images. Far below this batch size, more images improve a step almost in proportion; far above
+it they hardly improve it. Unbiased estimates of both parts come from gradients at two batch sizes
+(appendix A.1). The parts are smoothed separately, since a mean of ratios is not the ratio of means.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ from vramtop.trainer.data.batches import batch_bytes
 from .out_of_memory import out_of_memory_facts
 from .training import Training
 
-SHARE = 0.003  # of the time, spent on estimates
-ROUND = 40  # estimates before as many steps: about one place in the training
+SHARE = 0.003  # the share of time spent on estimates
+ROUND = 40  # estimates in a round, before as many steps in a row
 FIRST_SECONDS = 2.0  # until the first round, if half an epoch takes longer
-EARLY_EPOCHS = 8  # in which rounds come sooner than the share allows, as little data is soon learnt
-MOST_IMAGES = 512  # in an estimate: more of them would make it dearer than better
-DECAY = 0.95  # of an estimate's weight with each that follows
-LEAST = 8  # estimates, before their spread says how far they can be trusted
-_DEVIATIONS = 1.645  # 90% of a normal distribution lie within so many around its mean
+EARLY_EPOCHS = 8  # during these, rounds may exceed the share: a small dataset is learnt quickly
+MOST_IMAGES = 512  # in an estimate; more would cost more than they improve it
+DECAY = 0.95  # an estimate's weight shrinks by this factor with each later one
+LEAST = 8  # estimates needed for a confidence interval
+_DEVIATIONS = 1.645  # standard deviations around the mean of a normal distribution that hold 90%
 
 
 class Estimate(NamedTuple):
-    """tr(Σ), the noise, and |G|², the signal; single ones may be far off, and |G|² negative."""
+    """`variance` is tr(Σ), `signal` is |G|². One estimate can be far off, and |G|² negative."""
 
-    noise: float
+    variance: float
     signal: float
 
 
 def estimate(small: float, big: float, small_batch: int, big_batch: int) -> Estimate:
-    """From the squared norms of gradients, each the mean over a batch of that many images.
+    """An estimate from the squared norms of gradients at two batch sizes.
 
-    Appendix A.1, equations of |𝒢|² and 𝒮. Where there are several gradients of the small batch
-    size, `small` is the mean of their squared norms.
+    Appendix A.1, equations of |𝒢|² and 𝒮. Each gradient is the mean over its batch. With several
+    gradients at the small batch size, `small` is the mean of their squared norms.
     """
     return Estimate(
-        noise=(small - big) / (1 / small_batch - 1 / big_batch),
+        variance=(small - big) / (1 / small_batch - 1 / big_batch),
         signal=(big_batch * big - small_batch * small) / (big_batch - small_batch),
     )
 
@@ -62,65 +62,64 @@ class Band(NamedTuple):
 
 
 class Smoothed:
-    """Exponential moving means of noise and signal, and of their products, for their spread.
+    """Exponential moving means of variance and signal, and of their products for the spread.
 
-    Each estimate counts `DECAY` times as much as the one after it: about the latest
-    (1 + DECAY) / (1 - DECAY) = 39 of them.
+    Each estimate has `DECAY` times the weight of the next one. That is as good as the plain mean of
+    the latest (1 + DECAY) / (1 - DECAY) = 39.
     """
 
     def __init__(self) -> None:
         self.count = 0
-        # Each sum of weights is one, whatever the count: the first estimate does not weigh more.
-        self._noise = self._signal = 0.0
-        self._noise_square = self._signal_square = self._product = 0.0
+        # Weights sum to one at any count, so that the first estimate weighs no more than others.
+        self._variance = self._signal = 0.0
+        self._variance_square = self._signal_square = self._product = 0.0
 
     def add(self, new: Estimate) -> None:
-        """Take one more estimate in."""
+        """Add one estimate."""
         self.count += 1
         part = (1 - DECAY) / (1 - DECAY**self.count)
-        self._noise += part * (new.noise - self._noise)
+        self._variance += part * (new.variance - self._variance)
         self._signal += part * (new.signal - self._signal)
-        self._noise_square += part * (new.noise**2 - self._noise_square)
+        self._variance_square += part * (new.variance**2 - self._variance_square)
         self._signal_square += part * (new.signal**2 - self._signal_square)
-        self._product += part * (new.noise * new.signal - self._product)
+        self._product += part * (new.variance * new.signal - self._product)
 
     @property
     def mean(self) -> Estimate:
         """The means so far."""
-        return Estimate(self._noise, self._signal)
+        return Estimate(self._variance, self._signal)
 
     def band(self) -> Band | None:
         """The ratio of the means, and its interval by Fieller's theorem (1954).
 
-        None while that is unbounded: the signal cannot be told from zero yet.
+        None while the interval is unbounded, because the signal may still be zero.
         """
         if self.count < LEAST:
             return None
-        noise, signal = self._noise, self._signal
-        # The squared weights' sum makes the variance of a mean out of that of single estimates.
+        variance, signal = self._variance, self._signal
+        # The sum of the squared weights relates the spread of a mean to that of single estimates.
         squares = (1 - DECAY) / (1 + DECAY) * (1 + DECAY**self.count) / (1 - DECAY**self.count)
-        variance = _DEVIATIONS**2 * squares / (1 - squares)
-        a = noise**2 - variance * (self._noise_square - noise**2)
-        b = noise * signal - variance * (self._product - noise * signal)
-        c = signal**2 - variance * (self._signal_square - signal**2)
+        spread = _DEVIATIONS**2 * squares / (1 - squares)
+        a = variance**2 - spread * (self._variance_square - variance**2)
+        b = variance * signal - spread * (self._product - variance * signal)
+        c = signal**2 - spread * (self._signal_square - signal**2)
         if signal <= 0 or c <= 0:
             return None
         root = math.sqrt(max(0.0, b * b - a * c))
-        return Band(noise / signal, max(0.0, (b - root) / c), (b + root) / c)
+        return Band(variance / signal, max(0.0, (b - root) / c), (b + root) / c)
 
 
 class NoiseSampler:
-    """Estimates the noise between steps, in rounds, and takes `SHARE` of the time for it.
+    """Estimates the noise scale between steps, in rounds, in `SHARE` of the time.
 
-    The gradient shrinks as it is followed, so estimates from far apart are not averaged: a round's
-    come before consecutive steps, and each round is told for itself. The first comes after half an
-    epoch, and in the first `EARLY_EPOCHS` one at each doubling of the images, whatever the share:
-    on little data the gradient is later too small to be told from its noise.
+    The gradient shrinks during training, so only estimates close together are averaged: those of a
+    round come before consecutive steps, and each round is reported by itself. The first round comes
+    after half an epoch. During the first `EARLY_EPOCHS` there is one at each doubling of the
+    images, whatever the share: on a small dataset the gradient later vanishes in its noise.
 
-    The images are those of the coming step, the parameters those that it will find. Nothing of it
-    outlasts the estimate: no gradient, no random state, no place in the data. One pass goes over
-    all of the images and one over each half of them, one at a time, so that none needs more memory
-    than the step.
+    An estimate uses the images of the coming step and the present parameters. It changes neither
+    gradients nor the random state nor the place in the data. One pass goes over all of the images
+    and one over each half, one after the other, so that none needs more memory than the step.
     """
 
     def __init__(self) -> None:
@@ -130,16 +129,16 @@ class NoiseSampler:
         self._next = time.monotonic() + FIRST_SECONDS
 
     def changed(self) -> None:
-        """Other settings: another round begins, and there may be room for it again."""
+        """Begin another round after a change of settings; there may be room for it again."""
         self._smoothed = Smoothed()
         self._spent = self._next = 0.0
         self._peak: Split | None = None
         self.room = True
 
     def due(self, rows: int, epochs: float) -> bool:
-        """Whether to estimate before the coming step on so many images; one has no halves.
+        """Whether to estimate before the coming step on `rows` images; a single one has no halves.
 
-        `epochs` is how often all images were trained on so far.
+        `epochs` is the number of epochs trained so far, with fractions.
         """
         if not self.room or rows < 2:
             return False
@@ -147,10 +146,10 @@ class NoiseSampler:
         return under_way or epochs >= self._early or time.monotonic() >= self._next
 
     def sample(self, training: Training, rows: int, limit: int | None) -> Noise | None:
-        """One more estimate, from the coming step's images; at a round's end, what it says.
+        """Make one estimate from the coming step's images; at a round's end, return its result.
 
-        None before that, and where there was no memory for it: then there is no `room` until
-        something is changed. The `limit` in bytes is the one that the ledger keeps.
+        None before that, and where there was no memory: then `room` is False until the settings
+        change. The ledger checks the `limit` in bytes.
         """
         began = time.monotonic()
         if self._smoothed.count == ROUND:
@@ -167,7 +166,7 @@ class NoiseSampler:
             return None
         finally:
             ended = time.monotonic()
-            # The very first warms PyTorch up, and its time says nothing of those that follow.
+            # The very first estimate warms PyTorch up; its time does not count.
             self._spent += ended - began if self._warm else 0.0
             self._warm = True
         if math.isfinite(small) and math.isfinite(big):
@@ -178,9 +177,9 @@ class NoiseSampler:
         return self._told(training, images) if self._smoothed.count else None
 
     def _norms(self, training: Training, images: int, limit: int | None) -> tuple[float, float]:
-        """The squared norms for the halves, their mean, and for the whole.
+        """The mean of the halves' squared norms, and that of the whole.
 
-        The first time these are recorded, to know what they take.
+        The first estimate after a change is recorded, so that its memory is known.
         """
         recording = training.ledger.record(limit) if self._peak is None else None
         if recording is not None:
@@ -195,10 +194,10 @@ class NoiseSampler:
             half = images // 2
             parts = (slice(images), slice(half), slice(half, images))
             norms = [_norm(training, inputs[part], targets[part]) for part in parts]
-            # One wait for the device instead of three.
+            # One transfer, so that the device is waited for once.
             whole, first, second = (sum(x * x for x in row) for row in torch.stack(norms).tolist())
         if recording is not None:
-            with suppress(NoAccount):  # which is told of the steps
+            with suppress(NoAccount):  # reported with the steps
                 self._peak = recording.anatomy().peak.split
         return (first + second) / 2, whole
 
@@ -208,7 +207,7 @@ class NoiseSampler:
             step=training.progress.steps,
             images=images,
             estimates=self._smoothed.count,
-            noise=mean.noise,
+            noise=mean.variance,
             signal=mean.signal,
             scale=band and band.scale,
             low=band and band.low,
@@ -220,7 +219,7 @@ class NoiseSampler:
 def _norm(training: Training, inputs: Tensor, targets: Tensor) -> Tensor:
     """The norm of each parameter's gradient, float32 (parameters,), still on the device.
 
-    The gradients themselves go to nobody, and are gone with the return.
+    The gradients themselves are freed on return.
     """
     loss = training.criterion(training.model(inputs), targets)
     gradients = torch.autograd.grad(loss, list(training.model.parameters()))

@@ -1,4 +1,4 @@
-"""A facts of memory: where it happened, what was wanted and what there was."""
+"""The facts of an out-of-memory: where it happened, what was requested and what was free."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Place = Literal["evaluation", "model"]
 
 @dataclass(frozen=True)
 class OutOfMemoryFacts:
-    """See `protocol.OutOfMemory`, whose facts these are; all sizes in bytes."""
+    """Most fields of the message `OutOfMemory`, where they are described; sizes in bytes."""
 
     phase: Phase | Place | None
     operator: str
@@ -32,7 +32,7 @@ class OutOfMemoryFacts:
 def out_of_memory_facts(
     error: RuntimeError, watcher: Recording | Unwatched | None, place: Place | None = None
 ) -> OutOfMemoryFacts:
-    """What is known of the error, by who has watched the step. Raises any that is no such facts."""
+    """What the error and the step's watcher know; raises the error again if it is another one."""
     lacking = is_out_of_memory(error)
     denial = denials.take()
     if not lacking:

@@ -1,4 +1,4 @@
-"""How long plain steps take and what their loss is, without waiting for the device."""
+"""The time and the loss of plain steps, without waiting for the device."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 import torch
 from torch import Tensor
 
-# An event takes a microsecond or two to record: rarely enough, that is nothing.
+# The interval between timed steps. Recording an event takes one or two microseconds.
 EVENT_SECONDS = 0.01
 
 
@@ -18,7 +18,7 @@ StepTime: TypeAlias = tuple[float, int]
 
 
 class Stopwatch(Protocol):
-    """Times a step; its time is known at once or some time later."""
+    """Times steps; a time is known at once or some time later."""
 
     def start(self) -> None:
         """A plain step begins."""
@@ -31,7 +31,7 @@ class Stopwatch(Protocol):
 
 
 class HostStopwatch:
-    """For a device that has ended a step when the host has."""
+    """For a device that computes on the host's thread: a step has ended when its calls return."""
 
     def __init__(self) -> None:
         self._known: list[StepTime] = []
@@ -51,9 +51,9 @@ class HostStopwatch:
 
 
 class EventStopwatch:
-    """For a CUDA device, which goes on for itself: events among its work tell the time.
+    """For a CUDA device, which works asynchronously: events in its stream tell the time.
 
-    One step in `EVENT_SECONDS` is timed.
+    At most one step is timed every `EVENT_SECONDS`.
     """
 
     def __init__(self) -> None:
@@ -94,14 +94,14 @@ def stopwatch(device: torch.device) -> Stopwatch:
 
 
 class Mean:
-    """Mean over the plain steps since it was last read; what was read stays until there are new."""
+    """Means over the plain steps of the latest reading; they stay until there are new steps."""
 
     def __init__(self) -> None:
         self.step_seconds: float | None = None
         self.samples_per_second: float | None = None
 
     def read(self, steps: list[StepTime]) -> None:
-        """Take in the steps that became known."""
+        """Replace the means by those of these steps, if there are any."""
         if steps:
             seconds = sum(taken for taken, _ in steps)
             self.step_seconds = seconds / len(steps)
@@ -109,13 +109,13 @@ class Mean:
 
 
 class Fetch:
-    """A loss on its way to the host, which need not wait for it."""
+    """A loss on its way to the host, without waiting for it."""
 
     def __init__(self, loss: Tensor) -> None:
         self._event: torch.cuda.Event | None = None
         self._value = loss
         if loss.device.type == "cuda":
-            # Into pinned memory, so that the copy is one more piece of the device's work.
+            # An asynchronous copy: the device makes it after the work before it.
             self._value = loss.to("cpu", non_blocking=True)
             self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._event.record()

@@ -1,4 +1,4 @@
-"""A model, its optimizer and its place in the data, and one step of their training."""
+"""A model, its optimizer and its place in the data; one training step."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ModelKey = tuple[DatasetName, int]
 
 
 class Watcher(Protocol):
-    """What a step tells as it goes; a ledger's `Recording` listens, `Unwatched` does not."""
+    """Is told what a step does; a ledger's `Recording` listens, `Unwatched` does not."""
 
     def __enter__(self) -> object: ...
 
@@ -40,7 +40,7 @@ class Watcher(Protocol):
         """A batch of `size` bytes is about to be made."""
 
     def aside(self) -> AbstractContextManager[object]:
-        """While a batch is made on the host, which is not of the step."""
+        """A context in which a batch is made on the host; that memory is not the step's."""
 
     def begin(self, phase: Phase) -> None:
         """A phase begins, and the one before it ends."""
@@ -53,7 +53,7 @@ class Watcher(Protocol):
 
 
 class Unwatched(nullcontext[None]):
-    """The watcher of a plain step; it knows the `phase` in which that is, and nothing else."""
+    """The watcher of a plain step; it knows only the present `phase`."""
 
     phase: Phase = "load"
 
@@ -76,7 +76,7 @@ class Unwatched(nullcontext[None]):
 
 
 class Progress(msgspec.Struct):
-    """How far a training has come: steps and images in all."""
+    """How far a training has come: steps and images since its start."""
 
     steps: int = 0
     images: int = 0
@@ -84,7 +84,7 @@ class Progress(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that is needed to go on from here, in host memory."""
+    """All that is needed to go on from one point of a training, in host memory."""
 
     settings: Settings
     model: dict[str, Any]
@@ -92,7 +92,7 @@ class Snapshot:
     epoch: int
     position: int
     progress: Progress
-    made_at: int | None = None  # the batch size of the step that made the optimizer's state
+    made_at: int | None = None  # batch size of the step that made the optimizer's state
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,8 @@ class Score:
 class Training:
     """Trains an MLP on `dataset`, on `device`, as `settings` say.
 
-    The batch size is an argument of every step: the model knows none. `batches` may come from
-    elsewhere than the dataset.
+    The batch size is an argument of each step, since the model does not depend on it. `batches`
+    replaces the dataset's own batches.
     """
 
     def __init__(
@@ -120,22 +120,21 @@ class Training:
     ) -> None:
         self.dataset = dataset
         self.device = device
-        self.model_key: ModelKey | None = model_key(settings)  # None once its memory was given back
+        self.model_key: ModelKey | None = model_key(settings)  # None once its memory is freed
         self.progress = Progress()
         self.batches = batches or Batches(dataset, settings.seed)
         self.model = models.build(dataset.data.shape, settings.hidden, settings.seed)
-        if device.type != "cpu":  # where it is made
+        if device.type != "cpu":  # the model is made on the CPU
             self.model.to(device)
         self.use_optimizer(settings.optimizer, settings.rate)
         self.criterion = nn.CrossEntropyLoss()
         self._place = self.batches.epoch, self.batches.position
-        # Whether the last step ended in the middle of its update, so that some parameters have
-        # changed and others have not.
+        # Whether the last step failed amid its update: some parameters changed, others did not.
         self.cut_short = False
         self.made_at: int | None = None
 
     def use_optimizer(self, name: OptimizerName, rate: float) -> None:
-        """Go on with another optimizer, its state empty, the parameters as they are."""
+        """Go on with another optimizer; its state is empty, the parameters stay."""
         self.optimizer = models.build_optimizer(name, self.model.parameters(), rate)
         self.ledger = Ledger(self.device, [self.model], [self.optimizer])
 
@@ -155,7 +154,7 @@ class Training:
 
     @property
     def position(self) -> int:
-        """Images of that epoch that were trained on."""
+        """How many images of that epoch have been trained on."""
         return len(self.dataset.train) if self.epoch_ended else self.batches.position
 
     @property
@@ -166,13 +165,13 @@ class Training:
     def step(
         self, batch_size: int, watcher: Watcher, accumulation: int = 1, most: int | None = None
     ) -> Tensor:
-        """One training step on so many batches; the mean loss of all images, still on the device.
+        """Take one training step; returns the mean loss of its images, still on the device.
 
-        Their gradients add up to that of the images all together, as each batch counts by its
-        images; the last ones of an epoch are what is left of it, or of the `most` images that the
-        step may take. A batch, its output and its loss
-        are dropped before the next one is loaded: held over, they would raise the peak by a whole
-        batch. Those of the last one live to the end of the step.
+        The step takes `accumulation` batches of `batch_size` images, at most what the epoch has
+        left, and at most `most` images. Each batch is weighted by its images, so the accumulated
+        gradient is that of all images together. A batch, its output and its loss are freed before
+        the next batch is loaded; otherwise they would raise the peak by a whole batch. Those of the
+        last batch live to the end of the step.
         """
         self._place = self.batches.epoch, self.batches.position
         self.cut_short = False
@@ -201,9 +200,9 @@ class Training:
         return mean
 
     def _add(self, rows: int, images: int, watcher: Watcher) -> tuple[Tensor, ...]:
-        """Add to the gradients those of the next `rows` of a step's `images`.
+        """Add the gradients of the next `rows` images, out of the step's `images`.
 
-        Returns what is held on to: the batch, the output, and its part of the mean loss.
+        Returns the tensors to keep: the batch, the output, and its part of the mean loss.
         """
         watcher.begin("load")
         watcher.expect(batch_bytes(self.dataset.pixels, rows))
@@ -224,7 +223,7 @@ class Training:
 
     @torch.no_grad()
     def evaluate(self, batch_size: int, first: Watcher) -> Score:
-        """The model on the test data, `batch_size` images a batch; `first` sees the first one."""
+        """Evaluate the model on the test data; `first` watches the first batch."""
         self.model.eval()
         loss, right = 0.0, 0
         watcher: Watcher = first
@@ -242,7 +241,7 @@ class Training:
         return Score(loss / images, right / images, images)
 
     def _score(self, batch: Batch, watcher: Watcher) -> tuple[float, int]:
-        """Mean loss and number right; in a function of its own, so that no batch outlives it."""
+        """Mean loss and number of right answers; on return the batch's tensors are freed."""
         with watcher:
             watcher.begin("load")
             inputs = batch.inputs.to(self.device)
@@ -255,20 +254,20 @@ class Training:
         return loss.item(), int(right.item())
 
     def drop_step(self) -> None:
-        """Be as before the step that failed, but for parameters whose update was cut short."""
+        """Undo the step that failed, except for an update that was cut short."""
         self.optimizer.zero_grad()
         self.batches.seek(*self._place)
 
     def leave(self) -> None:
-        """Give back all memory on the device; there is no more training after that."""
+        """Free all memory on the device; this training cannot go on after that."""
         self.model_key = None
         self.optimizer.state.clear()
         self.model.to("meta")
 
     def evict(self) -> None:
-        """Free all memory on a CUDA device or the host; `restore` or `readmit` allocates it again.
+        """Free all memory until `restore` or `readmit` allocates it again.
 
-        Tensors keep their shapes meanwhile, but not their contents.
+        Tensors keep their shapes, but not their contents.
         """
         self.optimizer.zero_grad()
         self.optimizer.state.clear()
@@ -277,11 +276,11 @@ class Training:
 
     @property
     def evicted(self) -> bool:
-        """Whether the memory of a parameter is free, so that nothing can be trained."""
+        """Whether the memory of a parameter is freed, so that nothing can be trained."""
         return any(storage.nbytes() == 0 for storage in self._storages())
 
     def readmit(self) -> None:
-        """Allocate the memory of evicted parameters again, in their order; contents undefined."""
+        """Allocate the memory of evicted parameters again, in order, with undefined contents."""
         for tensor in self.model.state_dict().values():
             storage = tensor.untyped_storage()
             if storage.nbytes() == 0:
@@ -303,16 +302,16 @@ class Training:
         )
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Be what the snapshot was, to the bit; dataset, model and optimizer are of its kind."""
+        """Go on from the snapshot, to the bit; dataset, model and optimizer must match it."""
         self.readmit()
         self.model.load_state_dict(snapshot.model)
-        # There may be no room for the old state beside the one that comes back.
+        # Freed first: there may be no room for the old state beside the restored one.
         self.optimizer.state.clear()
         self.optimizer.load_state_dict(_on_host(snapshot.optimizer))
         self._go_to(snapshot)
 
     def refill(self, snapshot: Snapshot) -> None:
-        """The same where the optimizer has its state already, without any allocation."""
+        """Like `restore`, but without any allocation: the optimizer already has its state."""
         self.model.load_state_dict(snapshot.model)
         parameters = list(self.model.parameters())
         for index, saved in snapshot.optimizer["state"].items():
@@ -330,12 +329,12 @@ class Training:
 
 
 def model_key(settings: Settings) -> ModelKey:
-    """What a model, and all that it has learned, stays the same for."""
+    """What must match for parameters to carry over."""
     return settings.dataset, settings.hidden
 
 
 def _on_host(state: dict[str, Any]) -> dict[str, Any]:
-    """The same nested state with every tensor copied to host memory."""
+    """A copy of the nested state with every tensor in host memory."""
     copied: dict[str, Any] = tree_map_only(
         Tensor, lambda tensor: tensor.detach().to("cpu", copy=True), state
     )

@@ -46,7 +46,7 @@ def test_both_parts_are_found_from_the_norms_that_they_would_give():
     """|G|² + tr(Σ)/B is the expected squared norm at batch size B."""
     signal, trace = 0.5, 120.0
     found = estimate(signal + trace / 32, signal + trace / 64, 32, 64)
-    assert found == pytest.approx(Estimate(noise=trace, signal=signal))
+    assert found == pytest.approx(Estimate(variance=trace, signal=signal))
 
 
 def test_the_norms_are_those_of_the_means_of_per_sample_gradients(few):
@@ -74,8 +74,8 @@ def test_over_many_batches_it_agrees_with_a_direct_estimate_from_per_sample_grad
         found.append(estimate(small, big, 100, 200))
         training.batches.next(200)
 
-    sampled = Estimate(mean(e.noise for e in found), mean(e.signal for e in found))
-    assert sampled.noise == pytest.approx(direct.noise, rel=0.03)
+    sampled = Estimate(mean(e.variance for e in found), mean(e.signal for e in found))
+    assert sampled.variance == pytest.approx(direct.variance, rel=0.03)
     assert sampled.signal == pytest.approx(direct.signal, rel=0.1)
 
 
@@ -91,7 +91,7 @@ def smoothed(*estimates):
 
 def test_each_estimate_weighs_a_twentieth_less_than_the_next():
     means = smoothed((100, 1), (200, 3)).mean
-    assert means.noise == pytest.approx((0.95 * 100 + 200) / 1.95)
+    assert means.variance == pytest.approx((0.95 * 100 + 200) / 1.95)
     assert means.signal == pytest.approx((0.95 * 1 + 3) / 1.95)
 
 
