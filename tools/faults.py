@@ -49,14 +49,14 @@ FAULTS = (
         ("tests/end_to_end/test_way_back_on_gpu.py",),
     ),
     Fault(
-        "an assertion after a retry is no lack of memory",
+        "an assertion after a retry is not out of memory",
         "trainer/device/memory_errors.py",
         "return denied or grown or free",
         "return denied or free",
         ("tests/trainer/device/test_memory_errors.py",),
     ),
     Fault(
-        "a library's error on a full card is no lack of memory",
+        "a library's error on a full GPU is not out of memory",
         "trainer/device/memory_errors.py",
         "return denied or grown or free < _SPARE_BYTES",
         "return denied or grown",

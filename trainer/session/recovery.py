@@ -1,28 +1,23 @@
 """How a training goes on after it has run out of memory.
 
-    WORKING ◄──────────────────── a step fits ───────────────────┐
-       │ a step runs out of memory                               │
-       ▼                                                         │
-    RETRIED   the same step again: recorded, from an empty cache ┤
-       │ out of memory again                                     │
-       │                                                         │
-       ├─ the settings had worked                                │
-       │     ▼                                                   │
-       │  PLACED   the same training, its memory allocated in ───┤
-       │     │     another order; each order is tried once       │
-       │     ▼ no order is left                                  │
-       │  WORKING with a smaller batch size ─────────────────────┤
-       │                                                         │
-       ├─ other settings had worked                              │
-       │     ▼                                                   │
-       │  WORKING with their snapshot ───────────────────────────┘
-       │
-       └─ no settings had worked, or no batch size fits
-             ▼
-          WAITING  for a change of settings
+    WORKING ── out of memory ──► RETRIED   the step again: recorded, from an empty cache
+                                    │
+                               out of memory
+                                    │
+          ┌─────────────────────────┼────────────────────────┐
+    these settings            other settings            no settings
+     had worked                 had worked               had worked
+          ▼                         ▼                        ▼
+       PLACED                    WORKING                  WAITING
+    in another order          with their last          for a change of
+     of allocation               snapshot                 settings
+          │
+    no order is left
+          ▼
+       WORKING with a smaller batch size; WAITING if no batch fits
 
-A snapshot that cannot be restored for lack of memory stays pending, and the state is OWED: a change
-of settings tries it again.
+A step that fits leads from any state back to WORKING. A snapshot that cannot be restored because
+memory runs out again is kept, and the state is PENDING: a change of settings tries it once more.
 """
 
 from __future__ import annotations
@@ -49,7 +44,7 @@ class State(Enum):
     RETRIED = auto()
     PLACED = auto()
     WAITING = auto()
-    OWED = auto()
+    PENDING = auto()
 
 
 class Recovery:
@@ -73,7 +68,7 @@ class Recovery:
     @property
     def waiting(self) -> bool:
         """Whether no step can be taken before the settings change."""
-        return self.state in (State.WAITING, State.OWED)
+        return self.state in (State.WAITING, State.PENDING)
 
     # ---- steps ------------------------------------------------------------------------------
 
@@ -186,7 +181,7 @@ class Recovery:
         else:
             self._nothing_pending()
             return
-        self.pending_restore, self.state = snapshot, State.OWED
+        self.pending_restore, self.state = snapshot, State.PENDING
         self._reports.out_of_memory(facts, snapshot.settings, None)
 
     def resume(self, snapshot: Snapshot) -> None:
@@ -242,7 +237,7 @@ class Recovery:
 
     def _nothing_pending(self) -> None:
         self.pending_restore = None
-        if self.state is State.OWED:
+        if self.state is State.PENDING:
             self.state = State.WAITING
 
     # ---- which batch size would have fitted ---------------------------------------------------

@@ -55,11 +55,11 @@ def accelerator_error(code: int) -> RuntimeError:
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
     ],
 )
-def test_a_lack_of_memory_is_known_by_any_of_its_names(error: RuntimeError) -> None:
+def test_out_of_memory_is_known_by_any_of_its_errors(error: RuntimeError) -> None:
     assert is_out_of_memory(error)
 
 
-def test_other_errors_are_no_lack_of_memory() -> None:
+def test_other_errors_are_not_out_of_memory() -> None:
     assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
     assert not is_out_of_memory(accelerator_error(700))  # an illegal address
 

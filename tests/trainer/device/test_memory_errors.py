@@ -1,4 +1,4 @@
-"""Errors that mean a lack of memory by what the device says, on a simulated GPU."""
+"""Errors that mean out of memory by what the device reports, on a simulated GPU."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 MIB = 2**20
 TAKEN = 1110 * MIB  # of a device by the driver and a context
 
-# As PyTorch 2.11 puts a lack of memory where NVML refuses the list of processes.
+# The error of PyTorch 2.11 where NVML refuses the list of processes.
 ASSERTION = """
 import json, torch
 from vramtop.observer import denials
@@ -31,7 +31,7 @@ assert torch.cuda.memory_stats(device)["num_alloc_retries"] == 1
 assert denials.take() is None
 print(json.dumps([*told, is_out_of_memory(assertion), is_out_of_memory(assertion)]))
 """
-ON_A_FULL_CARD = f"""{ASSERTION}
+ON_A_FULL_GPU = f"""{ASSERTION}
 memory.enforce(device, None)
 cublas = RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate`")
 told = [is_out_of_memory(cublas)]
@@ -49,6 +49,6 @@ def test_an_allocator_that_had_to_give_its_cache_back_tells_an_assertion_apart(
     assert json.loads(printed) == [False, True, False]
 
 
-def test_on_a_full_card_an_error_of_a_library_is_a_lack_of_memory(simgpu: SimulatedGpu) -> None:
+def test_on_a_full_gpu_an_error_of_a_library_is_out_of_memory(simgpu: SimulatedGpu) -> None:
     machine = simgpu.environment(total=TAKEN + 1100 * MIB, devices=1)
-    assert json.loads(simgpu.run(ON_A_FULL_CARD, machine)) == [False, True, False]
+    assert json.loads(simgpu.run(ON_A_FULL_GPU, machine)) == [False, True, False]

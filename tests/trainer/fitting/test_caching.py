@@ -51,9 +51,9 @@ def test_at_its_limit_it_empties_the_cache_before_it_gives_up() -> None:
     allocator.give(allocator.take(30 * MIB))
     kept = allocator.take(36 * MIB)
     assert (allocator.reserved, allocator.peak_reserved) == (36 * MIB, 36 * MIB)
-    with pytest.raises(NoRoom) as shortage:
+    with pytest.raises(NoRoom) as refused:
         allocator.take(6 * MIB)
-    assert shortage.value.reserved == 56 * MIB
+    assert refused.value.reserved == 56 * MIB
     allocator.give(kept)
     assert (allocator.requested, allocator.allocated) == (0, 0)
 

@@ -137,10 +137,10 @@ def steps_that_fit(library: Library, settings: Settings) -> bool:
 def test_the_size_that_would_have_fitted_does_and_one_more_does_not(
     library: Library, settings: Settings
 ) -> None:
-    hindsight = LargestFitSearch(settings, (1, 28, 28), CPU, 6_000 // settings.accumulation)
+    search = LargestFitSearch(settings, (1, 28, 28), CPU, 6_000 // settings.accumulation)
     answer = None
     while answer is None:
-        answer = hindsight.go_on()
+        answer = search.go_on()
     largest = answer.largest
     assert largest is not None
     fits = [

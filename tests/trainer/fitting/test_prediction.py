@@ -1,4 +1,4 @@
-"""What is foretold beside what is measured, to the byte, on the host."""
+"""Predictions beside measurements, to the byte, on the host."""
 
 from __future__ import annotations
 
@@ -46,21 +46,21 @@ PLACES = [(1, 16), (2, 128), (16, 4096), (63, 100), (64, 128), (526, 128), (527,
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_first_and_settled_steps_are_foretold_whole(
+def test_first_and_settled_steps_are_predicted_whole(
     library: Library, dataset: DatasetName, optimizer: OptimizerName
 ) -> None:
     """Boundaries, high water, peak and every moment between."""
     for size, hidden in [*PLACES, (4096, 128)]:
         settings = Settings(dataset=dataset, optimizer=optimizer, batch_size=size, hidden=hidden)
         predictor = Predictor(settings, SHAPES[dataset], "cpu", None)
-        foretold = [predictor.step(size)[0] for _ in range(2)]
-        assert foretold == measured(library, settings), (size, hidden)
+        predicted = [predictor.step(size)[0] for _ in range(2)]
+        assert predicted == measured(library, settings), (size, hidden)
 
 
 def test_what_a_training_will_hold_is_its_settled_step(library: Library) -> None:
-    foretold = predict(Settings(), SHAPES["mnist"], "cpu", None)
+    predicted = predict(Settings(), SHAPES["mnist"], "cpu", None)
     first, settled = measured(library, Settings())
-    assert foretold.anatomy == settled != first
+    assert predicted.anatomy == settled != first
 
 
 def test_one_predictor_serves_all_batch_sizes() -> None:
@@ -73,7 +73,7 @@ def test_one_predictor_serves_all_batch_sizes() -> None:
     }
 
 
-def test_a_batch_that_no_machine_holds_is_foretold() -> None:
+def test_a_batch_that_no_machine_holds_is_predicted() -> None:
     size = 10**9
     settings = Settings(batch_size=size, dataset="cifar10")
     anatomy = predict(settings, SHAPES["cifar10"], "cpu", None).anatomy

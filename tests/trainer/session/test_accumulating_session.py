@@ -98,7 +98,7 @@ def test_gradients_that_stay_can_be_too_much_and_the_last_settings_come_back(few
     assert driver.losses == expected.losses
 
 
-def test_what_comes_next_is_foretold_with_it(few):
+def test_what_comes_next_is_predicted_with_it(few):
     with running(few, Settings(batch_size=64, accumulation=2)) as driver:
         larger = driver.until(Predicted)
         assert (larger.settings.batch_size, larger.settings.accumulation) == (128, 2)

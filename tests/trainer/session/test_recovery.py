@@ -164,10 +164,10 @@ def test_a_smaller_batch_after_an_update_cut_short_goes_on_from_the_last_snapsho
     assert (setup.settings.batch_size, setup.steps) == (32, 2)
 
 
-# ---- owed -----------------------------------------------------------------------------------
+# ---- pending --------------------------------------------------------------------------------
 
 
-def owed() -> tuple[Recovery, ScriptedSetup, Said]:
+def pending() -> tuple[Recovery, ScriptedSetup, Said]:
     """A snapshot of batch 64, five steps on, that could not be restored."""
     recovery, setup, said = settled()
     setup.steps = 5
@@ -178,8 +178,8 @@ def owed() -> tuple[Recovery, ScriptedSetup, Said]:
 
 
 def test_a_snapshot_without_room_stays_pending_and_is_reported():
-    recovery, _, said = owed()
-    assert recovery.state is State.OWED
+    recovery, _, said = pending()
+    assert recovery.state is State.PENDING
     assert recovery.waiting
     assert recovery.pending_restore is not None
     assert recovery.pending_restore.progress.steps == 5
@@ -187,7 +187,7 @@ def test_a_snapshot_without_room_stays_pending_and_is_reported():
 
 
 def test_a_change_restores_what_is_pending_with_the_new_settings_but_its_own_optimizer():
-    recovery, setup, _ = owed()
+    recovery, setup, _ = pending()
     setup.steps = 0
     assert recovery.restore_pending(Settings(batch_size=16, optimizer="sgd"))
     assert recovery.pending_restore is None
@@ -196,16 +196,16 @@ def test_a_change_restores_what_is_pending_with_the_new_settings_but_its_own_opt
 
 
 def test_what_is_pending_stays_so_while_there_is_no_room():
-    recovery, setup, said = owed()
+    recovery, setup, said = pending()
     setup.no_room = ["adopt"]
     assert not recovery.restore_pending(Settings(batch_size=16))
-    assert (recovery.state, said.failures[-1]) == (State.OWED, (16, None))
+    assert (recovery.state, said.failures[-1]) == (State.PENDING, (16, None))
     assert recovery.restore_pending(SMALL)
     assert setup.steps == 5
 
 
 def test_another_model_has_no_use_for_what_is_pending():
-    recovery, setup, _ = owed()
+    recovery, setup, _ = pending()
     setup.log.clear()
     assert recovery.restore_pending(Settings(hidden=16))
     assert (recovery.pending_restore, setup.log) == (None, [])
@@ -216,7 +216,7 @@ def test_a_retry_without_room_for_its_snapshot_leaves_that_pending():
     recovery, setup, said = settled(on_cuda=True)
     setup.no_room = ["restore"]
     fail(recovery)
-    assert (recovery.state, said.failures) == (State.OWED, [(64, None)])
+    assert (recovery.state, said.failures) == (State.PENDING, [(64, None)])
 
 
 # ---- which batch size would have fitted -----------------------------------------------------

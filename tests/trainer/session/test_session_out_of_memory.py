@@ -60,10 +60,10 @@ def test_a_batch_that_does_not_fit_is_not_even_made(library, monkeypatch):
     with running(library, Settings(optimizer="sgd", budget=3_000_000)) as driver:
         driver.until(LessonMeasured, lambda measured: measured.settled)
         driver.send(Change(1, batch_size=4096))
-        shortage = driver.until(LessonOutOfMemory)
-    assert shortage.operator == "batch"
-    assert shortage.needed == P + (3136 + 8) * 4096
-    assert shortage.split.total == P
+        failure = driver.until(LessonOutOfMemory)
+    assert failure.operator == "batch"
+    assert failure.needed == P + (3136 + 8) * 4096
+    assert failure.split.total == P
     assert 4096 not in made
 
 
@@ -150,7 +150,7 @@ def unwatched(monkeypatch):
 
 
 @pytest.mark.usefixtures("unwatched")
-def test_a_plain_step_that_lacks_memory_is_taken_once_more_and_nothing_is_lost(
+def test_a_plain_step_that_runs_out_of_memory_is_taken_once_more_and_nothing_is_lost(
     library, monkeypatch
 ):
     expected = whole(library, Settings(), 60).losses
@@ -200,13 +200,13 @@ def test_what_has_long_worked_and_fits_no_more_goes_on_with_half_the_batch(libra
     expected = whole(library, Settings(), 60).losses
     fail_after(monkeypatch, nn.CrossEntropyLoss, "forward", 50, times=2)
     with running(library, every_step=True) as driver:
-        shortage = driver.until(LessonOutOfMemory)
+        failure = driver.until(LessonOutOfMemory)
         before = driver.losses
         back = driver.until(Configured)
         after = driver.until(LessonSample)
-    assert (shortage.restored, shortage.phase) == (32, "forward")
-    assert shortage.back == back.settings == Settings(device="cpu", batch_size=32)
-    assert shortage.split.parameters == P
+    assert (failure.restored, failure.phase) == (32, "forward")
+    assert failure.back == back.settings == Settings(device="cpu", batch_size=32)
+    assert failure.split.parameters == P
     assert before == expected[: len(before)]
     assert (after.step, after.batch_size) == (len(before) + 1, 32)
     assert after.position == 64 * len(before) + 32

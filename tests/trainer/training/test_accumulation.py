@@ -64,10 +64,10 @@ def test_boundaries_and_peak_follow_closed_forms(sample, optimizer, b, times):
 
 
 @pytest.mark.parametrize(("b", "times"), SETTINGS)
-def test_what_it_holds_is_foretold_whole(sample, b, times):
+def test_what_it_holds_is_predicted_whole(sample, b, times):
     settings = Settings(batch_size=b, accumulation=times)
-    foretold = predict(settings, (1, 28, 28), "cpu", None).anatomy
-    assert foretold == settled(sample, "adam", b, times)
+    predicted = predict(settings, (1, 28, 28), "cpu", None).anatomy
+    assert predicted == settled(sample, "adam", b, times)
 
 
 def test_more_batches_take_no_more_memory(sample):

@@ -1,4 +1,4 @@
-"""What is foretold of a CUDA device beside PyTorch's own caching allocator, on a simulated GPU."""
+"""Predictions for a CUDA device beside PyTorch's own caching allocator, on a simulated GPU."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ class Report(msgspec.Struct):
 
 @pytest.fixture(scope="module")
 def report(simgpu: SimulatedGpu) -> Report:
-    program = (Path(__file__).parent / "foretold.py").read_text()
+    program = (Path(__file__).parent / "predicted_steps.py").read_text()
     printed = simgpu.run(program, simgpu.environment(devices=1))
     return msgspec.convert(json.loads(printed), Report)
 
 
-def test_boundaries_high_water_and_peak_are_foretold_to_the_byte(report: Report) -> None:
+def test_boundaries_high_water_and_peak_are_predicted_to_the_byte(report: Report) -> None:
     assert len(report.steps) == 2 * 4 * 7 + 4 * 3
-    for settings, measured, foretold in report.steps:
+    for settings, measured, predicted in report.steps:
         for part in ("boundaries", "high_water", "peak"):
-            both = (getattr(each.anatomy, part) for each in (measured, foretold))
+            both = (getattr(each.anatomy, part) for each in (measured, predicted))
             assert len(set(map(repr, both))) == 1, (part, settings)
 
 
-def test_the_allocators_peaks_are_foretold_with_rounding_and_workspaces(report: Report) -> None:
-    for settings, measured, foretold in report.steps:
+def test_the_allocators_peaks_are_predicted_with_rounding_and_workspaces(report: Report) -> None:
+    for settings, measured, predicted in report.steps:
         for part in ("requested_peak", "allocated_peak", "workspace", "boundaries"):
-            both = (getattr(each.allocator, part) for each in (measured, foretold))
+            both = (getattr(each.allocator, part) for each in (measured, predicted))
             assert len(set(map(repr, both))) == 1, (part, settings)
 
 
-def test_what_is_reserved_is_foretold_to_within_a_segment(report: Report) -> None:
-    for settings, measured, foretold in report.steps:
-        apart = abs(measured.allocator.reserved - foretold.allocator.reserved)
+def test_what_is_reserved_is_predicted_to_within_a_segment(report: Report) -> None:
+    for settings, measured, predicted in report.steps:
+        apart = abs(measured.allocator.reserved - predicted.allocator.reserved)
         assert apart <= SEGMENT, settings
 
 

@@ -1,7 +1,7 @@
-"""Steps on a CUDA device beside what is foretold of them; run as a program on a simulated one.
+"""Steps on a CUDA device and their predictions; a program that runs on a simulated GPU.
 
-Prints a JSON list: what the ledger and the allocator said of the second step of each setting, and
-what the prediction says; and the buffers of sums of several shapes.
+Prints JSON: the second step of each setting, by the ledger and the allocator and by the prediction;
+and the buffers of sums of several shapes.
 """
 
 import itertools
@@ -23,7 +23,7 @@ SHAPES_OF_SUMS = itertools.product((1, 64, 1020, 1021, 4096, 60_000), (1, 2, 3, 
 
 
 def both(library: Library, settings: Settings) -> list[object]:
-    """Of the second step: measured and foretold."""
+    """The second step, measured and predicted."""
     torch.cuda.empty_cache()
     training = Training(settings, library.load(settings.dataset), DEVICE)
     for _ in range(2):
@@ -31,13 +31,13 @@ def both(library: Library, settings: Settings) -> list[object]:
         recording = training.ledger.record()
         training.step(settings.batch_size, recording, settings.accumulation)
     measured = {"anatomy": recording.anatomy(), "allocator": recording.allocator()}
-    foretold = predict(settings, SHAPES[settings.dataset], "cuda", gpu_traits(DEVICE))
-    told = {"anatomy": foretold.anatomy, "allocator": foretold.allocator}
+    predicted = predict(settings, SHAPES[settings.dataset], "cuda", gpu_traits(DEVICE))
+    told = {"anatomy": predicted.anatomy, "allocator": predicted.allocator}
     return [settings, *(msgspec.to_builtins(each) for each in (measured, told))]
 
 
 def sums(rows: int, columns: int) -> list[object]:
-    """Bytes that a sum over the rows takes within: measured, and by the rule."""
+    """Bytes that a sum over the rows takes inside its operator: measured, and by the rule."""
     values = torch.empty(rows, columns, device=DEVICE)
     torch.cuda.reset_peak_memory_stats(DEVICE)
     before = torch.cuda.memory_stats(DEVICE)["requested_bytes.all.current"]
