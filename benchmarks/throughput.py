@@ -164,8 +164,8 @@ class SessionLoop:
             )
 
     def _drain(self) -> None:
-        while messages := self._outbox.take():
-            for message in messages:
+        while envelopes := self._outbox.take():
+            for message in (envelope.message for envelope in envelopes):
                 if isinstance(message, LessonSample):
                     self._sample = message
                     if message.samples_per_second is not None:

@@ -157,17 +157,31 @@ FAULTS = (
     Fault(
         "a later sample takes away what was posted before it",
         "trainer/session/outbox.py",
-        "        self._waiting[self._count] = message\n",
+        "        self._waiting[self._count] = self.stamp",
         "        self._latest[type(message)] = self._count\n"
-        "        self._waiting[self._count] = message\n",
+        "        self._waiting[self._count] = self.stamp",
         ("tests/trainer/session/test_outbox.py",),
     ),
     Fault(
         "once something was pressing, everything is",
         "trainer/session/outbox.py",
-        "            self._pressing = False\n            messages",
-        "            messages",
+        "            self._pressing = False\n            envelopes",
+        "            envelopes",
         ("tests/trainer/session/test_outbox.py",),
+    ),
+    Fault(
+        "the times of a worker count from its own start",
+        "trainer/__main__.py",
+        "began=start.began",
+        "began=None",
+        ("tests/end_to_end/test_worker_process.py",),
+    ),
+    Fault(
+        "a message does not say on which device its sender computes",
+        "trainer/__main__.py",
+        "        outbox.stamp.choose_device(name)\n",
+        "",
+        ("tests/end_to_end/test_worker_process.py",),
     ),
     Fault(
         "a frame is read before all of it is there",

@@ -60,7 +60,8 @@ class Recorder:
 
     async def until(self, condition: Callable[[State], object]) -> None:
         """Listen until the condition holds of the state."""
-        async for message in self.worker.messages():
+        async for envelope in self.worker.messages():
+            message = envelope.message
             if isinstance(message, WorkerGone):
                 raise RuntimeError(f"the worker ended: {message.lines}")
             if not isinstance(message, WorkerLine):

@@ -50,7 +50,7 @@ def main() -> int:
     start = inbox.get()
     if not isinstance(start, Start):
         return 1
-    outbox = Outbox(patient=start.every_step)
+    outbox = Outbox(patient=start.every_step, began=start.began)
     writer = threading.Thread(target=_write, args=(connection, outbox, inbox), daemon=True)
     writer.start()
     try:
@@ -103,6 +103,7 @@ def _train(start: Start, outbox: Outbox, inbox: Inbox, shelf: Shelf | None) -> i
     try:
         device = devices.resolve(name, start.free)
         name = str(device)
+        outbox.stamp.choose_device(name)
         # One core is left to the monitor: at every operator threads wait for each other, so one
         # thread that shares its core slows all of them.
         spare = max(1, torch.get_num_threads() - 1)
@@ -145,8 +146,8 @@ def _read(connection: socket.socket, inbox: Inbox) -> None:
 def _write(connection: socket.socket, outbox: Outbox, inbox: Inbox) -> None:
     """Messages from the outbox to the socket, until it is closed or nobody reads any more."""
     try:
-        while messages := outbox.take():
-            connection.sendall(b"".join(map(encode, messages)))
+        while envelopes := outbox.take():
+            connection.sendall(b"".join(map(encode, envelopes)))
     except OSError:
         pass  # the monitor is gone
     finally:

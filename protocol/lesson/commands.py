@@ -19,7 +19,8 @@ class Start(Message, frozen=True, tag="start"):
     data and without anything on a device. `resume` goes on from the latest snapshot on the worker's
     shelf, whose dataset, hidden width and optimizer the settings have. `free` are the bytes free on
     each GPU by its UUID, as far as they are known: where the device is left open, the one with most
-    is taken.
+    is taken. `began` is when the session began, by `time.monotonic()` on this machine; None is when
+    the worker reads this.
     """
 
     version: int
@@ -32,6 +33,7 @@ class Start(Message, frozen=True, tag="start"):
     train: bool = True
     resume: bool = False
     free: dict[str, int] = msgspec.field(default_factory=dict)
+    began: float | None = None
 
 
 class Change(Message, frozen=True, tag="change"):

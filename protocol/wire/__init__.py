@@ -1,1 +1,1 @@
-"""How messages travel: in frames through a socket."""
+"""How messages travel: in envelopes, framed for a socket."""

@@ -1,7 +1,9 @@
-"""How messages are framed: each of them a few bytes, read from a stream that comes in any pieces.
+"""Frames: how messages and commands are written to a stream, and read from it in any pieces.
 
-A frame is four bytes of length, most significant first, and a MessagePack map with its `type`.
-The same messages as JSON are the lines of a headless run. No torch in here.
+A frame is four bytes of length, most significant first, and MessagePack. From a worker that is an
+envelope, an array whose last element is the message; to a worker it is the command alone. Messages
+and commands are maps with a `type`. Messages without envelopes, as JSON, are the lines of a
+headless run. No torch in here.
 """
 
 from __future__ import annotations
@@ -54,6 +56,8 @@ from vramtop.protocol.messages import (
     Program,
     Sample,
 )
+
+from .envelope import Envelope
 
 MAX_FRAME = 64 * 2**20
 _LENGTH = 4
@@ -115,9 +119,9 @@ _Kinds = TypeVar("_Kinds")
 _encoder = msgspec.msgpack.Encoder()
 
 
-def encode(message: FromWorker | ToWorker) -> bytes:
+def encode(content: Envelope[FromWorker] | ToWorker) -> bytes:
     """One frame."""
-    body = _encoder.encode(message)
+    body = _encoder.encode(content)
     return len(body).to_bytes(_LENGTH, "big") + body
 
 
@@ -127,10 +131,10 @@ def to_json(message: FromWorker) -> str:
 
 
 class Decoder(Generic[_Kinds]):
-    """Frames out of a stream of bytes that arrives in any pieces.
+    """Reads frames from a stream of bytes that arrives in any pieces.
 
-    Made by `from_worker` or `to_worker`. Raises `ProtocolError` at a frame that is too large or
-    that holds none of these messages.
+    Made by `from_worker` or `to_worker`. Raises `ProtocolError` at a frame that is too large, and
+    at one that holds something else than this direction allows.
     """
 
     def __init__(self, decoder: msgspec.msgpack.Decoder[_Kinds]) -> None:
@@ -138,7 +142,7 @@ class Decoder(Generic[_Kinds]):
         self._pending = bytearray()
 
     def feed(self, data: bytes) -> Iterator[_Kinds]:
-        """The messages that `data` completes; it is taken in whether or not they are read."""
+        """What the frames hold that `data` completes; it is kept even if this is not iterated."""
         self._pending += data
         return self._complete()
 
@@ -157,9 +161,9 @@ class Decoder(Generic[_Kinds]):
                 raise ProtocolError(f"an unreadable message: {error}") from error
 
 
-def from_worker() -> Decoder[FromWorker]:
+def from_worker() -> Decoder[Envelope[FromWorker]]:
     """A decoder for the monitor's end."""
-    decoder: Any = msgspec.msgpack.Decoder(FromWorker)
+    decoder: Any = msgspec.msgpack.Decoder(Envelope[FromWorker])
     return Decoder(decoder)
 
 

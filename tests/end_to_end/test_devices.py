@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pynvml
 import pytest
@@ -24,8 +24,11 @@ from vramtop.protocol.lesson.messages import (
 )
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Answer, Flow, Hello, Note
+from vramtop.protocol.wire.envelope import Envelope
 from vramtop.tui.headless.estimate import estimate
+from vramtop.tui.worker import succession
 from vramtop.tui.worker.link import Received, WorkerGone
+from vramtop.tui.worker.process import Worker, start_worker
 from vramtop.tui.worker.succession import Succession, begin
 
 if TYPE_CHECKING:
@@ -44,12 +47,15 @@ class Driver:
     def __init__(self, link: Succession) -> None:
         self.link = link
         self._messages = link.messages()
+        self.heard: list[Envelope[Received]] = []
 
     async def until(
         self, kind: type[_Message], condition: Callable[[_Message], object] = lambda _: True
     ) -> _Message:
         async def first() -> _Message:
-            async for message in self._messages:
+            async for envelope in self._messages:
+                self.heard.append(envelope)
+                message = envelope.message
                 if isinstance(message, kind) and condition(message):
                     return message
             raise AssertionError(f"the link ended without {kind.__name__}")
@@ -150,8 +156,15 @@ async def test_gpus_of_several_kinds_are_numbered_by_the_bus(
 
 
 async def test_a_training_moves_into_a_process_that_holds_nothing_elsewhere(
-    machine: Callable[..., Environment], simgpu: SimulatedGpu
+    machine: Callable[..., Environment], simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    begins: list[float] = []
+
+    async def start(*given: Any, began: float, **others: Any) -> Worker:
+        begins.append(began)
+        return await start_worker(*given, began=began, **others)
+
+    monkeypatch.setattr(succession, "start_worker", start)
     here = machine()
     async with training("cuda:0") as driver:
         before = await driver.until(Hello)
@@ -168,6 +181,12 @@ async def test_a_training_moves_into_a_process_that_holds_nothing_elsewhere(
     assert before.pid != after.pid
     assert configured.settings.device == configured.device.name == "cuda:1"
     assert later.step > sample.step
+    senders = dict.fromkeys((said.sender.pid, said.sender.device) for said in driver.heard)
+    assert list(senders) == [(before.pid, "cuda:0"), (after.pid, "cuda:1")]
+    times = [said.seconds for said in driver.heard]
+    assert times == sorted(times)
+    assert len(begins) == 2
+    assert begins[0] == begins[1]  # the times count from the session's begin, not from a worker's
     assert set(simgpu.contexts(here)) == {(before.pid, 0), (after.pid, 1)}
 
 

@@ -53,7 +53,8 @@ class Driver:
         self, kind: type[_Message], condition: Callable[[_Message], object] = bool
     ) -> _Message:
         async def first() -> _Message:
-            async for message in self._messages:
+            async for envelope in self._messages:
+                message = envelope.message
                 if isinstance(message, kind) and condition(message):
                     return message
             raise AssertionError(f"the worker ended without {kind.__name__}")

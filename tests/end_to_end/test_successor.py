@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 from piloted import Piloted
@@ -16,9 +17,12 @@ from vramtop.tui.worker.link import Received
 from vramtop.tui.worker.process import Worker, start_worker
 from vramtop.tui.worker.succession import Succession
 
+begins: list[float] = []
 
-async def start(settings: Settings, shelf: Shelf, resume: bool) -> Worker:
-    return await start_worker(settings, shelf=shelf, resume=resume, every_step=True)
+
+async def start(settings: Settings, shelf: Shelf, resume: bool, began: float) -> Worker:
+    begins.append(began)
+    return await start_worker(settings, shelf=shelf, resume=resume, every_step=True, began=began)
 
 
 async def test_after_a_kill_the_key_brings_back_every_step_since_the_snapshot(
@@ -30,7 +34,8 @@ async def test_after_a_kill_the_key_brings_back_every_step_since_the_snapshot(
 
     async def begin() -> Succession:
         shelf = Shelf.make()
-        return Succession(settings, shelf, start, await start(settings, shelf, False))
+        first = await start(settings, shelf, False, time.monotonic())
+        return Succession(settings, shelf, start, first)
 
     app = VramtopApp(settings, begin)
     receive = app.receive
@@ -56,6 +61,7 @@ async def test_after_a_kill_the_key_brings_back_every_step_since_the_snapshot(
         last = state.sample.step
         await pilot.press("R")
         await seen.until(lambda state: state.sample and not state.over and state.sample.step > last)
+    assert begins == [begins[0]] * 2  # one session, one clock
     before, after = losses
     assert min(after) == first + 1
     again = {step: loss for step, loss in before.items() if step > first and loss is not None}

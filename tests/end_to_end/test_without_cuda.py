@@ -63,10 +63,11 @@ async def test_a_headless_run_on_a_cpu_instead_of_a_gpu_says_why(
 
 FAIL_BEFORE_ITS_LINES = """
 import socket, sys, time
+from vramtop.protocol.wire.envelope import Stamp
 from vramtop.protocol.wire.framing import encode
 from vramtop.protocol.messages import Failed
 connection = socket.socket(fileno=int(sys.argv[sys.argv.index("--socket") + 1]))
-connection.sendall(encode(Failed("it cannot go on", usage=False)))
+connection.sendall(encode(Stamp().envelope(Failed("it cannot go on", usage=False))))
 time.sleep(0.3)  # as under load: the lines are on their way when the message is there
 print("the reason")
 """

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
@@ -13,6 +14,7 @@ from vramtop.protocol.lesson.commands import Change, Start
 from vramtop.protocol.lesson.messages import LessonEnded, LessonMeasured, LessonSample
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import VERSION, Device, Failed, Hello
+from vramtop.protocol.wire.envelope import Sender, Stamp
 from vramtop.protocol.wire.framing import encode, from_worker
 from vramtop.tui.worker.launch import command
 from vramtop.tui.worker.link import WorkerGone, WorkerLine
@@ -23,7 +25,8 @@ TIMEOUT_SECONDS = 60
 
 async def until(messages, kind, condition=lambda _: True):
     async def first():
-        async for message in messages:
+        async for envelope in messages:
+            message = envelope.message
             if isinstance(message, kind) and condition(message):
                 return message
         raise AssertionError(f"no {kind.__name__}")
@@ -44,6 +47,43 @@ async def test_a_worker_says_hello_first_trains_and_ends_when_closed():
     finally:
         await worker.close()
     assert not psutil.pid_exists(worker.pid)
+
+
+async def test_every_message_names_its_process_and_device_and_times_never_decrease():
+    began = time.monotonic() - 1000
+    worker = await start_worker(Settings(device="cpu"), steps=200, every_step=True, began=began)
+    envelopes = []
+
+    async def listen():
+        async for envelope in worker.messages():
+            envelopes.append(envelope)
+            if isinstance(envelope.message, LessonEnded):
+                worker.stop()
+
+    try:
+        await asyncio.wait_for(listen(), TIMEOUT_SECONDS)
+    finally:
+        await worker.close()
+    assert {envelope.sender for envelope in envelopes} == {
+        Sender(socket.gethostname(), worker.pid, None, "cpu")
+    }
+    assert isinstance(envelopes[-1].message, WorkerGone)
+    times = [envelope.seconds for envelope in envelopes]
+    assert times == sorted(times)
+    steps = [e.seconds for e in envelopes if isinstance(e.message, LessonSample)]
+    assert len(set(steps)) == 200  # as they were made, not as they were written together
+    assert 1000 < times[0] < times[-1] < time.monotonic() - began
+
+
+async def test_a_failure_before_there_is_a_device_names_none():
+    worker = await start_worker(Settings(device="cuda:77"))
+    messages = worker.messages()
+    try:
+        failed = await asyncio.wait_for(anext(messages), TIMEOUT_SECONDS)
+    finally:
+        await worker.close()
+    assert isinstance(failed.message, Failed)
+    assert failed.sender == Sender(socket.gethostname(), worker.pid)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
@@ -97,7 +137,8 @@ async def test_a_slow_reader_loses_no_step_of_a_headless_run():
     worker = await start_worker(Settings(device="cpu"), steps=1_200, every_step=True)
     steps = []
     try:
-        async for message in worker.messages():
+        async for envelope in worker.messages():
+            message = envelope.message
             if isinstance(message, LessonSample):
                 steps.append(message.step)
             if isinstance(message, LessonEnded):
@@ -113,7 +154,7 @@ from vramtop.tui.worker.process import start_worker
 from vramtop.protocol.lesson.settings import Settings
 async def main():
     worker = await start_worker(Settings(device='cpu'))
-    async for message in worker.messages():
+    async for _ in worker.messages():
         print(worker.pid, flush=True)
 asyncio.run(main())
 """
@@ -181,7 +222,7 @@ def test_a_worker_refuses_a_monitor_that_speaks_another_protocol():
         decoder, said = from_worker(), []
         try:
             while not said and (data := ours.recv(65_536)):
-                said += decoder.feed(data)
+                said += [envelope.message for envelope in decoder.feed(data)]
             code = worker.wait(TIMEOUT_SECONDS) if isinstance(said[0], Failed) else None
         finally:
             worker.kill()
@@ -191,10 +232,11 @@ def test_a_worker_refuses_a_monitor_that_speaks_another_protocol():
 
 
 async def test_a_monitor_refuses_a_worker_that_speaks_another_protocol(monkeypatch):
-    hello = encode(Hello(VERSION + 1, 7, "2.9.0", Device("cpu", "a processor", None)))
+    hello = Hello(VERSION + 1, 7, "2.9.0", Device("cpu", "a processor", None))
+    frame = encode(Stamp().envelope(hello))
     script = (
         "import socket, sys, time\n"
-        f"socket.socket(fileno=int(sys.argv[2])).sendall({hello!r})\n"
+        f"socket.socket(fileno=int(sys.argv[2])).sendall({frame!r})\n"
         "time.sleep(3600)\n"
     )
     monkeypatch.setattr(

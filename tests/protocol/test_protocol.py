@@ -77,6 +77,7 @@ from vramtop.protocol.split import (
     Tensors,
 )
 from vramtop.protocol.wire import framing
+from vramtop.protocol.wire.envelope import Envelope, Sender
 from vramtop.protocol.wire.framing import MAX_FRAME, FromWorker, ProtocolError, ToWorker
 
 SPLIT = Split(parameters=407_080, gradients=0, optimizer_state=814_176, batch_data=2**40)
@@ -261,8 +262,13 @@ TO_WORKER: list[ToWorker] = [
     Start(1, Settings(), resume=True, free={"GPU-a0": 2**33}),
     Stop(),
 ]
+ENVELOPES = [
+    Envelope(Sender("a-host", 4321, rank, device), 0.25 * number, message)
+    for number, message in enumerate(FROM_WORKER)
+    for rank, device in ((None, None), (3, "cuda:0"))
+]
 BOTH = [
-    *((framing.from_worker, message) for message in FROM_WORKER),
+    *((framing.from_worker, envelope) for envelope in ENVELOPES),
     *((framing.to_worker, message) for message in TO_WORKER),
 ]
 
@@ -276,22 +282,22 @@ def test_every_kind_of_message_is_tested_here() -> None:
     assert {type(message) for message in TO_WORKER} == set(get_args(ToWorker))
 
 
-@pytest.mark.parametrize(("decoder", "message"), BOTH)
-def test_a_message_arrives_as_it_was_sent(decoder: Any, message: Any) -> None:
-    assert list(decoder().feed(framing.encode(message))) == [message]
+@pytest.mark.parametrize(("decoder", "content"), BOTH)
+def test_a_message_arrives_as_it_was_sent(decoder: Any, content: Any) -> None:
+    assert list(decoder().feed(framing.encode(content))) == [content]
 
 
-@given(st.lists(st.sampled_from(FROM_WORKER), max_size=6), st.data())
+@given(st.lists(st.sampled_from(ENVELOPES), max_size=6), st.data())
 def test_messages_arrive_in_order_whatever_pieces_the_stream_comes_in(
-    messages: list[FromWorker], data: st.DataObject
+    envelopes: list[Envelope[FromWorker]], data: st.DataObject
 ) -> None:
-    stream = b"".join(map(framing.encode, messages))
+    stream = b"".join(map(framing.encode, envelopes))
     cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=12).map(sorted))
     decoder = framing.from_worker()
     arrived = []
     for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         arrived += decoder.feed(stream[start:end])
-    assert arrived == messages
+    assert arrived == envelopes
 
 
 def test_a_frame_is_complete_with_its_last_byte_only() -> None:
@@ -302,9 +308,13 @@ def test_a_frame_is_complete_with_its_last_byte_only() -> None:
 
 
 def test_a_frame_begins_with_its_length_most_significant_byte_first() -> None:
-    frame = framing.encode(Note("x" * 1000))
+    frame = framing.encode(Envelope(Sender("a-host", 7), 1.5, Note("x" * 1000)))
     assert int.from_bytes(frame[:4], "big") == len(frame) - 4
-    assert msgspec.msgpack.decode(frame[4:]) == {"type": "note", "text": "x" * 1000}
+    assert msgspec.msgpack.decode(frame[4:]) == [
+        ["a-host", 7, None, None],
+        1.5,
+        {"type": "note", "text": "x" * 1000},
+    ]
 
 
 def test_a_change_leaves_out_what_stays() -> None:
@@ -345,10 +355,11 @@ def test_a_loss_that_is_no_number_travels_but_is_null_in_json() -> None:
         samples_per_second=None,
         resident=None,
     )
-    (arrived,) = framing.from_worker().feed(framing.encode(sample))
-    assert isinstance(arrived, Sample)
-    assert arrived.loss is not None
-    assert math.isnan(arrived.loss)
+    envelope = Envelope(Sender("a-host", 7), 1.5, sample)
+    (arrived,) = framing.from_worker().feed(framing.encode(envelope))
+    assert isinstance(arrived.message, LessonSample)
+    assert arrived.message.loss is not None
+    assert math.isnan(arrived.message.loss)
     assert msgspec.json.decode(framing.to_json(sample))["loss"] is None
 
 
@@ -379,9 +390,26 @@ def test_a_command_of_another_kind_is_a_protocol_error(content: object) -> None:
         list(framing.to_worker().feed(framed(msgspec.msgpack.encode(content))))
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"type": "note", "text": "a message without its envelope"},
+        [],
+        [["a-host", 7, None, None], 1.5],
+        [["a-host", 7, None, None], 1.5, {"type": "stop"}],
+        [["a-host", 7, None, None], "later", {"type": "note", "text": "a note"}],
+        [["a-host"], 1.5, {"type": "note", "text": "a note"}],
+    ],
+)
+def test_what_is_no_message_in_an_envelope_is_a_protocol_error(content: object) -> None:
+    with pytest.raises(ProtocolError, match="an unreadable message: "):
+        list(framing.from_worker().feed(framed(msgspec.msgpack.encode(content))))
+
+
 def test_messages_do_not_pass_in_the_wrong_direction() -> None:
+    note = Envelope(Sender("a-host", 7), 1.5, Note("a note"))
     with pytest.raises(ProtocolError):
-        list(framing.to_worker().feed(framing.encode(Note("a note"))))
+        list(framing.to_worker().feed(framing.encode(note)))
     with pytest.raises(ProtocolError):
         list(framing.from_worker().feed(framing.encode(Stop())))
 

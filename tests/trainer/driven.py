@@ -57,7 +57,7 @@ class Driver:
                     self.seen.append(message)
                     if isinstance(message, kind) and condition(message):
                         return message
-                self._fresh = self._outbox.take()
+                self._fresh = [envelope.message for envelope in self._outbox.take()]
                 if not self._fresh:
                     break
         finally:

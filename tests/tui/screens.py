@@ -12,6 +12,7 @@ from rich.style import Style
 from textual.pilot import Pilot
 from vramtop.protocol.commands import Pace
 from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.wire.envelope import Envelope
 from vramtop.protocol.wire.framing import ToWorker
 from vramtop.tui.app.config import Config
 from vramtop.tui.app.lesson_app import VramtopApp
@@ -28,7 +29,7 @@ class Silent:
 
     kept = None
 
-    async def messages(self) -> AsyncIterator[Received]:
+    async def messages(self) -> AsyncIterator[Envelope[Received]]:
         await asyncio.Event().wait()
         yield  # never reached; it makes this a generator
 

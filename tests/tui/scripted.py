@@ -11,6 +11,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from vramtop.protocol.lesson.commands import Change
 from vramtop.protocol.lesson.shelf import Kept
+from vramtop.protocol.wire.envelope import Envelope, Stamp
 from vramtop.protocol.wire.framing import ToWorker
 from vramtop.tui.worker.link import Received
 
@@ -28,9 +29,10 @@ class Script:
         self.restarts = 0
         self.kept: Kept | None = None
 
-    async def messages(self) -> AsyncIterator[Received]:
+    async def messages(self) -> AsyncIterator[Envelope[Received]]:
+        stamp = Stamp()
         while True:
-            yield await self.queue.get()
+            yield stamp.envelope(await self.queue.get())
 
     def send(self, command: ToWorker) -> None:
         self.sent.append(command)

@@ -1,4 +1,4 @@
-"""Messages on their way out: only the latest sample counts, nothing else is dropped."""
+"""Messages on their way out: of samples that wait only the latest is sent, of the rest all."""
 
 from __future__ import annotations
 
@@ -7,27 +7,31 @@ import threading
 import time
 
 from vramtop.protocol.messages import PACE_SECONDS
+from vramtop.protocol.wire.envelope import Envelope, Stamp
 from vramtop.protocol.wire.framing import FromWorker
 
 
 class Outbox:
     """Hands messages from the training thread to the one that writes them, in order.
 
-    What need not come `at_once` waits for one that must, or until `pace` seconds have passed since
-    messages were last taken: a reader that is woken for each message does more work for its waking
-    than for what it reads.
+    Each is put into an envelope with the time at which it comes in; `began` is when the session
+    began, by `time.monotonic()`, and None is now.
 
-    With `patient`, `offer` drops nothing either: it waits while `PATIENT_BACKLOG` messages are
-    unread, so that a slow reader slows the training instead of filling the memory.
+    A message that is not sent `at_once` waits for one that is, or until `pace` seconds have passed
+    since messages were last taken. To wake the reader costs more than to read a message.
+
+    With `patient`, `offer` drops nothing: it waits while `PATIENT_BACKLOG` messages are unread.
+    Then a slow reader slows the training, and the messages do not fill the memory.
     """
 
     PATIENT_BACKLOG = 4096
 
-    def __init__(self, *, patient: bool = False) -> None:
+    def __init__(self, *, patient: bool = False, began: float | None = None) -> None:
+        self.stamp = Stamp(began)
         self._patient = patient
         self._changed = threading.Condition()
         # Insertion order is the order of sending; a replaced message moves to the end.
-        self._waiting: dict[int, FromWorker] = {}
+        self._waiting: dict[int, Envelope[FromWorker]] = {}
         self._latest: dict[type[FromWorker], int] = {}
         self._count = 0
         self._pressing = False
@@ -36,7 +40,7 @@ class Outbox:
         self.pace = PACE_SECONDS
 
     def post(self, message: FromWorker, *, at_once: bool = True) -> None:
-        """Send this, whatever else comes."""
+        """Send this message; no later one replaces it."""
         with self._changed:
             self._append(message, at_once=at_once)
 
@@ -52,7 +56,7 @@ class Outbox:
                 self._latest[type(message)] = self._count
             self._append(message, at_once=at_once)
 
-    def take(self) -> list[FromWorker]:
+    def take(self) -> list[Envelope[FromWorker]]:
         """Everything that waits, once it has waited long enough; empty once closed and drained."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
@@ -60,10 +64,10 @@ class Outbox:
             self._changed.wait_for(lambda: self._pressing or self._closed, wait)
             self._taken = time.monotonic()
             self._pressing = False
-            messages = list(self._waiting.values())
+            envelopes = list(self._waiting.values())
             self._waiting.clear()
             self._changed.notify_all()
-            return messages
+            return envelopes
 
     def close(self) -> None:
         """No more messages will come, or nobody reads them any more."""
@@ -73,6 +77,6 @@ class Outbox:
 
     def _append(self, message: FromWorker, *, at_once: bool) -> None:
         self._pressing = self._pressing or at_once
-        self._waiting[self._count] = message
+        self._waiting[self._count] = self.stamp.envelope(message)
         self._count += 1
         self._changed.notify_all()

@@ -143,8 +143,8 @@ class VramtopApp(StateApp):
         # this process does nothing any more.
         self.app_suspend_signal.subscribe(self, lambda _: commands.rest(), immediate=True)
         self.app_resume_signal.subscribe(self, lambda _: commands.wake())
-        async for message in messages:
-            self.receive(message)
+        async for envelope in messages:
+            self.receive(envelope.message)
 
     def react(self, before: State, message: Received) -> None:
         """Do what else a message asks for, once it is in the state."""

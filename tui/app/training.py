@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from vramtop.protocol.lesson.shelf import Kept
+from vramtop.protocol.wire.envelope import Envelope
 from vramtop.tui.worker.commands import Commands
 from vramtop.tui.worker.link import Link, Received
 
@@ -30,7 +31,7 @@ class Training:
         """The latest snapshot, from which another worker goes on; None where there is none."""
         return self._link.kept if self._link else None
 
-    async def start(self) -> tuple[Commands, AsyncIterator[Received]]:
+    async def start(self) -> tuple[Commands, AsyncIterator[Envelope[Received]]]:
         """Start the worker; returns the way to it, and all that it will say.
 
         Raises `OSError` where it cannot be started.

@@ -137,7 +137,8 @@ async def follow(worker: Worker) -> AsyncIterator[FromWorker]:
     Ends when the worker does after it was asked to. Raises `WorkerFailed` where it ends otherwise,
     or says that it cannot go on.
     """
-    async for message in worker.messages():
+    async for envelope in worker.messages():
+        message = envelope.message
         if isinstance(message, WorkerLine):
             say(message.text)
         elif isinstance(message, WorkerGone):

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 from vramtop.protocol.lesson.shelf import Kept
+from vramtop.protocol.wire.envelope import Envelope
 from vramtop.protocol.wire.framing import FromWorker, ToWorker
 from vramtop.tui.gpus.cards import CardsReport
 
@@ -57,8 +58,11 @@ class Link(Protocol):
         """The latest snapshot, from which a `restart` goes on; None where there is none."""
         ...
 
-    def messages(self) -> AsyncIterator[Received]:
-        """All that comes, in order; after `WorkerGone` only what a `restart` brings."""
+    def messages(self) -> AsyncIterator[Envelope[Received]]:
+        """All that comes, in order; after `WorkerGone` only what a `restart` brings.
+
+        A line that a worker prints, and its end, have the worker as their sender.
+        """
         ...
 
     def send(self, command: ToWorker) -> None:

@@ -6,18 +6,21 @@ import asyncio
 import os
 import signal
 import socket
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Union
+from typing import TypeAlias
 
 from msgspec import UNSET
+from msgspec.structs import replace
 from vramtop.protocol.commands import Stop
 from vramtop.protocol.lesson.commands import Change, Reset, Start
 from vramtop.protocol.lesson.messages import Configured, Trying
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.lesson.shelf import Shelf
 from vramtop.protocol.messages import VERSION, Failed, Hello
+from vramtop.protocol.wire.envelope import Envelope, Stamp
 from vramtop.protocol.wire.framing import FromWorker, ProtocolError, ToWorker, encode, from_worker
 from vramtop.tui.gpus.vacancy import free_bytes
 
@@ -29,19 +32,26 @@ STOP_SECONDS = 3.0
 BACKLOG = 1000
 _READ_BYTES = 65_536
 
-_Received = Union[FromWorker, WorkerLine, WorkerGone]
+_Received: TypeAlias = FromWorker | WorkerLine | WorkerGone
 
 
 class Worker:
-    """The link to a worker process of our own."""
+    """The link to a worker process of our own.
+
+    `began` is when the session began, by `time.monotonic()`.
+    """
 
     def __init__(
         self,
         process: asyncio.subprocess.Process,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        began: float,
     ) -> None:
         self._process = process
+        # For what the monitor learns of the worker by itself: its lines, and its end.
+        self._stamp = Stamp(began)
+        self._stamp.sender = replace(self._stamp.sender, pid=process.pid)
         self._reader = reader
         self._writer = writer
         self.stopping = False
@@ -50,7 +60,7 @@ class Worker:
         self._lines: deque[str] = deque(maxlen=LAST_LINES)
         self._printed = asyncio.Event()  # all that it ever printed was received
         # Bounded, so that a worker that waits for its reader is made to wait.
-        self._received: asyncio.Queue[_Received] = asyncio.Queue(BACKLOG)
+        self._received: asyncio.Queue[Envelope[_Received]] = asyncio.Queue(BACKLOG)
         self._task = asyncio.create_task(self._receive())
 
     @property
@@ -58,15 +68,20 @@ class Worker:
         """The worker's process id."""
         return self._process.pid
 
-    async def messages(self) -> AsyncIterator[_Received]:
+    @property
+    def began(self) -> float:
+        """When the session began, by `time.monotonic()`."""
+        return self._stamp.began
+
+    async def messages(self) -> AsyncIterator[Envelope[_Received]]:
         """All that the worker says and prints, in order of arrival; last of all `WorkerGone`.
 
-        `Failed` comes after all lines, though it arrives on another way.
+        Lines and messages arrive on different ways. `Failed` waits until all lines have come.
         """
         while True:
-            message = await self._received.get()
-            yield message
-            if isinstance(message, WorkerGone):
+            envelope = await self._received.get()
+            yield envelope
+            if isinstance(envelope.message, WorkerGone):
                 return
 
     def send(self, command: ToWorker) -> None:
@@ -116,13 +131,15 @@ class Worker:
     async def _receive(self) -> None:
         await asyncio.gather(self._receive_messages(), self._receive_lines())
         code = await self._process.wait()
-        await self._received.put(WorkerGone(code, tuple(self._lines), self._tried))
+        await self._add(WorkerGone(code, tuple(self._lines), self._tried))
 
     async def _receive_messages(self) -> None:
         decoder = from_worker()
         try:
             while data := await self._reader.read(_READ_BYTES):
-                for message in decoder.feed(data):
+                for envelope in decoder.feed(data):
+                    message = envelope.message
+                    self._stamp.sender = envelope.sender
                     if isinstance(message, Configured):
                         self._training = True
                         self._tried = message.settings.batch_size
@@ -134,7 +151,7 @@ class Worker:
                         )
                     if isinstance(message, Failed):
                         await self._hear_all()
-                    await self._received.put(message)
+                    await self._received.put(envelope)
         except ConnectionError:
             pass  # it died; its exit code will say how
         except ProtocolError as error:
@@ -160,7 +177,10 @@ class Worker:
 
     async def _print(self, line: str) -> None:
         self._lines.append(line)
-        await self._received.put(WorkerLine(line))
+        await self._add(WorkerLine(line))
+
+    async def _add(self, message: WorkerLine | WorkerGone) -> None:
+        await self._received.put(self._stamp.envelope(message))
 
 
 async def start_worker(
@@ -174,11 +194,14 @@ async def start_worker(
     train: bool = True,
     shelf: Shelf | None = None,
     resume: bool = False,
+    began: float | None = None,
 ) -> Worker:
     """A worker process that trains with `settings` and puts its snapshots on the `shelf`.
 
-    See `protocol.Start` for the rest. Raises `OSError` where no process can be started.
+    `began` is when the session began, by `time.monotonic()`; None is now. `protocol.lesson.Start`
+    describes the rest. Raises `OSError` where no process can be started.
     """
+    began = time.monotonic() if began is None else began
     ours, theirs = socket.socketpair()
     snapshots = shelf.files if shelf is not None else ()
     place = ("--shelf", *map(str, snapshots)) if snapshots else ()
@@ -200,7 +223,7 @@ async def start_worker(
     # While the process comes up.
     free = await free_bytes() if settings.device in ("auto", "cuda") else {}
     reader, writer = await asyncio.open_connection(sock=ours)
-    worker = Worker(process, reader, writer)
+    worker = Worker(process, reader, writer, began)
     worker.send(
         Start(
             VERSION,
@@ -213,6 +236,7 @@ async def start_worker(
             train=train,
             resume=resume,
             free=free,
+            began=began,
         )
     )
     return worker

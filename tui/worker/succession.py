@@ -7,6 +7,7 @@ device into a new process, by way of a snapshot, and so it goes on after a worke
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from msgspec.structs import replace
@@ -16,6 +17,7 @@ from vramtop.protocol.lesson.messages import Configured
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.lesson.shelf import Kept, Shelf
 from vramtop.protocol.messages import Answer, Failed, Flow, Measured, OutOfMemory, Sample
+from vramtop.protocol.wire.envelope import Envelope, Stamp
 from vramtop.protocol.wire.framing import ToWorker
 
 from .link import Received, WorkerLine
@@ -26,23 +28,25 @@ _MOVE, _HAND_OVER, _QUIET = 0, -1, -2
 
 
 class Succession:
-    """A link to a first worker, and to those that take its training over.
+    """A link to a `first` worker, and to the workers that take its training over.
 
-    `start` starts a worker with these settings and this shelf; True lets it go on from the latest
-    snapshot. The first one may be there already.
+    `start` starts another worker with these settings and this shelf. Its third argument says
+    whether that worker goes on from the latest snapshot, the fourth is when the session began, by
+    `time.monotonic()`: with the first worker.
     """
 
     def __init__(
         self,
         settings: Settings,
         shelf: Shelf,
-        start: Callable[[Settings, Shelf, bool], Awaitable[Worker]],
+        start: Callable[[Settings, Shelf, bool, float], Awaitable[Worker]],
         first: Worker,
     ) -> None:
         self._settings = settings
         self._shelf = shelf
         self._start = start
         self._worker = first
+        self._stamp = Stamp(first.began)  # of what the monitor says itself
         self._coming: Worker | None = None
         self._destination: str | None = None
         self._restart = asyncio.Event()
@@ -81,11 +85,12 @@ class Succession:
         """After `WorkerGone`: start another worker, from the latest snapshot if there is one."""
         self._restart.set()
 
-    async def messages(self) -> AsyncIterator[Received]:
+    async def messages(self) -> AsyncIterator[Envelope[Received]]:
         """All that the workers say, in order; after `WorkerGone` comes what a `restart` brings."""
         while True:
             worker = self._worker
-            async for message in worker.messages():
+            async for envelope in worker.messages():
+                message = envelope.message
                 if isinstance(message, Answer) and message.command in (_HAND_OVER, _QUIET):
                     if message.command == _HAND_OVER:
                         for said in await self._hand_over(message.error):
@@ -94,12 +99,13 @@ class Succession:
                         break
                     continue
                 self._hear(message)
-                yield message
+                yield envelope
             while self._worker is worker:
                 try:
                     await self._begin_again()
                 except OSError as error:
-                    yield Failed(f"the worker does not start: {error}", usage=False)
+                    failed = Failed(f"the worker does not start: {error}", usage=False)
+                    yield self._stamp.envelope(failed)
 
     def _hear(self, message: Received) -> None:
         if isinstance(message, Answer):
@@ -107,21 +113,22 @@ class Succession:
         if isinstance(message, Flow):
             self._flow = message
 
-    async def _hand_over(self, refusal: str | None) -> list[Received]:
-        """Start the successor of a worker that rests; what is to be told of it.
+    async def _hand_over(self, refusal: str | None) -> list[Envelope[Received]]:
+        """Start the successor of a worker that rests; returns what the monitor is to hear.
 
-        The worker goes on where its successor cannot.
+        The worker goes on if its successor cannot.
         """
         destination, here = self._destination or "", self._worker
         kept = self.kept
         if refusal is not None or kept is None:
             self._destination = None
-            return [Answer(_MOVE, f"the training cannot move: {refusal}")]
+            return [self._stamp.envelope(Answer(_MOVE, f"the training cannot move: {refusal}"))]
         try:
             settings = replace(kept.settings, device=destination)
-            coming = self._coming = await self._start(settings, self._shelf, True)
+            began = self._stamp.began
+            coming = self._coming = await self._start(settings, self._shelf, True, began)
         except OSError as error:
-            said: list[Received] = []
+            said: list[Envelope[Received]] = []
             reason: str | None = f"the worker does not start: {error}"
         else:
             self._prepare(coming)
@@ -129,28 +136,29 @@ class Succession:
         self._destination, self._coming = None, None
         if reason is not None:
             here.send(GoOn(_QUIET))
-            lines = [line for line in said if isinstance(line, WorkerLine)]
-            return [
-                *lines,
-                Answer(_MOVE, f"{reason}; the training stays on {kept.settings.device}"),
-            ]
+            lines = [line for line in said if isinstance(line.message, WorkerLine)]
+            stays = Answer(_MOVE, f"{reason}; the training stays on {kept.settings.device}")
+            return [*lines, self._stamp.envelope(stays)]
         await here.close()
         self._worker = coming
         for command in self._unanswered.values():
             coming.send(command)
         return said
 
-    async def _begun(self, worker: Worker, destination: str) -> tuple[list[Received], str | None]:
-        """What a successor says until its training runs, and why it does not, after its end.
+    async def _begun(
+        self, worker: Worker, destination: str
+    ) -> tuple[list[Envelope[Received]], str | None]:
+        """What a successor says until its training runs; and if it ends before, the reason.
 
-        It runs with the first step that had room, or once it rests as the one before it did.
+        It runs with its first step that fits, or once it is paused as the worker before it was.
         """
-        said: list[Received] = []
+        said: list[Envelope[Received]] = []
         reason = f"{destination}: the worker ended"
-        async for message in worker.messages():
+        async for envelope in worker.messages():
+            message = envelope.message
             if isinstance(message, Answer) and message.command == _QUIET:
                 continue
-            said.append(message)
+            said.append(envelope)
             match message:
                 case Configured() if self._flow.paused:
                     return said, None
@@ -176,7 +184,7 @@ class Succession:
         self._unanswered.clear()
         kept = self.kept
         settings = kept.settings if kept else self._settings
-        worker = await self._start(settings, self._shelf, kept is not None)
+        worker = await self._start(settings, self._shelf, kept is not None, self._stamp.began)
         self._prepare(worker)
         self._worker = worker
 
@@ -203,12 +211,12 @@ async def begin(settings: Settings) -> Succession:
     """
     shelf = Shelf.make()
     try:
-        first = await _start(settings, shelf, False)
+        first = await _start(settings, shelf, False, time.monotonic())
     except OSError:
         shelf.close()
         raise
     return Succession(settings, shelf, _start, first)
 
 
-async def _start(settings: Settings, shelf: Shelf, resume: bool) -> Worker:
-    return await start_worker(settings, shelf=shelf, resume=resume)
+async def _start(settings: Settings, shelf: Shelf, resume: bool, began: float) -> Worker:
+    return await start_worker(settings, shelf=shelf, resume=resume, began=began)

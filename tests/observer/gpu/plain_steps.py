@@ -32,5 +32,6 @@ if __name__ == "__main__":
         reports.step(training, loss, 64, plain=True)
         torch.cuda.set_sync_debug_mode("default")
         outbox.post(Note("so that there is something to take"))
-        samples += [message for message in outbox.take() if isinstance(message, LessonSample)]
+        messages = [envelope.message for envelope in outbox.take()]
+        samples += [message for message in messages if isinstance(message, LessonSample)]
     print(len(samples), sum(None not in (s.loss, s.step_seconds) for s in samples))

@@ -1,16 +1,23 @@
+import os
+import socket
 import threading
 import time
 
 from vramtop.protocol.lesson.messages import LessonEnded
 from vramtop.protocol.messages import Flow, Note
+from vramtop.protocol.wire.envelope import Sender
 from vramtop.trainer.session.outbox import Outbox
+
+
+def take(outbox):
+    return [envelope.message for envelope in outbox.take()]
 
 
 def test_only_the_latest_offer_of_a_kind_is_sent():
     outbox = Outbox()
     for steps in range(5):
         outbox.offer(LessonEnded(steps, 0))
-    assert outbox.take() == [LessonEnded(4, 0)]
+    assert take(outbox) == [LessonEnded(4, 0)]
 
 
 def test_what_is_posted_is_never_dropped():
@@ -18,7 +25,7 @@ def test_what_is_posted_is_never_dropped():
     notes = [Note(str(number)) for number in range(100)]
     for note in notes:
         outbox.post(note)
-    assert outbox.take() == notes
+    assert take(outbox) == notes
 
 
 def test_an_offer_stays_behind_what_was_posted_before_it():
@@ -27,7 +34,7 @@ def test_an_offer_stays_behind_what_was_posted_before_it():
     outbox.post(Note("a change"))
     outbox.offer(LessonEnded(2, 0))
     outbox.offer(Flow(False, False))
-    assert outbox.take() == [Note("a change"), LessonEnded(2, 0), Flow(False, False)]
+    assert take(outbox) == [Note("a change"), LessonEnded(2, 0), Flow(False, False)]
 
 
 def test_what_was_posted_stays_though_the_same_kind_is_offered_later():
@@ -35,7 +42,7 @@ def test_what_was_posted_stays_though_the_same_kind_is_offered_later():
     outbox.post(LessonEnded(1, 0))
     for steps in (2, 3):
         outbox.offer(LessonEnded(steps, 0))
-    assert outbox.take() == [LessonEnded(1, 0), LessonEnded(3, 0)]
+    assert take(outbox) == [LessonEnded(1, 0), LessonEnded(3, 0)]
 
 
 def test_a_patient_outbox_drops_no_offer_and_waits_for_its_reader():
@@ -50,7 +57,7 @@ def test_a_patient_outbox_drops_no_offer_and_waits_for_its_reader():
     writer = threading.Thread(target=offer_all)
     writer.start()
     received = []
-    while messages := outbox.take():
+    while messages := take(outbox):
         assert len(messages) <= Outbox.PATIENT_BACKLOG
         received += messages
     writer.join()
@@ -61,10 +68,10 @@ def test_what_need_not_come_at_once_waits_for_what_must():
     outbox = Outbox()
     outbox.pace = 3600
     outbox.post(Note("the first of all waits for nothing"), at_once=False)
-    outbox.take()
+    take(outbox)
     outbox.post(Note("an epoch's end"), at_once=False)
     taken = []
-    reader = threading.Thread(target=lambda: taken.append(outbox.take()))
+    reader = threading.Thread(target=lambda: taken.append(take(outbox)))
     reader.start()
     outbox.offer(Flow(False, False))
     reader.join()
@@ -74,11 +81,11 @@ def test_what_need_not_come_at_once_waits_for_what_must():
 def test_what_was_pressing_presses_only_what_it_is_taken_with():
     outbox = Outbox()
     outbox.post(Note("pressing"))
-    outbox.take()
+    take(outbox)
     outbox.pace = 0.3
     outbox.post(Note("an epoch's end"), at_once=False)
     began = time.monotonic()
-    outbox.take()
+    take(outbox)
     assert time.monotonic() - began >= 0.2
 
 
@@ -88,15 +95,44 @@ def test_or_until_the_pace_lets_it_go_alone():
     began = time.monotonic()
     for steps in range(3):
         outbox.offer(LessonEnded(steps, 0), at_once=False)
-        assert outbox.take() == [LessonEnded(steps, 0)]
+        assert take(outbox) == [LessonEnded(steps, 0)]
     assert time.monotonic() - began >= 2 * outbox.pace
 
 
 def test_closing_lets_a_waiting_reader_go():
     outbox = Outbox()
     taken = []
-    reader = threading.Thread(target=lambda: taken.append(outbox.take()))
+    reader = threading.Thread(target=lambda: taken.append(take(outbox)))
     reader.start()
     outbox.close()
     reader.join()
     assert taken == [[]]
+
+
+def test_a_message_has_the_time_at_which_it_came_in_and_the_sender_of_then():
+    began = time.monotonic() - 100
+    outbox = Outbox(began=began)
+    outbox.post(Note("before there is a device"))
+    middle = time.monotonic() - began
+    outbox.stamp.choose_device("cuda:1")
+    outbox.offer(LessonEnded(1, 0))
+    after = time.monotonic() - began
+    first, second = outbox.take()
+    assert 100 <= first.seconds <= middle <= second.seconds <= after
+    assert first.sender == Sender(socket.gethostname(), os.getpid(), None, None)
+    assert second.sender == Sender(socket.gethostname(), os.getpid(), None, "cuda:1")
+
+
+def test_an_offer_that_replaces_another_has_its_own_time():
+    outbox = Outbox()
+    outbox.offer(LessonEnded(1, 0))
+    outbox.post(Note("in between"))
+    outbox.offer(LessonEnded(2, 0))
+    note, ended = outbox.take()
+    assert ended.seconds >= note.seconds
+
+
+def test_without_a_begin_the_time_counts_from_the_outbox():
+    outbox = Outbox()
+    outbox.post(Note("at once"))
+    assert 0 <= outbox.take()[0].seconds < 10

@@ -147,7 +147,8 @@ def session() -> list[FromWorker]:
     async def record() -> list[FromWorker]:
         worker, heard = await start_worker(Settings(device="cpu")), list[FromWorker]()
         try:
-            async for message in worker.messages():
+            async for envelope in worker.messages():
+                message = envelope.message
                 assert not isinstance(message, WorkerLine), message
                 heard.append(message)  # type: ignore[arg-type]
                 match message:
