@@ -39,8 +39,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="vramtop.trainer", description=__doc__)
     parser.add_argument("--socket", type=int, required=True, help="inherited file descriptor")
     parser.add_argument("--parent", type=int, required=True, help="process to die with")
-    told = "where snapshots go: inherited file descriptors"
-    parser.add_argument("--shelf", type=int, nargs=3, help=told)
+    text = "where snapshots go: inherited file descriptors"
+    parser.add_argument("--shelf", type=int, nargs=3, help=text)
     arguments = parser.parse_args()
     die_with(arguments.parent)
     connection = socket.socket(fileno=arguments.socket)
@@ -60,8 +60,8 @@ def main() -> int:
         refused = alloc_conf.refusal(os.environ, error)
         if refused is None:
             traceback.print_exc()
-        told = refused or f"{type(error).__name__}: {error}"
-        outbox.post(Failed(told, usage=refused is not None))
+        text = refused or f"{type(error).__name__}: {error}"
+        outbox.post(Failed(text, usage=refused is not None))
         code = 2 if refused else 1
     outbox.close()
     writer.join()

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
-from vramtop.protocol.commands import Stop
+from vramtop.protocol.commands import Advance, Pause, Stop
 from vramtop.protocol.lesson.commands import Start
 from vramtop.protocol.lesson.messages import LessonEnded, LessonSample
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.lesson.shelf import Shelf
+from vramtop.protocol.messages import Flow
 from vramtop.protocol.wire.framing import FromWorker, ToWorker
 from vramtop.trainer.data.datasets import Dataset, Library
 from vramtop.trainer.session.outbox import Outbox
@@ -72,6 +73,16 @@ class Driver:
     def all(self, kind: type[_Message]) -> list[_Message]:
         """What was seen of a kind."""
         return [message for message in self.seen if isinstance(message, kind)]
+
+    def walk(self, boundaries: int) -> list[LessonSample]:
+        """Pause, then walk on by so many phases inside steps; what each boundary shows."""
+        self.send(Pause(1, True))
+        self.until(Flow, lambda flow: flow.paused)
+        shown = []
+        for command in range(2, 2 + boundaries):
+            self.send(Advance(command))
+            shown.append(self.until(LessonSample, lambda sample: sample.phase != "zero_grad"))
+        return shown
 
     @property
     def losses(self) -> list[float | None]:

@@ -217,14 +217,14 @@ def _not_original(folder: Path) -> str:
     """Which of CIFAR-10's files are missing or differ from the originals."""
     kind = datasets.CIFAR10
     meta = (kind.meta["filename"], kind.meta["md5"])
-    told = []
+    wrong = []
     for name, md5 in (*kind.train_list, *kind.test_list, meta):
         path = folder / name
         if not path.is_file():
-            told.append(f"{name} is missing")
+            wrong.append(f"{name} is missing")
         elif not check_integrity(str(path), md5):
-            told.append(f"{name}, {path.stat().st_size:,} B, has not the MD5 checksum {md5}")
-    return ", and ".join(told)
+            wrong.append(f"{name}, {path.stat().st_size:,} B, has not the MD5 checksum {md5}")
+    return ", and ".join(wrong)
 
 
 def _validate(what: str, inputs: Tensor, targets: Tensor, shape: tuple[int, ...]) -> None:

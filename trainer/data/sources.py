@@ -143,8 +143,8 @@ def _advice(dataset: DatasetName, root: Path, missing: list[str]) -> str:
         )
     if first not in folders.missing(dataset, root):
         return f"{root} holds the files themselves; they belong in {inside}"
-    if told := folders.foreign(dataset, root):
-        return told
+    if text := folders.foreign(dataset, root):
+        return text
     return (
         f"no {first} in {inside}; put {where(dataset, root)}, or use --download, "
         "or leave --data-dir out"

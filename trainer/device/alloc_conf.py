@@ -64,11 +64,11 @@ def divisions(environment: Mapping[str, str]) -> tuple[int, ...]:
     option is one number for all sizes, or pairs as in `[256:1,512:2,>:4]` with sizes in MiB; its
     first pair also holds for all smaller sizes.
     """
-    told = options(environment).get("roundup_power2_divisions", "")
-    if told.isdecimal():
-        return (int(told),) if int(told) > 1 else ()
+    value = options(environment).get("roundup_power2_divisions", "")
+    if value.isdecimal():
+        return (int(value),) if int(value) > 1 else ()
     found, last = [0] * _INTERVALS, -1
-    for size, parts in re.findall(r"(\d+|>)\s*:\s*(\d+)", told):
+    for size, parts in re.findall(r"(\d+|>)\s*:\s*(\d+)", value):
         index = last + 1 if size == ">" else max(0, int(size).bit_length() - 1)
         begin, end = 0 if last < 0 else index, _INTERVALS if size == ">" else index + 1
         found[begin:end] = [int(parts)] * len(found[begin:end])

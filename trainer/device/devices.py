@@ -36,8 +36,8 @@ def cuda() -> Cuda:
         available = torch.cuda.is_available()
     if available:
         return Cuda(torch.cuda.device_count(), None)
-    told = [str(warning.message) for warning in caught]
-    return Cuda(0, next((_reason(text) for text in told if text.startswith(_STARTING)), None))
+    texts = [str(warning.message) for warning in caught]
+    return Cuda(0, next((_reason(text) for text in texts if text.startswith(_STARTING)), None))
 
 
 _STARTING = "CUDA initialization: "

@@ -63,6 +63,6 @@ def _strains(device: torch.device) -> int:
     """How many allocations have failed, or have needed the cache to be given back first."""
     if unaccounted(device):
         return 0
-    told = torch.cuda.memory_stats(device)
-    failed: int = told.get("num_ooms", 0) + told.get("num_alloc_retries", 0)
+    stats = torch.cuda.memory_stats(device)
+    failed: int = stats.get("num_ooms", 0) + stats.get("num_alloc_retries", 0)
     return failed

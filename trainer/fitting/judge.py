@@ -6,7 +6,6 @@ workspaces, rounding and cache. Elsewhere it limits the bytes that the step asks
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +14,7 @@ from vramtop.protocol.lesson.messages import Predicted
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.trainer.device import memory
 
+from .bisection import bisect
 from .caching import NoRoom
 from .gpu_traits import GpuTraits
 from .placing import LEAST
@@ -120,14 +120,3 @@ def forecast(
         needed=None if verdict is None or verdict.fits else verdict.bytes,
         unmodelled=gpu.unmodelled if gpu else (),
     )
-
-
-def bisect(fits: Callable[[int], bool], low: int, high: int) -> int:
-    """The largest size that fits, by bisection; `low` is known to fit and `high` not to."""
-    while high - low > 1:
-        middle = (low + high) // 2
-        if fits(middle):
-            low = middle
-        else:
-            high = middle
-    return low

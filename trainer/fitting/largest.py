@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 
 import msgspec
 import torch
@@ -10,6 +10,7 @@ from vramtop.protocol.lesson.messages import WouldFit
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.trainer.device import memory
 
+from .bisection import stepwise
 from .gpu_traits import gpu_traits
 from .judge import FitJudge
 from .predictor import Shape
@@ -56,10 +57,10 @@ class LargestFitSearch:
         if judge.verdict(failed).fits:
             return None, None  # in fact it did not fit: the prediction misses the reason
         # The same bounds as in `vramtop fit`, since not every size below a fitting one fits.
-        largest = yield from _bisect(lambda size: judge.verdict(size).fits, 0, most + 1)
+        largest = yield from stepwise(lambda size: judge.verdict(size).fits, 0, most + 1)
         if largest > failed:
-            largest = yield from _bisect(lambda size: judge.verdict(size).fits, 0, failed)
-        at_best = yield from _bisect(lambda size: judge.verdict(size).at_best, largest, failed)
+            largest = yield from stepwise(lambda size: judge.verdict(size).fits, 0, failed)
+        at_best = yield from stepwise(lambda size: judge.verdict(size).at_best, largest, failed)
         return largest, at_best
 
 
@@ -75,15 +76,3 @@ def largest_below(settings: Settings, shape: Shape, device: torch.device) -> int
         return None if judge.verdict(size).fits else judge.largest(size - 1)
     except Exception:  # a failed prediction must not end the training
         return None
-
-
-def _bisect(fits: Callable[[int], bool], low: int, high: int) -> Generator[None, None, int]:
-    """Like `judge.bisect`, but one size at a time."""
-    while high - low > 1:
-        yield
-        middle = (low + high) // 2
-        if fits(middle):
-            low = middle
-        else:
-            high = middle
-    return low

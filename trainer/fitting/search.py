@@ -17,8 +17,9 @@ from vramtop.trainer.device import memory
 from vramtop.trainer.training.out_of_memory import out_of_memory_facts
 from vramtop.trainer.training.training import Snapshot, Training, Unwatched
 
+from .bisection import bisect
 from .gpu_traits import gpu_traits
-from .judge import FitJudge, bisect
+from .judge import FitJudge
 from .placing import LEAST, RESTORED, orders, place
 
 RECOMMENDED = 0.8  # of the largest batch size; the lesson's margin for other users of the device
@@ -31,20 +32,20 @@ _TIMED_SECONDS = 0.1
 class Search:
     """A search with this training's own model, optimizer and images, on its own device.
 
-    `tell` gets a message for every size that is tried or timed. `listen` is called before each step
-    and may raise `CalledOff`.
+    `report` gets a message for every size that is tried or timed. `listen` is called before each
+    step and may raise `CalledOff`.
     """
 
     def __init__(
         self,
         training: Training,
         settings: Settings,
-        tell: Callable[[Trying | Tried | Timed], None],
+        report: Callable[[Trying | Tried | Timed], None],
         listen: Callable[[], None],
     ) -> None:
         self._training = training
         self._settings = settings
-        self._tell = tell
+        self._report = report
         self._listen = listen
         self._accumulation = settings.accumulation
         self._most = len(training.dataset.train) // settings.accumulation
@@ -161,10 +162,10 @@ class Search:
 
     def _fits(self, size: int) -> bool:
         """Whether real steps on `size` images fit, in each order of allocation."""
-        self._tell(Trying(size))
+        self._report(Trying(size))
         sizes = orders(size, self._training.device.type)
         fits = all(self._fits_in(size, made_at) for made_at in sizes)
-        self._tell(Tried(size, fits))
+        self._report(Tried(size, fits))
         return fits
 
     def _fits_in(self, size: int, made_at: int | None) -> bool:
@@ -230,7 +231,7 @@ class Search:
             training.drop_step()
             return None
         timed = Timed(size, size * self._accumulation / median(taken[1:]))
-        self._tell(timed)
+        self._report(timed)
         return timed
 
 

@@ -22,9 +22,9 @@ _LT_KIB = 1024
 
 def handle_bytes(device: torch.device) -> int:
     """Bytes that a cuBLAS handle takes at its first use and keeps."""
-    tell = getattr(torch._C, "_cuda_getCublasWorkspaceSize", None)
-    if tell is not None:
-        return int(tell())
+    reported = getattr(torch._C, "_cuda_getCublasWorkspaceSize", None)
+    if reported is not None:
+        return int(reported())
     major, _ = torch.cuda.get_device_capability(device)
     return by_rule(os.environ, major)
 
@@ -39,13 +39,13 @@ def by_rule(environment: Mapping[str, str], major: int) -> int:
 
 def lt_bytes(environment: Mapping[str, str] = os.environ) -> int:
     """Bytes that cuBLASLt takes for itself at its first use; 0 where it shares cuBLAS's."""
-    tell = getattr(torch._C, "_cuda_getCublasLtWorkspaceSize", None)
+    reported = getattr(torch._C, "_cuda_getCublasLtWorkspaceSize", None)
     shares = {"0": False, "1": True}.get(
-        environment.get("TORCH_CUBLASLT_UNIFIED_WORKSPACE", ""), tell is not None
+        environment.get("TORCH_CUBLASLT_UNIFIED_WORKSPACE", ""), reported is not None
     )
     if shares:
         return 0
-    if tell is not None:
-        return int(tell())
-    told = environment.get("CUBLASLT_WORKSPACE_SIZE", "")
-    return _KIB * (int(told) if told.isdecimal() else _LT_KIB)
+    if reported is not None:
+        return int(reported())
+    configured = environment.get("CUBLASLT_WORKSPACE_SIZE", "")
+    return _KIB * (int(configured) if configured.isdecimal() else _LT_KIB)

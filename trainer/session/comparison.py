@@ -66,7 +66,7 @@ class Comparison:
         self._device = device
         self._outbox = outbox
         self._listen = listen
-        self._told = -SAMPLE_SECONDS
+        self._reported = -SAMPLE_SECONDS
 
     def run(self, limit: int | None) -> None:
         """Take all runs; with a `limit`, a step may hold at most so many bytes."""
@@ -105,7 +105,7 @@ class Comparison:
         schedule, clock, anatomy = Schedule(settings.accumulation), stopwatch(self._device), None
         while (left := images - training.progress.images) > 0:
             self._listen()
-            self._tell(settings, number, images - left)
+            self._report(settings, number, images - left)
             rows = min(settings.effective_batch, training.batches.remaining, left)
             full = rows == settings.effective_batch
             recording = None if schedule.settled else training.ledger.record(limit)
@@ -133,9 +133,9 @@ class Comparison:
             samples_per_second=timing.samples_per_second,
         )
 
-    def _tell(self, settings: Settings, number: int, done: int) -> None:
+    def _report(self, settings: Settings, number: int, done: int) -> None:
         """Report progress, at most once in `SAMPLE_SECONDS`."""
-        if time.monotonic() - self._told >= SAMPLE_SECONDS:
-            self._told = time.monotonic()
+        if time.monotonic() - self._reported >= SAMPLE_SECONDS:
+            self._reported = time.monotonic()
             runs, images = len(self._compare.runs), self._compare.images
             self._outbox.offer(Comparing(settings.batch_size, number, runs, done, images))

@@ -118,8 +118,8 @@ class Conversation:
                 self.changes.append(command)
                 return
             case Predict():
-                told = "a worker that trains predicts by itself what comes next"
-                self._outbox.post(Answer(command.command, told))
+                text = "a worker that trains predicts by itself what comes next"
+                self._outbox.post(Answer(command.command, text))
                 return
             case ShowImage():
                 self._aside(command)

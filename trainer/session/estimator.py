@@ -42,7 +42,7 @@ def _device(start: Start) -> tuple[torch.device, Device, GpuTraits | None]:
     """The device that the step would run on; without a CUDA device, "cuda" is an assumed GPU."""
     name = start.settings.device
     if name == "cuda" and not cuda().devices:
-        told = f"as on one {ASSUMED}: there is no CUDA device here"
-        return torch.device("cuda"), Device("cuda", told, None, missing=cuda().missing), GpuTraits()
+        name = f"as on one {ASSUMED}: there is no CUDA device here"
+        return torch.device("cuda"), Device("cuda", name, None, missing=cuda().missing), GpuTraits()
     device = resolve(name, start.free)
     return device, describe(device, name), gpu_traits(device)

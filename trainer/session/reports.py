@@ -69,9 +69,9 @@ class Reports:
         self._stopwatch = stopwatch(device)
         self._timing = Mean()
         self._coming: tuple[LessonSample, Fetch] | None = None
-        self._untold: int | None = None  # rows of the latest step, if no sample reports it
+        self._unreported: int | None = None  # rows of the latest step, if no sample reports it
         self._loss: float | None = None
-        self._lacking = ""  # why there is no account
+        self._reason = ""  # why there is no account
         self._sampled = -SAMPLE_SECONDS
 
     def settings(
@@ -125,9 +125,9 @@ class Reports:
         wanted = self._every_step or walked or last
         self._deliver(wait=wanted)
         due = wanted or time.monotonic() - self._sampled >= SAMPLE_SECONDS
-        self._untold = rows
+        self._unreported = rows
         if due and self._coming is None:
-            self._untold = None
+            self._unreported = None
             self._sampled = time.monotonic()
             # Only a walked step pauses at its end.
             split = None if last and not walked else self._end_of_step.get(rows)
@@ -138,9 +138,9 @@ class Reports:
     def rest(self, training: Training) -> None:
         """Report the latest step before a pause that came too late; its loss is lost."""
         self._deliver(wait=True)
-        if self._untold is not None:
-            sample = self._sample(training, self._untold, "zero_grad", None)
-            self._untold = None
+        if self._unreported is not None:
+            sample = self._sample(training, self._unreported, "zero_grad", None)
+            self._unreported = None
             self._outbox.offer(replace(sample, loss=None))
 
     def held(self, training: Training, rows: int, phase: Phase, split: Split, part: int) -> None:
@@ -198,8 +198,8 @@ class Reports:
         """
         try:
             anatomy = recording.anatomy()
-        except NoAccount as lacking:
-            self.no_account(lacking)
+        except NoAccount as reason:
+            self.no_account(reason)
             return
         memory = of_device(training.device)
         self._end_of_step = {rows: anatomy.boundaries["zero_grad"]}
@@ -221,11 +221,11 @@ class Reports:
         else:
             self._outbox.offer(message, at_once=False)
 
-    def no_account(self, lacking: NoAccount) -> None:
+    def no_account(self, reason: NoAccount) -> None:
         """There is no account of a step; the same reason is reported once."""
-        if str(lacking) != self._lacking:
-            self._lacking = str(lacking)
-            self._outbox.post(Note(f"no account of this device's memory: {lacking}"))
+        if str(reason) != self._reason:
+            self._reason = str(reason)
+            self._outbox.post(Note(f"no account of this device's memory: {reason}"))
 
     def evaluation(
         self, training: Training, score: Score, batch_size: int, peak: Split | None
@@ -252,25 +252,25 @@ class Reports:
 
     def gave_back(self, size: int | None) -> None:
         """The allocator gave so many bytes back to the driver; None where it keeps none."""
-        told = "this device's allocator keeps no cache"
+        text = "this device's allocator keeps no cache"
         if size is not None:
-            told = f"{size:,} B of cache given back" if size else "there was no cache to give back"
-        self._outbox.post(Note(told))
+            text = f"{size:,} B of cache given back" if size else "there was no cache to give back"
+        self._outbox.post(Note(text))
 
     def out_of_memory(
         self, facts: OutOfMemoryFacts, failed: Settings, back: Settings | None
     ) -> None:
         """A step did not fit; training goes on with the settings `back`, if there are any."""
         restored = back.batch_size if back else None
-        self._lacked(
+        self._out_of_memory(
             facts, failed.batch_size, restored, accumulation=failed.accumulation, back=back
         )
 
     def evaluation_out_of_memory(self, facts: OutOfMemoryFacts, batch_size: int) -> None:
         """`batch_size` test images did not fit; the evaluation goes on with half as many."""
-        self._lacked(facts, batch_size, batch_size // 2 or None)
+        self._out_of_memory(facts, batch_size, batch_size // 2 or None)
 
-    def _lacked(
+    def _out_of_memory(
         self,
         facts: OutOfMemoryFacts,
         batch_size: int,
@@ -292,5 +292,5 @@ class Reports:
     def retrying(self, facts: OutOfMemoryFacts) -> None:
         """A step did not fit and is taken once more."""
         where = f" in {facts.phase}" if facts.phase else ""
-        told = f"out of memory{where}: the step is taken again, with the cache given back"
-        self._outbox.post(Note(told))
+        text = f"out of memory{where}: the step is taken again, with the cache given back"
+        self._outbox.post(Note(text))

@@ -174,7 +174,7 @@ class NoiseSampler:
         if 0 < self._smoothed.count < ROUND:
             return None
         self._next = ended + self._spent / SHARE
-        return self._told(training, images) if self._smoothed.count else None
+        return self._message(training, images) if self._smoothed.count else None
 
     def _norms(self, training: Training, images: int, limit: int | None) -> tuple[float, float]:
         """The mean of the halves' squared norms, and that of the whole.
@@ -201,7 +201,7 @@ class NoiseSampler:
                 self._peak = recording.anatomy().peak.split
         return (first + second) / 2, whole
 
-    def _told(self, training: Training, images: int) -> Noise:
+    def _message(self, training: Training, images: int) -> Noise:
         mean, band = self._smoothed.mean, self._smoothed.band()
         return Noise(
             step=training.progress.steps,

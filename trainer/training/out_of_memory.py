@@ -33,9 +33,9 @@ def out_of_memory_facts(
     error: RuntimeError, watcher: Recording | Unwatched | None, place: Place | None = None
 ) -> OutOfMemoryFacts:
     """What the error and the step's watcher know; raises the error again if it is another one."""
-    lacking = is_out_of_memory(error)
+    known = is_out_of_memory(error)
     denial = denials.take()
-    if not lacking:
+    if not known:
         raise error
     phase: Phase | None = None
     operator, split = "", Split()

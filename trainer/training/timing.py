@@ -51,7 +51,7 @@ class HostStopwatch:
 
 
 class EventStopwatch:
-    """For a CUDA device, which works asynchronously: events in its stream tell the time.
+    """For a CUDA device, which works asynchronously: it is timed by events in its stream.
 
     At most one step is timed every `EVENT_SECONDS`.
     """

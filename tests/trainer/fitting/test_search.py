@@ -22,8 +22,9 @@ from vramtop.protocol.lesson.settings import OPTIMIZERS, OptimizerName, Settings
 from vramtop.protocol.messages import Answer
 from vramtop.trainer.data.datasets import Library
 from vramtop.trainer.fitting import search
+from vramtop.trainer.fitting.bisection import bisect
 from vramtop.trainer.fitting.gpu_traits import GpuTraits
-from vramtop.trainer.fitting.judge import FitJudge, bisect
+from vramtop.trainer.fitting.judge import FitJudge
 from vramtop.trainer.training.training import Training
 
 CPU = torch.device("cpu")

@@ -2,7 +2,6 @@
 
 import pytest
 from driven import running, whole
-from vramtop.protocol.commands import Advance, Pause
 from vramtop.protocol.lesson.commands import Change, FindLargest
 from vramtop.protocol.lesson.messages import (
     Configured,
@@ -14,7 +13,7 @@ from vramtop.protocol.lesson.messages import (
     SearchEnded,
 )
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Answer, Flow
+from vramtop.protocol.messages import Answer
 from vramtop.trainer.session import watching
 
 P, W = 407_080, 401_408
@@ -46,12 +45,7 @@ def test_a_small_batch_learns_as_the_large_one_that_it_adds_up_to(few):
 def test_it_is_walked_through_batch_by_batch(few):
     with running(few, Settings(batch_size=32, accumulation=2)) as driver:
         driver.until(LessonMeasured, lambda measured: measured.settled)
-        driver.send(Pause(1, True))
-        driver.until(Flow, lambda flow: flow.paused)
-        held = []
-        for command in range(2, 9):
-            driver.send(Advance(command))
-            held.append(driver.until(LessonSample, lambda sample: sample.phase != "zero_grad"))
+        held = driver.walk(7)
     assert [(sample.phase, sample.part) for sample in held] == [
         *(("load", 1), ("forward", 1), ("backward", 1)),
         *(("load", 2), ("forward", 2), ("backward", 2)),

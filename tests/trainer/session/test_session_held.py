@@ -1,4 +1,4 @@
-"""A session that is held: paused, a phase at a time, in slow motion."""
+"""A session that is paused, that walks phase by phase, and that is in slow motion."""
 
 import queue
 
@@ -17,12 +17,7 @@ P = 407_080  # bytes of 101,770 parameters
 def test_a_paused_training_goes_phase_by_phase(library):
     with running(library) as driver:
         driver.until(LessonMeasured, lambda measured: measured.settled)
-        driver.send(Pause(1, True))
-        driver.until(Flow, lambda flow: flow.paused)
-        held = []
-        for command in range(2, 6):
-            driver.send(Advance(command))
-            held.append(driver.until(LessonSample, lambda s: s.phase != "zero_grad"))
+        held = driver.walk(4)
         assert [sample.phase for sample in held] == ["load", "forward", "backward", "optimizer"]
         assert [sample.split.gradients for sample in held] == [0, 0, P, P]
         assert [sample.split.activations for sample in held] == [0, 592 * 64 + 8, 2_564, 2_564]
@@ -43,7 +38,7 @@ def test_a_pause_takes_back_the_phases_that_were_still_to_go():
     assert [talk.may_go(), talk.may_go()] == [True, False]
 
 
-def test_the_end_of_a_step_that_is_walked_is_told_however_soon_it_comes(library, monkeypatch):
+def test_the_end_of_a_step_that_is_walked_is_reported_however_soon_it_comes(library, monkeypatch):
     monkeypatch.setattr(reports, "SAMPLE_SECONDS", 3600)
     with running(library) as driver:
         driver.until(LessonMeasured, lambda measured: measured.settled)
@@ -56,7 +51,7 @@ def test_the_end_of_a_step_that_is_walked_is_told_however_soon_it_comes(library,
         assert (end.split.gradients, end.split.activations) == (0, 2_564)
 
 
-def test_the_last_step_before_a_pause_is_told(library, monkeypatch):
+def test_the_last_step_before_a_pause_is_reported(library, monkeypatch):
     monkeypatch.setattr(reports, "SAMPLE_SECONDS", 3600)
     with running(library) as driver:
         driver.until(LessonMeasured, lambda measured: measured.settled)

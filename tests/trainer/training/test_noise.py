@@ -6,7 +6,7 @@ from statistics import NormalDist, mean
 import pytest
 import torch
 from driven import running, whole
-from torch.func import functional_call, grad, vmap
+from per_sample import per_sample
 from vramtop.protocol.lesson.commands import Change
 from vramtop.protocol.lesson.messages import LessonMeasured, LessonSample, Noise
 from vramtop.protocol.lesson.settings import Settings
@@ -17,18 +17,6 @@ from vramtop.trainer.training.training import Training, Unwatched
 
 CPU = torch.device("cpu")
 P = 407_080
-
-
-def per_sample(training, batch):
-    """The gradient of each image's own loss, float64 (images, parameters)."""
-    parameters = {name: p.detach() for name, p in training.model.named_parameters()}
-
-    def loss(parameters, image, target):
-        output = functional_call(training.model, parameters, (image[None],))
-        return training.criterion(output, target[None])
-
-    gradients = vmap(grad(loss), in_dims=(None, 0, 0))(parameters, batch.inputs, batch.targets)
-    return torch.cat([part.flatten(1) for part in gradients.values()], dim=1).double()
 
 
 @pytest.fixture

@@ -2,25 +2,13 @@
 
 import pytest
 import torch
-from torch.func import functional_call, grad, vmap
+from per_sample import per_sample
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.trainer.training import noise
 from vramtop.trainer.training.noise import Estimate, NoiseSampler, Smoothed, estimate
 from vramtop.trainer.training.training import Training, Unwatched
 
 CPU = torch.device("cpu")
-
-
-def per_sample(training, batch):
-    """The gradient of each image's own loss, float64 (images, parameters)."""
-    parameters = {name: p.detach() for name, p in training.model.named_parameters()}
-
-    def loss(parameters, image, target):
-        output = functional_call(training.model, parameters, (image[None],))
-        return training.criterion(output, target[None])
-
-    gradients = vmap(grad(loss), in_dims=(None, 0, 0))(parameters, batch.inputs, batch.targets)
-    return torch.cat([part.flatten(1) for part in gradients.values()], dim=1).double()
 
 
 def smoothed(*estimates):

@@ -1,0 +1,16 @@
+"""Gradients of single images, which estimates are held against."""
+
+import torch
+from torch.func import functional_call, grad, vmap
+
+
+def per_sample(training, batch):
+    """The gradient of each image's own loss, float64 (images, parameters)."""
+    parameters = {name: p.detach() for name, p in training.model.named_parameters()}
+
+    def loss(parameters, image, target):
+        output = functional_call(training.model, parameters, (image[None],))
+        return training.criterion(output, target[None])
+
+    gradients = vmap(grad(loss), in_dims=(None, 0, 0))(parameters, batch.inputs, batch.targets)
+    return torch.cat([part.flatten(1) for part in gradients.values()], dim=1).double()
