@@ -1,4 +1,4 @@
-"""Datasets to test with: those that ship, loaded once, and small ones in their real layouts.
+"""Datasets to test with: those of the package, loaded once, and small ones in their real layouts.
 
 Lets these tests share `driven.py` too: pytest's importlib mode puts no folder on the path.
 """
@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 Mnist = dict[str, bytes]
 
-# A busy machine is no failure.
+# A slow example on a busy machine is not a failure.
 settings.register_profile("vramtop", deadline=None)
 settings.load_profile("vramtop")
 
@@ -40,7 +40,7 @@ def sample(library: Library) -> Dataset:
 
 @pytest.fixture(scope="session")
 def few(sample: Dataset) -> Dataset:
-    """600 of the digits, and one to evaluate."""
+    """600 digits to train on, and one to evaluate."""
     train, test = sample.train, sample.test
     return replace(
         sample,
@@ -78,7 +78,7 @@ def mnist(idx: Callable[..., bytes]) -> Mnist:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[Mnist], Path]:
-    """Writes files in torchvision's layout for MNIST; gives the data directory."""
+    """A function that writes files in MNIST's layout and returns the data directory."""
 
     def lay_out(files: Mnist) -> Path:
         root = tmp_path / "my data"
@@ -108,7 +108,7 @@ def cifar_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     def dump(name: str, content: object) -> str:
         old = pickle.dumps(content, protocol=2)
-        # As in the original files: from before NumPy moved its core, with dtype(…, 0, 1).
+        # The original files are older than NumPy's `_core`, and their dtypes are dtype(…, 0, 1).
         old = old.replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
         old = old.replace(b"\x89\x88\x87", b"K\x00K\x01\x87")
         (folder / name).write_bytes(old)

@@ -22,12 +22,12 @@ from vramtop.trainer.session.outbox import Outbox
 from vramtop.trainer.session.session import Session
 
 WAIT_SECONDS = 60  # for one message, on a machine that is busy with other tests
-UNREAD = 4  # messages; so far a session that shows every step may be ahead of the test
+UNREAD = 4  # messages that a session of every step may be ahead of the test
 _Message = TypeVar("_Message", bound=FromWorker)
 
 
 class Driver:
-    """Sends commands to a running session and waits for what it says."""
+    """Sends commands to a running session and waits for its messages."""
 
     def __init__(self, outbox: Outbox, inbox: queue.SimpleQueue[ToWorker | None]) -> None:
         self.send = inbox.put
@@ -71,11 +71,11 @@ class Driver:
         )
 
     def all(self, kind: type[_Message]) -> list[_Message]:
-        """What was seen of a kind."""
+        """All messages of a kind so far."""
         return [message for message in self.seen if isinstance(message, kind)]
 
     def walk(self, boundaries: int) -> list[LessonSample]:
-        """Pause, then walk on by so many phases inside steps; what each boundary shows."""
+        """Pause, then walk to so many boundaries inside steps; returns the sample of each."""
         self.send(Pause(1, True))
         self.until(Flow, lambda flow: flow.paused)
         shown = []
@@ -86,7 +86,7 @@ class Driver:
 
     @property
     def losses(self) -> list[float | None]:
-        """Those of the steps seen."""
+        """The losses of all samples so far."""
         return [sample.loss for sample in self.all(LessonSample)]
 
 
@@ -98,7 +98,7 @@ def running(
     shelf: Shelf | None = None,
     **start: Any,
 ) -> Iterator[Driver]:
-    """A session on the CPU in a thread, on what the library has or on this one dataset."""
+    """A session on the CPU in a thread, on a library's datasets or on this one."""
     outbox = Outbox(patient=start.get("every_step", False))
     outbox.PATIENT_BACKLOG = UNREAD
     inbox = queue.SimpleQueue[ToWorker | None]()
@@ -129,7 +129,7 @@ def running(
 
 
 def whole(data: Library | Dataset, settings: Settings, steps: int, **start: Any) -> Driver:
-    """The driver of a session that has ended after so many steps, each of them seen."""
+    """The driver of a session that has ended after so many steps, with a sample of each."""
     with running(data, settings, steps=steps, every_step=True, **start) as driver:
         driver.until(LessonEnded)
     return driver

@@ -1,4 +1,4 @@
-"""Gradients of single images, which estimates are held against."""
+"""Gradients of single images, to compare estimates with."""
 
 import torch
 from torch.func import functional_call, grad, vmap

@@ -1,4 +1,4 @@
-"""A `Recovery` whose training is scripted: it fails when it is told to, and notes what is asked."""
+"""A `Recovery` with a scripted training, which fails on demand and logs each call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SMALL, LARGE = Settings(batch_size=64), Settings(batch_size=4096)
 
 
 class ScriptedSetup:
-    """Stands for a `Setup`: notes what is asked of it, and runs out of memory as scripted."""
+    """Replaces a `Setup`: logs each call and runs out of memory as scripted."""
 
     def __init__(self, settings: Settings = SMALL, *, on_cuda: bool = False) -> None:
         self.settings = settings
@@ -72,7 +72,7 @@ class ScriptedSetup:
 
 
 class ScriptedSearch:
-    """Has its answer the second time that it is asked."""
+    """Has its answer at the second call."""
 
     def __init__(self, failed: Settings) -> None:
         self._answers = [WouldFit(failed, 100, 32, None), None]
@@ -82,7 +82,7 @@ class ScriptedSearch:
 
 
 class Said:
-    """Stands for the reports: the batch sizes that failed, and those that come back."""
+    """Replaces the reports: keeps the batch sizes that failed and those that come back."""
 
     def __init__(self) -> None:
         self.retries = 0
@@ -104,7 +104,7 @@ def made(
 
 
 def settled(**given: bool) -> tuple[Recovery, ScriptedSetup, Said]:
-    """Two full steps have been taken."""
+    """A recovery after two full steps."""
     recovery, setup, said = made(**given)
     for _ in range(2):
         setup.steps += 1

@@ -1,4 +1,4 @@
-"""Downloads that are refused: what is said, and what is left."""
+"""Downloads that fail: the message, and that no folder is left."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _REFUSED = "http://127.0.0.1:1/"  # nobody listens there
 
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No mirror answers, and no proxy stands in for one."""
+    """No mirror and no proxy can be reached."""
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [_REFUSED])

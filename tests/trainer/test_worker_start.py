@@ -39,4 +39,4 @@ def test_garbage_is_collected_again_once_all_is_imported(monkeypatch: pytest.Mon
     assert worker._train(start, Outbox(patient=False), queue.SimpleQueue(), None) == 0
     ((enabled, frozen),) = seen
     assert enabled
-    assert frozen > before + 100_000  # what was imported is looked at no more
+    assert frozen > before + 100_000  # imported objects are no longer collected

@@ -192,9 +192,9 @@ class Reports:
         settled: bool,
         news: bool,
     ) -> None:
-        """An instrumented step has ended; as `news` it reaches the reader whatever follows.
+        """A recorded step has ended; as `news` it is sent even if a newer one follows.
 
-        Where it is not known what it was made of, that is said once.
+        Where there is no account of it, the reason is reported once.
         """
         try:
             anatomy = recording.anatomy()
@@ -230,7 +230,7 @@ class Reports:
     def evaluation(
         self, training: Training, score: Score, batch_size: int, peak: Split | None
     ) -> None:
-        """An epoch has ended, and the model was tried on the test data, with `peak` at most."""
+        """An epoch has ended and the model was evaluated; `peak` is what that held at most."""
         self._outbox.post(
             Evaluated(
                 epoch=training.epoch,
@@ -251,7 +251,7 @@ class Reports:
             self._outbox.offer(noise, at_once=False)
 
     def gave_back(self, size: int | None) -> None:
-        """The allocator gave so many bytes back to the driver; None where it keeps none."""
+        """The allocator gave `size` bytes back to the driver; None where it has no cache."""
         text = "this device's allocator keeps no cache"
         if size is not None:
             text = f"{size:,} B of cache given back" if size else "there was no cache to give back"

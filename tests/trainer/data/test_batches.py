@@ -22,14 +22,14 @@ def dataset(
     mean: float = 0.5,
     std: float = 0.5,
 ) -> Dataset:
-    """The same uint8 images, (N, C·H·W), for training and test; each labelled with its number."""
+    """A dataset of these uint8 images, (N, C·H·W), for training and test; labels count from 0."""
     images = Images(inputs, torch.arange(len(inputs)))
     data = Data("files", "for tests", len(inputs), len(inputs), shape, ())
     return Dataset(images, images, mean, std, data)
 
 
 def numbered(count: int = IMAGES) -> Dataset:
-    """Images of four pixels that are filled with their own number."""
+    """Images of four pixels, each filled with the image's number."""
     numbers = torch.arange(count, dtype=torch.uint8).unsqueeze(1)
     return dataset(numbers.expand(-1, 4).contiguous(), (1, 2, 2))
 
@@ -47,7 +47,7 @@ def taken(batches: Batches, sizes: list[int]) -> list[int]:
 
 @pytest.fixture(params=[0, 2**40], ids=["batch by batch", "all at once"])
 def normalised(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Images are normalised when a batch is cut, or all of them before."""
+    """Images are normalised batch by batch, or all at once beforehand."""
     monkeypatch.setattr("vramtop.trainer.data.batches._NORMALISED_BYTES", request.param)
 
 
@@ -143,7 +143,7 @@ def test_the_same_seed_gives_the_same_order_and_leaves_torchs_own_state_alone() 
 def test_every_value_is_that_of_torchvisions_transforms_to_the_bit(
     channels: int, mean: float, std: float
 ) -> None:
-    """An image with all 256 values in every channel, each channel in an order of its own."""
+    """An image with all 256 values in every channel, in a different order in each."""
     order = torch.Generator().manual_seed(0)
     planes = [torch.randperm(256, generator=order) for _ in range(channels)]
     image = torch.stack(planes).to(torch.uint8).view(channels, 16, 16)
@@ -192,7 +192,7 @@ def test_a_batch_is_nobody_elses() -> None:
 
 @pytest.mark.usefixtures("normalised")
 def test_a_model_can_learn_from_a_batch() -> None:
-    """Not so with tensors made under inference mode: backward refuses them."""
+    """Tensors made under inference mode would not do: backward refuses them."""
     weight = torch.ones(4, requires_grad=True)
     (Batches(numbered(), seed=0).next(4).inputs.flatten(1) @ weight).sum().backward()
     assert weight.grad is not None

@@ -1,4 +1,4 @@
-"""Real files: read to the byte, and what is said of damaged ones."""
+"""Real files are read to the byte, and damaged ones named."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def load(dataset: DatasetName, root: Path) -> Dataset:
 
 
 def complaint(dataset: DatasetName, root: Path) -> str:
-    """What is said of files that cannot be used: one line with the folder and what to do."""
+    """The one line about files that cannot be used, with the folder and what to do."""
     with pytest.raises(DataError) as failure:
         load(dataset, root)
     text = str(failure.value)

@@ -1,4 +1,4 @@
-"""What ships: the sample of the digits and the drawings; and the library that loads them."""
+"""The images of the package (digits and drawings), and the library that loads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MNIST's files: each must begin as it should, and be as long as it says."""
+"""MNIST's files: each must have the right header and the length that it states."""
 
 from __future__ import annotations
 

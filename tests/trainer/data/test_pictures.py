@@ -1,4 +1,4 @@
-"""Single images: what they are as tensors, and back to what a screen can draw."""
+"""Single images: their tensors at each stage, and the way back to pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the images come from, and what the user is told when they are not there."""
+"""Where the images come from, and the advice for missing files."""
 
 from __future__ import annotations
 
@@ -12,23 +12,9 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from advice import advice, follow
 from vramtop.protocol.lesson.settings import DatasetName, SettingError
 from vramtop.trainer.data import folders, sources
-
-
-def told(dataset: DatasetName, root: Path | str) -> str:
-    """What the user reads about an unusable data directory: one line."""
-    with pytest.raises(SettingError) as failure:
-        sources.find(dataset, str(root), download=False)
-    text = str(failure.value)
-    assert "\n" not in text
-    return text
-
-
-def follow(advice: str) -> None:
-    """Run the command that a line of advice ends with."""
-    command = advice.rpartition("unpack with: ")[2]
-    subprocess.run(["sh", "-c", command], check=True, timeout=20)
 
 
 def test_without_a_data_directory_mnist_is_the_sample_that_ships() -> None:
@@ -129,13 +115,13 @@ def test_without_a_home_directory_a_download_asks_for_a_place(
 
 
 def test_a_home_directory_of_nobody_is_named() -> None:
-    assert told("mnist", "~nobody-at-all/x") == (
+    assert advice("mnist", "~nobody-at-all/x") == (
         "data directory ~nobody-at-all/x: no such home directory is known"
     )
 
 
 def test_an_empty_name_is_not_the_current_directory() -> None:
-    assert "use . for the current one" in told("mnist", "")
+    assert "use . for the current one" in advice("mnist", "")
 
 
 # ---- data directories that are none -------------------------------------------------------------
@@ -143,7 +129,7 @@ def test_an_empty_name_is_not_the_current_directory() -> None:
 
 @pytest.mark.parametrize("dataset", ["mnist", "cifar10"])
 def test_a_missing_data_directory_is_named(dataset: DatasetName, tmp_path: Path) -> None:
-    text = told(dataset, tmp_path / "nowhere")
+    text = advice(dataset, tmp_path / "nowhere")
     assert f"{tmp_path / 'nowhere'} does not exist" in text
     assert "--download" in text
 
@@ -159,7 +145,9 @@ def test_a_data_directory_without_permission_is_named(
     mnist_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)  # permissions do not bind root
-    assert told("mnist", mnist_root) == f"data directory {mnist_root} cannot be read: no permission"
+    assert (
+        advice("mnist", mnist_root) == f"data directory {mnist_root} cannot be read: no permission"
+    )
 
 
 def test_a_file_that_cannot_be_opened_is_named(
@@ -169,28 +157,28 @@ def test_a_file_that_cannot_be_opened_is_named(
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "open", refuse)
-    text = told("mnist", mnist_root)
+    text = advice("mnist", mnist_root)
     assert text.endswith("train-images-idx3-ubyte cannot be read: Permission denied")
 
 
 def test_a_path_that_no_system_takes_is_refused() -> None:
-    assert "cannot be read: File name too long" in told("mnist", "x" * 300)
+    assert "cannot be read: File name too long" in advice("mnist", "x" * 300)
 
 
 @pytest.mark.parametrize("name", folders.MNIST_FILES)
 def test_a_missing_mnist_file_is_named(name: str, mnist_root: Path) -> None:
     (mnist_root / "MNIST" / "raw" / name).unlink()
-    assert f"no {name} in {mnist_root}/MNIST/raw" in told("mnist", mnist_root)
+    assert f"no {name} in {mnist_root}/MNIST/raw" in advice("mnist", mnist_root)
 
 
 @pytest.mark.parametrize("name", folders.CIFAR10_FILES)
 def test_a_missing_cifar10_file_is_named(name: str, cifar_root: Path) -> None:
     (cifar_root / "cifar-10-batches-py" / name).unlink()
-    assert f"no {name} in {cifar_root}/cifar-10-batches-py" in told("cifar10", cifar_root)
+    assert f"no {name} in {cifar_root}/cifar-10-batches-py" in advice("cifar10", cifar_root)
 
 
 def test_an_empty_data_directory_is_told_which_files_belong_where(tmp_path: Path) -> None:
-    text = told("mnist", tmp_path)
+    text = advice("mnist", tmp_path)
     assert all(name in text for name in folders.MNIST_FILES)
     assert f"in {tmp_path}/MNIST/raw" in text
 
@@ -199,18 +187,18 @@ def test_an_empty_data_directory_is_told_which_files_belong_where(tmp_path: Path
 def test_a_folder_inside_the_data_directory_is_answered_with_the_right_one(
     inside: str, mnist_root: Path
 ) -> None:
-    assert told("mnist", mnist_root / inside).endswith(f"use --data-dir '{mnist_root}'")
+    assert advice("mnist", mnist_root / inside).endswith(f"use --data-dir '{mnist_root}'")
 
 
 def test_cifar10s_own_folder_is_answered_with_the_one_around_it(cifar_root: Path) -> None:
     inside = cifar_root / "cifar-10-batches-py"
-    assert told("cifar10", inside).endswith(f"use --data-dir {cifar_root}")
+    assert advice("cifar10", inside).endswith(f"use --data-dir {cifar_root}")
 
 
 def test_files_beside_the_layout_are_told_their_place(tmp_path: Path, mnist_root: Path) -> None:
     flat = tmp_path / "flat"
     (mnist_root / "MNIST" / "raw").rename(flat)
-    assert told("mnist", flat).endswith(f"they belong in {flat}/MNIST/raw")
+    assert advice("mnist", flat).endswith(f"they belong in {flat}/MNIST/raw")
 
 
 def pack(folder: Path) -> None:
@@ -222,7 +210,7 @@ def pack(folder: Path) -> None:
 
 def test_the_advice_for_packed_files_in_place_unpacks_them(mnist_root: Path) -> None:
     pack(mnist_root / "MNIST" / "raw")
-    text = told("mnist", mnist_root)
+    text = advice("mnist", mnist_root)
     assert "still packed" in text
     follow(text)
     assert sources.find("mnist", str(mnist_root), download=False).train_images == 20
@@ -234,7 +222,7 @@ def test_the_advice_for_packed_files_elsewhere_puts_them_in_place(
     flat = tmp_path / "packed files"
     (mnist_root / "MNIST" / "raw").rename(flat)
     pack(flat)
-    text = told("mnist", flat)
+    text = advice("mnist", flat)
     assert "still packed" in text
     follow(text)
     assert sources.find("mnist", str(flat), download=False).train_images == 20
@@ -245,14 +233,14 @@ def test_the_advice_for_cifar10s_archive_unpacks_it(cifar_root: Path, tmp_path: 
     other.mkdir()
     with tarfile.open(other / "cifar-10-python.tar.gz", "w:gz") as archive:
         archive.add(cifar_root / "cifar-10-batches-py", "cifar-10-batches-py")
-    follow(told("cifar10", other))
+    follow(advice("cifar10", other))
     assert sources.find("cifar10", str(other), download=False).kind == "files"
 
 
 def test_a_damaged_mnist_file_is_found_before_anything_is_loaded(mnist_root: Path) -> None:
     path = mnist_root / "MNIST" / "raw" / "t10k-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-1])
-    text = told("mnist", mnist_root)
+    text = advice("mnist", mnist_root)
     assert f"MNIST in {path.parent} is damaged: {path.name} is 7,855 B long, but 7,856 B" in text
     assert "--download" in text
 

@@ -1,4 +1,4 @@
-"""What allocators say, where there is no device to ask: an Apple GPU's, and errors of all kinds."""
+"""An Apple GPU's memory and errors of all kinds, without any device."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_an_apple_gpus_cache_is_given_back(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def accelerator_error(code: int) -> RuntimeError:
-    """As PyTorch raises for CUDA's error of this number."""
+    """The error that PyTorch raises for CUDA's error of this number."""
     error = torch.AcceleratorError("CUDA error: of some kind")
     error.error_code = code
     return error

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from simulation import SimulatedGpu
 
 MIB = 2**20
-TAKEN = 1110 * MIB  # of a device by the driver and a context
+TAKEN = 1110 * MIB  # what the driver and a context take of a device
 
 # The error of PyTorch 2.11 where NVML refuses the list of processes.
 ASSERTION = """
@@ -26,7 +26,7 @@ memory.enforce(device, 100 * 2**20)
 told = [is_out_of_memory(assertion)]
 kept = torch.empty(60 * 2**20, dtype=torch.uint8, device=device)
 del kept
-larger = torch.empty(80 * 2**20, dtype=torch.uint8, device=device)  # what is kept goes back first
+larger = torch.empty(80 * 2**20, dtype=torch.uint8, device=device)  # the cache goes back first
 assert torch.cuda.memory_stats(device)["num_alloc_retries"] == 1
 assert denials.take() is None
 print(json.dumps([*told, is_out_of_memory(assertion), is_out_of_memory(assertion)]))

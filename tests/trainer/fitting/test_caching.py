@@ -1,4 +1,4 @@
-"""The caching allocator in numbers, on what its source says of blocks and segments."""
+"""The simulated caching allocator, by the rules for blocks and segments in PyTorch's source."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_blocks_are_whole_512_bytes_and_segments_those_of_their_pool() -> None:
         (MIB + 1, MIB + 512, 20 * MIB),
         (10 * MIB, 10 * MIB, 10 * MIB),
         (11 * MIB, 12 * MIB, 12 * MIB),
-        (11 * MIB + 1, 12 * MIB, 12 * MIB),  # what remains is not worth keeping
+        (11 * MIB + 1, 12 * MIB, 12 * MIB),  # the rest is too small to split off
     ):
         allocator = Allocator()
         allocator.take(size)

@@ -1,4 +1,4 @@
-"""What cuBLAS keeps, where PyTorch does not tell it."""
+"""cuBLAS's workspaces where PyTorch does not report their sizes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_handles_workspace_follows_the_environment_and_the_device(
 
 @pytest.fixture
 def old(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A PyTorch that tells no workspace sizes."""
+    """A PyTorch that reports no workspace sizes."""
     monkeypatch.delattr(torch._C, "_cuda_getCublasLtWorkspaceSize", raising=False)
 
 

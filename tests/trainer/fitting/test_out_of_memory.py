@@ -1,4 +1,4 @@
-"""Out of memory at any moment, under a budget on the host: what is told, and nothing is lost."""
+"""Out of memory at any moment, under a budget on the host: the report, and that nothing is lost."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import msgspec
 import pytest
 import torch
 from driven import Driver, running
+from memory_limits import run_out_of_memory, steps_fit
 from torch import nn
 from vramtop.protocol.commands import Advance, Pause
 from vramtop.protocol.lesson.commands import Change, Compare, FindLargest, Reset
@@ -34,7 +35,7 @@ HIDDEN = 4 * 128  # of an image after the first layer
 
 
 def losses(driver: Driver) -> list[float | None]:
-    """Of all steps so far; of those that were taken back the last one counts."""
+    """The losses of all steps so far; the latest where a step was undone and taken again."""
     known = {sample.step: sample.loss for sample in driver.all(LessonSample)}
     return [known[step] for step in sorted(known)]
 
@@ -55,7 +56,7 @@ FIRST_ADAM = Settings(
     budget=2 * P + 512 * (3_200 + 1_576) + 5_168,
 )
 ADDED = Settings(device="cpu", optimizer="sgd", budget=P + IMAGE * 64 + P + 552 * 64 + 8)
-# What is trained, what is changed, where that fails, what is wanted there and what is held then.
+# The settings, the change, the phase and operator that fail, the bytes requested and those held.
 CASES = {
     "load": (SGD, {"batch_size": 4096}, "load", "batch", IMAGE * 4096, P),
     "forward": (
@@ -112,19 +113,6 @@ def test_it_tells_where_what_and_how_much_and_training_goes_on_to_the_bit(
     assert losses(driver) == undisturbed(library, settings, last)
 
 
-def steps_that_fit(library: Library, settings: Settings) -> bool:
-    """Whether two steps with these settings stay within their budget, as the ledger sees it."""
-    training = Training(settings, library.load(settings.dataset), CPU)
-    try:
-        for _ in range(2):
-            training.batches.seek(1, 0)
-            recording = training.ledger.record(settings.budget)
-            training.step(settings.batch_size, recording, settings.accumulation)
-    except torch.OutOfMemoryError:
-        return False
-    return True
-
-
 @pytest.mark.parametrize(
     "settings",
     [
@@ -144,7 +132,7 @@ def test_the_size_that_would_have_fitted_does_and_one_more_does_not(
     largest = answer.largest
     assert largest is not None
     fits = [
-        size == 0 or steps_that_fit(library, msgspec.structs.replace(settings, batch_size=size))
+        size == 0 or steps_fit(library, msgspec.structs.replace(settings, batch_size=size))
         for size in (largest, largest + 1)
     ]
     assert fits == [True, False]
@@ -164,7 +152,7 @@ def test_what_a_prediction_would_have_let_pass_is_not_known(
         driver.until(LessonMeasured, lambda measured: measured.settled)
         driver.send(Pause(3, paused=True))
         driver.until(Flow)
-        short_of_memory(monkeypatch, nn.CrossEntropyLoss, "forward", 0)
+        run_out_of_memory(monkeypatch, nn.CrossEntropyLoss, "forward", after=0)
         driver.send(Change(1, batch_size=128))
         driver.send(Pause(4, paused=False))
         assert driver.until(LessonOutOfMemory).wanted is None
@@ -208,25 +196,10 @@ def test_an_evaluation_tells_what_was_wanted_and_goes_on_in_halves(library: Libr
 # ---- memory that others took ----------------------------------------------------------------
 
 
-def short_of_memory(
-    monkeypatch: pytest.MonkeyPatch, owner: type, name: str, calls: int, times: int = 1
-) -> None:
-    """Let the method run out of memory in the calls after so many."""
-    method, made = getattr(owner, name), list[int]()
-
-    def run(self: object, *given: object, **named: object) -> object:
-        made.append(1)
-        if calls < len(made) <= calls + times:
-            raise torch.OutOfMemoryError("others took it")
-        return method(self, *given, **named)
-
-    monkeypatch.setattr(owner, name, run)
-
-
 def test_a_search_without_room_ends_and_the_training_goes_on_to_the_bit(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    short_of_memory(monkeypatch, Search, "_speed", 1)
+    run_out_of_memory(monkeypatch, Search, "_speed", after=1)
     with running(library, ADAM, steps=30, every_step=True) as driver:
         driver.until(LessonSample, lambda sample: sample.step == 5)
         driver.send(FindLargest(1))
@@ -240,7 +213,7 @@ def test_a_search_without_room_ends_and_the_training_goes_on_to_the_bit(
 def test_what_has_no_room_to_come_back_waits_for_it_and_comes_back_to_the_bit(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    short_of_memory(monkeypatch, Training, "restore", 0, times=2)
+    run_out_of_memory(monkeypatch, Training, "restore", after=0, times=2)
     with running(library, ADAM, every_step=True) as driver:
         driver.until(LessonSample, lambda sample: sample.step == 5)
         driver.send(Change(1, hidden=1800))
@@ -262,8 +235,8 @@ def test_nothing_else_is_trained_while_the_training_itself_has_no_room(
 ) -> None:
     with running(library, ADAM, every_step=True) as driver:
         driver.until(LessonSample, lambda sample: sample.step == 5)
-        # The wider model can be made, and the narrower one not again.
-        short_of_memory(monkeypatch, Training, "__init__", 1)
+        # The wider model can be made, but not the former one again.
+        run_out_of_memory(monkeypatch, Training, "__init__", after=1)
         driver.send(Change(1, hidden=1800))
         for _ in range(2):
             driver.until(LessonOutOfMemory)
@@ -279,7 +252,7 @@ def test_a_reset_without_room_leaves_everything_as_it_was(
 ) -> None:
     with running(library, ADAM, steps=40, every_step=True) as driver:
         driver.until(LessonSample, lambda sample: sample.step == 5)
-        short_of_memory(monkeypatch, Training, "__init__", 0)
+        run_out_of_memory(monkeypatch, Training, "__init__", after=0)
         new = msgspec.structs.replace(ADAM, hidden=64, batch_size=16)
         driver.send(Reset(1, new))
         short = driver.until(LessonOutOfMemory)

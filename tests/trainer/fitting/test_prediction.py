@@ -29,7 +29,7 @@ def _one_thread() -> None:
 
 
 def measured(library: Library, settings: Settings) -> list[Anatomy]:
-    """The first step and a settled one, really taken."""
+    """The recorded first step and a settled one."""
     training = Training(settings, library.load(settings.dataset), CPU)
     anatomies = []
     for _ in range(2):
@@ -40,7 +40,7 @@ def measured(library: Library, settings: Settings) -> list[Anatomy]:
     return anatomies
 
 
-# Each batch size and each width with every model and optimizer, but not all with all.
+# Each batch size and each width with every model and optimizer, but not every combination.
 PLACES = [(1, 16), (2, 128), (16, 4096), (63, 100), (64, 128), (526, 128), (527, 128), (1021, 17)]
 
 
@@ -49,7 +49,7 @@ PLACES = [(1, 16), (2, 128), (16, 4096), (63, 100), (64, 128), (526, 128), (527,
 def test_first_and_settled_steps_are_predicted_whole(
     library: Library, dataset: DatasetName, optimizer: OptimizerName
 ) -> None:
-    """Boundaries, high water, peak and every moment between."""
+    """Boundaries, high-water mark, peak and every moment between."""
     for size, hidden in [*PLACES, (4096, 128)]:
         settings = Settings(dataset=dataset, optimizer=optimizer, batch_size=size, hidden=hidden)
         predictor = Predictor(settings, SHAPES[dataset], "cpu", None)
@@ -100,7 +100,7 @@ def test_adams_step_counters_are_not_on_a_device() -> None:
 
 
 def test_the_optimizers_variant_is_that_of_the_device() -> None:
-    """Adam's temporaries: two of the first weight in a plain loop, else one of all."""
+    """Adam's temporaries: two of the first weight in a plain loop, otherwise one of all weights."""
     for device_type, temporaries in (("cpu", 2 * 401_408), ("cuda", P)):
         peak = predict(Settings(), (1, 28, 28), device_type, None).anatomy.peak
         assert (peak.phase, peak.split.temporaries) == ("optimizer", temporaries)

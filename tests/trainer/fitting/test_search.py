@@ -1,4 +1,4 @@
-"""The search for the largest batch size, in a session that is driven through its inbox."""
+"""The search for the largest batch size, in a session driven through its inbox."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import msgspec
 import pytest
 import torch
 from driven import running, whole
+from memory_limits import steps_fit
 from vramtop.protocol.commands import Pause, Stop
 from vramtop.protocol.lesson.commands import CallOff, Change, FindLargest
 from vramtop.protocol.lesson.messages import (
@@ -25,7 +26,6 @@ from vramtop.trainer.fitting import search
 from vramtop.trainer.fitting.bisection import bisect
 from vramtop.trainer.fitting.gpu_traits import GpuTraits
 from vramtop.trainer.fitting.judge import FitJudge
-from vramtop.trainer.training.training import Training
 
 CPU = torch.device("cpu")
 P = 407_080
@@ -46,18 +46,6 @@ def found_in(library: Library, settings: Settings) -> tuple[Found, list[Tried]]:
         return found, driver.all(Tried)
 
 
-def steps_that_fit(library: Library, settings: Settings) -> bool:
-    """Whether two steps with these settings stay within their budget, as the ledger sees it."""
-    training = Training(settings, library.load(settings.dataset), CPU)
-    try:
-        for _ in range(2):
-            training.batches.seek(1, 0)
-            training.step(settings.batch_size, training.ledger.record(settings.budget))
-    except torch.OutOfMemoryError:
-        return False
-    return True
-
-
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("budget", [2_500_000, 6_000_000, 9_999_999])
 def test_that_size_fits_and_the_next_does_not(
@@ -70,7 +58,7 @@ def test_that_size_fits_and_the_next_does_not(
     found, tried = found_in(library, settings)
     largest = found.max_batch_size
     fits = [
-        steps_that_fit(library, msgspec.structs.replace(settings, batch_size=size))
+        steps_fit(library, msgspec.structs.replace(settings, batch_size=size))
         for size in (largest, largest + 1)
     ]
     assert fits == [True, False]
@@ -199,7 +187,7 @@ def test_on_a_card_the_budget_counts_what_the_allocator_takes_from_the_driver() 
     here, beyond = judge.verdict(largest), judge.verdict(largest + 1)
     assert here.fits
     assert not beyond.fits
-    assert 64 * mib < here.bytes <= 100 * mib < beyond.bytes  # 64 MiB are cuBLAS's workspaces
+    assert 64 * mib < here.bytes <= 100 * mib < beyond.bytes  # cuBLAS's workspaces take 64 MiB
     assert here.bytes % (2 * mib) == 0
 
 

@@ -1,4 +1,4 @@
-"""A session whose steps add up several batches, on a few of the digits."""
+"""A session whose steps accumulate several batches, on a few of the digits."""
 
 import pytest
 from driven import running, whole
@@ -74,7 +74,7 @@ def test_it_is_changed_while_it_trains_and_refused_where_the_images_do_not_reach
 
 
 def test_gradients_that_stay_can_be_too_much_and_the_last_settings_come_back(few):
-    """With SGD, the second batch's activations come on top of the first one's gradients."""
+    """With SGD, the second batch's activations are held beside the first one's gradients."""
     single = P + IMAGE * 64 + P + 552 * 64 + 8
     with running(
         few, Settings(optimizer="sgd", batch_size=64, budget=single), every_step=True

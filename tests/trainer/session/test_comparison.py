@@ -1,4 +1,4 @@
-"""Sizes compared from inside a session, beside the runs of a sweep and the training that waits."""
+"""Batch sizes compared inside a session, beside a sweep's runs; the training goes on afterwards."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="module")
 def tested(few: Dataset, sample: Dataset) -> Dataset:
-    """600 images, tested with all 1,000 that there are."""
+    """600 images to train on, and all 1,000 to evaluate."""
     return replace(few, test=sample.test)
 
 
@@ -51,7 +51,7 @@ def comparison(driver: Driver, command: Compare) -> list[Compared]:
 
 
 def sweep(data: Dataset, settings: tuple[Settings, ...]) -> list[tuple[float, float, int]]:
-    """Test loss, accuracy and peak of each size, as a worker tells them in a sweep."""
+    """Test loss, accuracy and peak of each size, as a worker reports them in a sweep."""
     found = []
     with running(data, settings[0], images=IMAGES, evaluate=True, every_step=True) as driver:
         for each in settings:
@@ -100,7 +100,7 @@ def test_it_has_timings_and_says_how_far_it_is(few: Dataset) -> None:
     assert one.step_seconds is not None
     assert one.samples_per_second == pytest.approx(64 / one.step_seconds)
     fresh = [message.fresh for message in driver.all(Configured)]
-    assert fresh == [True, False]  # none of the comparison's own trainings is told as such
+    assert fresh == [True, False]  # the trainings of the comparison are not reported as fresh
 
 
 @pytest.mark.parametrize("by", [CallOff(2), Change(2, batch_size=128)])

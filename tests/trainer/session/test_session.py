@@ -1,4 +1,4 @@
-"""The session on the sample that ships: its steps and epochs, how it begins and ends."""
+"""The session on the package's sample: its steps and epochs, its beginning and its end."""
 
 import queue
 
@@ -42,7 +42,7 @@ def test_the_loss_begins_with_the_log_softmax_of_a_moment_of_forward(library):
     before, first = anatomy.curve[anatomy.loss - 1], anatomy.curve[anatomy.loss]
     assert anatomy.operators[first.operator] == "aten._log_softmax.default"
     assert (before.phase, first.phase) == ("forward", "forward")
-    # The logits are there already, and the loss holds as much of its own.
+    # The logits exist already, and the loss allocates as much again.
     assert first.split.activations - before.split.activations == 40 * 64
 
 

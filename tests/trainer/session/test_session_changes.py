@@ -32,11 +32,11 @@ def test_a_batch_size_change_keeps_parameters_and_place_and_is_measured_at_once(
             ("targets", 8 * 128),
         ]
         assert after.position == last_position(driver, 64) + 128
-        assert after.loss < before.loss + 0.5  # not begun anew, where it is above 2.2
+        assert after.loss < before.loss + 0.5  # a new training would begin above 2.2
 
 
 def last_position(driver, batch_size):
-    """Images of the epoch trained on with the last step of this batch size."""
+    """The position in the epoch after the last step of this batch size."""
     samples = driver.all(LessonSample)
     return max(sample.position for sample in samples if sample.batch_size == batch_size)
 
@@ -65,7 +65,7 @@ def test_another_hidden_width_is_another_model(library):
 
 @pytest.mark.parametrize("begun_anew", [False, True])
 def test_an_evaluation_of_another_model_is_measured_anew(library, begun_anew):
-    """Parameters and Adam's state stay, and 1,000 images with ReLU's input and output beside."""
+    """The peak: parameters, Adam's state, 1,000 images, and ReLU's input and output."""
 
     def peak(hidden):
         parameters = 4 * (784 * hidden + hidden + hidden * 10 + 10)

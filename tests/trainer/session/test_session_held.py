@@ -57,7 +57,7 @@ def test_the_last_step_before_a_pause_is_reported(library, monkeypatch):
         driver.until(LessonMeasured, lambda measured: measured.settled)
         driver.send(Pause(1, True))
         last = driver.until(LessonSample, lambda sample: sample.step > 1)
-        assert last.split is None  # it is not held in a step
+        assert last.split is None  # the pause is between steps
         driver.send(Advance(2))
         held = driver.until(LessonSample, lambda sample: sample.phase == "load")
         assert held.step == last.step

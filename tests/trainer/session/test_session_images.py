@@ -1,4 +1,4 @@
-"""Images looked at while a session trains, and that it does not notice."""
+"""Images are looked at while a session trains, without any effect on it."""
 
 from driven import running, whole
 from vramtop.protocol.commands import Advance, Pause
@@ -9,7 +9,7 @@ from vramtop.protocol.messages import Answer, Flow
 
 
 def looked_at(library, settings, steps):
-    """The losses of a training whose images are looked at all along, and how many were seen."""
+    """The losses of a training whose images are looked at all the time, and their number."""
     with running(library, settings, steps=steps, every_step=True) as driver:
         for command in range(1, 16):
             driver.send(ShowImage(command))

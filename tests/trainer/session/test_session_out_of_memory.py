@@ -1,9 +1,10 @@
-"""A session that runs out of memory: what gives way, and that nothing is lost."""
+"""A session that runs out of memory: which settings it goes on with, and that nothing is lost."""
 
 import msgspec
 import pytest
 import torch
 from driven import running, whole
+from memory_limits import run_out_of_memory
 from torch import nn
 from vramtop.protocol.commands import Advance, Pause
 from vramtop.protocol.lesson.commands import Change
@@ -40,7 +41,7 @@ def test_out_of_memory_brings_the_last_batch_size_back_with_its_parameters(libra
     assert failure.needed > 6_000_000
     assert failure.split.total <= failure.needed
     assert back.settings.batch_size == 64
-    # The very next step, as if nothing had happened: no image lost, none trained on twice.
+    # The very next step: no image is lost, and none is trained on twice.
     assert (after.step, after.position) == (before.step + 1, before.position + 64)
     assert after.loss == whole(library, Settings(), after.step).losses[-1]
 
@@ -129,20 +130,6 @@ def test_one_step_is_enough_to_come_back_to(library):
 # ---- where others take the memory -----------------------------------------------------------
 
 
-def fail_after(monkeypatch, owner, name, calls, *, before=id, times=1):
-    """Let the method run out of memory in the calls after so many, as if others had it."""
-    method, made = getattr(owner, name), []
-
-    def run(self, *given, **named):
-        made.append(1)
-        if calls < len(made) <= calls + times:
-            before(self)
-            raise torch.OutOfMemoryError("others took it")
-        return method(self, *given, **named)
-
-    monkeypatch.setattr(owner, name, run)
-
-
 @pytest.fixture
 def unwatched(monkeypatch):
     """Only the steps after a change are recorded, until they have settled."""
@@ -154,7 +141,7 @@ def test_a_plain_step_that_runs_out_of_memory_is_taken_once_more_and_nothing_is_
     library, monkeypatch
 ):
     expected = whole(library, Settings(), 60).losses
-    fail_after(monkeypatch, nn.CrossEntropyLoss, "forward", 50)
+    run_out_of_memory(monkeypatch, nn.CrossEntropyLoss, "forward", after=50)
     driver = whole(library, Settings(device="cpu"), 60)
     (note,) = driver.all(Note)
     told = "out of memory in forward: the step is taken again, with the cache given back"
@@ -165,7 +152,7 @@ def test_a_plain_step_that_runs_out_of_memory_is_taken_once_more_and_nothing_is_
 
 @pytest.mark.usefixtures("unwatched")
 def test_the_retry_begins_from_an_empty_cache_that_the_failed_step_is_out_of(library, monkeypatch):
-    """A device whose cache is cut up: there is room again once that has been given back."""
+    """A fragmented cache: there is room again once it has been given back."""
     cut_up, held = False, []
     forward, trainings = nn.CrossEntropyLoss.forward, []
     step = Training.step
@@ -178,7 +165,7 @@ def test_the_retry_begins_from_an_empty_cache_that_the_failed_step_is_out_of(lib
 
     def loss(self, *given):
         if cut_up and not held:
-            trainings[-1].model[1].weight.grad = torch.zeros(128, 784)  # a half-done step's
+            trainings[-1].model[1].weight.grad = torch.zeros(128, 784)  # of the failed step
             raise torch.OutOfMemoryError("no block is large enough")
         return forward(self, *given)
 
@@ -198,7 +185,7 @@ def test_the_retry_begins_from_an_empty_cache_that_the_failed_step_is_out_of(lib
 @pytest.mark.usefixtures("unwatched")
 def test_what_has_long_worked_and_fits_no_more_goes_on_with_half_the_batch(library, monkeypatch):
     expected = whole(library, Settings(), 60).losses
-    fail_after(monkeypatch, nn.CrossEntropyLoss, "forward", 50, times=2)
+    run_out_of_memory(monkeypatch, nn.CrossEntropyLoss, "forward", after=50, times=2)
     with running(library, every_step=True) as driver:
         failure = driver.until(LessonOutOfMemory)
         before = driver.losses
@@ -216,7 +203,7 @@ def test_what_has_long_worked_and_fits_no_more_goes_on_with_half_the_batch(libra
 def test_where_no_size_fits_any_more_it_waits_with_everything_kept(library, monkeypatch):
     expected = whole(library, Settings(), 60).losses
     with monkeypatch.context() as others, running(library, every_step=True) as driver:
-        fail_after(others, nn.CrossEntropyLoss, "forward", 50, times=10**6)
+        run_out_of_memory(others, nn.CrossEntropyLoss, "forward", after=50, times=10**6)
         tried = [driver.until(LessonOutOfMemory).restored for _ in range(7)]
         others.undo()
         driver.send(Change(1, batch_size=64))
@@ -237,11 +224,11 @@ def test_an_update_cut_short_is_taken_back(library, monkeypatch):
         driver.send(Pause(1, True))
         driver.until(Flow)
         step = max(sample.step for sample in driver.all(LessonSample))
-        fail_after(monkeypatch, torch.optim.Adam, "step", 0, before=change_some)
+        run_out_of_memory(monkeypatch, torch.optim.Adam, "step", after=0, before=change_some)
         driver.send(Pause(2, False))
         driver.until(Note)
         again = driver.until(LessonSample)
-    # Back to where it was last known to be whole: the second step, and on from there.
+    # Back to the snapshot after the second step, and on from there.
     assert step > 2
     assert (again.step, again.loss) == (3, expected[2])
 
@@ -257,12 +244,14 @@ def test_an_update_cut_short_twice_is_taken_back_before_a_smaller_batch_goes_on(
     expected = whole(library, Settings(), 3).losses
     with running(library, every_step=True) as driver:
         driver.until(LessonMeasured, lambda measured: measured.settled)
-        fail_after(monkeypatch, torch.optim.Adam, "step", 2, before=change_some, times=2)
+        run_out_of_memory(
+            monkeypatch, torch.optim.Adam, "step", after=2, before=change_some, times=2
+        )
         short = driver.until(LessonOutOfMemory)
         again = driver.until(LessonSample)
     assert (short.phase, short.restored) == ("optimizer", 32)
     assert (again.step, again.batch_size, again.position) == (3, 32, 2 * 64 + 32)
-    # Half of the images that the third step would have had; with changed weights it is far off.
+    # Half of the third step's images, so nearly its loss; changed weights would be far off.
     assert again.loss == pytest.approx(expected[2], abs=0.5)
 
 

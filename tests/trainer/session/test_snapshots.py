@@ -25,7 +25,7 @@ def shelf():
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam", "adamw"])
 def test_a_training_that_was_handed_over_goes_on_to_the_bit(library, shelf, optimizer):
     settings = Settings(device="cpu", batch_size=600, optimizer=optimizer, learning_rate=0.003)
-    expected = whole(library, settings, 24).losses  # over the ends of two epochs
+    expected = whole(library, settings, 24).losses  # through the ends of two epochs
     with running(library, settings, every_step=True, shelf=shelf) as first:
         first.until(LessonSample, lambda sample: sample.step == 5)
         first.send(HandOver(1))
@@ -46,9 +46,9 @@ def test_a_training_that_hands_over_rests_until_it_is_to_go_on(library, shelf):
         driver.send(HandOver(1))
         driver.until(Answer)
         before = len(driver.losses)
-        driver.send(Change(2, learning_rate=1e-3))  # the usual one: as it was
+        driver.send(Change(2, learning_rate=1e-3))  # the default, so nothing changes
         driver.send(GoOn(3))
-        # It is the end of the rest that is answered first: until then nothing was changed.
+        # The change is answered after `GoOn`: until then it waited.
         assert [driver.until(Answer).command for _ in range(2)] == [3, 2]
         assert len(driver.losses) == before
         driver.until(LessonEnded)

@@ -1,4 +1,4 @@
-"""Which steps are instrumented, by a clock that stands still between them."""
+"""Which steps are recorded, by a clock that moves only during steps."""
 
 from itertools import pairwise
 
@@ -8,7 +8,7 @@ from vramtop.trainer.session.watching import Schedule
 
 
 def seen_in(monkeypatch, *, seconds, step, accumulation=1):
-    """When steps of so many seconds were looked at, once the setting had settled."""
+    """The times at which steps of so many seconds are recorded, once the settings have settled."""
     now = 0.0
     monkeypatch.setattr(watching.time, "monotonic", lambda: now)
     schedule, looked = Schedule(accumulation), []

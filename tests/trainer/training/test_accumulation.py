@@ -1,4 +1,4 @@
-"""Steps that add up the gradients of several batches: one large batch, in the memory of a small."""
+"""Steps that accumulate several batches: the gradient of a large batch in a small one's memory."""
 
 from dataclasses import replace
 
@@ -40,10 +40,10 @@ SETTINGS = [(1, 2), (16, 4), (64, 2), (64, 16), (256, 3), (1024, 4), (2000, 3)]
 @pytest.mark.parametrize("optimizer", STATE)
 @pytest.mark.parametrize(("b", "times"), SETTINGS)
 def test_boundaries_and_peak_follow_closed_forms(sample, optimizer, b, times):
-    """Gradients stay through the later batches, and each new one comes beside the old one."""
+    """Gradients stay during the later batches, and each new one is held beside the old one."""
     anatomy = settled(sample, optimizer, b, times)
     kept = P + STATE[optimizer]
-    # The mean loss so far; in forward also this batch's, and what it counts of it.
+    # The mean loss so far; in forward also this batch's loss, plain and weighted.
     assert {phase: split.total - kept for phase, split in anatomy.boundaries.items()} == {
         "load": P + 4 + IMAGE * b,
         "forward": P + 4 + IMAGE * b + 592 * b + 8,
@@ -86,7 +86,7 @@ def test_a_phase_comes_as_often_as_there_are_batches(sample):
 
 
 def gradients(dataset, batch_size, accumulation, start=0):
-    """Those that the optimizer finds, in float64, and the loss that the step tells."""
+    """The gradients that the optimizer gets, in float64, and the loss that the step returns."""
     training = Training(Settings(optimizer="sgd"), dataset, CPU)
     training.model.double()
     training.model.register_forward_pre_hook(lambda _, inputs: inputs[0].double())
@@ -101,7 +101,7 @@ def gradients(dataset, batch_size, accumulation, start=0):
 
 @pytest.mark.parametrize(("batch_size", "times", "start"), [(20, 5, 0), (10, 3, 0), (40, 2, 50)])
 def test_the_gradients_are_those_of_the_batch_that_they_add_up_to(few, batch_size, times, start):
-    """Also at an epoch's end, where 50 images are left and the last batch has but 10."""
+    """Also at an epoch's end, where 50 images are left and the last batch has only 10."""
     added, loss, training = gradients(few, batch_size, times, start)
     whole, whole_loss, other = gradients(few, batch_size * times, 1, start)
     torch.testing.assert_close(added, whole, rtol=1e-11, atol=1e-14)
@@ -121,7 +121,7 @@ def test_an_epoch_takes_each_image_once(few):
 
 
 def test_a_single_batch_is_trained_as_ever(few):
-    """Without a scale, which would be one rounding more."""
+    """No weight is applied, which would round once more."""
     loss = gradients(few, 64, 1)[1]
     training = Training(Settings(), few, CPU)
     batch = training.batches.ahead(64)

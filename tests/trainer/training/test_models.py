@@ -132,7 +132,7 @@ def test_optimizers_have_pytorchs_defaults_but_for_rate_and_momentum(name: Optim
 
 
 def test_the_drawings_can_be_learned(synthetic: Dataset) -> None:
-    """A hundred steps lead well above one in ten, and not to a perfect score."""
+    """After a hundred steps accuracy is well above one in ten, and not perfect."""
     model = models.build(synthetic.data.shape, 128, seed=42)
     optimizer = models.build_optimizer("adam", model.parameters(), 1e-3)
     batches = Batches(synthetic, seed=42)

@@ -1,4 +1,4 @@
-"""The gradient's noise: beside per-sample gradients on real digits, and without a trace."""
+"""The noise scale beside per-sample gradients on real digits; estimating it changes nothing."""
 
 from random import Random
 from statistics import NormalDist, mean
@@ -21,7 +21,7 @@ P = 407_080
 
 @pytest.fixture
 def always(monkeypatch):
-    """An estimate before every step, each a round of its own."""
+    """Makes an estimate before every step, each a round by itself."""
     monkeypatch.setattr(noise, "SHARE", float("inf"))
     monkeypatch.setattr(noise, "FIRST_SECONDS", 0)
     monkeypatch.setattr(noise, "ROUND", 1)
@@ -53,7 +53,7 @@ def test_over_many_batches_it_agrees_with_a_direct_estimate_from_per_sample_grad
         training.step(60, Unwatched())
     each = per_sample(training, training.batches.ahead(600))
     trace = each.var(0).sum().item()
-    # The images are a sample too, and part of their mean's norm is noise.
+    # The images are a sample themselves, and part of their mean's norm is noise.
     direct = Estimate(trace, each.mean(0).square().sum().item() - trace / 600)
 
     sampler, found = NoiseSampler(), []
@@ -251,14 +251,14 @@ def test_it_takes_no_more_than_its_share_of_the_time(few, monkeypatch):
     assert [sampler.sample(training, 64, None) for _ in range(2)] == [None, None]
     assert sampler.due(64, 4)  # in the middle of a round
     assert sampler.sample(training, 64, None).estimates == 3
-    now += 9.9  # 0.03 s were spent: the very first one's time says nothing of the next one's
+    now += 9.9  # 0.03 s were spent: the very first estimate does not count
     assert not sampler.due(64, 9)
     now += 0.2
     assert sampler.due(64, 9)
 
 
 def test_the_scale_of_the_sample_is_told_within_its_first_epochs(sample):
-    """By the settings that the monitor begins with; the truth is about 140 after half an epoch."""
+    """With the default settings; the true scale is about 140 after half an epoch."""
     with running(sample, Settings(device="cpu")) as driver:
         first = driver.until(Noise)
         assert first.estimates == 40

@@ -1,4 +1,4 @@
-"""When rounds of estimates come, and whether their band holds the truth of real gradients."""
+"""When rounds of estimates come, and whether their interval holds the true scale."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""A training by itself: how it is tried on the test data, and what it can go back to."""
+"""A training by itself: its evaluation, and the snapshots that it can return to."""
 
 from dataclasses import replace
 
