@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Union
 
 import msgspec
+from vramtop.protocol.gpus import CardsReport
 from vramtop.protocol.messages import VERSION, Hello
 from vramtop.protocol.wire.framing import FromWorker
-from vramtop.tui.gpus.cards import CardsReport
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

@@ -17,12 +17,12 @@ from typing import Union
 
 import msgspec
 from vramtop.protocol.commands import Advance, Pause
+from vramtop.protocol.gpus import CardsReport
 from vramtop.protocol.lesson.commands import Change
 from vramtop.protocol.lesson.messages import Configured, Evaluated
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Measured
 from vramtop.protocol.wire.framing import FromWorker, to_json
-from vramtop.tui.gpus.cards import CardsReport
 from vramtop.tui.gpus.sampler import Sampler
 from vramtop.tui.state.state import State, fold
 from vramtop.tui.worker.link import WorkerGone, WorkerLine

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramtop.tui.gpus.cards import Card
+from vramtop.protocol.gpus import Card
 from vramtop.tui.gpus.readings import Reader
 
 GIB = 2**30

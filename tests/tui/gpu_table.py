@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
-from vramtop.tui.gpus.cards import Card, CardsReport, GpuProcess
+from vramtop.protocol.gpus import Card, CardsReport, GpuProcess
 
 GIB = 2**30
 

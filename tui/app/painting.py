@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Protocol
 
+from vramtop.protocol.gpus import CardsReport
 from vramtop.protocol.lesson.messages import Evaluated, Noise
 from vramtop.protocol.messages import Measured, Sample
-from vramtop.tui.gpus.cards import CardsReport
 from vramtop.tui.state.state import State
 from vramtop.tui.worker.link import Received, WorkerLine
 

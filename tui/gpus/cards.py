@@ -1,8 +1,6 @@
-"""What NVML says of every GPU at one moment. Pure: no NVML in here, no clock.
+"""Conclusions from what NVML says: who holds memory, which GPUs a process sees, what is missing.
 
-Every field can be None: not available. `refused` gives the reason under the field's name, or under
-`memory`, `utilization`, `instances` for what is asked at once, and under `graphics_processes` and
-`mps_processes` for lists that `processes` had to do without.
+Pure: no NVML in here, no clock.
 """
 
 from __future__ import annotations
@@ -11,83 +9,9 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 from msgspec.structs import replace
+from vramtop.protocol.gpus import Card, CardsReport
 
 UNLISTED = "NVML no longer lists this GPU"
-
-
-class GpuProcess(msgspec.Struct, frozen=True):
-    """A process that holds memory on a GPU; `used` in bytes, its context included.
-
-    `user` and `command` are None for a process that this machine does not know: one that has just
-    ended, or one of another namespace.
-    """
-
-    pid: int
-    used: int | None = None
-    user: str | None = None
-    command: str | None = None
-
-
-class Card(msgspec.Struct, frozen=True):
-    """A GPU, or an instance of one that is split by MIG.
-
-    `index` is NVML's own (the order of the PCI bus), an instance's is its slot within the GPU.
-    Memory is in bytes. Where `reserved` is a number, the driver keeps that much for itself and
-    `used` is what processes hold: total = reserved + used + free. Where it is None while `used` is
-    not (a driver that only knows the first form of the question), `used` holds the driver's share
-    too: total = used + free.
-
-    Utilizations and the fan are in percent, the temperature and those at which the GPU slows itself
-    down and shuts down in °C, power in watts, clocks in MHz;
-    `performance_state` counts from 0, the fastest, to 15. `ecc_errors` are the uncorrected ones
-    since the driver was loaded. `throttled` names what holds the clocks down; being idle is no such
-    reason. An instance has an identity, memory and processes; the rest is the whole GPU's.
-
-    `trouble` is why the GPU cannot be asked at all; then only what never changes is still there.
-    """
-
-    index: int
-    uuid: str | None = None
-    name: str | None = None
-    total: int | None = None
-    reserved: int | None = None
-    used: int | None = None
-    free: int | None = None
-    gpu_utilization: int | None = None
-    memory_utilization: int | None = None
-    temperature: int | None = None
-    slowdown_at: int | None = None
-    shutdown_at: int | None = None
-    power: float | None = None
-    power_cap: float | None = None
-    sm_clock: int | None = None
-    memory_clock: int | None = None
-    fan: int | None = None
-    performance_state: int | None = None
-    ecc_errors: int | None = None
-    throttled: tuple[str, ...] | None = None
-    mig: bool | None = None
-    instances: tuple[Card, ...] = ()
-    processes: tuple[GpuProcess, ...] | None = None
-    trouble: str | None = None
-    refused: dict[str, str] = {}
-
-    @property
-    def in_use(self) -> int | None:
-        """The bytes that are not free: what processes hold and what the driver keeps."""
-        if self.total is not None and self.free is not None:
-            return max(0, self.total - self.free)
-        return None if self.used is None else self.used + (self.reserved or 0)
-
-
-class CardsReport(msgspec.Struct, frozen=True):
-    """All GPUs of the machine; `trouble` is why there is none, or why NVML cannot be asked."""
-
-    cards: tuple[Card, ...] = ()
-    driver_version: str | None = None
-    cuda_version: str | None = None
-    trouble: str | None = None
-    refused: dict[str, str] = {}
 
 
 class Occupancy(msgspec.Struct, frozen=True):

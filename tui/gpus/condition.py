@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
-
-from .cards import Card
+from vramtop.protocol.gpus import Card
 
 Level = Literal["plain", "warning", "error"]
 

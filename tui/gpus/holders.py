@@ -11,9 +11,10 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+from vramtop.protocol.gpus import Card
 from vramtop.protocol.split import AllocatorMemory
 
-from .cards import Card, held, occupancy
+from .cards import held, occupancy
 
 Holder = Literal[
     "driver",

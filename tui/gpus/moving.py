@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .cards import Card, visible
+from vramtop.protocol.gpus import Card
+
+from .cards import visible
 
 
 class CannotMove(Exception):

@@ -6,8 +6,7 @@ Drivers answer nonsense now and then: a utilization of 37,100 %, or more bytes t
 from __future__ import annotations
 
 from msgspec.structs import asdict, replace
-
-from .cards import Card, GpuProcess
+from vramtop.protocol.gpus import Card, GpuProcess
 
 # The least and the most that each can be, in the units of `Card`. By NVML's manual a fan may run
 # above 100 %. A limit of 0 °C is one that the GPU does not have.

@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
+from vramtop.protocol.gpus import Card, CardsReport, GpuProcess
 
-from .cards import UNLISTED, Card, CardsReport, GpuProcess, keep_places, lost
+from .cards import UNLISTED, keep_places, lost
 from .nvml import Absent, Answers, Down, Lost, Missing, Refused, Unsupported, ask, first, running
 from .owners import owner, printable
 from .plausible import plausible

@@ -7,7 +7,9 @@ import threading
 import time
 from collections.abc import AsyncIterator
 
-from .cards import CardsReport, lost
+from vramtop.protocol.gpus import CardsReport
+
+from .cards import lost
 from .nvml import NO_DRIVER
 from .readings import Reader
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from vramtop.protocol.gpus import Card, GpuProcess
 from vramtop.protocol.messages import Device, DeviceMemory
-
-from .cards import Card, GpuProcess
 
 UNLISTED = "NVML does not list this GPU"
 UNKNOWN_INSTANCE = "NVML does not tell which MIG instance this is"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from vramtop.tui.gpus.cards import CardsReport
+from vramtop.protocol.gpus import CardsReport
 
 from .state import State
 

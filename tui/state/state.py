@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
+from vramtop.protocol.gpus import Card, CardsReport
 from vramtop.protocol.lesson.messages import (
     Compared,
     Comparing,
@@ -30,7 +31,7 @@ from vramtop.protocol.lesson.messages import (
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Answer, Device, DeviceMemory, Failed, Flow, Hello, Note
 from vramtop.protocol.split import Category, Phase, Split
-from vramtop.tui.gpus.cards import Card, CardsReport, reasons
+from vramtop.tui.gpus.cards import reasons
 from vramtop.tui.gpus.whereabouts import Whereabouts, find
 from vramtop.tui.words import units, wording
 from vramtop.tui.worker import endings

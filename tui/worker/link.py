@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 import msgspec
+from vramtop.protocol.gpus import CardsReport
 from vramtop.protocol.lesson.shelf import Kept
 from vramtop.protocol.wire.envelope import Envelope
 from vramtop.protocol.wire.framing import FromWorker, ToWorker
-from vramtop.tui.gpus.cards import CardsReport
 
 
 class WorkerLine(msgspec.Struct, frozen=True):

@@ -6,13 +6,13 @@ import pytest
 from made import HELLO, configured, measured, noise, sample
 from recorded import PAUSED, RECORDED, SLOW, held
 from scripted import BEGUN
+from vramtop.protocol.gpus import CardsReport
 from vramtop.protocol.lesson.messages import Evaluated
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Answer, Note, OutOfMemory
 from vramtop.protocol.split import Split
 from vramtop.tui.app import painting
 from vramtop.tui.app.painting import Painter, waited_for
-from vramtop.tui.gpus.cards import CardsReport
 from vramtop.tui.state.state import State, fold
 from vramtop.tui.worker.link import Received, WorkerGone, WorkerLine
 

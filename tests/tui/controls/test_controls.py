@@ -7,6 +7,7 @@ from made import HELLO, configured, measured, sample
 from msgspec.structs import replace
 from scripted import BEGUN, Script
 from vramtop.protocol.commands import Advance, CallOff, GiveBack, Pause, SlowMotion
+from vramtop.protocol.gpus import Card, CardsReport
 from vramtop.protocol.lesson.commands import Compare, FindLargest, Reset, ShowImage
 from vramtop.protocol.lesson.messages import Found, SearchEnded, Tried
 from vramtop.protocol.lesson.settings import Settings
@@ -16,7 +17,6 @@ from vramtop.protocol.wire.framing import ToWorker
 from vramtop.tui.controls import runs, settings
 from vramtop.tui.controls.controls import CONTROLS, no_question
 from vramtop.tui.controls.reply import Reply
-from vramtop.tui.gpus.cards import Card, CardsReport
 from vramtop.tui.state import fair
 from vramtop.tui.state.state import State, fold
 from vramtop.tui.words.keys import KEYS

@@ -3,11 +3,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from vramtop.protocol.gpus import Card, CardsReport, GpuProcess
 from vramtop.tui.gpus.cards import (
     UNLISTED,
-    Card,
-    CardsReport,
-    GpuProcess,
     Occupancy,
     held,
     keep_places,

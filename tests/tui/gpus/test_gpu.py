@@ -13,8 +13,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from vramtop.protocol.gpus import CardsReport
 from vramtop.tui.gpus import sampler
-from vramtop.tui.gpus.cards import CardsReport
 from vramtop.tui.gpus.nvml import NO_DRIVER
 from vramtop.tui.gpus.readings import Reader
 from vramtop.tui.gpus.sampler import RETRY_SECONDS, Sampler, retry_seconds

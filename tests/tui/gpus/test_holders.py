@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from vramtop.protocol.gpus import Card, GpuProcess
 from vramtop.protocol.split import AllocatorMemory, Reading
-from vramtop.tui.gpus.cards import Card, GpuProcess
 from vramtop.tui.gpus.holders import Held, of_allocator, of_card
 
 MIB = 2**20

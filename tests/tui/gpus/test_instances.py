@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pynvml
 import pytest
 from cards_read import COMPUTING, GIB, NO_PERMISSION, ONE, OTHER, UNKNOWN, only_card
-from vramtop.tui.gpus.cards import GpuProcess
+from vramtop.protocol.gpus import GpuProcess
 from vramtop.tui.gpus.readings import Reader
 
 if TYPE_CHECKING:

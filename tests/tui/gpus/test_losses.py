@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pynvml
 import pytest
 from msgspec.structs import replace
-from vramtop.tui.gpus.cards import UNLISTED, Card, CardsReport
+from vramtop.protocol.gpus import Card, CardsReport
+from vramtop.tui.gpus.cards import UNLISTED
 from vramtop.tui.gpus.nvml import NO_DRIVER
 from vramtop.tui.gpus.readings import Reader
 

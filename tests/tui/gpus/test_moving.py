@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from vramtop.tui.gpus.cards import Card, lost
+from vramtop.protocol.gpus import Card
+from vramtop.tui.gpus.cards import lost
 from vramtop.tui.gpus.moving import CannotMove, destination
 
 ONE = Card(0, "GPU-aa11", "X100")

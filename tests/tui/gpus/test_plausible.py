@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from gpu_table import GIB, card
 from msgspec.structs import replace
-from vramtop.tui.gpus.cards import Card, GpuProcess
+from vramtop.protocol.gpus import Card, GpuProcess
 from vramtop.tui.gpus.plausible import plausible
 
 

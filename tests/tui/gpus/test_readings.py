@@ -23,7 +23,8 @@ from cards_read import (
     only_card,
 )
 from msgspec.structs import replace
-from vramtop.tui.gpus.cards import Card, GpuProcess, held, occupancy
+from vramtop.protocol.gpus import Card, GpuProcess
+from vramtop.tui.gpus.cards import held, occupancy
 from vramtop.tui.gpus.readings import NO_GPU, Reader
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gpu_table import GIB, card
+from vramtop.protocol.gpus import Card, GpuProcess
 from vramtop.protocol.messages import Device, DeviceMemory
-from vramtop.tui.gpus.cards import Card, GpuProcess
 from vramtop.tui.gpus.whereabouts import Whereabouts, accounts, find
 
 OURS = 7

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from gpu_table import GIB, card, chosen, line_of, report
 from scripted import begin, seen
+from vramtop.protocol.gpus import Card, CardsReport, GpuProcess
 from vramtop.tui.app.gpu_app import GpuApp
-from vramtop.tui.gpus.cards import Card, CardsReport, GpuProcess, lost
+from vramtop.tui.gpus.cards import lost
 from vramtop.tui.screens.help import Help
 
 

@@ -7,9 +7,9 @@ from gpu_table import GIB, card, chosen, line_of, marked, report
 from made import HELLO, configured, measured, sample
 from msgspec.structs import replace
 from scripted import BEGUN, Script, begin, seen
+from vramtop.protocol.gpus import CardsReport, GpuProcess
 from vramtop.protocol.messages import Device, DeviceMemory
 from vramtop.tui.app.lesson_app import VramtopApp
-from vramtop.tui.gpus.cards import CardsReport, GpuProcess
 from vramtop.tui.screens.gpus import TrainingGpus
 from vramtop.tui.screens.prompt import Prompt
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from made import HELLO, configured
 from scripted import BEGUN, begin, seen
+from vramtop.protocol.gpus import Card, CardsReport
 from vramtop.protocol.lesson.messages import Evaluated, LessonOutOfMemory
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.split import Split
 from vramtop.tui.app.lesson_app import VramtopApp
-from vramtop.tui.gpus.cards import Card, CardsReport
 from vramtop.tui.state.events import Event, event
 from vramtop.tui.state.state import State, fold
 from vramtop.tui.worker.link import Received, WorkerGone

@@ -14,13 +14,13 @@ from rich.cells import cell_len
 from rich.console import Console
 from screens import Screen, screen
 from scripted import seen
+from vramtop.protocol.gpus import GpuProcess
 from vramtop.protocol.lesson.commands import Change
 from vramtop.protocol.lesson.messages import Configured, LessonMeasured
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.split import CATEGORIES
 from vramtop.protocol.wire.framing import FromWorker
 from vramtop.tui.app.gpu_app import GpuApp
-from vramtop.tui.gpus.cards import GpuProcess
 from vramtop.tui.terminal.capabilities import Repertoire, Terminal, believed, cannot_place, look
 from vramtop.tui.terminal.glyphs import drawn as translated
 from vramtop.tui.terminal.glyphs import lacking

@@ -7,8 +7,8 @@ from itertools import takewhile
 
 import msgspec
 from rich.text import Text
+from vramtop.protocol.gpus import Card
 from vramtop.protocol.split import AllocatorMemory
-from vramtop.tui.gpus.cards import Card
 from vramtop.tui.gpus.condition import Sign, hot, signs
 from vramtop.tui.gpus.holders import Held, of_allocator, of_card
 from vramtop.tui.gpus.whereabouts import UNKNOWN_INSTANCE, UNLISTED, accounts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.text import Text
-from vramtop.tui.gpus.cards import CardsReport
+from vramtop.protocol.gpus import CardsReport
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import ink
 from vramtop.tui.widgets.hints import ENDS, Hint, key_line

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from rich.style import Style
 from rich.text import Text
-from vramtop.tui.gpus.cards import Card
+from vramtop.protocol.gpus import Card
 from vramtop.tui.gpus.condition import Sign, hot, signs
 from vramtop.tui.gpus.holders import Held
 from vramtop.tui.terminal.palette import Palette, ink

@@ -8,7 +8,7 @@ import msgspec
 from rich.text import Text
 from textual.events import Click, MouseScrollDown, MouseScrollUp
 from textual.message import Message
-from vramtop.tui.gpus.cards import Card, CardsReport, GpuProcess
+from vramtop.protocol.gpus import Card, CardsReport, GpuProcess
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import ink
 from vramtop.tui.widgets.panel import Panel

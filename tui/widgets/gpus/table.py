@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.events import Click, MouseScrollDown, MouseScrollUp
 from textual.geometry import Size
 from textual.message import Message
-from vramtop.tui.gpus.cards import Card
+from vramtop.protocol.gpus import Card
 from vramtop.tui.gpus.holders import of_card
 from vramtop.tui.gpus.whereabouts import accounts
 from vramtop.tui.state.state import State

@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from rich.style import Style
 from scripted import Script, begin
 from scripted import seen as on_screen
+from vramtop.protocol.gpus import Card, CardsReport, GpuProcess
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Device, DeviceMemory, Hello
 from vramtop.protocol.split import AllocatorMemory, Reading
 from vramtop.tui.app.lesson_app import VramtopApp
-from vramtop.tui.gpus.cards import Card, CardsReport, GpuProcess
 from vramtop.tui.gpus.condition import Sign
 from vramtop.tui.gpus.holders import Held
 from vramtop.tui.state.state import State, fold

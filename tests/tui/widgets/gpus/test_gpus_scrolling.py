@@ -12,10 +12,10 @@ from msgspec.structs import replace
 from scripted import Script, begin, seen
 from textual.events import MouseScrollDown, MouseScrollUp
 from textual.widget import Widget
+from vramtop.protocol.gpus import Card, CardsReport, GpuProcess
 from vramtop.protocol.messages import Device
 from vramtop.tui.app.gpu_app import GpuApp
 from vramtop.tui.app.lesson_app import VramtopApp
-from vramtop.tui.gpus.cards import Card, CardsReport, GpuProcess
 from vramtop.tui.widgets.gpus.processes import ProcessTable
 from vramtop.tui.widgets.gpus.table import GpuTable
 from vramtop.tui.widgets.gpus.window import Window, window

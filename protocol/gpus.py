@@ -1,0 +1,87 @@
+"""What NVML says of every GPU at one moment.
+
+A field is None where NVML does not tell it. `refused` gives the reason under the field's name.
+Where one question asks for several fields, the reason is under `memory`, `utilization` or
+`instances`; under `graphics_processes` and `mps_processes` it says which lists of `processes` are
+missing.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from vramtop.protocol.messages import Message
+
+
+class GpuProcess(msgspec.Struct, frozen=True):
+    """A process that holds memory on a GPU; `used` in bytes, its context included.
+
+    `user` and `command` are None where this machine does not know the process: it has just ended,
+    or it belongs to another namespace.
+    """
+
+    pid: int
+    used: int | None = None
+    user: str | None = None
+    command: str | None = None
+
+
+class Card(msgspec.Struct, frozen=True):
+    """A GPU, or an instance of one that is split by MIG.
+
+    `index` is NVML's own: GPUs count in the order of the PCI bus, instances by their slots within
+    the GPU. Memory is in bytes. Where `reserved` is a number, the driver keeps that much for itself
+    and `used` is what processes hold: total = reserved + used + free. Older drivers do not tell
+    `reserved`; then `used` includes it: total = used + free.
+
+    Utilizations and the fan are in percent, power in watts, clocks in MHz. Temperatures are in °C;
+    at `slowdown_at` the GPU slows itself down, at `shutdown_at` it shuts down. `performance_state`
+    counts from 0, the fastest, to 15. `ecc_errors` are the uncorrected ones since the driver was
+    loaded. `throttled` names what holds the clocks down; an idle GPU is not throttled. An instance
+    has an identity, memory and processes of its own; the rest belongs to the whole GPU.
+
+    `trouble` is why the GPU cannot be asked at all. Then only the fields that never change are
+    kept.
+    """
+
+    index: int
+    uuid: str | None = None
+    name: str | None = None
+    total: int | None = None
+    reserved: int | None = None
+    used: int | None = None
+    free: int | None = None
+    gpu_utilization: int | None = None
+    memory_utilization: int | None = None
+    temperature: int | None = None
+    slowdown_at: int | None = None
+    shutdown_at: int | None = None
+    power: float | None = None
+    power_cap: float | None = None
+    sm_clock: int | None = None
+    memory_clock: int | None = None
+    fan: int | None = None
+    performance_state: int | None = None
+    ecc_errors: int | None = None
+    throttled: tuple[str, ...] | None = None
+    mig: bool | None = None
+    instances: tuple[Card, ...] = ()
+    processes: tuple[GpuProcess, ...] | None = None
+    trouble: str | None = None
+    refused: dict[str, str] = {}
+
+    @property
+    def in_use(self) -> int | None:
+        """The bytes that are not free: what processes hold and what the driver keeps."""
+        if self.total is not None and self.free is not None:
+            return max(0, self.total - self.free)
+        return None if self.used is None else self.used + (self.reserved or 0)
+
+
+class CardsReport(Message, frozen=True, tag="gpus"):
+    """All GPUs of the machine; `trouble` is why there is none, or why NVML cannot be asked."""
+
+    cards: tuple[Card, ...] = ()
+    driver_version: str | None = None
+    cuda_version: str | None = None
+    trouble: str | None = None
+    refused: dict[str, str] = msgspec.field(default_factory=dict)
