@@ -1,9 +1,9 @@
 """Record a real session for the pictures: `python tools/session.py [DEVICE]`.
 
 Trains on the CPU, or on a GPU, under a budget: at larger and larger batch sizes up to one that may
-be out of memory, then at a smaller one again, and at last one phase at a time. All that the worker
-and NVML say goes to docs/session-cpu.jsonl or docs/session-gpu.jsonl, a message a line. The tests
-in tests/tui/app/test_pictures.py draw the screens from it.
+be out of memory, then at a smaller one again, and at last one phase at a time. The recording of
+what the worker and NVML say is docs/session-cpu.jsonl or docs/session-gpu.jsonl. The tests in
+tests/tui/app/test_pictures.py draw the screens from it.
 """
 
 from __future__ import annotations
@@ -13,16 +13,15 @@ import itertools
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Union
 
-import msgspec
+from msgspec.structs import replace
 from vramtop.protocol.commands import Advance, Pause
-from vramtop.protocol.gpus import CardsReport
 from vramtop.protocol.lesson.commands import Change
 from vramtop.protocol.lesson.messages import Configured, Evaluated
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Measured
-from vramtop.protocol.wire.framing import FromWorker, to_json
+from vramtop.protocol.wire.envelope import Envelope, Stamp
+from vramtop.protocol.wire.recording import Recorded, Writer
 from vramtop.tui.gpus.sampler import Sampler
 from vramtop.tui.state.state import State, fold
 from vramtop.tui.worker.link import WorkerGone, WorkerLine
@@ -38,14 +37,6 @@ SECONDS = 3.0  # at each size
 EPOCHS = 12  # after a change, all of whose ends are kept
 PHASES = ("load", "forward", "backward", "optimizer")
 
-Said = Union[FromWorker, CardsReport]
-
-
-class Cards(msgspec.Struct):
-    """A line with what NVML said; every other line is a message of the worker."""
-
-    cards: CardsReport
-
 
 class Recorder:
     """Folds what a worker and NVML say, and keeps it."""
@@ -53,8 +44,9 @@ class Recorder:
     def __init__(self, worker: Worker, settings: Settings) -> None:
         self.worker = worker
         self.state = State(settings)
-        self.kept: list[Said] = []
+        self.kept: list[Envelope[Recorded]] = []
         self._numbers = itertools.count(1)
+        self._stamp = Stamp(worker.began)
         self.sampler = Sampler()
         self._watch = asyncio.create_task(self._look())
 
@@ -65,7 +57,7 @@ class Recorder:
             if isinstance(message, WorkerGone):
                 raise RuntimeError(f"the worker ended: {message.lines}")
             if not isinstance(message, WorkerLine):
-                self.kept.append(message)
+                self.kept.append(Envelope(envelope.sender, envelope.seconds, message))
             self.state = fold(self.state, message)
             if condition(self.state):
                 return
@@ -99,7 +91,7 @@ class Recorder:
 
     async def _look(self) -> None:
         async for report in self.sampler.reports():
-            self.kept.append(report)
+            self.kept.append(self._stamp.envelope(report))
             self.state = fold(self.state, report)
 
 
@@ -116,38 +108,33 @@ async def main(device: str) -> None:
         await recorder.held()
     finally:
         await recorder.close()
-    lines = [line(said) for said in thinned(recorder.kept)]
-    (DOCS / f"session-{name}.jsonl").write_text("\n".join(lines) + "\n")
+    with Writer(DOCS / f"session-{name}.jsonl") as writer:
+        for envelope in thinned(recorder.kept):
+            writer.write(envelope)
 
 
-def line(said: Said) -> str:
-    """A message as it stands in the file."""
-    if isinstance(said, CardsReport):
-        return msgspec.json.encode(Cards(said)).decode()
-    return to_json(said)
+def thinned(envelopes: Iterable[Envelope[Recorded]]) -> list[Envelope[Recorded]]:
+    """Without measurements that repeat the one before, and without most ends of quick epochs.
 
-
-def thinned(messages: Iterable[Said]) -> list[Said]:
-    """Without what only says again what was said before, and without epochs that flew by.
-
-    Of the ends of epochs between two samples the last one is kept, after a change's first few.
+    After a change the first `EPOCHS` are kept; later, of several between two samples, the last one.
     """
-    kept: list[Said] = []
+    kept: list[Envelope[Recorded]] = []
     last: object = None
     epochs = 0
-    for message in messages:
+    for envelope in envelopes:
+        message = envelope.message
         if isinstance(message, Configured):
             epochs = 0
         if isinstance(message, Measured):
-            told = msgspec.structs.replace(message, step=0)
-            if told == last:
+            measured = replace(message, step=0)
+            if measured == last:
                 continue
-            last = told
+            last = measured
         if isinstance(message, Evaluated):
             epochs += 1
-            if epochs > EPOCHS and isinstance(kept[-1], Evaluated):
+            if epochs > EPOCHS and isinstance(kept[-1].message, Evaluated):
                 kept.pop()
-        kept.append(message)
+        kept.append(envelope)
     return kept
 
 
