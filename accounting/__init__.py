@@ -1,1 +1,1 @@
-"""From recorded events to bytes by category, phase and peak. Plain values; no torch, no screen."""
+"""Arithmetic on what an observer recorded: whose bytes, the peak, tensors. No torch, no screen."""

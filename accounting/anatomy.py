@@ -2,89 +2,49 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-import torch
-from torch import Tensor, UntypedStorage
 from vramtop.protocol.split import CATEGORIES, Anatomy, Category, Moment, Peak, Phase, Split
 
+from .records import Change, HeldStorage, StepLog
+
 _INDEX: dict[Category, int] = {category: index for index, category in enumerate(CATEGORIES)}
+_ACTIVATIONS, _TEMPORARIES = _INDEX["activations"], _INDEX["temporaries"]
 
 
-class Life:
-    """A storage from the moment it is noticed to its end.
+def category_index(owner: Category | None, survived_forward: bool) -> int:
+    """The place of a storage's category in `CATEGORIES`.
 
-    `phase` is that of its birth, None if it is older than the step, and `operation` the run that
-    made it; `end` is the phase in which it is given back. `category` and `name` are None unless it
-    is known to belong to somebody. `shape` and `dtype` are those of the tensor in it that was seen
-    first, or of the one that it belongs to; None where no tensor was ever seen.
+    What nobody owns is an activation if forward made it and it was alive at forward's end.
     """
-
-    __slots__ = (
-        "bytes",
-        "category",
-        "dtype",
-        "end",
-        "key",
-        "name",
-        "operation",
-        "phase",
-        "reference",
-        "shape",
-        "survived_forward",
-    )
-
-    def __init__(self, key: int, phase: Phase | None, operation: tuple[object]) -> None:
-        self.key = key
-        self.phase = phase
-        self.operation = operation
-        self.end: Phase | None = None
-        self.bytes = 0
-        self.category: Category | None = None
-        self.name: str | None = None
-        self.shape: torch.Size | None = None
-        self.dtype: torch.dtype | None = None
-        self.survived_forward = False
-        self.reference: weakref.ref[UntypedStorage] | None = None
-
-    def look_at(self, tensor: Tensor) -> None:
-        """Note what tensor this is the storage of."""
-        self.shape, self.dtype = tensor.shape, tensor.dtype
-
-    def index(self, *, forward_ends: bool = False) -> int:
-        """The place of its category in `CATEGORIES`, also as if forward ended now."""
-        left = self.survived_forward or (forward_ends and self.phase == "forward")
-        unowned: Category = "activations" if left else "temporaries"
-        return _INDEX[self.category or unowned]
+    if owner is not None:
+        return _INDEX[owner]
+    return _ACTIVATIONS if survived_forward else _TEMPORARIES
 
 
-# A storage, by how many bytes it changed, and the operator whose run that belongs to, in a tuple
-# made for this one run.
-Change = tuple[Life, int, tuple[object]]
-
-# A phase and the changes within it.
-Page = tuple[Phase, list[Change]]
-
-# A place between changes: the page, and how many changes of it come before.
-Mark = tuple[int, int]
-
-# The storages at a step's start with their bytes, and its pages.
-Log = tuple[list[tuple[Life, int]], list[Page]]
+def category_indices(log: StepLog) -> list[int]:
+    """The same for each storage of a step."""
+    return [category_index(record.owner, record.survived_forward) for record in log.storages]
 
 
-def anatomy(
-    start: Iterable[tuple[Life, int]], pages: Iterable[Page], loss: Mark | None = None
-) -> Anatomy:
-    """The anatomy of a step that held `start` when it began. The curve begins with that.
+def split_of(held: Iterable[HeldStorage]) -> Split:
+    """The bytes of these storages by category."""
+    sizes = [0] * len(CATEGORIES)
+    for owner, survived_forward, size in held:
+        sizes[category_index(owner, survived_forward)] += size
+    return Split(*sizes)
+
+
+def anatomy(log: StepLog) -> Anatomy:
+    """The anatomy of a step. The curve begins with what the step held when it began.
 
     What one run of an operator allocates makes one moment, and so does what is released after it.
-    `loss` is where the loss began.
     """
+    indices = category_indices(log)
     sizes = [0] * len(CATEGORIES)
-    for life, size in start:
-        sizes[life.index()] += size
+    for storage, size in log.start:
+        sizes[indices[storage]] += size
     rows = [tuple(sizes)]
     split = Split(*sizes)
     total = top = sum(sizes)
@@ -93,19 +53,20 @@ def anatomy(
     operators = {"": 0}
     loss_begins: int | None = None
     boundaries: dict[Phase, Split] = {}
-    for number, (phase, changes) in enumerate(pages):
+    for number, (phase, changes) in enumerate(log.phases):
         passed = 0
         for moment in moments(changes):
-            if loss_begins is None and loss and loss[0] == number and loss[1] <= passed:
+            if loss_begins is None and log.loss and number == log.loss[0] and passed >= log.loss[1]:
                 loss_begins = len(curve)
             passed += len(moment)
-            for life, change, _ in moment:
-                sizes[life.index()] += change
+            for storage, change, _ in moment:
+                sizes[indices[storage]] += change
                 total += change
             rows.append(tuple(sizes))
             split = Split(*sizes)
             # When something is released is not the doing of the operator that ran last.
-            operator = str(moment[0][2][0]) if moment[0][1] > 0 else ""
+            _, change, run = moment[0]
+            operator = log.operators[run] if change > 0 else ""
             curve.append(Moment(phase, split, operators.setdefault(operator, len(operators))))
             if total > top:
                 top = total
@@ -122,4 +83,4 @@ def moments(changes: Iterable[Change]) -> Iterator[list[Change]]:
 
 
 def _run_and_direction(change: Change) -> tuple[int, bool]:
-    return id(change[2]), change[1] > 0
+    return change[2], change[1] > 0

@@ -1,37 +1,41 @@
-"""The tensors behind a high water: which ones a category consists of when it is largest."""
+"""The tensors behind a high-water mark: which ones a category has when it is largest."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from math import prod
 
 from msgspec.structs import astuple
 from vramtop.protocol.split import CATEGORIES, Anatomy, Category, TensorFacts, Tensors
 
-from .anatomy import Life, Page, moments
+from .anatomy import category_indices, moments
+from .records import StepLog
 
 LISTED = 8
 
 
-def tensors(
-    start: Iterable[tuple[Life, int]], pages: Iterable[Page], anatomy: Anatomy
-) -> dict[Category, Tensors]:
-    """The largest tensors of each category at the first moment that it is at its high water.
+def tensors(log: StepLog, anatomy: Anatomy) -> dict[Category, Tensors]:
+    """The largest tensors of each category at the first moment that it is at its high-water mark.
 
-    `start` is what the step held when it began, with sizes in bytes, and `anatomy` what was made
-    of it and of `pages`.
+    `anatomy` is what was made of the same log.
     """
     marks = _marks(anatomy)
-    alive = dict(start)
-    found = {category: _listed(alive, category) for category in marks.get(0, ())}
-    changed = (moment for _, changes in pages for moment in moments(changes))
+    indices = category_indices(log)
+    alive = dict(log.start)
+
+    def listed(category: Category) -> Tensors:
+        index = CATEGORIES.index(category)
+        return _listed(log, {each: size for each, size in alive.items() if indices[each] == index})
+
+    found = {category: listed(category) for category in marks.get(0, ())}
+    changed = (moment for _, changes in log.phases for moment in moments(changes))
     for passed, moment in enumerate(changed, start=1):
-        for life, change, _ in moment:
-            alive[life] = alive.get(life, 0) + change
-            if not alive[life]:
-                del alive[life]
+        for storage, change, _ in moment:
+            alive[storage] = alive.get(storage, 0) + change
+            if not alive[storage]:
+                del alive[storage]
         for category in marks.get(passed, ()):
-            found[category] = _listed(alive, category)
+            found[category] = listed(category)
     return {category: found[category] for category in CATEGORIES}
 
 
@@ -46,29 +50,27 @@ def _marks(anatomy: Anatomy) -> dict[int, list[Category]]:
     return marks
 
 
-def _listed(alive: dict[Life, int], category: Category) -> Tensors:
-    index = CATEGORIES.index(category)
-    held = [(life, size) for life, size in alive.items() if size and life.index() == index]
-    held.sort(key=lambda each: -each[1])
+def _listed(log: StepLog, alive: Mapping[int, int]) -> Tensors:
+    held = sorted(((each, size) for each, size in alive.items() if size), key=lambda each: -each[1])
     others = held[LISTED:]
     return Tensors(
-        tuple(_facts(life, size) for life, size in held[:LISTED]),
+        tuple(_facts(log, storage, size) for storage, size in held[:LISTED]),
         len(others),
         sum(size for _, size in others),
     )
 
 
-def _facts(life: Life, size: int) -> TensorFacts:
-    (operator,) = life.operation
-    shape, dtype = life.shape, life.dtype
-    whole = shape is None or dtype is None or prod(shape) * dtype.itemsize == size
+def _facts(log: StepLog, storage: int, size: int) -> TensorFacts:
+    record = log.storages[storage]
+    shape, itemsize = record.shape, record.itemsize
+    whole = shape is None or itemsize is None or prod(shape) * itemsize == size
     return TensorFacts(
         bytes=size,
-        name=life.name or "",
-        operator=str(operator),
-        shape=None if shape is None else tuple(shape),
-        dtype=None if dtype is None else str(dtype).removeprefix("torch."),
-        born=life.phase,
-        gone=life.end,
+        name=record.name or "",
+        operator=log.operators[record.run],
+        shape=shape,
+        dtype=record.dtype,
+        born=record.born,
+        gone=record.gone,
         view=not whole,
     )

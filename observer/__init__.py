@@ -1,1 +1,4 @@
-"""Records what a training allocates, from inside its process. The standard library and torch."""
+"""Records what a PyTorch program allocates, from inside its process.
+
+It imports nothing but the standard library and torch, and hands over plain values.
+"""

@@ -12,7 +12,10 @@ UNCACHED = "PYTORCH_NO_CUDA_MEMORY_CACHING"  # whatever its value
 
 @cache
 def unaccounted(device: torch.device) -> str | None:
-    """Why nobody knows what the device's allocator holds; None where it says so, or has none."""
+    """Why it is not known what a CUDA device's allocator holds; None where it is known.
+
+    None also for a device of another kind.
+    """
     if device.type != "cuda":
         return None
     if UNCACHED in os.environ:

@@ -1,4 +1,4 @@
-"""What CUDA's caching allocator had to deny: the error alone tells it in rounded words."""
+"""Requests that CUDA's caching allocator had to deny, in exact bytes; the error rounds them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import NamedTuple
 
 import torch
 
+from .private import call_when_out_of_memory
+
 
 class Denial(NamedTuple):
     """A request that failed, in bytes.
 
-    `wanted` is what the allocator asked the driver for, a whole segment; `free` what it could have
-    had, by the device and by the limit that it is held to; `reserved` what it kept meanwhile.
+    `wanted` is what the allocator asked the driver for: a whole segment. `free` is what it could
+    have had, by what the device has left and by the process's limit. `reserved` is what the
+    allocator had from the driver at that moment.
     """
 
     wanted: int
@@ -26,8 +29,8 @@ _latest: deque[Denial] = deque(maxlen=1)
 
 @cache
 def watch() -> None:
-    """Note what is denied from now on, in this process."""
-    torch._C._cuda_attach_out_of_memory_observer(_note)  # type: ignore[attr-defined]
+    """Note each denied request from now on, in this process."""
+    call_when_out_of_memory(_note)
 
 
 def take() -> Denial | None:

@@ -1,43 +1,109 @@
-"""What is alive in one step and how it changed, noted phase by phase while the step runs.
+"""What is alive in a step and how that changes, noted phase by phase while the step runs.
 
-Knows PyTorch and nothing of this trainer. Sizes are bytes as asked for.
+Sizes are bytes as asked for.
 """
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable
-from functools import partial
+from functools import cache, partial
 
 import torch
-from torch import UntypedStorage
-from vramtop.accounting.account import Notes, Run, Sighting
-from vramtop.accounting.anatomy import Change, Life, Log, Mark, Page
-from vramtop.protocol.split import CATEGORIES, Category, Phase, Split
+from torch import Tensor, UntypedStorage
 
 from .ownership import Named, Owners, Roster, stored_on
+from .private import storage_key
+from .records import (
+    Change,
+    HeldStorage,
+    LogPosition,
+    OperatorRun,
+    Owner,
+    Phase,
+    PhaseLog,
+    Sighting,
+    StepLog,
+    StorageRecord,
+    TraceNotes,
+)
+
+
+class TrackedStorage:
+    """A storage while the step runs; it becomes a `StorageRecord`, whose facts these are."""
+
+    __slots__ = (
+        "born",
+        "bytes",
+        "dtype",
+        "gone",
+        "key",
+        "name",
+        "number",
+        "owner",
+        "reference",
+        "run",
+        "shape",
+        "survived_forward",
+    )
+
+    def __init__(self, key: int, born: Phase | None, run: int, number: int) -> None:
+        self.key = key
+        self.born = born
+        self.run = run
+        self.number = number
+        self.gone: Phase | None = None
+        self.bytes = 0
+        self.owner: Owner | None = None
+        self.name: str | None = None
+        self.shape: torch.Size | None = None
+        self.dtype: torch.dtype | None = None
+        self.survived_forward = False
+        self.reference: weakref.ref[UntypedStorage] | None = None
+
+    def look_at(self, tensor: Tensor) -> None:
+        """Note what tensor this is the storage of."""
+        self.shape, self.dtype = tensor.shape, tensor.dtype
+
+    def record(self) -> StorageRecord:
+        """What is known of it by now."""
+        dtype, itemsize = (None, None) if self.dtype is None else _element(self.dtype)
+        return StorageRecord(
+            self.key,
+            self.born,
+            self.gone,
+            self.run,
+            self.owner,
+            self.name,
+            None if self.shape is None else tuple(self.shape),
+            dtype,
+            itemsize,
+            self.survived_forward,
+        )
 
 
 class Journal:
     """The storages of a step on `device`, each counted once, until its last reference is gone.
 
-    It begins in `load`, with what the owners hold when it is made, and keeps no tensor alive.
-    `held` is how many bytes are alive now, `phase` the one under way, `operation` the run of an
-    operator that changes belong to, and `before` how many bytes were alive when it began.
+    It begins in `load`, with what the owners hold when it is made. It keeps no tensor alive. `held`
+    is how many bytes are alive now, `phase` the one under way, and `run` the number of the
+    operator's run that changes belong to; `before` bytes were alive when that run began.
 
-    Where the device's allocator is `traced`, there are `notes` for an account by its trace, and
-    whoever reads the allocator sets the place, `at`, before the journal looks at anything.
+    Where the device's allocator has a trace, `notes` has what belongs to it. Whoever reads the
+    allocator sets the place, `at`, before the journal looks at anything.
     """
 
     def __init__(self, device: torch.device, owners: Owners, *, traced: bool = False) -> None:
         self._device = device
-        self.notes = Notes() if traced else None
+        self.notes = TraceNotes([], [], []) if traced else None
         self.at = 0
-        self._alive: dict[int, Life] = {}
-        self._start: list[tuple[Life, int]] = []
-        self._pages: list[Page] = []
+        self._storages: list[TrackedStorage] = []
+        self._alive: dict[int, TrackedStorage] = {}
+        self._start: list[tuple[int, int]] = []
+        self._phases: list[PhaseLog] = []
+        self._operators: list[object] = [""]
+        self._loss: LogPosition | None = None
         self.held = self.before = 0
-        self.operation: tuple[object] = ("",)
         self._open("load")
         self._roster = Roster(owners)
         self.own("parameters", owners.parameters())
@@ -50,135 +116,179 @@ class Journal:
         self._close()
         self._open(phase)
 
-    def end(self) -> Split:
+    def end(self) -> list[HeldStorage]:
         """End the step, and let go of everything; what was alive at its end."""
         # Parameters and buffers may have been made within the step.
         self.own("parameters", self._roster.owners.parameters())
         self._close()
-        split = self._now()
-        for life in list(self._alive.values()):
-            life.reference = None
+        alive = self._now()
+        for storage in list(self._alive.values()):
+            storage.reference = None
         self._alive = {}
         self._roster.forget()
-        return split
+        return alive
 
     def operate(self, operator: object) -> None:
         """Changes belong to a run of this operator from now on."""
-        self.operation = (operator,)
+        self.run = self._new_run(operator)
         self.before = self.held
+
+    @property
+    def operator(self) -> str:
+        """The operator that changes belong to."""
+        return self.operator_of(self.run)
+
+    def operator_of(self, run: int) -> str:
+        """The name of the operator whose run has this number."""
+        return str(self._operators[run])
 
     def ran(self, at: int) -> None:
         """The operator has run, up to this place in the allocator's trace."""
         if self.notes is not None:
-            self.notes.runs.append(Run(len(self._pages), self.at, at, self.operation))
+            self.notes.runs.append(OperatorRun(len(self._phases), self.at, at, self.run))
         self.at = at
 
-    def place(self) -> Mark:
-        """Between what is noted already and what comes next."""
-        return len(self._pages), len(self._changes)
+    @property
+    def has_loss(self) -> bool:
+        """Whether it is known already where the loss begins."""
+        return self._loss is not None
 
-    def log(self) -> Log:
+    def loss(self, at: int | None) -> None:
+        """The loss begins, at this place in the allocator's trace."""
+        self._loss = LogPosition(len(self._phases), len(self._changes))
+        if self.notes is not None:
+            self.notes = self.notes._replace(loss=at)
+
+    def log(self) -> StepLog:
         """Each storage at the start, and each change in the phases that have ended."""
-        return self._start, self._pages
+        names = {operator: str(operator) for operator in set(self._operators)}
+        return StepLog(
+            [storage.record() for storage in self._storages],
+            self._start,
+            self._phases,
+            [names[operator] for operator in self._operators],
+            self._loss,
+        )
 
-    def split(self) -> Split:
+    def alive(self) -> list[HeldStorage]:
         """What is alive right now, as far as it is known."""
         self._identify()
         return self._now()
 
+    def _new_run(self, operator: object) -> int:
+        self._operators.append(operator)
+        return len(self._operators) - 1
+
     def _open(self, phase: Phase) -> None:
         self.phase = phase
         self._changes: list[Change] = []
-        self.operation = ("",)
+        self.run = 0
 
     def _close(self) -> None:
         self._identify()
-        for life in list(self._alive.values()):
-            storage = life.reference() if life.reference else None
-            if storage is not None and storage.nbytes() != life.bytes:
+        for tracked in list(self._alive.values()):
+            storage = tracked.reference() if tracked.reference else None
+            if storage is not None and storage.nbytes() != tracked.bytes:
                 # Resized directly, past all operators.
-                self.look_again(life, storage)
-            if self.phase == life.phase == "forward":
-                life.survived_forward = True
+                self.look_again(tracked, storage)
+            if self.phase == tracked.born == "forward":
+                tracked.survived_forward = True
         if self.notes is not None:
             self.notes.ends.append((self.phase, self.at))
-        self._pages.append((self.phase, self._changes))
+        self._phases.append(PhaseLog(self.phase, self._changes))
 
-    def _now(self) -> Split:
-        sizes = [0] * len(CATEGORIES)
-        for life in list(self._alive.values()):
-            sizes[life.index(forward_ends=self.phase == "forward")] += life.bytes
-        return Split(*sizes)
+    def _now(self) -> list[HeldStorage]:
+        forward = self.phase == "forward"
+        return [
+            HeldStorage(
+                storage.owner,
+                storage.survived_forward or (forward and storage.born == "forward"),
+                storage.bytes,
+            )
+            for storage in list(self._alive.values())
+        ]
 
     # ---- storages ---------------------------------------------------------------------------
 
-    def own(self, category: Category, named: Iterable[Named], *, born: bool = False) -> None:
+    def own(self, owner: Owner, named: Iterable[Named], *, born: bool = False) -> None:
         """Note whose these tensors are, and count those not known before, as `see` does."""
         for name, whole in named:
             for tensor in stored_on(self._device, whole):
                 storage = tensor.untyped_storage()
-                life = self.life_of(storage) or self.see(storage, born=born, declared=born)
-                if life.category is None:
-                    life.category, life.name = category, name
-                    life.look_at(tensor)
+                tracked = self.tracked(storage) or self.see(storage, born=born, declared=born)
+                if tracked.owner is None:
+                    tracked.owner, tracked.name = owner, name
+                    tracked.look_at(tensor)
 
     def _identify(self) -> None:
         """Name what parameters and optimizers hold by now."""
         self.own("gradients", self._roster.gradients())
         self.own("optimizer_state", self._roster.optimizer_state())
 
-    def life_of(self, storage: UntypedStorage) -> Life | None:
-        """The life of a storage that is counted already."""
-        return self._alive.get(storage._cdata)
+    def tracked(self, storage: UntypedStorage) -> TrackedStorage | None:
+        """What is known of a storage that is counted already."""
+        return self._alive.get(storage_key(storage))
 
-    def see(self, storage: UntypedStorage, *, born: bool, declared: bool = False) -> Life:
+    def see(self, storage: UntypedStorage, *, born: bool, declared: bool = False) -> TrackedStorage:
         """Count a storage not known before, from now on or else from the step's start.
 
         By the allocator's trace, one that is not `declared` counts from its allocation.
         """
-        operation: tuple[object] = self.operation if born else ("",)
-        life = Life(storage._cdata, self.phase if born else None, operation)
-        life.reference = weakref.ref(storage, partial(self._release, life))
-        self._alive[life.key] = life
-        self._sight(life, storage, declared=declared)
+        # What nobody saw being made is a run of its own.
+        run = self.run if born else self._new_run("")
+        tracked = self._track(storage_key(storage), self.phase if born else None, run)
+        tracked.reference = weakref.ref(storage, partial(self._release, tracked))
+        self._alive[tracked.key] = tracked
+        self._sight(tracked, storage, declared=declared)
         if born:
-            self.resize(life, storage.nbytes())
+            self._resize(tracked, storage.nbytes())
         else:
-            life.bytes = storage.nbytes()
-            self.held += life.bytes
-            self._start.append((life, life.bytes))
-        return life
+            tracked.bytes = storage.nbytes()
+            self.held += tracked.bytes
+            self._start.append((tracked.number, tracked.bytes))
+        return tracked
 
-    def look_again(self, life: Life, storage: UntypedStorage) -> None:
+    def look_again(self, tracked: TrackedStorage, storage: UntypedStorage) -> None:
         """Note how large a storage is by now, which may be elsewhere."""
-        self.resize(life, storage.nbytes())
-        self._sight(life, storage, declared=False)
+        self._resize(tracked, storage.nbytes())
+        self._sight(tracked, storage, declared=False)
 
-    def _sight(self, life: Life, storage: UntypedStorage, *, declared: bool) -> None:
+    def pass_through(self, *sizes: int) -> None:
+        """Count buffers that the operator took, all at once, and gave back within."""
+        buffers = [self._track(0, self.phase, self.run) for _ in sizes]
+        for buffer, size in zip(buffers, sizes, strict=True):
+            buffer.gone = self.phase
+            self._resize(buffer, size)
+        for buffer in buffers:
+            self._resize(buffer, 0)
+
+    def _track(self, key: int, born: Phase | None, run: int) -> TrackedStorage:
+        tracked = TrackedStorage(key, born, run, len(self._storages))
+        self._storages.append(tracked)
+        return tracked
+
+    def _sight(self, tracked: TrackedStorage, storage: UntypedStorage, *, declared: bool) -> None:
         if self.notes is not None and storage.nbytes():
-            place, page = self.at, len(self._pages)
-            seen = Sighting(place, page, storage.data_ptr(), life, declared)
+            place, phase = self.at, len(self._phases)
+            seen = Sighting(place, phase, storage.data_ptr(), tracked.number, declared)
             self.notes.sightings.append(seen)
 
-    def resize(self, life: Life, size: int) -> None:
+    def _resize(self, tracked: TrackedStorage, size: int) -> None:
         """Note that a storage has so many bytes from now on."""
-        change = size - life.bytes
+        change = size - tracked.bytes
         if change:
-            life.bytes = size
+            tracked.bytes = size
             self.held += change
-            self._changes.append((life, change, self.operation))
+            self._changes.append((tracked.number, change, self.run))
 
-    def passing(self, *sizes: int) -> None:
-        """Count buffers that the operator took, all at once, and gave back within."""
-        lives = [Life(0, self.phase, self.operation) for _ in sizes]
-        for life, size in zip(lives, sizes, strict=True):
-            life.end = self.phase
-            self.resize(life, size)
-        for life in lives:
-            self.resize(life, 0)
-
-    def _release(self, life: Life, _: object) -> None:
+    def _release(self, tracked: TrackedStorage, _: object) -> None:
         """The last reference to a storage is gone; its address may soon be another's."""
-        self._alive.pop(life.key, None)
-        life.reference, life.end = None, self.phase
-        self.resize(life, 0)
+        self._alive.pop(tracked.key, None)
+        tracked.reference, tracked.gone = None, self.phase
+        self._resize(tracked, 0)
+
+
+@cache
+def _element(dtype: torch.dtype) -> tuple[str, int]:
+    """A type's name and the bytes of an element."""
+    return str(dtype).removeprefix("torch."), dtype.itemsize

@@ -1,7 +1,4 @@
-"""What modules and optimizers own and call it, and the storages beneath a tensor.
-
-Knows PyTorch and nothing of this trainer.
-"""
+"""What modules and optimizers own, under which names, and the storages beneath a tensor."""
 
 from __future__ import annotations
 
@@ -15,8 +12,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, UntypedStorage, nn
 from torch.nn.parameter import is_lazy
-from torch.utils._python_dispatch import is_traceable_wrapper_subclass
-from torch.utils._pytree import tree_iter
+
+from .private import is_traceable_wrapper_subclass, sparse_parts, tree_iter
 
 # A tensor and what its owner calls it.
 Named: TypeAlias = tuple[str, Tensor]
@@ -24,7 +21,7 @@ Named: TypeAlias = tuple[str, Tensor]
 
 @dataclass(frozen=True)
 class Owners:
-    """The modules and optimizers of a training; all else in a step belongs to the step."""
+    """The modules and optimizers of a program; all else in a step belongs to the step."""
 
     modules: tuple[nn.Module, ...]
     optimizers: tuple[torch.optim.Optimizer, ...]
@@ -48,8 +45,8 @@ class Owners:
 class Roster:
     """What the owners hold at a moment, by name, in one step.
 
-    Walking the modules takes too long to do it at every boundary, so the parameters are those of
-    its making. Keeps no tensor alive.
+    The parameters are listed once, when it is made: to walk the modules at every boundary would
+    take too long. It keeps no tensor alive.
     """
 
     def __init__(self, owners: Owners) -> None:
@@ -84,7 +81,7 @@ class Roster:
 
 
 def tensors_in(tree: object) -> Iterator[Tensor]:
-    """The tensors in a nesting of any kind that PyTorch knows, or that Python has names for."""
+    """The tensors in a nesting of PyTorch's containers, mappings, sequences, sets, dataclasses."""
     for leaf in tree_iter(tree):
         if isinstance(leaf, Tensor):
             yield leaf
@@ -122,7 +119,7 @@ def stored_on(device: torch.device, value: object) -> Iterable[Tensor]:
 
 
 def _stored(device: torch.device, tensor: Tensor) -> Iterable[Tensor]:
-    """The tensor or its parts that hold the values; none where PyTorch does not show them."""
+    """The tensor, or its parts that hold the values; none where PyTorch does not show them."""
     layout = tensor.layout
     if type(tensor) is not Tensor and type(tensor) is not nn.Parameter:
         if is_lazy(tensor):
@@ -133,14 +130,4 @@ def _stored(device: torch.device, tensor: Tensor) -> Iterable[Tensor]:
     if layout is torch.strided:
         # The tensor's device, not the storage's: a fake tensor's storage says "meta".
         return (tensor,) if tensor.device == device else ()
-    # Asking a sparse tensor for its parts is an operator too, and none of the step's.
-    with torch._C._DisableTorchDispatch():
-        if layout is torch.sparse_coo:
-            parts = [tensor._indices(), tensor._values()]
-        elif layout in (torch.sparse_csr, torch.sparse_bsr):
-            parts = [tensor.crow_indices(), tensor.col_indices(), tensor.values()]
-        elif layout in (torch.sparse_csc, torch.sparse_bsc):
-            parts = [tensor.ccol_indices(), tensor.row_indices(), tensor.values()]
-        else:
-            return ()
-    return stored_on(device, parts)
+    return stored_on(device, sparse_parts(tensor))

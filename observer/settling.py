@@ -11,13 +11,15 @@ from functools import cache
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import _disable_current_modes
+
+from .private import without_dispatch_modes
 
 
 def prepare(device: torch.device) -> None:
-    """Make what `settle` needs: before the first step, so that all steps come before it.
+    """Make what `settle` needs; to be called before the first step.
 
-    Autograd's thread takes the latest operator first of all that wait.
+    Of all operators that wait, autograd's thread takes the one that was made last. So the operator
+    of `settle` must be older than those of any step.
     """
     _graph(device)
 
@@ -25,14 +27,14 @@ def prepare(device: torch.device) -> None:
 def settle(device: torch.device) -> None:
     """Wait until autograd's thread for this CUDA device holds nothing of what it ran before.
 
-    It runs a backward pass of no bytes, which comes to its turn after that. No memory is needed. A
-    device that has failed raises nothing here, but at the next operator of the training.
+    It runs a backward pass of no bytes, whose turn comes after that. No memory is needed. A device
+    that has failed raises nothing here, but at the program's next operator.
     """
     leaf, result = _graph(device)
-    # Whoever watches the operators of a step has no part in this one.
+    # This operator is not the program's, so no dispatch mode is to see it.
     with (
         suppress(RuntimeError),
-        _disable_current_modes(),
+        without_dispatch_modes(),
         torch.inference_mode(False),
         torch.enable_grad(),
     ):
@@ -42,6 +44,6 @@ def settle(device: torch.device) -> None:
 @cache
 def _graph(device: torch.device) -> tuple[Tensor, Tensor]:
     """A parameter without elements, and an operator's result from it."""
-    with _disable_current_modes(), torch.inference_mode(False), torch.enable_grad():
+    with without_dispatch_modes(), torch.inference_mode(False), torch.enable_grad():
         leaf = torch.empty(0, device=device, requires_grad=True)
         return leaf, leaf.view(0)

@@ -256,23 +256,23 @@ FAULTS = (
     # ---- the account of a step ----------------------------------------------------------------
     Fault(
         "what an operator only passes on counts as its own",
-        "observer/ledger.py",
-        "born = storage._cdata not in older",
+        "observer/recording.py",
+        "born = storage_key(storage) not in older",
         "born = True",
         ("tests/observer/",),
     ),
     Fault(
         "what was there before the step does not count for the limit",
         "observer/journal.py",
-        "            self.held += life.bytes\n",
+        "            self.held += tracked.bytes\n",
         "",
-        ("tests/observer/",),
+        ("tests/trainer/training/test_limit.py",),
     ),
     Fault(
         "what is resized past all operators keeps its old size",
         "observer/journal.py",
-        "if storage is not None and storage.nbytes() != life.bytes:",
-        "if storage is not None and storage.nbytes() > life.bytes:",
+        "if storage is not None and storage.nbytes() != tracked.bytes:",
+        "if storage is not None and storage.nbytes() > tracked.bytes:",
         ("tests/observer/",),
     ),
     Fault(
@@ -285,7 +285,7 @@ FAULTS = (
     Fault(
         "what load made is an activation once forward has ended",
         "observer/journal.py",
-        'if self.phase == life.phase == "forward":',
+        'if self.phase == tracked.born == "forward":',
         'if self.phase == "forward":',
         ("tests/observer/",),
     ),

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from vramtop.observer.ledger import Ledger
 from vramtop.protocol.split import Anatomy
+from vramtop.trainer.training.ledger import Ledger
 
 CPU = torch.device("cpu")
 FLOAT, LONG = 4, 8

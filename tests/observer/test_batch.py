@@ -7,8 +7,8 @@ import pytest
 import torch
 from programs import CPU, FLOAT, LONG, MLP_BYTES, anatomy_of, mlp, sgd
 from torch import nn
-from vramtop.observer.ledger import Ledger
 from vramtop.protocol.split import Split
+from vramtop.trainer.training.ledger import Ledger
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 from torch.distributed._tools.mem_tracker import MemTracker
 from torch.profiler import ProfilerActivity, profile
-from vramtop.observer.ledger import Ledger
 from vramtop.protocol.split import PHASES, Anatomy, Split
+from vramtop.trainer.training.ledger import Ledger
 
 CPU = torch.device("cpu")
 IMAGES = {784: (1, 28, 28), 3072: (3, 32, 32)}

@@ -6,8 +6,8 @@ import pytest
 import torch
 from programs import CPU, INPUTS, LOSS, WEIGHT, linear, settled
 from torch import nn
-from vramtop.observer.ledger import Ledger
 from vramtop.protocol.split import Split
+from vramtop.trainer.training.ledger import Ledger
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import torch
 from programs import CPU, FLOAT, LONG, MLP_BYTES, anatomy_of, mlp, sgd, train
 from torch import nn
 from torch.testing._internal.two_tensor import TwoTensor
-from vramtop.observer.ledger import Ledger
 from vramtop.protocol.split import Split
+from vramtop.trainer.training.ledger import Ledger
 
 
 def test_buffers_count_as_parameters_and_saved_statistics_as_activations():

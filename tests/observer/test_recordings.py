@@ -20,11 +20,11 @@ from programs import (
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 from torch.utils.checkpoint import checkpoint
-from vramtop.observer.ledger import Ledger, Recording
 from vramtop.protocol.split import Anatomy, Split
+from vramtop.trainer.training.ledger import Ledger, RecordedStep
 
 
-def recorded() -> tuple[Recording, list[weakref.ref[Any]]]:
+def recorded() -> tuple[RecordedStep, list[weakref.ref[Any]]]:
     """A step of a model, all of which goes out of scope; weak references to all its tensors."""
     model = linear()
     optimizer = torch.optim.Adam(model.parameters())
@@ -168,7 +168,7 @@ def test_recomputed_activations_are_given_back_after_forward() -> None:
     assert anatomy.boundaries["backward"] == plain.boundaries["backward"]
 
 
-def loss_told(compute: Callable[[Recording], object]) -> Anatomy:
+def loss_told(compute: Callable[[RecordedStep], object]) -> Anatomy:
     with Ledger(CPU, [], []).record() as recording:
         recording.begin("forward")
         kept = compute(recording)
@@ -179,7 +179,7 @@ def loss_told(compute: Callable[[Recording], object]) -> Anatomy:
 
 
 def test_the_place_where_the_loss_begins_is_known():
-    def compute(recording: Recording) -> object:
+    def compute(recording: RecordedStep) -> object:
         output = torch.ones(3)
         recording.loss()
         return output, output + 1
@@ -190,7 +190,7 @@ def test_the_place_where_the_loss_begins_is_known():
 
 
 def test_a_loss_that_makes_nothing_has_no_place():
-    def compute(recording: Recording) -> object:
+    def compute(recording: RecordedStep) -> object:
         output = torch.ones(3)
         recording.loss()
         return output

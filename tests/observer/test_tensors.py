@@ -7,8 +7,8 @@ import torch
 from programs import CPU, FLOAT, LONG
 from torch import nn
 from vramtop.accounting.tensors import LISTED
-from vramtop.observer.ledger import Ledger, Recording
 from vramtop.protocol.split import CATEGORIES, TensorFacts
+from vramtop.trainer.training.ledger import Ledger, RecordedStep
 
 OPTIMIZERS = {
     "sgd": (torch.optim.SGD, {}),
@@ -35,7 +35,7 @@ MODELS = {
 }
 
 
-def second_step(model, optimizer, shape, images=16) -> Recording:
+def second_step(model, optimizer, shape, images=16) -> RecordedStep:
     """The one that begins with the optimizer's state in place."""
     ledger, criterion = Ledger(CPU, [model], [optimizer]), nn.CrossEntropyLoss()
     inputs, targets = torch.ones(images, *shape), torch.zeros(images, dtype=torch.int64)

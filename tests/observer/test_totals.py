@@ -13,7 +13,7 @@ from programs import (
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.checkpoint import checkpoint
-from vramtop.observer.ledger import Ledger
+from vramtop.trainer.training.ledger import Ledger
 
 
 def conv():

@@ -10,6 +10,7 @@ import re
 import traceback
 from collections.abc import Mapping
 
+from vramtop.observer.private import CUDA_START
 from vramtop.protocol.lesson.settings import SettingError
 
 VARIABLES = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_HIP_ALLOC_CONF")
@@ -43,7 +44,7 @@ def refusal(environment: Mapping[str, str], error: Exception) -> str | None:
     """One line if the error is PyTorch's refusal of the configuration when CUDA starts."""
     found = configured(environment)
     frames = traceback.extract_tb(error.__traceback__)
-    if found is None or not frames or frames[-1].name != "_lazy_init":
+    if found is None or not frames or frames[-1].name != CUDA_START:
         return None
     # For a malformed number PyTorch names only a C++ function; the variable must be named here.
     name, value = found

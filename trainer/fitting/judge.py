@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from vramtop.accounting.anatomy import Log
+from vramtop.accounting.records import StepLog
 from vramtop.protocol.lesson.messages import Predicted
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.trainer.device import memory
@@ -91,7 +91,7 @@ class FitJudge:
         return bisect(lambda size: self.verdict(size).at_best, least, most + 1)
 
 
-def _taken(replay: Replay, logs: tuple[Log, ...]) -> tuple[bool, int]:
+def _taken(replay: Replay, logs: tuple[StepLog, ...]) -> tuple[bool, int]:
     """Whether the allocator has room for these steps, and its peak of reserved bytes."""
     try:
         for log in logs:

@@ -7,22 +7,21 @@ what an optimizer keeps on the host, such as Adam's step counters, stays on the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._foreach_utils import _get_foreach_kernels_supported_devices
-from vramtop.accounting.anatomy import Log
-from vramtop.observer.ledger import Recording
+from vramtop.accounting.records import StepLog
 from vramtop.observer.ownership import Owners
+from vramtop.observer.private import fake_tensor_mode, foreach_devices, skip_capture_check
+from vramtop.observer.recording import Arguments, Named, Operator, Recording
 from vramtop.protocol.lesson.messages import Data
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.split import AllocatorMemory, Anatomy
 from vramtop.trainer.data.batches import Batch, Batches
 from vramtop.trainer.data.datasets import Dataset, Images
+from vramtop.trainer.training.ledger import RecordedStep
 from vramtop.trainer.training.training import Training
 
 from .gpu_traits import GpuTraits
@@ -33,13 +32,6 @@ Shape = tuple[int, int, int]
 
 _HOST = torch.device("cpu")
 _META = torch.device("meta")
-# Before a step an optimizer asks CUDA whether a graph is being captured; these are its methods in
-# PyTorch 2.9 and newer. That would make a context on a GPU, which a prediction does not need.
-_HEALTH_CHECKS = ("_cuda_graph_capture_health_check", "_accelerator_graph_capture_health_check")
-
-
-def _nothing() -> None:
-    pass
 
 
 @dataclass(frozen=True)
@@ -65,28 +57,25 @@ class Predictor:
         # One mode for all steps, since its first operators are slow. Meta tensors need none: in the
         # mode an optimizer's tensors on the host would be fake as well.
         self._mode: AbstractContextManager[object] = (
-            FakeTensorMode() if device_type == "cpu" else nullcontext()
+            fake_tensor_mode() if device_type == "cpu" else nullcontext()
         )
         blank = _Blank(shape, stand_in)
         with self._mode, stand_in:
             self._training = Training(settings, blank.dataset, stand_in, blank)
         for group in self._training.optimizer.param_groups:
             # PyTorch would choose by the parameters' device, which is not the real one here.
-            group["foreach"] = device_type in _get_foreach_kernels_supported_devices()
-        for check in _HEALTH_CHECKS:
-            setattr(self._training.optimizer, check, _nothing)
+            group["foreach"] = device_type in foreach_devices()
+        skip_capture_check(self._training.optimizer)  # a prediction needs no GPU
 
-    def step(self, batch_size: int) -> tuple[Anatomy, Log]:
+    def step(self, batch_size: int) -> tuple[Anatomy, StepLog]:
         """Take the next step; the first one makes the optimizer's state."""
         training = self._training
         owners = Owners((training.model,), (training.optimizer,))
-        if self._gpu is None:
-            recording = Recording(training.device, owners, None, None)
-        else:
-            recording = _OnCuda(training.device, owners, self._gpu)
+        hook = None if self._gpu is None else _SumBuffers(self._gpu)
+        recorded = RecordedStep(Recording(training.device, owners, hook=hook), training.device)
         with self._mode:
-            training.step(batch_size, recording, self._accumulation)
-        return recording.anatomy(), recording.log()
+            training.step(batch_size, recorded, self._accumulation)
+        return recorded.anatomy(), recorded.log()
 
     def forget(self) -> None:
         """Drop the optimizer's state, so that the next step makes it again."""
@@ -131,22 +120,19 @@ class _Blank(Batches):
         return Batch(inputs, torch.empty(batch_size, dtype=torch.int64, device=self._device))
 
 
-class _OnCuda(Recording):  # type: ignore[no-untyped-call]
-    """A recording that adds the buffers inside sums, which no tensor shows."""
+class _SumBuffers:
+    """An `OperatorHook` that adds the buffers inside sums, which no tensor shows."""
 
-    def __init__(self, device: torch.device, owners: Owners, gpu: GpuTraits) -> None:
-        super().__init__(device, owners, None, None)
+    def __init__(self, gpu: GpuTraits) -> None:
         self._gpu = gpu
 
-    def __torch_dispatch__(
-        self,
-        func: Callable[..., object],
-        types: tuple[type, ...],
-        args: tuple[object, ...] = (),
-        kwargs: dict[str, object] | None = None,
-    ) -> object:
-        result = super().__torch_dispatch__(func, types, args, kwargs)
-        if func is torch.ops.aten.sum.dim_IntList and isinstance(args[0], Tensor):
+    def before(
+        self, recording: Recording, operator: Operator, args: Arguments, kwargs: Named
+    ) -> None:
+        """Nothing is known yet."""
+
+    def after(self, recording: Recording, operator: Operator, args: Arguments) -> None:
+        """Add the buffers if the operator was a sum over rows."""
+        if operator is torch.ops.aten.sum.dim_IntList and isinstance(args[0], Tensor):
             rows, columns = args[0].shape
-            self._journal.passing(*sum_buffers(rows, columns, self._gpu))
-        return result
+            recording.pass_through(*sum_buffers(rows, columns, self._gpu))

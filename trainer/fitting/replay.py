@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import torch
-from vramtop.accounting.anatomy import Change, Life, Log
+from vramtop.accounting.records import StepLog
 from vramtop.protocol.split import AllocatorMemory, Phase, Reading
 
 from .caching import Allocator, Block
@@ -35,25 +35,30 @@ class Replay:
         """An independent copy."""
         return copy.deepcopy(self)
 
-    def step(self, log: Log) -> AllocatorMemory:
+    def step(self, log: StepLog) -> AllocatorMemory:
         """Replay one step and return the allocator's figures.
 
         Parameters and the optimizer's state stay for the next step. Raises `caching.NoRoom` where
         the step would exceed the limit.
         """
-        start, pages = log
-        lives: dict[Life, Block] = {}
-        for life, size in start:
-            lives[life] = self._held.get(life.key) or self.allocator.take(size)
+        blocks: dict[int, Block] = {}
+        for storage, size in log.start:
+            key = log.storages[storage].key
+            blocks[storage] = self._held.get(key) or self.allocator.take(size)
         self.allocator.reset_peaks()
         boundaries: dict[Phase, Reading] = {}
-        for phase, changes in pages:
-            for change in changes:
-                self._change(lives, phase, change)
+        for phase, changes in log.phases:
+            for storage, size, run in changes:
+                if size < 0:
+                    self.allocator.give(blocks.pop(storage))
+                    continue
+                blocks[storage] = self.allocator.take(size)
+                shape = log.storages[storage].shape
+                self._take_workspace(phase, log.operators[run], shape)
             boundaries[phase] = Reading(
                 self.allocator.requested, self.allocator.allocated, self.workspace
             )
-        self._end(lives)
+        self._end(log, blocks)
         return AllocatorMemory(
             boundaries=boundaries,
             reserved=self.allocator.reserved,
@@ -70,16 +75,12 @@ class Replay:
         self._held = {}
         self.allocator.empty()
 
-    def _change(self, lives: dict[Life, Block], phase: Phase, change: Change) -> None:
-        life, size, (operator,) = change
-        if size < 0:
-            self.allocator.give(lives.pop(life))
-            return
-        lives[life] = self.allocator.take(size)
-        if phase not in self._handles and str(operator) in _PRODUCTS:
+    def _take_workspace(self, phase: Phase, operator: str, shape: tuple[int, ...] | None) -> None:
+        """Take what cuBLAS takes beside a result of this shape, if the operator is a product."""
+        if phase not in self._handles and operator in _PRODUCTS:
             self._handles.add(phase)
             self._keep(self._gpu.workspace)
-        if not self._lt and str(operator) == _WITH_BIAS and life.shape and life.shape[-1] > 1:
+        if not self._lt and operator == _WITH_BIAS and shape and shape[-1] > 1:
             self._lt = True
             self._keep(self._gpu.lt_workspace)
 
@@ -87,10 +88,12 @@ class Replay:
         self.workspace += workspace
         self.allocator.take(workspace)
 
-    def _end(self, lives: dict[Life, Block]) -> None:
+    def _end(self, log: StepLog, blocks: dict[int, Block]) -> None:
         """Free all but parameters and the optimizer's state."""
-        kept = ("parameters", "optimizer_state")
-        self._held = {life.key: block for life, block in lives.items() if life.category in kept}
-        for life, block in lives.items():
-            if life.category not in kept:
+        self._held = {}
+        for storage, block in blocks.items():
+            record = log.storages[storage]
+            if record.owner in ("parameters", "optimizer_state"):
+                self._held[record.key] = block
+            else:
                 self.allocator.give(block)

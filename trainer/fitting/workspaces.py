@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 
 import torch
+from vramtop.observer.private import cublas_workspace_size, cublaslt_workspace_size
 
 _KIB = 1024
 _LARGE = 8 * 4096 * _KIB  # from Hopper on
@@ -22,7 +23,7 @@ _LT_KIB = 1024
 
 def handle_bytes(device: torch.device) -> int:
     """Bytes that a cuBLAS handle takes at its first use and keeps."""
-    reported = getattr(torch._C, "_cuda_getCublasWorkspaceSize", None)
+    reported = cublas_workspace_size()
     if reported is not None:
         return int(reported())
     major, _ = torch.cuda.get_device_capability(device)
@@ -39,7 +40,7 @@ def by_rule(environment: Mapping[str, str], major: int) -> int:
 
 def lt_bytes(environment: Mapping[str, str] = os.environ) -> int:
     """Bytes that cuBLASLt takes for itself at its first use; 0 where it shares cuBLAS's."""
-    reported = getattr(torch._C, "_cuda_getCublasLtWorkspaceSize", None)
+    reported = cublaslt_workspace_size()
     shares = {"0": False, "1": True}.get(
         environment.get("TORCH_CUBLASLT_UNIFIED_WORKSPACE", ""), reported is not None
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Protocol
 
-from vramtop.observer.trace import NoAccount
+from vramtop.accounting.account import NoAccount
 from vramtop.protocol.split import Split
 from vramtop.trainer.device import memory
 from vramtop.trainer.training.out_of_memory import OutOfMemoryFacts, out_of_memory_facts

@@ -8,8 +8,7 @@ import psutil
 import torch
 from msgspec.structs import replace
 from torch import Tensor
-from vramtop.observer.ledger import Recording
-from vramtop.observer.trace import NoAccount
+from vramtop.accounting.account import NoAccount
 from vramtop.protocol.lesson.formula import lesson
 from vramtop.protocol.lesson.messages import (
     Configured,
@@ -23,6 +22,7 @@ from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Device, DeviceMemory, Expectation, Note
 from vramtop.protocol.split import Phase, Split
 from vramtop.trainer.device.memory import of_device
+from vramtop.trainer.training.ledger import RecordedStep
 from vramtop.trainer.training.out_of_memory import OutOfMemoryFacts
 from vramtop.trainer.training.timing import Fetch, Mean, stopwatch
 from vramtop.trainer.training.training import Score, Training
@@ -186,7 +186,7 @@ class Reports:
     def anatomy(
         self,
         training: Training,
-        recording: Recording,
+        recording: RecordedStep,
         rows: int,
         *,
         settled: bool,

@@ -10,7 +10,6 @@ import msgspec
 import torch
 from torch import Tensor
 from vramtop.observer.accounts import unaccounted
-from vramtop.observer.ledger import Recording
 from vramtop.protocol.commands import GiveBack
 from vramtop.protocol.lesson.commands import (
     Change,
@@ -32,6 +31,7 @@ from vramtop.trainer.data.pictures import Gallery
 from vramtop.trainer.device import memory
 from vramtop.trainer.device.devices import describe
 from vramtop.trainer.fitting.search import Search
+from vramtop.trainer.training.ledger import RecordedStep
 from vramtop.trainer.training.out_of_memory import out_of_memory_facts
 from vramtop.trainer.training.training import Progress, Snapshot, Unwatched, Watcher
 
@@ -139,7 +139,7 @@ class Session:
         # Outside the handler: while an error is handled, its traceback keeps the step's tensors.
         self._recovery.step_failed(facts, recorded=recording is not None)
 
-    def _watcher(self, rows: int, *, full: bool) -> tuple[Recording | None, Watcher]:
+    def _watcher(self, rows: int, *, full: bool) -> tuple[RecordedStep | None, Watcher]:
         """The recording and the watcher of the coming step; a walked step is always recorded."""
         recording = self._setup.recording(full=full, walked=self._talk.walking)
         if recording is None:
@@ -155,7 +155,9 @@ class Session:
         self._reports.held(self._setup.training, rows, phase, split, part)
         self._talk.hold()
 
-    def _stepped(self, loss: Tensor, rows: int, recording: Recording | None, *, full: bool) -> None:
+    def _stepped(
+        self, loss: Tensor, rows: int, recording: RecordedStep | None, *, full: bool
+    ) -> None:
         """Report a step that has ended, and evaluate after an epoch's last."""
         training, schedule = self._setup.training, self._setup.schedule
         self._recovery.step_ended(full=full)

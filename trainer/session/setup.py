@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import msgspec
 import torch
-from vramtop.observer.ledger import Recording
 from vramtop.protocol.lesson.checks import check
 from vramtop.protocol.lesson.messages import Predicted
 from vramtop.protocol.lesson.settings import DatasetName, Settings
@@ -17,6 +16,7 @@ from vramtop.trainer.fitting.gpu_traits import gpu_traits
 from vramtop.trainer.fitting.judge import forecast
 from vramtop.trainer.fitting.largest import LargestFitSearch, largest_below
 from vramtop.trainer.fitting.placing import place
+from vramtop.trainer.training.ledger import RecordedStep
 from vramtop.trainer.training.noise import NoiseSampler
 from vramtop.trainer.training.training import Snapshot, Training, model_key
 
@@ -101,7 +101,7 @@ class Setup:
 
     # ---- what is observed -------------------------------------------------------------------
 
-    def recording(self, *, full: bool, walked: bool) -> Recording | None:
+    def recording(self, *, full: bool, walked: bool) -> RecordedStep | None:
         """The recording of the coming step, if it is due; a `walked` step is always recorded.
 
         A `full` step takes as many images as the settings say, not an epoch's or the goal's rest.

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 
 from typing_extensions import Self
-from vramtop.observer.ledger import Recording
 from vramtop.protocol.split import Phase, Split
+from vramtop.trainer.training.ledger import RecordedStep
 
 OBSERVE_SECONDS = 0.5
 SETTLED = 2
@@ -60,7 +60,7 @@ class PausingRecording:
     `hold` is called there with the phase that ends, the split, and the number of the step's batch.
     """
 
-    def __init__(self, recording: Recording, hold: Callable[[Phase, Split, int], None]) -> None:
+    def __init__(self, recording: RecordedStep, hold: Callable[[Phase, Split, int], None]) -> None:
         self._recording = recording
         self._hold = hold
         self._part = 0  # the number of the batch that was loaded last, from 1

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from vramtop.observer.trace import NoAccount
+from vramtop.accounting.account import NoAccount
 from vramtop.protocol.lesson.messages import Noise
 from vramtop.protocol.split import Split
 from vramtop.trainer.data.batches import batch_bytes

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vramtop.observer import denials
-from vramtop.observer.ledger import LimitExceeded, Recording
 from vramtop.protocol.split import Phase, Split
 from vramtop.trainer.device.memory_errors import is_out_of_memory
 
+from .ledger import RecordedStep
+from .limit import LimitExceeded
 from .training import Unwatched
 
 Place = Literal["evaluation", "model"]
@@ -30,7 +31,7 @@ class OutOfMemoryFacts:
 
 
 def out_of_memory_facts(
-    error: RuntimeError, watcher: Recording | Unwatched | None, place: Place | None = None
+    error: RuntimeError, watcher: RecordedStep | Unwatched | None, place: Place | None = None
 ) -> OutOfMemoryFacts:
     """What the error and the step's watcher know; raises the error again if it is another one."""
     known = is_out_of_memory(error)
@@ -39,7 +40,7 @@ def out_of_memory_facts(
         raise error
     phase: Phase | None = None
     operator, split = "", Split()
-    if isinstance(watcher, Recording):
+    if isinstance(watcher, RecordedStep):
         (phase, operator), split = watcher.failure, watcher.split()
     elif watcher is not None:
         phase = watcher.phase

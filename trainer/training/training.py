@@ -10,8 +10,7 @@ from typing import Any, Protocol
 import msgspec
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map_only
-from vramtop.observer.ledger import Ledger
+from vramtop.observer.private import tree_map_only
 from vramtop.protocol.lesson.settings import DatasetName, OptimizerName, Settings
 from vramtop.protocol.messages import Layer
 from vramtop.protocol.split import Phase
@@ -19,12 +18,13 @@ from vramtop.trainer.data.batches import Batch, Batches, batch_bytes, in_order
 from vramtop.trainer.data.datasets import Dataset
 
 from . import models
+from .ledger import Ledger
 
 ModelKey = tuple[DatasetName, int]
 
 
 class Watcher(Protocol):
-    """Is told what a step does; a ledger's `Recording` listens, `Unwatched` does not."""
+    """Is told what a step does; a `RecordedStep` listens, `Unwatched` does not."""
 
     def __enter__(self) -> object: ...
 

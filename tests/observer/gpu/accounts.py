@@ -11,11 +11,12 @@ import threading
 import msgspec
 import torch
 from torch import nn
+from vramtop.accounting.account import NoAccount
 from vramtop.observer import trace
-from vramtop.observer.ledger import Ledger, Recording
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.trainer.data.datasets import Library
 from vramtop.trainer.device import memory
+from vramtop.trainer.training.ledger import Ledger, RecordedStep
 from vramtop.trainer.training.noise import NoiseSampler
 from vramtop.trainer.training.training import Training
 
@@ -60,11 +61,11 @@ def gives_back(x):
     return torch.empty_like(x)
 
 
-def said(recording: Recording) -> object:
+def said(recording: RecordedStep) -> object:
     """Anatomy and allocator, or the reason why there is none."""
     try:
         anatomy = recording.anatomy()
-    except trace.NoAccount as reason:
+    except NoAccount as reason:
         return str(reason)
     return msgspec.to_builtins({"anatomy": anatomy, "allocator": recording.allocator()})
 

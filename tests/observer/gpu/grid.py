@@ -9,7 +9,7 @@ import json
 import msgspec
 import torch
 from torch import nn
-from vramtop.observer.ledger import Ledger
+from vramtop.trainer.training.ledger import Ledger
 
 VARIANTS = {
     "sgd": (torch.optim.SGD, {}),

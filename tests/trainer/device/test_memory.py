@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
-from vramtop.observer import gauge as gauges
+from vramtop.accounting.allocator import allocator_memory
+from vramtop.accounting.records import AllocatorFigures
+from vramtop.observer.reader import allocator_reader
 from vramtop.protocol.split import Reading
 from vramtop.trainer.device import memory
 from vramtop.trainer.device.container import Allowance
 from vramtop.trainer.device.memory_errors import is_out_of_memory
 
 
-def test_a_cpu_has_no_gauge_and_keeps_no_cache() -> None:
-    assert gauges.gauge(torch.device("cpu")) is None
+def test_a_cpu_has_no_allocator_to_read_and_keeps_no_cache() -> None:
+    assert allocator_reader(torch.device("cpu")) is None
     assert memory.release(torch.device("cpu")) is None
 
 
@@ -21,12 +23,11 @@ def test_an_apple_gpus_allocator_tells_what_is_live_and_what_it_has(
 ) -> None:
     monkeypatch.setattr(torch.mps, "current_allocated_memory", lambda: 300)
     monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 1000)
-    gauge = gauges.gauge(torch.device("mps"))
-    assert gauge is not None
-    gauge.start()
-    gauge.boundary("zero_grad")
-    gauge.end(None, None)
-    said = gauge.read()
+    reader = allocator_reader(torch.device("mps"))
+    assert reader is not None
+    reader.start()
+    reader.boundary("zero_grad")
+    said = allocator_memory(AllocatorFigures(*reader.end().figures), None)
     assert said.end == Reading(None, 300)
     assert (said.reserved, said.cache, said.rounding) == (1000, 700, None)
     assert (said.workspace, said.requested_peak, said.retries) == (None, None, None)

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from vramtop.observer.ledger import Ledger, LimitExceeded
 from vramtop.protocol.split import Split
+from vramtop.trainer.training.ledger import Ledger
+from vramtop.trainer.training.limit import LimitExceeded
 
 CPU = torch.device("cpu")
 FLOAT = 4

@@ -1,0 +1,148 @@
+"""PyTorch's private names, under plain ones. No other module of the observer or trainer has any.
+
+All are the same in PyTorch 2.9, 2.10 and 2.14, except where a docstring says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, UntypedStorage
+from torch._ops import OpOverload
+from torch.cuda import memory
+from torch.utils._python_dispatch import (
+    TorchDispatchMode,
+    is_traceable_wrapper_subclass,
+)
+from torch.utils._python_dispatch import _disable_current_modes as without_dispatch_modes
+from torch.utils._pytree import tree_iter, tree_map_only
+
+if TYPE_CHECKING:
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+__all__ = (
+    "TorchDispatchMode",
+    "is_traceable_wrapper_subclass",
+    "tree_iter",
+    "tree_map_only",
+    "without_dispatch_modes",
+)
+
+# ---- tensors and storages -------------------------------------------------------------------
+
+
+def storage_key(storage: UntypedStorage) -> int:
+    """A number that no other storage has while this one is alive."""
+    key: int = storage._cdata
+    return key
+
+
+def sparse_parts(tensor: Tensor) -> list[Tensor]:
+    """The tensors that a sparse one consists of; none where its layout is unknown.
+
+    Asking for them is an operator too, which no dispatch mode sees.
+    """
+    layout = tensor.layout
+    with torch._C._DisableTorchDispatch():
+        if layout is torch.sparse_coo:
+            return [tensor._indices(), tensor._values()]
+        if layout in (torch.sparse_csr, torch.sparse_bsr):
+            return [tensor.crow_indices(), tensor.col_indices(), tensor.values()]
+        if layout in (torch.sparse_csc, torch.sparse_bsc):
+            return [tensor.ccol_indices(), tensor.row_indices(), tensor.values()]
+    return []
+
+
+def fake_tensor_mode(*, allow_real_inputs: bool = False) -> FakeTensorMode:
+    """A mode in which operators make tensors without contents. Its import takes a while."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    return FakeTensorMode(allow_non_fake_inputs=allow_real_inputs)
+
+
+# ---- operators ------------------------------------------------------------------------------
+
+
+def schema(operator: Callable[..., object]) -> torch._C.FunctionSchema | None:
+    """What arguments and results an operator has; None of a plain function."""
+    return operator._schema if isinstance(operator, OpOverload) else None
+
+
+def made_of_others(name: str) -> bool:
+    """Whether the operator of this name runs other operators instead of a kernel of its own."""
+    return torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd")
+
+
+# ---- CUDA -----------------------------------------------------------------------------------
+
+CUDA_START = "_lazy_init"  # the function in which PyTorch starts CUDA
+
+
+def history_enabled() -> bool:
+    """Whether somebody records what CUDA's caching allocator does."""
+    enabled: bool = torch._C._cuda_isHistoryEnabled()
+    return enabled
+
+
+def start_history(entries: int) -> None:
+    """Let CUDA's caching allocator record what it does, so many entries at most."""
+    memory._record_memory_history(
+        "all", context=None, stacks="python", max_entries=entries, clear_history=True
+    )
+
+
+def stop_history() -> None:
+    """Record no more of it, and free what was recorded."""
+    memory._record_memory_history(None)
+
+
+def allocator_snapshot(device: torch.device) -> dict[str, Any]:
+    """All blocks that CUDA's caching allocator has, and what it has recorded."""
+    taken: dict[str, Any] = memory._snapshot(device)
+    return taken
+
+
+def call_when_out_of_memory(noted: Callable[[int, int, int, int], None]) -> None:
+    """Call this for each request that CUDA's caching allocator denies.
+
+    It is told the device's index, then in bytes: what was wanted, what the process is allowed, and
+    what is free on the device.
+    """
+    torch._C._cuda_attach_out_of_memory_observer(noted)  # type: ignore[attr-defined]
+
+
+def cublas_workspace_size() -> Callable[[], int] | None:
+    """Asks CUDA how many bytes a cuBLAS handle takes at its first use; None in PyTorch 2.9."""
+    found: Callable[[], int] | None = getattr(torch._C, "_cuda_getCublasWorkspaceSize", None)
+    return found
+
+
+def cublaslt_workspace_size() -> Callable[[], int] | None:
+    """Asks CUDA how many bytes cuBLASLt takes at its first use; None in PyTorch 2.9."""
+    found: Callable[[], int] | None = getattr(torch._C, "_cuda_getCublasLtWorkspaceSize", None)
+    return found
+
+
+# ---- optimizers -----------------------------------------------------------------------------
+
+
+def foreach_devices() -> list[str]:
+    """The types of device on which optimizers update many parameters with one operator."""
+    from torch.utils._foreach_utils import _get_foreach_kernels_supported_devices
+
+    return _get_foreach_kernels_supported_devices()
+
+
+def skip_capture_check(optimizer: torch.optim.Optimizer) -> None:
+    """Let an optimizer not ask CUDA before each step whether work is being captured.
+
+    Asking would make a context on a GPU. The check has two names, by the version of PyTorch.
+    """
+    for name in ("_cuda_graph_capture_health_check", "_accelerator_graph_capture_health_check"):
+        setattr(optimizer, name, _nothing)
+
+
+def _nothing() -> None:
+    pass

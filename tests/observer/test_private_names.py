@@ -1,0 +1,76 @@
+"""PyTorch's private names stand in one module, where a new version of PyTorch has to be met."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ONE_MODULE = ROOT / "observer" / "private.py"
+_PRIVATE = re.compile(r"_(?!_)\w+")
+_PYTHONS = ("_replace", "_exit")  # of NamedTuple and os, both documented
+
+
+def private(name: str) -> bool:
+    """Whether a dotted name has a part with one leading underscore."""
+    return name not in _PYTHONS and any(_PRIVATE.fullmatch(part) for part in name.split("."))
+
+
+def private_names(source: str) -> Iterator[str]:
+    """Names of PyTorch's own that a module reaches into: imports, attributes, names as strings.
+
+    The module's own private attributes, of `self` and `cls`, are none.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "torch":
+            yield from filter(private, (f"{node.module}.{alias.name}" for alias in node.names))
+        elif isinstance(node, ast.Import):
+            yield from filter(private, (alias.name for alias in node.names))
+        elif isinstance(node, ast.Attribute) and private(node.attr):
+            if not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")):
+                yield node.attr
+        elif (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and _PRIVATE.fullmatch(node.value)
+        ):
+            yield node.value
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import torch._C",
+        "from torch import _C",
+        "from torch.utils._pytree import tree_map",
+        "from torch.cuda.memory import _snapshot",
+        "storage._cdata",
+        "torch._C.anything",
+        "setattr(optimizer, '_health_check', None)",
+    ],
+)
+def test_a_private_name_is_found_in_any_form(source: str) -> None:
+    assert list(private_names(source))
+
+
+@pytest.mark.parametrize(
+    "source", ["self._own = torch.__version__", "from .private import schema", "'under_score'"]
+)
+def test_what_is_public_or_a_modules_own_is_none(source: str) -> None:
+    assert not list(private_names(source))
+
+
+def test_pytorchs_private_names_stand_in_one_module_of_the_observer() -> None:
+    assert set(private_names(ONE_MODULE.read_text())) > {"_cdata", "torch._ops.OpOverload"}
+    modules = [*(ROOT / "observer").rglob("*.py"), *(ROOT / "trainer").rglob("*.py")]
+    found = {
+        f"{module.relative_to(ROOT)}: {name}"
+        for module in modules
+        if module != ONE_MODULE
+        for name in private_names(module.read_text())
+    }
+    assert not found
