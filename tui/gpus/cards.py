@@ -15,10 +15,10 @@ UNLISTED = "NVML no longer lists this GPU"
 
 
 class Occupancy(msgspec.Struct, frozen=True):
-    """Who has a GPU's memory, in bytes; the parts add up to `total`.
+    """Who holds a GPU's memory, in bytes; the parts add up to `total`.
 
-    `driver` is None where NVML does not tell it apart; it is then within `others`, and so are our
-    own bytes where `ours` is None.
+    `driver` is None where NVML does not tell the driver's part, `ours` where nobody tells ours.
+    Then `others` includes it.
     """
 
     total: int
@@ -29,9 +29,9 @@ class Occupancy(msgspec.Struct, frozen=True):
 
 
 def held(card: Card, pids: Collection[int]) -> int | None:
-    """The bytes that these processes hold on the card by NVML.
+    """The bytes that these processes hold on the card, by NVML.
 
-    None where it does not say: it lists none of them (as in many containers), or tells no bytes.
+    None where NVML lists none of them, as in many containers, or does not tell their bytes.
     """
     ours = [process.used for process in card.processes or () if process.pid in pids]
     known = [used for used in ours if used is not None]
@@ -39,11 +39,11 @@ def held(card: Card, pids: Collection[int]) -> int | None:
 
 
 def occupancy(card: Card, ours: int | None) -> Occupancy | None:
-    """Who has the card's memory when `ours` bytes of it are our own; None without total and free.
+    """Who holds the card's memory when `ours` bytes of it are our own; None without total and free.
 
-    Total, reserved and free are one answer of NVML and set the frame; what is neither reserved nor
-    free is in use. `ours` may come from another moment: it is taken as at most what is in use, and
-    the others have the rest, so that the parts always add up.
+    Total, reserved and free come in one answer of NVML. Bytes that are neither reserved nor free
+    are in use. `ours` may come from another moment, so it is limited to what is in use, and the
+    others hold the rest. So the parts always add up.
     """
     if card.total is None or card.free is None:
         return None
@@ -56,15 +56,16 @@ def occupancy(card: Card, ours: int | None) -> Occupancy | None:
 
 
 def visible(uuids: Sequence[str], setting: str | None) -> list[int]:
-    """Which of `uuids` cuda:0, cuda:1, … of a process are, by its CUDA_VISIBLE_DEVICES.
+    """The places in `uuids` of the devices cuda:0, cuda:1, … of a process.
 
-    `uuids` are NVML's, those of GPUs in its order, which is the PCI bus's; after them may follow
-    those of MIG instances. None is a variable that is not set: all GPUs. Entries are numbers or
-    unique beginnings of UUIDs, all of one kind; the first that names nothing ends the list, one
-    that is named twice empties it, and of MIG instances a process gets the first alone.
+    `uuids` are NVML's: those of GPUs in the order of the PCI bus, then those of MIG instances.
+    `setting` is the process's CUDA_VISIBLE_DEVICES; None, where it is not set, means all GPUs. Its
+    entries are numbers, or unique beginnings of UUIDs; all are of one kind. The first entry that
+    names nothing ends the list, an entry that is there twice empties it, and of MIG instances a
+    process gets only the first.
 
-    Numbers are taken in PCI order. CUDA's own default is the fastest first, which is the same where
-    all GPUs are of one kind; elsewhere it needs CUDA_DEVICE_ORDER=PCI_BUS_ID, or UUIDs.
+    Numbers count in PCI order. CUDA's own default is the fastest GPU first. Where the GPUs are of
+    several kinds, numbers need CUDA_DEVICE_ORDER=PCI_BUS_ID.
     """
     gpus = [place for place, uuid in enumerate(uuids) if not uuid.startswith("MIG-")]
     if setting is None:
@@ -90,21 +91,21 @@ def _by_uuid(uuids: Sequence[str], entry: str, kind: str) -> int | None:
 
 
 def _by_number(gpus: list[int], entry: str) -> int | None:
-    """CUDA reads the digits that an entry begins with, and no others."""
+    """CUDA reads only the digits at the beginning of an entry."""
     entry = entry.removeprefix("+")
     digits = entry[: len(entry) - len(entry.lstrip("0123456789"))]
     return gpus[int(digits)] if digits and int(digits) < len(gpus) else None
 
 
 def lost(card: Card, trouble: str) -> Card:
-    """What remains of a card that cannot be asked: its place, and what never changes."""
+    """A card that cannot be asked: its index, and the fields that never change."""
     return Card(card.index, card.uuid, card.name, total=card.total, trouble=trouble)
 
 
 def keep_places(before: Sequence[Card], now: Sequence[Card]) -> tuple[Card, ...]:
-    """The cards of `now`, and at their old places those of `before` that NVML no longer lists.
+    """The cards of `now`; those of `before` that NVML no longer lists keep their places.
 
-    A card that does not tell its name or UUID now is the one that had its index before.
+    A card that does not tell its name or UUID now is taken for the one with its index before.
     """
     listed = {card.index: card for card in before if card.trouble != UNLISTED}
     cards = [
@@ -124,7 +125,7 @@ def _recognized(card: Card, before: Card) -> Card:
 
 
 def reasons(report: CardsReport) -> list[str]:
-    """Each reason for which something is not available, one a line, the same every time."""
+    """The reasons why values are not available, a line each, always in the same order."""
     lines = [] if report.trouble is None else [report.trouble]
     lines += _refusals("driver", report.refused)
     for card in report.cards:

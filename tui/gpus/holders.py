@@ -1,9 +1,8 @@
 """Who holds the device's memory: parts that always add up to the whole.
 
-The numbers come from different moments: NVML's of the card, the allocator's of the last step that
-was looked at. NVML's total, reserved and free set the frame; what is ours within it is told apart
-by the allocator as far as it reaches, and what then is left of ours is the context. So a sum never
-disagrees with its whole; at worst the parts of ours are a moment old.
+NVML tells the whole: total, reserved and free, and the bytes of our process. The allocator splits
+our bytes; the rest of ours is the CUDA context. The allocator's numbers are of the last step that
+was observed, so they can be older than NVML's. Then they are cut to fit.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ Holder = Literal[
 
 
 class Held(msgspec.Struct, frozen=True):
-    """A holder and its bytes; where it holds none it is left out."""
+    """A holder and its bytes; a holder of no bytes is left out."""
 
     holder: Holder
     bytes: int
@@ -42,7 +41,7 @@ def of_card(card: Card, pid: int | None, memory: AllocatorMemory | None) -> tupl
     """Who holds a card's memory, in the order of a bar; None where NVML tells no total.
 
     `pid` is our process, `memory` what its allocator said last. Where NVML does not list our
-    process (as in many containers), what it has beyond its allocator is among the others.
+    process, as in many containers, its context counts among the others.
     """
     listed = None if pid is None else held(card, {pid})
     seen = occupancy(card, memory.reserved if listed is None and memory else listed)
@@ -59,7 +58,7 @@ def of_card(card: Card, pid: int | None, memory: AllocatorMemory | None) -> tupl
 
 
 def of_allocator(total: int, memory: AllocatorMemory) -> tuple[Held, ...]:
-    """The holders as far as our allocator knows them, where nobody tells of the card itself."""
+    """The holders that our allocator knows, for a device that nobody else tells about."""
     rest = max(0, total - memory.reserved)
     return _held({**_within(memory.reserved, memory), "others or free": rest})
 
@@ -69,7 +68,7 @@ def _held(sizes: dict[Holder, int]) -> tuple[Held, ...]:
 
 
 def _within(ours: int, memory: AllocatorMemory | None) -> dict[Holder, int]:
-    """What `ours` bytes are made of, the context first; the parts add up to them."""
+    """The parts of `ours` bytes, the context first; they add up to `ours`."""
     left, parts = ours, dict[Holder, int]()
     if memory is not None:
         workspace, rounding = memory.workspace or 0, memory.rounding or 0

@@ -14,11 +14,11 @@ class CannotMove(Exception):
 
 
 def destination(cards: Sequence[Card], place: int, environment: Mapping[str, str]) -> str:
-    """`cuda:N`, by which a process with this environment knows the card at that place.
+    """The name `cuda:N` that the card at `place` has in a process with this environment.
 
-    `cards` stand in the order in which the process found them when it began. Raises `CannotMove`
-    where it does not see the card, where the card cannot be used now, and where CUDA may number
-    the GPUs in another order than NVML does.
+    `cards` are in NVML's order when the process began. Raises `CannotMove` if the process does not
+    see the card, if the card cannot be used now, and if CUDA may number the GPUs in another order
+    than NVML.
     """
     card = cards[place]
     name = f"GPU {card.index}"
@@ -39,7 +39,7 @@ def destination(cards: Sequence[Card], place: int, environment: Mapping[str, str
 
 
 def _seen(cards: Sequence[Card], setting: str | None) -> list[int]:
-    """The places of the cards that cuda:0, cuda:1, … are, or are instances of."""
+    """The places of the cards that cuda:0, cuda:1, … stand for, as a whole or by an instance."""
     whole = [(card.uuid or "", place) for place, card in enumerate(cards)]
     parts = [
         (part.uuid, place)

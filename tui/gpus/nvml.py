@@ -1,6 +1,6 @@
-"""How NVML is asked. The one place that imports pynvml, and only once there is a question.
+"""How NVML is asked. Only this module imports pynvml, and not before the first question.
 
-Every question can fail, on its own or with all others; here a failure gets its meaning.
+NVML can refuse one question, lose one GPU, or fail as a whole. Each has an exception here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _T = TypeVar("_T")
 
 NO_DRIVER = "no NVIDIA driver here"
 
-# NVML's codes. What is not among them refuses one question and means no more.
+# NVML's error codes. Any other code only refuses the question that was asked.
 _NOT_SUPPORTED, _NOT_FOUND, _INSUFFICIENT_SIZE = 3, 6, 7
 _DOWN = {
     1: "NVML is not initialized",
@@ -24,7 +24,7 @@ _DOWN = {
 }
 _LOST = {15: "the GPU is lost", 16: "the GPU needs a reset"}
 _MISSING = {13: "this driver does not know it", 25: "this driver knows it in another form"}
-# What NVML writes where it has no number, by the number's width.
+# What NVML answers where it has no number: of 32 bits, and of bytes.
 _NO_UINT, _NO_BYTES = 2**32 - 1, 2**64 - 1
 
 _ROOM, _TRIES = 64, 3
@@ -39,7 +39,7 @@ class Missing(Refused):
 
 
 class Absent(Refused):
-    """There is nothing where one asked."""
+    """There is no such GPU, instance or process."""
 
 
 class Unsupported(Refused):
@@ -81,9 +81,10 @@ def _fail(error: Any) -> NoReturn:  # noqa: ANN401 - pynvml has no types
 
 
 def first(*questions: Callable[[], _T]) -> _T:
-    """The answer to the first of these questions that is known here; the newest form comes first.
+    """The answer to the first of these questions that this driver knows.
 
-    Raises what the last one raises where none is.
+    They are forms of one question, the newest first. If none is known, the last one's error is
+    raised.
     """
     for question in questions[:-1]:
         try:
@@ -94,7 +95,7 @@ def first(*questions: Callable[[], _T]) -> _T:
 
 
 class Answers:
-    """Asks question after question, of one device where there is one, and keeps the refusals."""
+    """Asks questions about one device, or about the system, and keeps the refusals."""
 
     def __init__(self, device: Any = None) -> None:  # noqa: ANN401 - an opaque handle
         self.device = device
@@ -120,7 +121,7 @@ class Answers:
         return self.known(field, self.get(field, name, *arguments), _NO_UINT)
 
     def known(self, field: str, value: int | None, nothing: int = _NO_BYTES) -> int | None:
-        """The value, or None where it is the number that means nothing."""
+        """The value, or None if it is the number by which NVML says that there is none."""
         if value != nothing:
             return value
         self.refused[field] = "not available"
@@ -141,11 +142,11 @@ class _FirstProcess(ctypes.Structure):
 
 
 def running(name: str, handle: Any) -> dict[int, int | None]:  # noqa: ANN401 - opaque
-    """The bytes that each pid holds by the list of this name; None where they are not available.
+    """The bytes that each pid holds, by the list of this name; None where they are not available.
 
-    The second form is asked first: its record has been the same since it exists. The third's was
-    longer in the 535 drivers before 535.98, where all but the first process would read wrong.
-    pynvml's own functions know neither the first form nor, in 12.535, the second.
+    The question has three forms. The second is asked first, since its record never changed. The
+    third one's record was longer in the 535 drivers before 535.98: there all processes but the
+    first would be read wrong. pynvml's own functions lack the first form, and in 12.535 the second.
     """
     return first(
         partial(_running, f"{name}_v2", _Process, handle),
@@ -176,7 +177,7 @@ def _running(name: str, record: type[Any], handle: Any) -> dict[int, int | None]
 def _by_pid(processes: list[Any]) -> dict[int, int | None]:
     used: dict[int, int | None] = {}
     for process in processes:
-        # One that is in several instances of a split GPU is listed once for each.
+        # A process in several instances of a split GPU is listed once for each.
         before = used.get(process.pid, 0)
         unknown = process.used == _NO_BYTES or before is None
         used[process.pid] = None if unknown else before + process.used

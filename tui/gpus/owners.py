@@ -1,4 +1,4 @@
-"""Who runs a process, and what it is."""
+"""The user and the command line of a process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _REMEMBERED = 1024
 def owner(pid: int) -> tuple[str | None, str | None]:
     """The user and the command line of a process; None for what the system does not tell.
 
-    What it has told is remembered for a process's life, which its pid and its birth name.
+    Answers are remembered by the pid and the time at which the process started.
     """
     try:
         born = psutil.Process(pid).create_time()
@@ -23,12 +23,12 @@ def owner(pid: int) -> tuple[str | None, str | None]:
 
 
 def printable(text: str) -> str:
-    """The text in one line, without what a terminal would obey; anybody can name a process."""
+    """The text in one line, without control characters: a process can have any name."""
     return "".join(letter if letter.isprintable() else " " for letter in text).strip()
 
 
 class _Untold(Exception):
-    """There is nothing yet: a program that is just being loaded has no command line."""
+    """The command line is still empty, as that of a program that is just being loaded."""
 
 
 def _told(question: Callable[[int, float], str], pid: int, born: float) -> str | None:
@@ -38,7 +38,7 @@ def _told(question: Callable[[int, float], str], pid: int, born: float) -> str |
         return None
 
 
-@lru_cache(_REMEMBERED)  # which remembers answers, not exceptions
+@lru_cache(_REMEMBERED)  # it remembers answers, not exceptions
 def _user(pid: int, born: float) -> str:
     del born
     return str(psutil.Process(pid).username())

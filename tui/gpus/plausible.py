@@ -1,4 +1,4 @@
-"""Which readings cannot be true: the one place that decides. Pure.
+"""Which readings of NVML are impossible. Pure.
 
 Drivers answer nonsense now and then: a utilization of 37,100 %, or more bytes than the GPU has.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 from msgspec.structs import asdict, replace
 from vramtop.protocol.gpus import Card, GpuProcess
 
-# The least and the most that each can be, in the units of `Card`. By NVML's manual a fan may run
-# above 100 %. A limit of 0 °C is one that the GPU does not have.
+# The smallest and largest possible value of each field, in the units of `Card`. By NVML's manual a
+# fan may run above 100 %. A GPU without a temperature limit answers 0 °C.
 _RANGES = {
     "gpu_utilization": (0, 100),
     "memory_utilization": (0, 100),
@@ -24,11 +24,11 @@ _RANGES = {
     "performance_state": (0, 15),
 }
 _MEMORY = ("total", "reserved", "used", "free")
-_ROUNDING = 2**20  # bytes by which parts that drivers round may pass their sum
+_ROUNDING = 2**20  # bytes; the parts may exceed the total by so much, since drivers round them
 
 
 def plausible(card: Card) -> Card:
-    """The card without what cannot be; `refused` says what was read instead."""
+    """The card without its impossible values; `refused` says what they were."""
     values, refused = asdict(card), dict(card.refused)
     for field, (low, high) in _RANGES.items():
         value = values[field]
@@ -44,7 +44,7 @@ def plausible(card: Card) -> Card:
 
 
 def _impossible_memory(card: Card) -> str | None:
-    """Why these bytes cannot be; None where they can, or where the total is not known."""
+    """Why these bytes are impossible; None if they are possible, or if there is no total."""
     if card.total is None:
         return None
     if card.total == 0:
@@ -58,7 +58,7 @@ def _impossible_memory(card: Card) -> str | None:
 def _processes(
     card: Card, total: int | None, refused: dict[str, str]
 ) -> tuple[GpuProcess, ...] | None:
-    """The processes; the bytes of one that would hold more than there is are not known."""
+    """The processes; one that seems to hold more bytes than the GPU has holds an unknown number."""
     if card.processes is None or total is None:
         return card.processes
     kept = []

@@ -44,14 +44,14 @@ _THROTTLES = {
 
 
 class Reader:
-    """Reads all GPUs, from one thread; remembers which there were."""
+    """Reads all GPUs, from one thread; remembers which GPUs there were."""
 
     def __init__(self) -> None:
         self._open = False
         self._cards: tuple[Card, ...] = ()
 
     def read(self) -> CardsReport:
-        """What NVML says now; initializes it first where it is closed."""
+        """What NVML says now; initializes NVML first if it is closed."""
         try:
             if not self._open:
                 ask("nvmlInit")
@@ -65,7 +65,7 @@ class Reader:
         return report
 
     def close(self) -> None:
-        """Let NVML go, so that the next `read` initializes it anew."""
+        """Shut NVML down, so that the next `read` initializes it anew."""
         if self._open:
             self._open = False
             with suppress(Down, Refused):  # it may be gone already
@@ -98,7 +98,7 @@ def _cuda_version() -> str:
 
 
 def _card(index: int, before: Card) -> Card:
-    """The GPU of that index, with all that it tells; `before` is what was known of it."""
+    """The GPU of that index with all its values; `before` is what was known of it."""
     card, answers = Card(index), Answers()
     try:
         answers = Answers(ask("nvmlDeviceGetHandleByIndex", index))
@@ -120,7 +120,7 @@ def _identity(card: Card, answers: Answers) -> Card:
 
 
 def _holdings(card: Card, answers: Answers) -> Card:
-    """The card with its memory and who holds it, close together in time."""
+    """The card with its memory and its processes, asked for right after each other."""
     reserved = None
     memory = answers.get("reserved", "nvmlDeviceGetMemoryInfo", _MEMORY_V2)
     if memory is not None:
@@ -139,21 +139,21 @@ def _holdings(card: Card, answers: Answers) -> Card:
 
 
 def _processes(answers: Answers) -> tuple[GpuProcess, ...] | None:
-    """All that compute, draw or do so through MPS; None where not even the first are told."""
+    """The processes that compute, draw or use MPS; None if those that compute are not told."""
     used = answers.take("processes", partial(running, _COMPUTING, answers.device))
     if used is None:
         return None
     for field, name in _ALSO_RUNNING.items():
         others = answers.take(field, partial(running, name, answers.device))
         for pid, more in (others or {}).items():
-            # Each list tells all that a process holds, so the same bytes may be in two.
+            # Each list tells all bytes of a process, so two lists can count the same bytes.
             before = used.get(pid)
             used[pid] = more if before is None else max(before, more or 0)
     return tuple(GpuProcess(pid, held, *owner(pid)) for pid, held in used.items())
 
 
 def _condition(card: Card, answers: Answers) -> Card:
-    """The card with all that its sensors tell."""
+    """The card with the values of its sensors."""
     utilization = answers.get("utilization", "nvmlDeviceGetUtilizationRates")
     number = answers.number
     power = number("power", "nvmlDeviceGetPowerUsage")
@@ -177,7 +177,7 @@ def _condition(card: Card, answers: Answers) -> Card:
 
 
 def _limited(card: Card, answers: Answers, before: Card) -> Card:
-    """The card with the temperatures that it must not reach; they never change."""
+    """The card with its temperature limits, which never change and so are asked for once."""
     if card.uuid is not None and card.uuid == before.uuid and before.slowdown_at is not None:
         return replace(card, slowdown_at=before.slowdown_at, shutdown_at=before.shutdown_at)
     return replace(
@@ -188,7 +188,7 @@ def _limited(card: Card, answers: Answers, before: Card) -> Card:
 
 
 def _limit(device: Any, kind: int) -> int | None:  # noqa: ANN401
-    """A limit in °C; many GPUs tell none, which is no trouble."""
+    """A limit in °C; None for the many GPUs that tell none."""
     try:
         limit: int = ask("nvmlDeviceGetTemperatureThreshold", device, kind)
     except Lost:
@@ -218,8 +218,8 @@ def _clock_reasons(device: Any) -> Callable[[], int]:  # noqa: ANN401
 def _divided(card: Card, answers: Answers, known: Sequence[Card]) -> Card:
     """The card with the instances that MIG splits it into.
 
-    An error of the whole GPU hides none of them: those `known` from before that it does not hand
-    over are asked for by their UUIDs.
+    A GPU with an error may not list its instances. Those `known` from before that are not listed
+    now are asked for by their UUIDs.
     """
     split, slots = (None, 0) if answers.device is None else _slots(answers)
     parts = [_in_slot(answers, slot) for slot in range(slots)]
@@ -232,7 +232,7 @@ def _divided(card: Card, answers: Answers, known: Sequence[Card]) -> Card:
 
 
 def _slots(answers: Answers) -> tuple[bool | None, int]:
-    """Whether the GPU is split, None where it does not tell, and how many slots may be taken."""
+    """Whether the GPU is split, None if it does not tell, and the largest number of instances."""
     split = None
     try:
         split = bool(ask("nvmlDeviceGetMigMode", answers.device)[0])
@@ -254,7 +254,7 @@ def _in_slot(answers: Answers, slot: int) -> Card | None:
     try:
         handle = ask("nvmlDeviceGetMigDeviceHandleByIndex", answers.device, slot)
     except Absent:
-        return None  # a slot that no instance is in
+        return None  # the slot is empty
     except Refused as refusal:
         answers.refused["instances"] = str(refusal)
         return None
@@ -262,7 +262,7 @@ def _in_slot(answers: Answers, slot: int) -> Card | None:
 
 
 def _by_uuid(known: Card) -> Card | None:
-    """The same instance as it is now; None where it does not answer."""
+    """The same instance as it is now; None if it does not answer."""
     try:
         part = _instance(known.index, ask("nvmlDeviceGetHandleByUUID", known.uuid))
     except Refused:

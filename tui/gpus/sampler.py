@@ -1,4 +1,4 @@
-"""Samples the GPUs in a thread of its own, so that a slow driver holds nothing up."""
+"""Samples the GPUs in a thread of its own, so that the monitor never waits for a slow driver."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ CLOSE_SECONDS = 0.25
 class Sampler:
     """Asks NVML every so many `seconds`, from its creation until `close`.
 
-    After a failure of NVML or of one GPU, NVML is initialized anew at intervals that double up to
-    `RETRY_SECONDS`; on a machine without a driver they are the longest from the start.
+    After a failure of NVML or of one GPU, NVML is initialized anew. The waits between the attempts
+    double up to `RETRY_SECONDS`; on a machine without a driver each is that long.
     """
 
     def __init__(
@@ -36,15 +36,15 @@ class Sampler:
         self._latest: CardsReport | Exception | None = None
         self._asking_since: float | None = None
         self._closing = threading.Event()
-        # A daemon: a call that hangs in the driver must not keep the program from ending.
+        # A daemon thread, so that the program can end while a call hangs in the driver.
         self._thread = threading.Thread(target=self._run, name="nvml", daemon=True)
         self._thread.start()
 
     async def reports(self) -> AsyncIterator[CardsReport]:
-        """Each report that says something new; of several that wait, only the latest.
+        """Each report that differs from the one before; of several that wait, only the latest.
 
-        Ends when the sampler is closed. Raises what went wrong in the thread by a mistake of ours.
-        A driver that does not answer for `patience_seconds` makes a report of its own.
+        Ends when the sampler is closed. A driver that has not answered for `patience_seconds` is
+        reported too. An exception in the thread, which is a bug, is raised here.
         """
         last = CardsReport()
         while True:
@@ -85,7 +85,7 @@ class Sampler:
     def _run(self) -> None:
         try:
             self._sample()
-        except Exception as mistake:  # it is the app's to raise
+        except Exception as mistake:  # `reports` raises it
             self._hand_over(mistake)
 
     def _sample(self) -> None:
@@ -103,7 +103,9 @@ class Sampler:
                 reader.close()
                 retry_at = now + retry_seconds(report.trouble, failures, self._seconds)
                 failures += 1
-            if report.trouble is not None:  # where one GPU is lost, the others go on being asked
+            if (
+                report.trouble is not None
+            ):  # if only one GPU is lost, the others are asked as before
                 pause = retry_at - now
             self._closing.wait(pause)
         reader.close()
@@ -111,7 +113,7 @@ class Sampler:
     def _hand_over(self, news: CardsReport | Exception) -> None:
         try:
             self._loop.call_soon_threadsafe(self._take, news)
-        except RuntimeError:  # the loop has ended before its sampler
+        except RuntimeError:  # the event loop has ended before the sampler
             self._closing.set()
 
     def _take(self, news: CardsReport | Exception) -> None:
@@ -120,7 +122,7 @@ class Sampler:
 
 
 def retry_seconds(trouble: str | None, failures: int, seconds: float) -> float:
-    """How long to wait before NVML begins anew, after so many failures in a row before this one."""
+    """How long to wait before NVML is initialized anew, after so many failures before this one."""
     if trouble == NO_DRIVER:
         return RETRY_SECONDS
     return min(RETRY_SECONDS, seconds * 2.0 ** min(failures, 60))

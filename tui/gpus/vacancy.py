@@ -1,4 +1,4 @@
-"""How much memory is free on each GPU, asked once, before a worker chooses among them."""
+"""How much memory is free on each GPU: asked once, before a worker chooses a GPU."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ PATIENCE_SECONDS = 2.0
 
 
 async def free_bytes() -> dict[str, int]:
-    """The bytes free on each GPU, by UUID; without those that NVML does not tell.
+    """The bytes free on each GPU, by UUID, as far as NVML tells them.
 
-    Empty where it cannot be asked, or has not answered within `PATIENCE_SECONDS`.
+    Empty if NVML cannot be asked, or does not answer within `PATIENCE_SECONDS`.
     """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[dict[str, int]] = loop.create_future()
@@ -25,10 +25,10 @@ async def free_bytes() -> dict[str, int]:
 
     def look() -> None:
         found = _look()
-        with suppress(RuntimeError):  # nobody waits any more
+        with suppress(RuntimeError):  # the event loop has ended
             loop.call_soon_threadsafe(hand_over, found)
 
-    # A daemon: a call that hangs in the driver must not keep the program from ending.
+    # A daemon thread, so that the program can end while a call hangs in the driver.
     threading.Thread(target=look, name="vacancy", daemon=True).start()
     try:
         return await asyncio.wait_for(answer, PATIENCE_SECONDS)
@@ -41,7 +41,7 @@ def _look() -> dict[str, int]:
     with suppress(Down, Refused):
         ask("nvmlInit")
         for index in range(ask("nvmlDeviceGetCount")):
-            with suppress(Refused):  # another one may answer
+            with suppress(Refused):  # other GPUs may answer
                 device = ask("nvmlDeviceGetHandleByIndex", index)
                 free[ask("nvmlDeviceGetUUID", device)] = ask("nvmlDeviceGetMemoryInfo", device).free
         ask("nvmlShutdown")

@@ -1,4 +1,4 @@
-"""Where the training runs: which GPU, and which instance where MIG splits it. Pure."""
+"""Where the training runs: on which GPU, and in which instance if MIG splits it. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ UNKNOWN_INSTANCE = "NVML does not tell which MIG instance this is"
 
 
 class Whereabouts(msgspec.Struct, frozen=True):
-    """The GPU whose sensors count, and in `holding` whose memory: it, or its instance.
+    """The GPU of the training, and in `holding` whose memory it uses: the GPU's, or an instance's.
 
-    `holding` is None where nobody knows which of its instances it is.
+    `holding` is None where nobody knows which of the instances that is.
     """
 
     card: Card
@@ -23,7 +23,7 @@ class Whereabouts(msgspec.Struct, frozen=True):
 
 
 class Accounts(msgspec.Struct, frozen=True):
-    """A card with the memory that the training shares, and whether CUDA told of it, not NVML."""
+    """A card whose memory the training uses; `by_cuda` says that CUDA told it, and not NVML."""
 
     card: Card
     by_cuda: bool = False
@@ -32,8 +32,8 @@ class Accounts(msgspec.Struct, frozen=True):
 def find(cards: Sequence[Card], device: Device | None, pid: int | None) -> Whereabouts | None:
     """Where the process `pid` trains, by its device's UUID; None where NVML does not list it.
 
-    CUDA tells the instance's UUID, or by older drivers that of the whole GPU. Then the instance is
-    the one that lists the process, or else the only one that has as much memory.
+    CUDA tells the UUID of the instance; with older drivers it tells that of the whole GPU. Then the
+    instance is the one that lists the process, or else the only one with as much memory.
     """
     if device is None or device.uuid is None:
         return None
@@ -48,7 +48,7 @@ def find(cards: Sequence[Card], device: Device | None, pid: int | None) -> Where
 
 
 def accounts(where: Whereabouts | None, told: DeviceMemory | None) -> Accounts | None:
-    """Who tells of the memory: NVML where it does, else CUDA by way of the worker; None: nobody."""
+    """The memory by NVML, or else by CUDA, which the worker has asked; None if neither tells it."""
     holding = where.holding if where else None
     if holding is not None and holding.total is not None and holding.free is not None:
         return Accounts(holding)
@@ -71,5 +71,5 @@ def _instance(card: Card, device: Device, pid: int | None) -> Card | None:
 
 
 def _bare(uuid: str) -> str:
-    """The UUID itself: CUDA does not say whether it is a GPU's or an instance's."""
+    """The UUID without its prefix: CUDA does not say whether it is a GPU's or an instance's."""
     return uuid.removeprefix("GPU-").removeprefix("MIG-")

@@ -1,4 +1,4 @@
-"""The commands to the worker, and the settings that were asked for and are not yet in force."""
+"""The commands to the worker, and the settings that were asked for but are not in force yet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .sweep_plan import Plan
 class Commands:
     """Numbers commands and sends them.
 
-    A change starts from the settings asked for last, so that quick presses add up.
+    A change starts from the settings asked for last, so that quick key presses add up.
     """
 
     def __init__(self, link: Link) -> None:
@@ -29,34 +29,34 @@ class Commands:
         self._resting = False  # paused by `rest`, not by a key
 
     def base(self, settings: Settings) -> Settings:
-        """The settings that the next change starts from, where `settings` are in force."""
+        """The settings that the next change starts from; `settings` are those in force."""
         return self._wanted or settings
 
     def change(self, settings: Settings, **values: Any) -> None:  # noqa: ANN401 - of each field's type
-        """Ask for these values; all else stays as in `settings`, or as was asked for before."""
+        """Ask for these values; the other settings stay as they are, or as asked for before."""
         self._asked = self._next()
         self._wanted = msgspec.structs.replace(self.base(settings), **values)
         self._link.send(Change(self._asked, **values))
 
     def pause(self) -> None:
-        """Hold the training, or let it go on."""
+        """Pause the training, or continue it."""
         self._paused = not self._paused
         self._link.send(Pause(self._next(), self._paused))
 
     def rest(self) -> None:
-        """Hold the training while the monitor itself is suspended."""
+        """Pause the training while the monitor itself is suspended."""
         if not self._paused:
             self._resting = True
             self.pause()
 
     def wake(self) -> None:
-        """Let the training go on, unless a key had paused it before `rest`."""
+        """Continue the training, unless a key had paused it before `rest`."""
         if self._resting:
             self._resting = False
             self.pause()
 
     def advance(self) -> None:
-        """Go on by one phase, and hold there."""
+        """Run one phase, and pause after it."""
         self._paused = True
         self._link.send(Advance(self._next()))
 
@@ -66,11 +66,11 @@ class Commands:
         self._link.send(SlowMotion(self._next(), self._slow))
 
     def give_back(self) -> None:
-        """Let the allocator give its cache back to the driver."""
+        """Make the allocator return its cache to the driver."""
         self._link.send(GiveBack(self._next()))
 
     def show_image(self, index: int | None = None) -> None:
-        """Ask for a training image; without an index for the one after the last shown."""
+        """Ask for a training image; without an index, for the one after the last shown."""
         self._link.send(ShowImage(self._next(), index))
 
     def find_largest(self) -> None:
@@ -78,7 +78,7 @@ class Commands:
         self._link.send(FindLargest(self._next()))
 
     def restart(self, settings: Settings) -> None:
-        """Begin the training again with fresh weights and the settings that the next change has."""
+        """Begin the training again, with fresh weights and the settings asked for last."""
         self._link.send(Reset(self._next(), self.base(settings)))
 
     def compare(self, plan: Plan) -> None:
@@ -89,7 +89,7 @@ class Commands:
         self._link.send(Compare(self._next(), runs, images))
 
     def move(self, device: str) -> None:
-        """Let the training go on on another device, such as `cuda:1`."""
+        """Continue the training on another device, such as `cuda:1`."""
         self._link.move(device)
 
     def call_off(self) -> None:
@@ -97,11 +97,11 @@ class Commands:
         self._link.send(CallOff(self._next()))
 
     def pace(self, seconds: float) -> None:
-        """Let the worker send what nobody waits for at most once in so many seconds."""
+        """Let the worker send what is not urgent at most once in so many seconds."""
         self._link.send(Pace(self._next(), seconds))
 
     def hear(self, message: Received) -> None:
-        """Forget what was asked for once the worker answers; take over whether it is paused."""
+        """Take in a message: an answer to the latest change, or whether the training is paused."""
         match message:
             case Answer(command=command) if command == self._asked:
                 self._wanted = None

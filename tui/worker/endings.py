@@ -10,7 +10,7 @@ from .link import WorkerGone
 def gone(event: WorkerGone) -> str:
     """How the worker ended: `the worker is gone (SIGTERM)`.
 
-    What kills it by SIGKILL is as a rule the kernel, for lack of memory.
+    SIGKILL comes as a rule from the kernel, when memory runs out.
     """
     if event.killed:
         size = "" if event.batch_size is None else f" with batch {event.batch_size:,}"

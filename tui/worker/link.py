@@ -1,4 +1,4 @@
-"""What the screen asks of whatever stands behind it: a worker process, or a script in a test."""
+"""The worker as the screen sees it: a process, several one after another, or a test's script."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ class WorkerLine(msgspec.Struct, frozen=True):
 
 
 class WorkerGone(msgspec.Struct, frozen=True):
-    """The worker has ended; `exit_code` is minus the signal's number where one ended it.
+    """The worker has ended; `exit_code` is minus the signal's number if a signal ended it.
 
-    `batch_size` is the one that it was told or said to try last, None before there was any.
+    `lines` are the last that it printed. `batch_size` is the one that it tried last, None if it
+    had none yet.
     """
 
     exit_code: int
@@ -31,7 +32,7 @@ class WorkerGone(msgspec.Struct, frozen=True):
 
     @property
     def killed(self) -> bool:
-        """Whether it was ended as the kernel does where there is no more memory."""
+        """Whether SIGKILL ended it, which the kernel sends when memory runs out."""
         return self.exit_code == -signal.SIGKILL
 
 
@@ -39,14 +40,14 @@ Received = FromWorker | WorkerLine | WorkerGone | CardsReport
 
 
 class Watch(Protocol):
-    """Whoever looks at the machine's GPUs."""
+    """A source of reports on the machine's GPUs."""
 
     def reports(self) -> AsyncIterator[CardsReport]:
-        """Each report that says something new, until it is closed."""
+        """Each report that differs from the one before, until `close`."""
         ...
 
     def close(self) -> None:
-        """Look no more."""
+        """End the reports."""
         ...
 
 
@@ -55,7 +56,7 @@ class Link(Protocol):
 
     @property
     def kept(self) -> Kept | None:
-        """The latest snapshot, from which a `restart` goes on; None where there is none."""
+        """The latest snapshot, from which a `restart` goes on; None if there is none."""
         ...
 
     def messages(self) -> AsyncIterator[Envelope[Received]]:
@@ -66,15 +67,15 @@ class Link(Protocol):
         ...
 
     def send(self, command: ToWorker) -> None:
-        """Send a command; one to a worker that is gone is lost with it."""
+        """Send a command. If the worker is gone, the command is lost."""
         ...
 
     def move(self, device: str) -> None:
-        """Let the training go on on another device; where it cannot, an `Answer` says why."""
+        """Continue the training on another device; if it cannot, an `Answer` says why."""
         ...
 
     def restart(self) -> None:
-        """After `WorkerGone`, let another worker go on from the latest snapshot."""
+        """After `WorkerGone`, start another worker, from the latest snapshot if there is one."""
         ...
 
     async def close(self) -> None:

@@ -56,10 +56,10 @@ class Worker:
         self._writer = writer
         self.stopping = False
         self._training = False
-        self._tried: int | None = None  # the latest batch size
+        self._tried: int | None = None  # the batch size tried last
         self._lines: deque[str] = deque(maxlen=LAST_LINES)
-        self._printed = asyncio.Event()  # all that it ever printed was received
-        # Bounded, so that a worker that waits for its reader is made to wait.
+        self._printed = asyncio.Event()  # set once everything it printed was received
+        # Bounded: when it is full, the socket is not read, and a patient worker waits.
         self._received: asyncio.Queue[Envelope[_Received]] = asyncio.Queue(BACKLOG)
         self._task = asyncio.create_task(self._receive())
 
@@ -85,7 +85,7 @@ class Worker:
                 return
 
     def send(self, command: ToWorker) -> None:
-        """Send a command; one to a worker that is gone is lost with it."""
+        """Send a command. If the worker is gone, the command is lost."""
         if isinstance(command, Change) and command.batch_size is not UNSET:
             self._tried = command.batch_size
         elif isinstance(command, Reset):
@@ -94,25 +94,25 @@ class Worker:
             self._writer.write(encode(command))
 
     def stop(self) -> None:
-        """Ask the worker to end its training; what it still says comes before `WorkerGone`."""
+        """Ask the worker to end its training. Its last messages come before `WorkerGone`."""
         self.stopping = True
         self.send(Stop())
         if not self._training:
-            # Still importing or loading: it does not listen, and has nothing to lose.
+            # It is still importing or loading: it reads no commands, and nothing can be lost.
             self.kill()
 
     def kill(self) -> None:
         """End the worker at once, whatever it is doing."""
         self.stopping = True
         if self._process.returncode is None:
-            # The process object's own `kill` may collect the exit code that the loop waits for.
+            # The process object's `kill` may take the exit code that the event loop waits for.
             with suppress(ProcessLookupError):
                 os.kill(self._process.pid, signal.SIGKILL)
 
     async def close(self) -> None:
-        """End the worker: by asking, and where it does not listen by force."""
+        """Ask the worker to end; kill it if it has not after `STOP_SECONDS`."""
         self.stop()
-        # What it still has to say must go somewhere, or it would wait for its reader.
+        # Its last messages are read and dropped; a worker whose reader stops would wait for ever.
         rest = asyncio.create_task(self._discard())
         try:
             await asyncio.wait_for(self._process.wait(), STOP_SECONDS)
@@ -159,7 +159,7 @@ class Worker:
             self._process.kill()  # its exit code tells that it failed
 
     async def _hear_all(self) -> None:
-        """Wait for all that a worker that ends has printed: who hears that it failed may leave."""
+        """Wait for all lines of a worker that failed: its reader may leave once `Failed` comes."""
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._printed.wait(), STOP_SECONDS)
 
@@ -167,7 +167,7 @@ class Worker:
         assert self._process.stdout is not None
         line = b""
         while data := await self._process.stdout.read(_READ_BYTES):
-            # Neither a line without an end nor a progress bar may hold the others up.
+            # A progress bar ends its lines with \r. A line without an end is cut to its last part.
             *whole, line = (line + data).replace(b"\r", b"\n")[-_READ_BYTES:].split(b"\n")
             for text in filter(None, whole):
                 await self._print(text.decode(errors="replace").rstrip())
@@ -217,10 +217,10 @@ async def start_worker(
             stderr=asyncio.subprocess.STDOUT,
             pass_fds=(theirs.fileno(), *snapshots),
             env=environment(),
-            # A session of its own: ctrl-C in the terminal is ours to handle.
+            # In a session of its own ctrl-C does not reach it; the monitor handles that key.
             start_new_session=True,
         )
-    # While the process comes up.
+    # The process starts meanwhile.
     free = await free_bytes() if settings.device in ("auto", "cuda") else {}
     reader, writer = await asyncio.open_connection(sock=ours)
     worker = Worker(process, reader, writer, began)

@@ -23,7 +23,8 @@ from vramtop.protocol.wire.framing import ToWorker
 from .link import Received, WorkerLine
 from .process import Worker, start_worker
 
-# Numbers of our own commands and of what answers to moves; the screen's begin with 1.
+# Command numbers that are not the screen's, which begin with 1. An answer to `_MOVE` is for the
+# screen; answers to the other two are not passed on.
 _MOVE, _HAND_OVER, _QUIET = 0, -1, -2
 
 
@@ -50,7 +51,7 @@ class Succession:
         self._coming: Worker | None = None
         self._destination: str | None = None
         self._restart = asyncio.Event()
-        # What was asked since the move was, and not answered: whoever goes on must hear it.
+        # Commands sent during a move that are not answered yet; the successor gets them too.
         self._unanswered: dict[int, ToWorker] = {}
         self._flow = Flow(paused=False, slow=False)
         self._pace: Pace | None = None
@@ -58,11 +59,11 @@ class Succession:
 
     @property
     def kept(self) -> Kept | None:
-        """The latest snapshot, from which a `restart` goes on; None where there is none."""
+        """The latest snapshot, from which a `restart` goes on; None if there is none."""
         return self._shelf.latest()
 
     def send(self, command: ToWorker) -> None:
-        """Send a command to the worker, and to one that takes over before it is answered."""
+        """Send a command to the worker, and again to a successor if it is not answered by then."""
         if isinstance(command, Pace):
             self._pace = command
         if isinstance(command, SlowMotion):
@@ -73,9 +74,10 @@ class Succession:
         self._worker.send(command)
 
     def move(self, device: str) -> None:
-        """Let the training go on on another device, in another process.
+        """Continue the training on another device, in another process.
 
-        Where that has no room or does not start, it stays where it is, and an `Answer` says why.
+        If that process does not start or runs out of memory, the training stays where it is, and an
+        `Answer` says why.
         """
         if self._destination is None:
             self._destination = device
@@ -176,7 +178,7 @@ class Succession:
         return said, reason
 
     async def _begin_again(self) -> None:
-        """Wait until that is wanted, then let another worker follow one that is gone."""
+        """Wait for `restart`, then start a worker in place of the one that is gone."""
         await self._restart.wait()
         self._restart.clear()
         await self._worker.close()
@@ -189,7 +191,7 @@ class Succession:
         self._worker = worker
 
     def _prepare(self, worker: Worker) -> None:
-        """Let a new worker keep the pace of the one before it, from its first step on."""
+        """Give a new worker the pace, slow motion and pause of the one before it."""
         if self._pace is not None:
             worker.send(replace(self._pace, command=_QUIET))
         if self._flow.slow:
@@ -198,7 +200,7 @@ class Succession:
             worker.send(Pause(_QUIET, paused=True))
 
     async def close(self) -> None:
-        """End whoever works, and let go of the snapshots."""
+        """End the workers, and delete the snapshots."""
         for worker in filter(None, (self._coming, self._worker)):
             await worker.close()
         self._shelf.close()

@@ -1,4 +1,4 @@
-"""What a sweep is going to run: every batch size from the same start, so often. Pure."""
+"""What a sweep runs: every batch size, each time from the same start, once or more often. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FULL = 3  # batches: a first, a settled and a plain one
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """A run from the initial parameters on, up to so many steps or exactly so many images."""
+    """A run from the initial parameters, up to so many steps or exactly so many images."""
 
     settings: Settings
     steps: int | None
@@ -29,8 +29,8 @@ class Trial(msgspec.Struct, frozen=True):
 class Plan(msgspec.Struct, frozen=True):
     """The trials in their order: a round of all sizes for every seed.
 
-    So a machine that slows down slows every size, and whoever interrupts has all sizes. `rate` says
-    what the learning rates are.
+    If the machine slows down, every size gets slower, and after an interruption there are results
+    for all sizes. `rate` says what the learning rates are.
     """
 
     trials: tuple[Trial, ...]
@@ -39,10 +39,10 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def scaled(sizes: Sequence[Settings], scale: Scale) -> list[Settings]:
-    """The settings with learning rates by batch size: those given are of the smallest one.
+    """The settings with learning rates scaled by the batch size, from that of the smallest.
 
     `linear` follows Goyal et al. 2017 (arXiv 1706.02677), `sqrt` Krizhevsky 2014 (arXiv 1404.5997).
-    Raises `SettingError` where a rate cannot be.
+    Raises `SettingError` if a learning rate becomes larger than allowed.
     """
     if scale == "none":
         return list(sizes)
@@ -62,7 +62,7 @@ def scaled(sizes: Sequence[Settings], scale: Scale) -> list[Settings]:
 
 
 def rate(sizes: Sequence[Settings], scale: Scale) -> str:
-    """What the learning rates of these unscaled settings are scaled to: `0.001 × √(batch/64)`."""
+    """How these unscaled settings' learning rates are scaled: `0.001 × √(batch/64)`."""
     told = units.learning_rate(sizes[0].rate)
     base = min(settings.batch_size for settings in sizes)
     ratios = {"none": "", "linear": f" × batch/{base:,}", "sqrt": f" × √(batch/{base:,})"}
@@ -78,9 +78,9 @@ def plan(
     scale: Scale,
     repeats: int,
 ) -> Plan:
-    """The trials of these sizes on so many training images, as it was asked for.
+    """The trials of these sizes, on a dataset of so many training images.
 
-    Raises `SettingError` where nothing could be measured.
+    Raises `SettingError` if they would be too short to measure anything.
     """
     last = sizes[0].seed + repeats - 1
     if last > MAX_SEED:
@@ -100,7 +100,7 @@ def plan(
 
 
 def _enough(sizes: Sequence[Settings], train_images: int, images: int | None) -> int:
-    """The same number of images for all, of which each size has three full batches."""
+    """A number of images for all sizes; each has at least three full batches of them."""
     largest = max(sizes, key=lambda settings: _least_images(settings, train_images))
     least = _least_images(largest, train_images)
     if images is None:
@@ -115,13 +115,13 @@ def _enough(sizes: Sequence[Settings], train_images: int, images: int | None) ->
 
 
 def _least_images(settings: Settings, train_images: int) -> int:
-    """How many images it takes to see three full batches; an epoch's last one may be short."""
+    """The images it takes to see three full batches; an epoch's last batch may be short."""
     size = settings.effective_batch
     epochs, before = divmod(_FULL - 1, train_images // size)
     return epochs * train_images + (before + 1) * size
 
 
 def _least_steps(settings: Settings, train_images: int) -> int:
-    """How many steps that takes."""
+    """The steps that takes."""
     full, short = divmod(train_images, settings.effective_batch)
     return _FULL + ((_FULL - 1) // full if short else 0)
