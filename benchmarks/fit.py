@@ -56,7 +56,7 @@ class Tries:
     """Real steps within the budget, counted; what each finder takes of time, and nobody else."""
 
     def __init__(self, budget: int) -> None:
-        self.steps = self.shortages = 0
+        self.steps = self.failures = 0
         self._budget = budget
         self._training = Training(Settings(), IMAGES, CPU)
         self._training.step(1, Unwatched())  # makes Adam's state
@@ -65,7 +65,7 @@ class Tries:
         """One more; where it does not fit, raises in the words by which the finders know that."""
         self.steps += 1
         if not fits(batch_size, self._budget):
-            self.shortages += 1
+            self.failures += 1
             raise RuntimeError("CUDA out of memory.")
         self._training.batches.seek(1, 0)
         self._training.step(batch_size, Unwatched())
@@ -77,7 +77,7 @@ class Result:
 
     size: int
     steps: int
-    shortages: int
+    failures: int
     seconds: float
 
 
@@ -103,7 +103,7 @@ def timed(find: Callable[[Tries], int]) -> Callable[[int, Tries], Result]:
     def run(_: int, tries: Tries) -> Result:
         began = time.perf_counter()
         size = find(tries)
-        return Result(size, tries.steps, tries.shortages, time.perf_counter() - began)
+        return Result(size, tries.steps, tries.failures, time.perf_counter() - began)
 
     return run
 
@@ -196,7 +196,7 @@ def main() -> None:
             short = f"{best - result.size:,}" if result.size <= best else "too large"
             print(
                 f"{name:<20}{result.size:>8,}{short:>13}{result.steps:>12}"
-                f"{result.shortages:>13}{result.seconds:>8.2f}"
+                f"{result.failures:>13}{result.seconds:>8.2f}"
             )
 
 

@@ -310,7 +310,7 @@ FAULTS = (
         "(self._seed + epoch)",
         ("tests/trainer/data/test_batches.py",),
     ),
-    # ---- what is foretold ---------------------------------------------------------------------
+    # ---- predictions --------------------------------------------------------------------------
     Fault(
         "the formula forgets the last layer's biases",
         "protocol/lesson/formula.py",
@@ -319,7 +319,7 @@ FAULTS = (
         ("tests/protocol/lesson/test_formula.py",),
     ),
     Fault(
-        "the step that is foretold is the first one, without the optimizer's state",
+        "the step that is predicted is the first one, without the optimizer's state",
         "trainer/fitting/predictor.py",
         "    for _ in range(2):\n        anatomy, log",
         "    for _ in range(1):\n        anatomy, log",

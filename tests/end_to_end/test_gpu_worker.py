@@ -126,7 +126,7 @@ async def test_nothing_is_left_over_after_any_sequence_of_changes_and_evaluation
 
 
 @pytest.mark.usefixtures("machine")
-async def test_a_real_shortage_brings_the_last_batch_size_back() -> None:
+async def test_a_real_out_of_memory_brings_the_last_batch_size_back() -> None:
     """The budget is the allocator's own limit; the step fails in a real allocation."""
     async with training(hidden=8192) as driver:
         measured = await driver.settled()
@@ -137,12 +137,12 @@ async def test_a_real_shortage_brings_the_last_batch_size_back() -> None:
         before = await driver.until(LessonSample)
         driver.change(batch_size=4096)
         # An evaluation in between may run out of memory too, and then goes on in smaller batches.
-        shortage = await driver.until(LessonOutOfMemory, lambda lack: lack.phase != "evaluation")
+        failure = await driver.until(LessonOutOfMemory, lambda failed: failed.phase != "evaluation")
         back = await driver.settled(batch_size=64)
         after = await driver.until(LessonSample)
-    assert (shortage.batch_size, shortage.restored) == (4096, 64)
-    assert "CUDA out of memory" in shortage.detail
-    assert shortage.split.parameters == 4 * (785 * 8192 + 8193 * 10)
+    assert (failure.batch_size, failure.restored) == (4096, 64)
+    assert "CUDA out of memory" in failure.detail
+    assert failure.split.parameters == 4 * (785 * 8192 + 8193 * 10)
     assert set(unattributed(back).values()) == {0}
     assert after.step > before.step
 

@@ -104,7 +104,7 @@ async def test_it_tells_where_what_and_how_much_and_training_goes_on(
     assert not {at: left for at, left in unattributed(after).items() if left}
 
 
-async def test_what_would_have_fitted_is_foretold_and_fits(
+async def test_what_would_have_fitted_is_predicted_and_fits(
     simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It fits whatever went before, since a step that fails is taken again with all freed."""
@@ -125,7 +125,7 @@ async def test_what_would_have_fitted_is_foretold_and_fits(
         ({"kernel": 30 * MIB}, "CUDA error: out of memory"),
     ],
 )
-async def test_a_library_that_has_no_room_on_a_full_card_is_told_and_ends_nothing(
+async def test_a_library_that_has_no_room_on_a_full_gpu_is_reported_and_ends_nothing(
     simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch, needs: dict[str, int], detail: str
 ) -> None:
     environment = simgpu.environment(total=TAKEN + 150 * MIB, devices=1, **needs)

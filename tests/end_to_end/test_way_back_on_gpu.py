@@ -27,7 +27,7 @@ def machine(simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-async def test_settings_that_worked_come_back_and_a_search_says_what_was_foretold() -> None:
+async def test_settings_that_worked_come_back_and_a_search_says_what_was_predicted() -> None:
     """4,250 fit as a training's first size and in no other order, so they are the hard case."""
     async with training(batch_size=4250, budget=BUDGET) as driver:
         await driver.until(LessonSample, lambda sample: sample.step > 10)

@@ -101,7 +101,7 @@ def _taken(replay: Replay, logs: tuple[StepLog, ...]) -> tuple[bool, int]:
     return True, replay.allocator.peak_reserved
 
 
-def forecast(
+def prediction_for(
     settings: Settings, shape: Shape, device: torch.device, gpu: GpuTraits | None
 ) -> Predicted:
     """The prediction for these settings on `device`, and whether it fits their budget."""

@@ -49,7 +49,7 @@ class Search:
         self._listen = listen
         self._accumulation = settings.accumulation
         self._most = len(training.dataset.train) // settings.accumulation
-        self._steps = self._out_of_memory = 0
+        self._steps = self._failed_trials = 0
         self._taken: dict[int, int] = {}  # bytes of the budget, by size that was tried
         self._on_cuda = training.device.type == "cuda"
 
@@ -119,7 +119,7 @@ class Search:
             peak_at_max=self._taken[largest],
             peak_beyond=self._taken.get(largest + 1, beyond),
             trial_steps=self._steps,
-            oom_trials=self._out_of_memory,
+            oom_trials=self._failed_trials,
             fast_batch_size=min(fast),
             speeds=speeds,
             accumulation=self._accumulation,
@@ -185,7 +185,7 @@ class Search:
             needed = out_of_memory_facts(error, None).needed
             self._note(size, needed if self._on_cuda else None)
             training.drop_step()
-            self._out_of_memory += 1
+            self._failed_trials += 1
             return False
         return True
 

@@ -13,7 +13,7 @@ from vramtop.protocol.wire.framing import ToWorker
 from vramtop.trainer.data.datasets import SHAPES
 from vramtop.trainer.device.devices import cuda, describe, resolve
 from vramtop.trainer.fitting.gpu_traits import ASSUMED, GpuTraits, gpu_traits
-from vramtop.trainer.fitting.judge import forecast
+from vramtop.trainer.fitting.judge import prediction_for
 
 from .outbox import Outbox
 
@@ -26,14 +26,14 @@ def estimate(start: Start, outbox: Outbox, inbox: queue.SimpleQueue[ToWorker | N
     # Nothing is computed, so threads would only cost their start.
     torch.set_num_threads(1)
     try:
-        device, described, made = _device(start)
+        device, described, gpu = _device(start)
     except SettingError as error:
         outbox.post(Failed(str(error), usage=True))
         return 2
     outbox.post(Hello(VERSION, os.getpid(), str(torch.__version__), described))
     while isinstance(command := inbox.get(), Predict):
         settings = command.settings
-        outbox.post(forecast(settings, SHAPES[settings.dataset], device, made))
+        outbox.post(prediction_for(settings, SHAPES[settings.dataset], device, gpu))
         outbox.post(Answer(command.command, None))
     return 0
 

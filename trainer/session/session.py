@@ -176,7 +176,7 @@ class Session:
             self._reports.step(training, loss, rows, plain=plain, walked=walked, last=last)
         if schedule.settled and not settled:
             self._recovery.settled()
-            if self._predicts and (larger := self._setup.forecast_larger()) is not None:
+            if self._predicts and (larger := self._setup.predict_larger()) is not None:
                 self._outbox.post(larger)
         if schedule.settled and self._keeper.due():
             self._keep()

@@ -13,7 +13,7 @@ from vramtop.protocol.messages import Device
 from vramtop.trainer.data.datasets import Dataset
 from vramtop.trainer.device import memory
 from vramtop.trainer.fitting.gpu_traits import gpu_traits
-from vramtop.trainer.fitting.judge import forecast
+from vramtop.trainer.fitting.judge import prediction_for
 from vramtop.trainer.fitting.largest import LargestFitSearch, largest_below
 from vramtop.trainer.fitting.placing import place
 from vramtop.trainer.training.ledger import RecordedStep
@@ -176,7 +176,7 @@ class Setup:
 
     # ---- predictions ------------------------------------------------------------------------
 
-    def forecast_larger(self) -> Predicted | None:
+    def predict_larger(self) -> Predicted | None:
         """What twice the batch size would hold, or as many images as there are; None for no more.
 
         Nothing is allocated for it.
@@ -186,7 +186,7 @@ class Setup:
         if size <= settings.batch_size:
             return None
         larger = msgspec.structs.replace(settings, batch_size=size)
-        return forecast(larger, dataset.data.shape, self.device, gpu_traits(self.device))
+        return prediction_for(larger, dataset.data.shape, self.device, gpu_traits(self.device))
 
     def smaller_batch_size(self) -> int:
         """The batch size to go on with where the present one does not fit; 0 where there is none.

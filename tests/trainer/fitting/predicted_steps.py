@@ -32,8 +32,8 @@ def both(library: Library, settings: Settings) -> list[object]:
         training.step(settings.batch_size, recording, settings.accumulation)
     measured = {"anatomy": recording.anatomy(), "allocator": recording.allocator()}
     predicted = predict(settings, SHAPES[settings.dataset], "cuda", gpu_traits(DEVICE))
-    told = {"anatomy": predicted.anatomy, "allocator": predicted.allocator}
-    return [settings, *(msgspec.to_builtins(each) for each in (measured, told))]
+    by_prediction = {"anatomy": predicted.anatomy, "allocator": predicted.allocator}
+    return [settings, *(msgspec.to_builtins(each) for each in (measured, by_prediction))]
 
 
 def sums(rows: int, columns: int) -> list[object]:
@@ -43,9 +43,9 @@ def sums(rows: int, columns: int) -> list[object]:
     before = torch.cuda.memory_stats(DEVICE)["requested_bytes.all.current"]
     result = values.sum(0)
     peak = torch.cuda.memory_stats(DEVICE)["requested_bytes.all.peak"]
-    made = gpu_traits(DEVICE)
-    assert made is not None
-    return [rows, columns, peak - before - result.nbytes, sum(sum_buffers(rows, columns, made))]
+    gpu = gpu_traits(DEVICE)
+    assert gpu is not None
+    return [rows, columns, peak - before - result.nbytes, sum(sum_buffers(rows, columns, gpu))]
 
 
 if __name__ == "__main__":

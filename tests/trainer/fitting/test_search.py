@@ -180,7 +180,7 @@ def test_a_wrong_prediction_costs_steps_but_not_the_truth(
         assert found.trial_steps == len(tried) > 3
 
 
-def test_on_a_card_the_budget_counts_what_the_allocator_takes_from_the_driver() -> None:
+def test_on_a_gpu_the_budget_counts_what_the_allocator_takes_from_the_driver() -> None:
     mib = 2**20
     judge = FitJudge(Settings(), (1, 28, 28), "cuda", GpuTraits(), limit=100 * mib)
     largest = judge.largest(60_000)

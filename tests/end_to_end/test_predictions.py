@@ -36,10 +36,10 @@ def test_bad_input_gets_one_line_and_exit_code_2(arguments: list[str], says: str
 
 def test_an_estimate_says_what_a_sweep_measures() -> None:
     common = ["--batch-size", "64,4096,128", "--vram", "5MiB", "--device", "cpu"]
-    foretold = json.loads(vramtop("estimate", *common, "--format", "json").stdout)
+    predicted = json.loads(vramtop("estimate", *common, "--format", "json").stdout)
     result = vramtop("sweep", *common, "--steps", "3", "--format", "json")
     measured = json.loads(result.stdout)
-    for estimate, row in zip(foretold, measured, strict=True):
+    for estimate, row in zip(predicted, measured, strict=True):
         for name in ("step_seconds", "samples_per_second", "loss"):
             assert name not in estimate
         if "needed" in row:
