@@ -58,7 +58,7 @@ class Setup:
             self.training.restore(snapshot)
             self.training.use_rate(settings.rate)
         self.schedule = Schedule(settings.accumulation)
-        self.noise = NoiseSampler()
+        self._noise_sampler = NoiseSampler()
         self._evaluation = Evaluation(reports, observe=observe)
         reports.settings(self.settings, described, self.training, fresh=True)
 
@@ -82,7 +82,7 @@ class Setup:
         self.enforce_budget()
         if self.training.model_key != model_key(new):
             self.training = Training(new, self._load(new.dataset), self.device)
-            self.noise = NoiseSampler()
+            self._noise_sampler = NoiseSampler()
         elif new.optimizer != old.optimizer:
             self.training.use_optimizer(new.optimizer, new.rate)
         else:
@@ -96,7 +96,7 @@ class Setup:
         if same_evaluation != new:
             self._evaluation.forget()
         self.unsettle()
-        self.noise.changed()
+        self._noise_sampler.changed()
         self._reports.settings(new, self._described, self.training)
 
     # ---- what is observed -------------------------------------------------------------------
@@ -113,12 +113,12 @@ class Setup:
 
     def estimate_noise(self, rows: int) -> None:
         """Estimate the gradient's noise from the `rows` images that come next, if that is due."""
-        training, noise = self.training, self.noise
+        training, sampler = self.training, self._noise_sampler
         epochs = training.progress.images / len(training.dataset.train)
-        if self._observe and self.schedule.settled and noise.due(rows, epochs):
-            estimated = noise.sample(training, rows, self.limit)
-            if estimated is not None or not noise.room:
-                self._reports.noise(estimated)
+        if self._observe and self.schedule.settled and sampler.due(rows, epochs):
+            noise = sampler.sample(training, rows, self.limit)
+            if noise is not None or not sampler.room:
+                self._reports.noise(noise)
 
     def evaluate(self) -> None:
         """Try the model on the test data and report the score."""
