@@ -451,7 +451,7 @@ FAULTS = (
         "tui/state/moments.py",
         "if measured is None or not measured.settled or rows != measured.batch_size:",
         "if measured is None or not measured.settled:",
-        ("tests/tui/app/test_walking.py", "tests/tui/state/test_cursor.py"),
+        ("tests/tui/app/test_cursor_on_screen.py", "tests/tui/state/test_cursor.py"),
     ),
     Fault(
         "a loss that is no number ends the charts",
