@@ -31,7 +31,7 @@ class Tour(Piloted):
 
     @property
     def last_seen(self) -> object:
-        return self.strip._guide.view
+        return self.strip._guide.progress
 
     @property
     def strip(self) -> TourStrip:
@@ -39,14 +39,14 @@ class Tour(Piloted):
 
     @property
     def told(self) -> str:
-        return self.strip._guide.view.told
+        return self.strip._guide.progress.text
 
     async def step(self, place: int, *, enter: bool = True) -> State:
         """The state once all of this step has been measured."""
         if enter:
             await self.pilot.press("enter")
         return await self.until(
-            lambda _: (view := self.strip._guide.view).place == place and not view.waiting
+            lambda _: (view := self.strip._guide.progress).place == place and not view.waiting
         )
 
     async def bar(self) -> float:
@@ -179,8 +179,8 @@ async def test_on_a_gpu_too_a_budget_is_met_and_a_batch_size_found(
         await tour.step(0, enter=False)
         for _ in range(4):
             tour.strip.action_go_on()
-            await tour.until(lambda _: not tour.strip._guide.view.waiting)
-            while tour.strip._guide.view.enter:
+            await tour.until(lambda _: not tour.strip._guide.progress.waiting)
+            while tour.strip._guide.progress.enter:
                 before = tour.told
                 tour.strip.action_go_on()
                 await tour.until(lambda _, was=before: tour.told != was)

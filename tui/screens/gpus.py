@@ -18,11 +18,11 @@ from vramtop.tui.widgets.still import Page
 
 from .room import TooSmall, fit
 
-_LEAST = (60, 6)  # columns, and lines: a head and a line or two of both lists
+_LEAST = (60, 6)  # columns and lines: with fewer, the lists would have no line each
 
 
 class GpuScreen(Page):
-    """The GPUs, a line or two each, and below them who uses them."""
+    """The GPUs, a line or two each, and below them the processes that use them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         ("up", "choose(-1)", "The one above"),
@@ -50,28 +50,28 @@ class GpuScreen(Page):
         yield KeyHints(self.HINTS, self.ENDS)
 
     def on_resize(self, event: Resize) -> None:
-        """Choose what the room is enough for."""
+        """Choose what the screen has room for."""
         fit(self, event.size, _LEAST)
 
     def action_choose(self, by: int) -> None:
-        """Another GPU, or another process."""
+        """Choose another GPU, or another process, so many lines further down."""
         self._active.move(by)
         self._follow()
 
     def action_page(self, by: int) -> None:
-        """As many further as are seen at once."""
+        """Choose a page further down; negative is up."""
         self.action_choose(by * self._active.page)
 
     def action_other(self) -> None:
-        """Let the keys go to the other list."""
+        """Let the keys choose in the other list."""
         self._give_keys_to_processes(give=self.query_one(GpuTable).active)
 
     def on_process_table_chosen(self) -> None:
-        """The keys go to where the mouse was."""
+        """Let the keys choose where the mouse did."""
         self._give_keys_to_processes(give=True)
 
     def on_gpu_table_chosen(self) -> None:
-        """The keys go to where the mouse was."""
+        """Let the keys choose where the mouse did."""
         self._give_keys_to_processes(give=False)
 
     def _give_keys_to_processes(self, *, give: bool) -> None:
@@ -85,14 +85,14 @@ class GpuScreen(Page):
         return gpus if gpus.active else self.query_one(ProcessTable)
 
     def _follow(self) -> None:
-        """The GPU of the chosen process is the chosen GPU."""
+        """Choose the GPU of the chosen process."""
         processes = self.query_one(ProcessTable)
         if processes.active and processes.place is not None:
             self.query_one(GpuTable).choose(processes.place)
 
 
 class TrainingGpus(GpuScreen):
-    """The same over a training, which `move` lets go on on the GPU at a place."""
+    """The same while a training runs; `move` is called with the place of the GPU it is to go to."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         ("escape,g", "dismiss", "Close"),
@@ -110,7 +110,7 @@ class TrainingGpus(GpuScreen):
         self._move = move
 
     def compose(self) -> ComposeResult:
-        """What is trained and where stands first."""
+        """The same parts, below the line on the training."""
         yield StatusLine()
         yield from super().compose()
 

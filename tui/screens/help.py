@@ -1,4 +1,4 @@
-"""What the keys do, how to read the bars, and what the words mean."""
+"""The help: what the keys do, how to read the bars, and what the words mean."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ GPU_SCREEN_KEYS = Section(
         Entry("pgup pgdn", "a page up or down; home and end, the first and the last"),
     ),
 )
-# From so many columns on there is room for two of text.
+# A terminal of so many columns has room for the text in two.
 _COLUMNS = 120
 
 
 class Help(ModalScreen[None], Layer):
-    """The keys, over another screen; any of the usual keys closes it."""
+    """The help, over another screen; any of the usual keys closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         ("escape,question_mark,enter,space", "dismiss", "Close"),
@@ -54,5 +54,5 @@ class Help(ModalScreen[None], Layer):
             yield HelpText(self._keys, self._sections)
 
     def on_resize(self, event: Resize) -> None:
-        """Two columns where there is room for them."""
+        """Use two columns where there is room for them."""
         self.set_class(event.size.width >= _COLUMNS, "columns")

@@ -22,14 +22,14 @@ from vramtop.tui.widgets.still import Page, Room
 
 from .room import TooSmall, fit
 
-# With so much room, all is shown at once.
+# A terminal of so many columns and lines shows all parts at once.
 _WIDE, _HIGH = 116, 39
 
 
 class ImageScreen(Page):
-    """All at once in a large terminal; else page by page, the image first.
+    """All parts at once in a large terminal; in others page by page, the image first.
 
-    `show` asks for another image: for the next one, or for the one at an index.
+    `show` is called to ask for the image at an index, or with None for the next one.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -52,7 +52,7 @@ class ImageScreen(Page):
         self._page = 0
 
     def compose(self) -> ComposeResult:
-        """The parts; what stands where is in `app.tcss`."""
+        """The parts; `app.tcss` says where each is."""
         yield TooSmall()
         yield StatusLine()
         yield ImageLine()
@@ -68,12 +68,12 @@ class ImageScreen(Page):
         yield KeyHints(self.MORE, ends).add_class("some")
 
     def on_resize(self, event: Resize) -> None:
-        """Choose what the room is enough for."""
+        """Choose what the screen has room for."""
         fit(self, event.size, way="esc goes back.")
         self.set_class(event.size.width >= _WIDE and event.size.height >= _HIGH, "whole")
 
     def action_page(self, by: int) -> None:
-        """Another page; a short terminal has three, others two or all at once."""
+        """Show another page; a short terminal has three, others two or all at once."""
         if self.has_class("whole"):
             return
         self._page = (self._page + by) % (3 if self.has_class("short") else 2)
@@ -81,5 +81,5 @@ class ImageScreen(Page):
         self.set_class(self._page == 2, "third")
 
     def action_previous(self) -> None:
-        """The image before the one that is shown; before the first comes the last."""
+        """Ask for the image before the one that is shown; before the first comes the last."""
         self._show(self.query_one(PicturePanel).before)

@@ -1,4 +1,4 @@
-"""A question with one typed answer."""
+"""A prompt: a question, and one typed answer."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _ACTIONS = {
 
 
 class _Answer(Input):
-    """Takes every key in its turn.
+    """An input that handles every key in its turn.
 
-    Textual lets a key that edits go up through the screen before it acts: what is typed in the same
-    breath would overtake it.
+    In Textual's own, a key that edits acts only after it went up through the screen: a letter typed
+    right after it would overtake it.
     """
 
     async def _on_key(self, event: events.Key) -> None:
@@ -44,7 +44,10 @@ class _Answer(Input):
 
 
 class Prompt(ModalScreen[None], Layer, Generic[_Value]):
-    """Asks until the answer can be read, or escape is pressed."""
+    """Asks until `parse` accepts what is typed, which `accept` then gets, or escape is pressed.
+
+    `parse` raises `SettingError` for a bad answer; its text is shown in the place of the hint.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss", "Cancel")]
     VERTICAL_BREAKPOINTS = HEIGHTS
@@ -65,20 +68,20 @@ class Prompt(ModalScreen[None], Layer, Generic[_Value]):
         self._accept = accept
 
     def compose(self) -> ComposeResult:
-        """The question, the line to type in, and room for what was wrong."""
+        """The question, the line to type in, and the hint."""
         with Vertical(id="dialog"):
             yield Static(self._question, id="question", markup=False)
             yield _Answer(self._value, id="answer", compact=True)
             yield Static(f"{self._hint}\nenter sets it, esc leaves it", id="hint", markup=False)
 
     def on_mount(self) -> None:
-        """What is typed is for the answer, whether or not the terminal has the focus."""
+        """Focus the answer, also while the terminal itself has no focus."""
         self.set_focus(self.query_one("#answer"))
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         if not self.on_top:
-            return  # enter came twice, or right before another screen
+            return  # a second enter, or one before another screen that opened
         hint = self.query_one("#hint", Static)
         try:
             value = self._parse(event.value)

@@ -1,4 +1,4 @@
-"""The questions that the keys ask, each with its check and its hint."""
+"""The prompts that keys open, each with its check and its hint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Question = Literal["batch_size", "accumulation", "hidden", "learning_rate", "bud
 def question(
     name: Question, base: Settings, images: int, accept: Callable[[Any], None]
 ) -> Prompt[Any]:
-    """The question for a setting, where there are so many training `images`."""
+    """The prompt for a setting; the data has so many training `images`."""
     match name:
         case "batch_size":
             return batch_size(base, images, accept)

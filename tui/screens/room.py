@@ -1,4 +1,4 @@
-"""What a screen has room for."""
+"""What a screen has room for, as classes for the stylesheet."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import Static
 
-# What a screen needs at least, unless it says otherwise: columns and lines.
+# The columns and lines that a screen needs, unless it says otherwise.
 ENOUGH = (60, 18)
-# From so many lines on, what lies over a screen has these classes: it goes without its air.
+# Dialogs over a screen have these classes from so many lines on: less room, less space between.
 HEIGHTS: list[tuple[int, str]] | None = [(0, "bare"), (8, "close"), (12, "ample")]
 
 
 class TooSmall(Static):
-    """Stands in for all else where a terminal is too small for it."""
+    """What a screen shows, in the place of all else, where the terminal is too small for it."""
 
     def __init__(self) -> None:
         super().__init__("", id="small")
 
 
 def fit(screen: Screen[Any], size: Size, least: tuple[int, int] = ENOUGH, way: str = "") -> None:
-    """Choose what of a screen the room is enough for; `app.tcss` has what each class means.
+    """Give a screen of this `size` its classes; `app.tcss` says what each of them shows.
 
-    Smaller than `least` it only says what it needs, and `way`, the way out.
+    A screen smaller than `least` only says what it needs; `way` is a line on how to leave it.
     """
     width, height = size
     tiny = width < least[0] or height < least[1]
     pane = height < ENOUGH[1] and not tiny
-    # All at once: each change of classes styles every part of the screen anew.
+    # In one call: after each change of classes every part of the screen is styled anew.
     screen.update_classes(
         {
             "tiny": tiny,
@@ -39,7 +39,7 @@ def fit(screen: Screen[Any], size: Size, least: tuple[int, int] = ENOUGH, way: s
             "airy": height >= 39,
             "high": height >= 46,
             "short": height < 22,
-            # From here on, a pane of a few lines.
+            # Those of a pane of a few lines.
             "pane": pane,
             "bare": pane and height < 8,
             "brief": pane and height < 11,
@@ -50,6 +50,6 @@ def fit(screen: Screen[Any], size: Size, least: tuple[int, int] = ENOUGH, way: s
             "barred": pane and (height >= 15 or height == 10),
         }
     )
-    told = [f"A little more room, please:\nthis needs {least[0]} by {least[1]}"]
-    told.append(f",\nand here is {width} by {height}." if height > 2 else "")
-    screen.query_one(TooSmall).update("".join(told) + (f"\n{way}" if height > 3 else ""))
+    text = [f"A little more room, please:\nthis needs {least[0]} by {least[1]}"]
+    text.append(f",\nand here is {width} by {height}." if height > 2 else "")
+    screen.query_one(TooSmall).update("".join(text) + (f"\n{way}" if height > 3 else ""))

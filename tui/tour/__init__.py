@@ -1,1 +1,1 @@
-"""The guided tour: its steps, and who leads through them."""
+"""The guided tour: its steps, the guide through them, and the strip that shows them."""

@@ -1,4 +1,4 @@
-"""Leads through the tour: asks for what its steps want, and waits until it is there."""
+"""Leads through the tour: sends what a step asks for, and waits until it has come."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vramtop.tui.worker.commands import Commands
 
 from .steps import STEPS, Script, Wait
 
-# What is as it was before once the tour is over.
+# The settings that come back at the tour's end.
 _RESTORED = (
     "dataset",
     "batch_size",
@@ -25,14 +25,14 @@ _RESTORED = (
 
 
 class TourProgress(msgspec.Struct, frozen=True):
-    """What is told: the step's `place`, from 0 on, and what has been measured in it so far.
+    """How far the tour is: the step at `place`, from 0, and in `text` what it has measured so far.
 
-    `waiting` says that there is more to come, and `enter`, where it is not
-    empty, what the viewer's word makes come next.
+    `waiting` says that more will come by itself. `enter`, where it is not empty, says what the
+    viewer's enter brings next. `over` says that there is no training any more.
     """
 
     place: int
-    told: str
+    text: str
     waiting: bool
     enter: str
     paused: bool
@@ -40,9 +40,10 @@ class TourProgress(msgspec.Struct, frozen=True):
 
 
 class Guide:
-    """Is shown each state, and told what the viewer wants; `commands` gives the way to the worker.
+    """Runs the tour's steps. It is shown each state and hears the viewer's keys.
 
-    `settings` come back at the end.
+    `commands` gives the way to the worker, None while there is none. `settings` are those before
+    the tour, which come back at its end.
     """
 
     def __init__(self, settings: Settings, commands: Callable[[], Commands | None]) -> None:
@@ -52,15 +53,15 @@ class Guide:
         self._place = 0
         self._script: Script | None = None
         self._wait: Wait | None = None
-        self._told = ""
+        self._text = ""
 
     @property
-    def view(self) -> TourProgress:
-        """What is to be shown now."""
+    def progress(self) -> TourProgress:
+        """How far the tour is now."""
         wait, state = self._wait, self._state
         return TourProgress(
             place=self._place,
-            told=(wait.told if wait else self._told) or self._told,
+            text=(wait.text if wait else self._text) or self._text,
             waiting=self._script is None or (wait is not None and not wait.enter),
             enter=wait.enter if wait else "",
             paused=state.paused,
@@ -68,7 +69,7 @@ class Guide:
         )
 
     def see(self, state: State) -> None:
-        """Go on where what was waited for is there; at most by one wait, so that it is seen."""
+        """Go on where what was waited for has come; by one wait at most, so that each is seen."""
         self._state = state
         if state.configured is None or state.over:
             return
@@ -80,7 +81,7 @@ class Guide:
             self._take(lambda script: script.send(state))
 
     def go_on(self) -> bool:
-        """The next phase or the next step; False where there is none."""
+        """Go on to the next phase or the next step; False where there is none."""
         if self._wait is not None and self._wait.enter:
             self._ask(self._wait)
             return True
@@ -90,23 +91,23 @@ class Guide:
         return True
 
     def go_back(self) -> None:
-        """The step before; the first one begins again."""
+        """Go back to the step before; the first one begins again."""
         self._enter(max(0, self._place - 1))
 
     def end(self) -> None:
-        """All as it was before."""
+        """Bring the settings from before the tour back."""
         state = self._state
         if state.configured is not None and not state.over:
             self._flow(state)
             self._change({name: getattr(self._before, name) for name in _RESTORED})
 
     def _enter(self, place: int) -> None:
-        self._place, self._told = place, ""
+        self._place, self._text = place, ""
         self._script = self._wait = None
         self.see(self._state)
 
     def _flow(self, state: State) -> None:
-        """Full speed, whatever it was before."""
+        """Let the training run at full speed, whether it was paused or slow."""
         commands = self._commands()
         if commands is not None and state.paused:
             commands.pause()
@@ -114,12 +115,12 @@ class Guide:
             commands.slow()
 
     def _take(self, step: Callable[[Script], Wait]) -> None:
-        """What the script waits for next, or says at its end."""
+        """Run the script up to its next wait, or to its end."""
         assert self._script is not None
         try:
             self._wait = step(self._script)
         except StopIteration as end:
-            self._wait, self._told = None, end.value
+            self._wait, self._text = None, end.value
             return
         if not self._wait.enter:
             self._ask(self._wait)
@@ -131,7 +132,7 @@ class Guide:
             commands.advance()
 
     def _change(self, values: dict[str, Any]) -> None:
-        """Ask for what is not so yet."""
+        """Ask for those of these settings that are others now."""
         commands, settings = self._commands(), self._state.settings
         if commands is None:
             return

@@ -1,4 +1,4 @@
-"""The tour's strip: which step it is, what to watch, and what was seen."""
+"""The tour's strip: which step it is, what to watch, and what was measured."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _UNIT = re.compile(r" (?=[KMGTP]?i?B\b)")
 class TourStrip(Panel[TourProgress]):
     """A few lines in place of the lower part of the screen.
 
-    It has the focus, so that its keys are its own; all others go to the app as ever.
+    It has the focus, so that it gets its own keys; all other keys go to the app.
     """
 
     can_focus = True
@@ -39,23 +39,23 @@ class TourStrip(Panel[TourProgress]):
         self._guide = guide
 
     def show(self, state: State) -> None:
-        """Let the guide see the state first."""
+        """Let the guide see the state, then show how far the tour is."""
         self._guide.see(state)
         super().show(state)
 
     def pick(self, state: State) -> TourProgress:
-        """What the guide tells."""
+        """How far the tour is."""
         del state
-        return self._guide.view
+        return self._guide.progress
 
     def draw(self, shown: TourProgress, width: int, height: int) -> Text:
-        """The title, two sentences, and what was measured; that last one always has its place."""
+        """The title, two sentences, and what was measured, which always has room."""
         colors, step = self.palette, STEPS[shown.place]
         mark, room = ("▌ ", ink(colors.accent)), width - 2
         title = Text(f"{shown.place + 1} of {len(STEPS)}  ", ink(colors.accent, bold=True))
         title.append(step.title, ink(colors.text, bold=True))
         lines = [between(title, self._keys(shown), room)]
-        style = ink(colors.text) if shown.told else ink(colors.muted)
+        style = ink(colors.text) if shown.text else ink(colors.muted)
         seen = [Text(line, style) for line in _seen(shown, room)]
         words = wrap(step.words, room, max_lines=max(1, height - 1 - len(seen)), placeholder=" …")
         if height > 1 + len(seen):
@@ -73,25 +73,25 @@ class TourStrip(Panel[TourProgress]):
         return keys
 
     def action_go_on(self) -> None:
-        """The next phase or step; after the last one the tour is over."""
+        """Go on to the next phase or step; after the last one, end the tour."""
         if self._guide.go_on():
             self._show_again()
         else:
             self.action_end()
 
     def action_go_back(self) -> None:
-        """The step before."""
+        """Go back to the step before."""
         self._guide.go_back()
         self._show_again()
 
     def action_end(self) -> None:
-        """Leave the screen and the settings as they were before."""
+        """End the tour; the screen and the settings are as they were before it."""
         self._guide.end()
         self.screen.remove_class(_TOURING)
         self.remove()
 
     def _show_again(self) -> None:
-        self._shown = self._guide.view
+        self._shown = self._guide.progress
         self.draw_again()
 
 
@@ -104,13 +104,13 @@ def begin_tour(screen: Screen[object], guide: Guide) -> None:
 
 
 def _seen(shown: TourProgress, room: int) -> list[str]:
-    """What was measured, or what is waited for."""
+    """What was measured, or what the tour waits for."""
     if shown.over:
         return ["there is no training any more"]
-    if shown.told:
+    if shown.text:
         # A number and its unit stay together.
-        told = _UNIT.sub("\xa0", shown.told)
-        return [line.replace("\xa0", " ") for line in wrap(f"▸ {told}", room)]
+        text = _UNIT.sub("\xa0", shown.text)
+        return [line.replace("\xa0", " ") for line in wrap(f"▸ {text}", room)]
     if shown.paused and shown.waiting:
         return ["paused: space goes on"]
     return ["measuring…"]

@@ -1,7 +1,7 @@
-"""The guided tour: seven steps, each with what is changed, waited for, and then told of.
+"""The seven steps of the guided tour: what each changes, waits for, and says about it. Pure.
 
-Pure: a step's script yields what it waits for and is sent the state in which that has come; what
-it returns is said of it, with the numbers that were measured.
+A step's script is a generator. It yields what it waits for, and is sent the state in which that
+has come. It returns what is said in the end, with the numbers that were measured.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from vramtop.tui.words.wording import NAMES, PHASE_NAMES
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """What to ask of the training, and when to go on.
+    """What to ask of the training, and `until` when to wait.
 
-    `change` are settings; `advance` goes on by one phase. Where `enter` says what the viewer's key
-    brings, it is asked only then. `told` is what is known meanwhile.
+    `change` asks for settings, `advance` for one phase. Where `enter` names what the viewer's enter
+    brings, it is asked for at that key. `text` is shown meanwhile.
     """
 
     until: Callable[[State], bool]
     change: dict[str, Any] = {}
     advance: bool = False
     enter: str = ""
-    told: str = ""
+    text: str = ""
 
 
 Script = Generator[Wait, State, str]
 
 
 class Step(msgspec.Struct, frozen=True):
-    """A step of the tour: `words` are two sentences on what to watch."""
+    """A step of the tour; `words` are two sentences on what to watch."""
 
     title: str
     words: str
@@ -55,12 +55,12 @@ def settled(settings: Settings, **changes: Any) -> Callable[[State], bool]:  # n
     return reached
 
 
-def _set(state: State, told: str = "", **changes: Any) -> Wait:  # noqa: ANN401 - of each field's type
-    return Wait(settled(state.settings, **changes), change=changes, told=told)
+def _set(state: State, text: str = "", **changes: Any) -> Wait:  # noqa: ANN401 - of each field's type
+    return Wait(settled(state.settings, **changes), change=changes, text=text)
 
 
 def _lesson(state: State, **changes: Any) -> Wait:  # noqa: ANN401 - of each field's type
-    """The lesson's settings with these changes, on whatever data and device there are."""
+    """The tour's own settings with these changes, on the data and the device there are."""
     usual = {"batch_size": 64, "optimizer": "adam", "learning_rate": None, "hidden": 128}
     return _set(state, **{**usual, "accumulation": 1, "budget": None, **changes})
 
@@ -89,7 +89,7 @@ def _phases(state: State) -> Script:
     state = yield _lesson(state, batch_size=256)
     state = yield Wait(lambda now: now.held is not None, advance=True)
     while (held := state.held) is not None and held.phase != "zero_grad":
-        state = yield Wait(_elsewhere(held), advance=True, enter="next phase", told=_at(held))
+        state = yield Wait(_elsewhere(held), advance=True, enter="next phase", text=_at(held))
     return _at(held) if held else ""
 
 
@@ -98,12 +98,12 @@ def _optimizer(state: State) -> Script:
     before = _measured(state).anatomy
     was, peak = before.high_water, units.size(before.peak.bytes)
     twice = f"{was.optimizer_state / was.parameters:.1f} × the parameters"
-    # Only once it was seen how long the bar is with Adam.
+    # The viewer is to see the bar with Adam first.
     state = yield Wait(
         settled(state.settings, optimizer="sgd"),
         change={"optimizer": "sgd"},
         enter="change to SGD",
-        told=f"Adam: peak {peak}, optimizer state {units.size(was.optimizer_state)}, {twice}",
+        text=f"Adam: peak {peak}, optimizer state {units.size(was.optimizer_state)}, {twice}",
     )
     after = _measured(state)
     state_bytes = units.size(after.anatomy.high_water.optimizer_state)
@@ -127,10 +127,10 @@ def _budget(state: State) -> Script:
     state = yield Wait(ran_out, change={"batch_size": images})
     needed = next((visit.peak for visit in state.visited if visit.batch_size == images), None)
     limit = before.settings.budget
-    told = f"batch {images:,} out of memory"
+    text = f"batch {images:,} out of memory"
     if needed and limit:
-        told += f": {units.at_least(needed, limit)}"
-    return f"{told}; {_on(state)}"
+        text += f": {units.at_least(needed, limit)}"
+    return f"{text}; {_on(state)}"
 
 
 def _practice(state: State) -> Script:
@@ -139,7 +139,7 @@ def _practice(state: State) -> Script:
     while True:
         ran_out, fits = _ran_out(state, size), settled(state.settings, batch_size=size)
         until = _either(fits, ran_out)
-        state = yield Wait(until, change={"batch_size": size}, told=_fit(fitting))
+        state = yield Wait(until, change={"batch_size": size}, text=_fit(fitting))
         if state.settings.batch_size != size or state.stuck:
             end = f"{size:,} out of memory"
             break
@@ -152,9 +152,9 @@ def _practice(state: State) -> Script:
         return end
     largest = fitting[-1]
     best = max(1, largest * 8 // 10)
-    told = f"{_fit(fitting)}, {end}; 0.8 × {largest:,} = {best:,}"
-    state = yield _set(state, told, batch_size=best)
-    return f"{told}, {_peak(state)}"
+    text = f"{_fit(fitting)}, {end}; 0.8 × {largest:,} = {best:,}"
+    state = yield _set(state, text, batch_size=best)
+    return f"{text}, {_peak(state)}"
 
 
 STEPS = (
@@ -207,7 +207,7 @@ STEPS = (
 
 
 def _capped(state: State) -> Generator[Wait, State, State]:
-    """A small step under a budget that a few of its like would fill."""
+    """A small step, and a budget that a few such steps would fill."""
     if state.settings.budget is None or state.settings.hidden != 128:
         state = yield _lesson(state, batch_size=256, optimizer="sgd")
         state = yield _set(state, budget=_room(state))
@@ -215,9 +215,9 @@ def _capped(state: State) -> Generator[Wait, State, State]:
 
 
 def _room(state: State) -> int:
-    """A budget in bytes that four such steps fill, and that all of the data is too much for.
+    """A budget in bytes for four such steps, but too small for all of the data in one batch.
 
-    What an allocator already has from the driver comes on top of it.
+    What the allocator has already reserved comes on top of it.
     """
     measured, configured = _measured(state), state.configured
     here = 4 * measured.anatomy.peak.bytes
@@ -228,10 +228,12 @@ def _room(state: State) -> int:
 
 
 def _ran_out(before: State, size: int) -> Callable[[State], bool]:
-    """Whether a batch of `size` has run out of memory since, and another one goes on."""
+    """Whether a batch of `size` has run out of memory since `before`, and another one goes on."""
+
+    old = before.failure
 
     def reached(state: State) -> bool:
-        if state.news is before.news:
+        if state.failure is None or (old and state.failure.event is old.event):
             return False
         failed = any(visit.batch_size == size and visit.out_of_memory for visit in state.visited)
         back = state.measured is not None and state.measured.settled
@@ -249,11 +251,11 @@ def _elsewhere(held: Held) -> Callable[[State], bool]:
     return lambda state: state.held is not None and state.held.phase != held.phase
 
 
-# ---- what they tell -----------------------------------------------------------------------------
+# ---- what they say -----------------------------------------------------------------------------
 
 
 def _measured(state: State) -> Measured:
-    assert state.measured is not None  # it was waited for
+    assert state.measured is not None  # each script waits for it
     return state.measured
 
 
@@ -266,15 +268,15 @@ def _name(category: Category) -> str:
 
 
 def _compared(before: Measured, after: Measured, *categories: Category) -> str:
-    """How each category's high water went from one measurement to the other."""
-    told = []
+    """How the categories' high-water marks changed from one measurement to the other."""
+    parts = []
     for category in categories:
         was: int = getattr(before.anatomy.high_water, category)
         now: int = getattr(after.anatomy.high_water, category)
         size = units.size(now)
         went = f"stayed {size}" if was == now else f"{units.size(was)} → {size}"
-        told.append(f"{_name(category)} {went}")
-    return "; ".join(told)
+        parts.append(f"{_name(category)} {went}")
+    return "; ".join(parts)
 
 
 def _at(held: Held) -> str:
@@ -290,9 +292,9 @@ def _fit(sizes: list[int]) -> str:
 
 
 def _peak(state: State) -> str:
-    told = f"peak {units.size(_measured(state).anatomy.peak.bytes)}"
+    text = f"peak {units.size(_measured(state).anatomy.peak.bytes)}"
     budget = state.settings.budget
-    return told if budget is None else f"{told} of {units.size(budget)}"
+    return text if budget is None else f"{text} of {units.size(budget)}"
 
 
 def _on(state: State) -> str:

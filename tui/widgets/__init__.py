@@ -1,1 +1,1 @@
-"""What one sees on the main screen, a module each."""
+"""The parts of the screens: what one sees, a module for each."""

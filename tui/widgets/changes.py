@@ -1,4 +1,4 @@
-"""Which cells of a picture differ from those of the picture before."""
+"""Which cells of a drawing differ from those of the drawing before."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from textual.strip import Strip
 
 
 def changes(before: Sequence[Strip], after: Sequence[Strip]) -> list[Region]:
-    """The parts of lines that must be drawn again to make `after` out of `before`.
+    """The regions that must be drawn again to turn `before` into `after`.
 
-    One part a line, from its first change to its last: Textual sends each part from where its
-    widget begins, so that two of them would send the same cells twice.
+    There is one region a line, from its first change to its last. Textual sends each region from
+    where its widget begins: two regions in a line would send the same cells twice.
     """
     regions: list[Region] = []
     for y, (old, new) in enumerate(zip_longest(before, after, fillvalue=Strip.blank(0))):
@@ -24,7 +24,7 @@ def changes(before: Sequence[Strip], after: Sequence[Strip]) -> list[Region]:
         width = max(old.cell_length, new.cell_length)
         old_cells, new_cells = list(_cells(old)), list(_cells(new))
         if len(old_cells) != old.cell_length or len(new_cells) != new.cell_length:
-            # Some character is two cells wide, and those after it stand elsewhere.
+            # A character is two cells wide: cells and characters do not correspond.
             regions.append(Region(0, y, width, 1))
             continue
         pairs = enumerate(zip_longest(old_cells, new_cells))

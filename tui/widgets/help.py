@@ -23,7 +23,7 @@ _EVERYWHERE = Entry("ctrl+p", "all of these by name")
 
 
 class HelpText(Panel[bool]):
-    """The keys by what they are for, then the sections; beside each other where it is wide."""
+    """The keys by their groups, then the sections; beside each other where it is wide."""
 
     def __init__(self, keys: Sequence[Key], sections: Sequence[Section]) -> None:
         super().__init__()
@@ -36,12 +36,12 @@ class HelpText(Panel[bool]):
         return True
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """As many lines as there are; what does not fit is scrolled."""
+        """The number of all lines; those that do not fit are scrolled to."""
         del container, viewport
         return len(self._text(width))
 
     def draw(self, shown: bool, width: int, height: int) -> Text:
-        """All of it."""
+        """All lines."""
         del shown, height
         return Text("\n").join(self._text(width))
 
@@ -55,7 +55,7 @@ class HelpText(Panel[bool]):
         return _beside(keys, self._words(width - _KEYS), _KEYS)
 
     def _two(self, groups: Sequence[list[Text]], width: int) -> list[Text]:
-        """The groups of keys in two columns, the higher ones first."""
+        """The groups of keys in two columns: the first two groups left, the others right."""
         left = [line for group in groups[:2] for line in group]
         right = [line for group in groups[2:] for line in group]
         return _beside(left, right, (width + _GAP) // 2)
@@ -74,15 +74,15 @@ class HelpText(Panel[bool]):
         return [line for each in self._sections for line in self._section(each, width, _WORD)]
 
     def _section(self, section: Section, width: int, words: int) -> list[Text]:
-        """A heading, and for each entry its word and what is told of it, in as many lines."""
+        """A heading, and for each entry its word and its text, in as many lines as that takes."""
         colors = self.palette
         lines = [Text(section.title, ink(colors.muted))]
         for entry in section.entries:
-            told = wrap(entry.told, max(1, width - words))
-            for row, text in enumerate(told):
+            pieces = wrap(entry.text, max(1, width - words))
+            for row, piece in enumerate(pieces):
                 line = self._word(entry) if row == 0 else Text()
                 lines.append(
-                    line.append(" " * (words - line.cell_len)).append(text, ink(colors.text))
+                    line.append(" " * (words - line.cell_len)).append(piece, ink(colors.text))
                 )
         return [*lines, Text()]
 

@@ -8,14 +8,14 @@ from typing import TypeAlias
 from rich.text import Text
 from vramtop.tui.terminal.palette import Palette, ink
 
-# A key as it stands on the keyboard, and a word for what it does.
+# A key as the keyboard has it, and a word for what it does.
 Hint: TypeAlias = tuple[str, str]
 ENDS: tuple[Hint, ...] = (("?", "help"), ("q", "quit"))
 _GAP = "  "
 
 
 def key_line(keys: Sequence[Hint], ends: Sequence[Hint], width: int, colors: Palette) -> Text:
-    """The `ends` at the right, always, and as many of the first keys as there is room for."""
+    """The `ends` at the right in any width, and as many of the first keys as there is room for."""
     right, left = hints(ends, colors), Text()
     for key in keys:
         longer = left.copy().append(_GAP if left else "").append_text(hints([key], colors))

@@ -1,4 +1,4 @@
-"""What all screens have in common: they lie over one another, and the terminal changes its size."""
+"""What all screens have in common: other screens open over them, the terminal is resized."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from textual.widgets import Input
 
 
 class Layer(Screen[None]):
-    """A screen that leaves only while it is on top, and has the terminal's present size."""
+    """A screen that closes only while it is on top, and takes only the terminal's present size."""
 
     @property
     def on_top(self) -> bool:
-        """Whether no other screen lies over it; false too once it has left."""
+        """Whether no other screen is over it; False too once it is closed."""
         return self.app.screen is self
 
     def on_resize(self, event: Resize) -> None:
-        """Ignore a size that the terminal has no longer.
+        """Ignore a size that the terminal no longer has.
 
         Textual lays a screen out for each size that is reported, and reports each change of a
-        screen's size to that screen: two sizes on their way at once would follow each other
-        without end, and nothing else would be heard.
+        screen's size to that screen. Two sizes on their way at once would bring each other back for
+        ever, and no key would be handled any more.
         """
         if event.size != self.app.size:
             event.prevent_default()
 
     def dismiss(self, result: None = None) -> AwaitComplete:
-        """Leave. Textual would take away whichever screen is on top, and end at the last one."""
+        """Close this screen. Textual would close whichever is on top, and fail at the last one."""
         return super().dismiss(result) if self.on_top else AwaitComplete()
 
 
@@ -38,6 +38,6 @@ class Commands(CommandPalette, Layer):
 
     @on(Input.Changed)
     def _ignore_late_input(self, event: Input.Changed) -> None:
-        """Search no more once it is left: where the search writes its hits is gone by then."""
+        """Search no more once it is closed: the list for the hits is gone by then."""
         if not self.on_top:
             event.prevent_default().stop()

@@ -46,14 +46,14 @@ _FIRST = (
 
 
 class Log(Panel[tuple[str, ...]]):
-    """The last lines that the worker said or printed."""
+    """The last lines of the log: what the worker said or printed."""
 
     def pick(self, state: State) -> tuple[str, ...]:
         """The log."""
         return state.log
 
     def draw(self, shown: tuple[str, ...], width: int, height: int) -> Text:
-        """As many of the last lines as fit, the newest brightest; long ones go on below."""
+        """As many of the last lines as fit, the newest brightest; long ones are wrapped."""
         colors, room, lines = self.palette, height - 1, list[Text]()
         for line in reversed(shown):
             style = ink(colors.muted if lines else colors.text)
@@ -70,19 +70,19 @@ class Log(Panel[tuple[str, ...]]):
 class NewsLine(Panel[tuple[News | None, Life]]):
     """What changed last, for whoever looks up after an hour.
 
-    The answer to a key stands here too, for a while or until there is other news.
+    The answer to a key is shown in its place for a while, or until there is other news.
     """
 
     _answer: News | None = None
-    _before: News | None = None  # the news in whose place the answer stands
+    _before: News | None = None  # the news in whose place the answer is shown
     _timer: Timer | None = None
 
-    def answer(self, told: News) -> bool:
-        """Let this stand in the place of the news; False where it has no room."""
+    def answer(self, answer: News) -> bool:
+        """Show this in the place of the news; False where it has no room."""
         width, height = self.content_size
-        if len(_pieces(told, width)) > height:
+        if len(_pieces(answer, width)) > height:
             return False
-        self._answer, self._before = told, self._shown[0] if self._shown else None
+        self._answer, self._before = answer, self._shown[0] if self._shown else None
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(_ANSWER_SECONDS, self._show_news)
@@ -98,15 +98,15 @@ class NewsLine(Panel[tuple[News | None, Life]]):
         return state.news, state.life
 
     def draw(self, shown: tuple[News | None, Life], width: int, height: int) -> Text:
-        """As many lines as there is room for; trouble stands out."""
+        """As many lines as there is room for; trouble has its own colour."""
         news, life = shown
         colors = self.palette
         if self._answer is not None and news is self._before:
             news = self._answer
         if news is None:
             first = _FIRST if life in ("starting", "running") else ()
-            told = next((text for text in first if len(text) <= width), "")
-            return Text(told, ink(colors.muted))
+            text = next((text for text in first if len(text) <= width), "")
+            return Text(text, ink(colors.muted))
         forms = [_pieces(form, width) for form in (news, *_shorter(news))]
         pieces = next((form for form in forms if len(form) <= height), forms[0])
         if len(pieces) > height:
@@ -116,7 +116,7 @@ class NewsLine(Panel[tuple[News | None, Life]]):
 
 
 class Foot(NewsLine):
-    """The news and the keys in one line: the keys where there is no news, help and quit always."""
+    """The news or, where there is none, the keys, in one line that always has help and quit."""
 
     def draw(self, shown: tuple[News | None, Life], width: int, height: int) -> Text:
         """The news at the left, in as many words as there is room for."""
@@ -133,12 +133,12 @@ def _shorter(news: News) -> list[News]:
 
 
 def _pieces(news: News, width: int) -> list[str]:
-    """All of it, in lines of this width."""
+    """The whole news in lines of this width."""
     return wrap(f"{'! ' if news.trouble else '▸ '}{news.text}", max(2, width)) or [""]
 
 
 class KeyLine(Panel[tuple[bool, bool]]):
-    """The keys, the ones most used first; help, which shows all, and quit are always there."""
+    """The keys, the most used first; help, which lists all of them, and quit are always there."""
 
     def pick(self, state: State) -> tuple[bool, bool]:
         """Whether the training is paused, and whether its worker has ended."""

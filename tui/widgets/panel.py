@@ -1,4 +1,4 @@
-"""What all parts of the main screen have in common."""
+"""What all parts of the screens have in common."""
 
 from __future__ import annotations
 
@@ -21,10 +21,13 @@ _Shown = TypeVar("_Shown")
 
 
 class Panel(Still, Generic[_Shown]):
-    """A part of the screen that is drawn again only when what it shows has changed.
+    """A part of the screen that is drawn again only when the facts it shows have changed.
 
-    And only the cells that have changed are sent, for those who look through a slow line. Where
-    `LIVE`, each sample's change is shown; elsewhere, those of a second at once.
+    A subclass says which facts of the state it shows (`pick`), and how they look (`draw`). All that
+    is computed from the state is computed in `pick`, once for each change of the state; `draw` may
+    run again with the same facts, in another size or theme. Only the cells that have changed are
+    sent to the terminal, which may be at the end of a slow line. A panel that is `LIVE` is shown
+    more often: `app.painting` says when.
     """
 
     LIVE: ClassVar[bool] = False
@@ -34,17 +37,17 @@ class Panel(Still, Generic[_Shown]):
         self._shown: _Shown | None = None
         self._drawn: list[tuple[Text, Style, int]] = []  # line, what it is drawn on, width
         self._lines: list[Strip] = []
-        self._room = Size(0, 0)  # that the lines were drawn for
+        self._room = Size(0, 0)  # the size that the lines were drawn for
 
     def show(self, state: State) -> None:
-        """Take from the state what is shown here."""
+        """Show this state, if the facts picked from it are others than before."""
         shown = self.pick(state)
         if shown != self._shown:
             self._shown = shown
             self.draw_again()
 
     def draw_again(self) -> None:
-        """Draw what was shown last as it looks now."""
+        """Draw the same facts again, as the theme or the size makes them look now."""
         before, room = self._lines, self._room
         self._draw_lines()
         if room != self._room:
@@ -54,18 +57,18 @@ class Panel(Still, Generic[_Shown]):
 
     @abstractmethod
     def pick(self, state: State) -> _Shown:
-        """What of the state is shown here."""
+        """The facts of the state that are shown here, and what follows from them."""
 
     @abstractmethod
     def draw(self, shown: _Shown, width: int, height: int) -> Text | Strip:
-        """The picture of it, in so much room.
+        """These facts in `width` columns and at most `height` lines.
 
-        A text is rendered here. That takes as long as all the rest, and a line that changes several
-        times a second comes rendered.
+        A `Text` is rendered by the panel, which takes as long as everything else. A line that
+        changes several times a second is therefore drawn as a `Strip`, which is rendered already.
         """
 
     def render_line(self, y: int) -> Strip:
-        """A line of what was shown last."""
+        """Line `y` of what was drawn last."""
         if self._room != self.content_size:
             self._draw_lines()
         if y < len(self._lines):
@@ -82,10 +85,10 @@ class Panel(Still, Generic[_Shown]):
             if isinstance(picture, Strip):
                 self._lines = [picture]
                 return
-            # A text without spans renders without its own style.
+            # Rich renders a text without spans without its own style.
             style = self._paper + self.app.console.get_style(picture.style)
             self._drawn = [(line, style, width) for line in picture.split("\n")[:height]]
-            # Of most pictures, most lines are as they were, and need not be rendered.
+            # Most lines are as they were before, and need not be rendered.
             for old, new, strip in zip_longest(before, self._drawn, strips):
                 if new is not None:
                     self._lines.append(strip if new == old else self._rendered_line(*new))
@@ -96,7 +99,7 @@ class Panel(Still, Generic[_Shown]):
 
     @property
     def _paper(self) -> Style:
-        """What is drawn on: without it, no colours could be taken away where none are wanted."""
+        """The style below all text: with NO_COLOR, Textual takes away only colours that are set."""
         return ink(self.palette.text, self.palette.background)
 
     @property
@@ -108,7 +111,7 @@ class Panel(Still, Generic[_Shown]):
 
 
 def between(left: Text, right: Text, width: int) -> Text:
-    """One line with these at its ends; the right one keeps its place, the left one is cut."""
+    """One line with these texts at its ends; where both are too long, the left one is cut."""
     room = width - right.cell_len - 1
     if room < 1:
         right.truncate(width)

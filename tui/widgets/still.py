@@ -1,4 +1,4 @@
-"""Widgets that are asked often what they look like, and seldom look any different."""
+"""Widgets that keep their rendered lines: they are asked for them more often than they change."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .layer import Layer
 
 
 class Still(Widget):
-    """Renders again only what was refreshed.
+    """Renders its lines anew only after it was refreshed.
 
-    Whenever one widget has changed, Textual asks all that have room for their lines.
+    Textual asks all visible widgets for their lines whenever one of them has changed.
     """
 
     _rendered: list[Strip] | None = None
-    _crop = Region()  # that was rendered
+    _crop = Region()  # the region that was rendered
 
     def refresh(
         self,
@@ -38,12 +38,12 @@ class Still(Widget):
         return self._rendered
 
 
-# By its first base, Textual's stylesheets know a widget.
+# Textual's stylesheets go by a widget's first base, which is therefore not `Still`.
 
 
 class Room(Container, Still):
-    """A container."""
+    """A container that keeps its lines."""
 
 
 class Page(Layer, Still):
-    """A screen."""
+    """A screen that keeps its lines."""

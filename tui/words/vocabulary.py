@@ -1,4 +1,4 @@
-"""The words of the screen, and how to read its parts, a plain line each."""
+"""What the help says: the words of the screen, and how to read its parts, one line for each."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from .wording import NAMES
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A word and what it means; a category's word has its glyph before it."""
+    """A word and the text that explains it; a category's word has its glyph before it."""
 
     word: str
-    told: str
+    text: str
     category: Category | None = None
 
 
 class Section(msgspec.Struct, frozen=True):
-    """Entries that belong together."""
+    """Entries under one title."""
 
     title: str
     entries: tuple[Entry, ...]

@@ -49,7 +49,7 @@ class Walk:
         self.hear(configured(**values), sample(batch_size=batch_size), measured(batch_size))
 
     def to(self, place: int) -> None:
-        while self.guide.view.place < place:
+        while self.guide.progress.place < place:
             self.guide.go_on()
 
 
@@ -68,14 +68,14 @@ def test_there_are_seven_steps_of_two_sentences() -> None:
 
 def test_nothing_is_said_before_it_is_measured() -> None:
     walk = Walk(HELLO)
-    assert walk.guide.view.waiting
+    assert walk.guide.progress.waiting
     walk.hear(configured())
-    assert (walk.guide.view.waiting, walk.guide.view.told) == (True, "")
+    assert (walk.guide.progress.waiting, walk.guide.progress.text) == (True, "")
     walk.hear(measured(settled=False))
-    assert walk.guide.view.told == ""
+    assert walk.guide.progress.text == ""
     walk.hear(measured())
-    assert not walk.guide.view.waiting
-    assert "batch 64: peak 2.14 MiB, of it parameters 397.5 KiB" in walk.guide.view.told
+    assert not walk.guide.progress.waiting
+    assert "batch 64: peak 2.14 MiB, of it parameters 397.5 KiB" in walk.guide.progress.text
     assert walk.script.sent == []
 
 
@@ -88,9 +88,9 @@ def test_a_larger_batch_is_compared_with_the_one_before(walk: Walk) -> None:
     walk.guide.go_on()
     walk.hear(sample(1280))
     assert walk.script.changes == [{"batch_size": 256}]
-    assert walk.guide.view.waiting
+    assert walk.guide.progress.waiting
     walk.becomes(batch_size=256)
-    assert walk.guide.view.told == (
+    assert walk.guide.progress.text == (
         "batch data 196.5 KiB → 786.0 KiB; activations 37.0 KiB → 148.0 KiB; "
         "parameters stayed 397.5 KiB"
     )
@@ -105,15 +105,15 @@ def test_phases_come_one_by_one_with_what_is_held(walk: Walk) -> None:
         walk.hear(Flow(paused=True, slow=False), replace(sample(256), phase=phase, split=split))
         here = "zero" if phase == "zero_grad" else phase
         gradients = "2.00 KiB" if phase == "backward" else "0 B"
-        assert walk.guide.view.told.startswith(f"after {here}: ")
-        assert walk.guide.view.told.endswith(f"gradients {gradients}")
-        assert walk.guide.view.enter == ("next phase" if phase != "zero_grad" else "")
+        assert walk.guide.progress.text.startswith(f"after {here}: ")
+        assert walk.guide.progress.text.endswith(f"gradients {gradients}")
+        assert walk.guide.progress.enter == ("next phase" if phase != "zero_grad" else "")
         before = len(walk.script.sent)
         if phase != "zero_grad":
             assert walk.guide.go_on()
             assert isinstance(walk.script.sent[before], Advance)
     walk.guide.go_on()
-    assert walk.guide.view.place == 3
+    assert walk.guide.progress.place == 3
     assert isinstance(walk.script.sent[-1], Pause)
     assert walk.script.sent[-1].paused is False
 
@@ -123,12 +123,12 @@ def test_the_optimizer_changes_once_the_bar_with_adam_was_seen(walk: Walk) -> No
     walk.becomes(batch_size=256)
     before = len(walk.script.changes)
     told = "Adam: peak 2.72 MiB, optimizer state 795.1 KiB, 2.0 × the parameters"
-    assert (walk.guide.view.told, walk.guide.view.enter) == (told, "change to SGD")
+    assert (walk.guide.progress.text, walk.guide.progress.enter) == (told, "change to SGD")
     assert walk.guide.go_on()
     assert walk.script.changes[before:] == [{"optimizer": "sgd"}]
     walk.becomes(batch_size=256, optimizer="sgd")
-    assert walk.guide.view.told.startswith("Adam → SGD: peak 2.72 MiB → ")
-    assert walk.guide.view.enter == ""
+    assert walk.guide.progress.text.startswith("Adam → SGD: peak 2.72 MiB → ")
+    assert walk.guide.progress.enter == ""
 
 
 def test_a_viewer_may_press_the_phases_key_too(walk: Walk) -> None:
@@ -136,7 +136,7 @@ def test_a_viewer_may_press_the_phases_key_too(walk: Walk) -> None:
     walk.becomes(batch_size=256)
     for phase in ("load", "forward"):
         walk.hear(Flow(True, False), replace(sample(256), phase=phase, split=Split(1)))
-    assert walk.guide.view.told.startswith("after forward")
+    assert walk.guide.progress.text.startswith("after forward")
     assert sum(isinstance(command, Advance) for command in walk.script.sent) == 1
 
 
@@ -159,10 +159,10 @@ def test_a_budget_that_is_too_small_is_told_with_what_goes_on(walk: Walk) -> Non
         detail="no",
     )
     walk.hear(event)
-    assert walk.guide.view.waiting
+    assert walk.guide.progress.waiting
     walk.becomes(batch_size=256, optimizer="sgd", budget=budget)
-    assert "batch 6,000 out of memory: at least 19.1 MiB of" in walk.guide.view.told
-    assert "; batch 256 goes on, peak" in walk.guide.view.told
+    assert "batch 6,000 out of memory: at least 19.1 MiB of" in walk.guide.progress.text
+    assert "; batch 256 goes on, peak" in walk.guide.progress.text
 
 
 def test_the_practice_doubles_until_it_does_not_fit_and_takes_four_fifths() -> None:
@@ -191,7 +191,7 @@ def test_the_practice_doubles_until_it_does_not_fit_and_takes_four_fifths() -> N
     assert walk.script.changes[-1] == {"batch_size": 51}
     walk.becomes(batch_size=51, **small)
     told = "16 32 64 fit, 128 out of memory; 0.8 × 64 = 51, peak "
-    assert walk.guide.view.told.startswith(told)
+    assert walk.guide.progress.text.startswith(told)
     assert not walk.guide.go_on()
 
 
@@ -201,11 +201,11 @@ def test_back_sets_the_step_before_up_again(walk: Walk) -> None:
     walk.becomes(batch_size=256, optimizer="sgd")
     walk.guide.go_back()
     walk.guide.go_back()
-    assert walk.guide.view.place == 1
+    assert walk.guide.progress.place == 1
     assert walk.script.changes[-2:] == [{"optimizer": "adam"}, {"batch_size": 64}]
     walk.guide.go_back()
     walk.guide.go_back()
-    assert walk.guide.view.place == 0
+    assert walk.guide.progress.place == 0
 
 
 def test_the_end_restores_what_the_viewer_had() -> None:
@@ -229,7 +229,7 @@ def test_a_halted_training_goes_on_for_the_tour() -> None:
 
 
 def place(app: VramtopApp) -> int:
-    return app.screen.query_one(TourStrip)._guide.view.place
+    return app.screen.query_one(TourStrip)._guide.progress.place
 
 
 @pytest.mark.parametrize("size", [(60, 18), (80, 24), (120, 40), (200, 60)])

@@ -87,7 +87,7 @@ async def test_a_word_takes_one_line(app: VramtopApp, size: tuple[int, int]) -> 
         await pilot.press("question_mark")
         await pilot.pause()
         told = "\n".join(lines(app))
-        assert all(entry.told in told for entry in (*READING.entries, *WORDS.entries))
+        assert all(entry.text in told for entry in (*READING.entries, *WORDS.entries))
 
 
 async def test_it_has_two_columns_where_there_is_room(app: VramtopApp) -> None:

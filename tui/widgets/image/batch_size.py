@@ -1,4 +1,4 @@
-"""The batch size: what its two ends would be, where it enters, and where it does not."""
+"""The batch size: the smallest and the largest, where it matters, and where it does not."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _NAME, _SIZE, _SHAPE, _BYTES, _UPDATES = 18, 7, 14, 11, 14
 
 
 class BatchView(msgspec.Struct, frozen=True):
-    """What a batch is made of: images of `shape`, so many for training, `size` at a time.
+    """A batch of `size` images of `shape`, out of the training `images`.
 
-    So many of them are added up for an update.
+    So many batches are `added` up for an update. The model has so many `parameters`.
     """
 
     images: int
@@ -27,24 +27,24 @@ class BatchView(msgspec.Struct, frozen=True):
     parameters: int
 
     def row(self, name: str, size: int, added: int = 1) -> tuple[str, str, str, str, str]:
-        """A batch of this size: its name, its size, its shape, bytes as float32, updates.
+        """The cells for a batch of this size: name, images, shape, bytes as float32, updates.
 
-        `added` is how many of them make an update; the bytes are those of one.
+        The bytes are those of one batch; an epoch has an update for each `added` of them.
         """
         channels, height, width = self.shape
         weight = size * channels * height * width * FLOAT32_BYTES
-        told = f"{weight:,} B" if weight < 100_000 else units.size(weight)
+        amount = f"{weight:,} B" if weight < 100_000 else units.size(weight)
         updates = -(-self.images // (size * added))
-        return name, f"{size:,}", self.batch(size), told, f"{updates:,}"
+        return name, f"{size:,}", self.batch(size), amount, f"{updates:,}"
 
     @property
     def times(self) -> str:
-        """How many batches are added up, where it is more than one."""
+        """` ×4` where four batches are added up; empty where it is one."""
         return f" ×{self.added:,}" if self.added > 1 else ""
 
     @property
     def places(self) -> tuple[tuple[bool, str, tuple[str, ...]], ...]:
-        """Whether the batch size enters there, where that is, and in fewer and fewer words how."""
+        """Whether the batch size matters, the place, and how, in fewer and fewer words."""
         shape = self.batch(self.size)
         loader = f"{self.size:,} at a time; PyTorch's default is 1"
         loop: tuple[str, ...] = (f"an update for each {shape}",)
@@ -87,19 +87,19 @@ class BatchEnds(Panel[BatchView | None]):
         return _view(state.configured) if state.configured else None
 
     def draw(self, shown: BatchView | None, width: int, height: int) -> Text:
-        """A row each; the shape where there is room for it."""
+        """A row for each; the shape where there is room for it."""
         del height
         if shown is None:
             return Text()
         colors, shapes = self.palette, width >= _NAME + _SIZE + _SHAPE + _BYTES + _UPDATES
         title = ("batch size", "images", "shape", "as float32", "updates/epoch")
         table = Text(_row(title, shapes=shapes), ink(colors.muted))
-        for name, size, added in (
-            ("PyTorch's default", 1, 1),
-            (f"▸ in force{shown.times}", shown.size, shown.added),
-            ("the whole dataset", shown.images, 1),
+        plain, accent = ink(colors.text), ink(colors.accent, bold=True)
+        for name, size, added, style in (
+            ("PyTorch's default", 1, 1, plain),
+            (f"▸ in force{shown.times}", shown.size, shown.added, accent),
+            ("the whole dataset", shown.images, 1, plain),
         ):
-            style = ink(colors.accent, bold=True) if name.startswith("▸") else ink(colors.text)
             table.append("\n").append(_row(shown.row(name, size, added), shapes=shapes), style)
         return table
 
@@ -111,23 +111,23 @@ def _row(cells: tuple[str, str, str, str, str], *, shapes: bool) -> str:
 
 
 class BatchPlaces(Panel[BatchView | None]):
-    """Where the batch size enters, and where it does not."""
+    """Where the batch size matters, and where it does not."""
 
     def pick(self, state: State) -> BatchView | None:
         """What a batch is made of."""
         return _view(state.configured) if state.configured else None
 
     def draw(self, shown: BatchView | None, width: int, height: int) -> Text:
-        """A line a place."""
+        """A line for each place."""
         del height
         if shown is None:
             return Text()
         colors = self.palette
         text = Text("where the batch size enters, and where not", ink(colors.muted))
         for enters, place, forms in shown.places:
-            told = next((form for form in forms if len(form) <= width - 11), forms[-1])
+            how = next((form for form in forms if len(form) <= width - 11), forms[-1])
             text.append("\n")
             text.append("✓ " if enters else "– ", ink(colors.accent if enters else colors.muted))
             text.append(f"{place:<9}", ink(colors.accent if enters else colors.text))
-            text.append(units.fit(told, width - 11), ink(colors.text if enters else colors.muted))
+            text.append(units.fit(how, width - 11), ink(colors.text if enters else colors.muted))
         return text

@@ -1,4 +1,4 @@
-"""A training image as it looks, out of the de-normalised tensor; and which one it is."""
+"""A training image as it looks, from the de-normalised tensor, and which image it is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vramtop.tui.widgets.panel import Panel, between
 from . import graphics
 from .pixels import Pixels, characters, half_blocks, scale
 
-_OF = 100  # from this width on there is room for how many images there are
+_OF = 100  # the width from which there is room for the number of all images
 _Shown = tuple[Picture | None, Data | None]
 
 
@@ -22,7 +22,7 @@ def _pick(state: State) -> _Shown:
 
 
 class PicturePanel(Panel[_Shown]):
-    """The image, as large as its room lets whole pixels be.
+    """The image, as large as whole pixels fit in.
 
     `real` says that the terminal can show real pixels.
     """
@@ -30,7 +30,7 @@ class PicturePanel(Panel[_Shown]):
     def __init__(self, *, real: bool) -> None:
         super().__init__()
         self._real = real
-        self._before_text: list[Segment] = []  # what sends the image that is drawn
+        self._sends: list[Segment] = []  # what sends the image, before the first line
 
     @property
     def before(self) -> int | None:
@@ -43,9 +43,9 @@ class PicturePanel(Panel[_Shown]):
         return _pick(state)
 
     def draw(self, shown: _Shown, width: int, height: int) -> Text:
-        """Real pixels, or two pixels a cell, or characters where there are no colours or blocks."""
+        """Real pixels; or two pixels a cell; or characters, without colours or block characters."""
         (picture, _), colors = shown, self.palette
-        self._before_text = []
+        self._sends = []
         if picture is None:
             return Text("waiting for an image…", ink(colors.muted))
         pixels = _pixels(picture)
@@ -57,14 +57,14 @@ class PicturePanel(Panel[_Shown]):
         if self._real:
             times = min(times, graphics.MOST // max(pixels.width, pixels.height))
             columns, rows = pixels.width * times, pixels.height * times // 2
-            self._before_text = [graphics.transmission(pixels, columns, rows)]
+            self._sends = [graphics.transmission(pixels, columns, rows)]
             return graphics.placeholders(pixels, columns, rows)
         return half_blocks(pixels, times)
 
     def render_line(self, y: int) -> Strip:
-        """A line of it; with the first one goes what sends the image."""
+        """Line `y`; the first one begins with what sends the image."""
         strip = super().render_line(y)
-        return Strip([*self._before_text, *strip], strip.cell_length) if y == 0 else strip
+        return Strip([*self._sends, *strip], strip.cell_length) if y == 0 else strip
 
 
 def _pixels(picture: Picture) -> Pixels:
@@ -73,14 +73,14 @@ def _pixels(picture: Picture) -> Pixels:
 
 
 class ImageLine(Panel[_Shown]):
-    """Which image it is, what it shows, and where it is from."""
+    """The image's index, its label, and the dataset it is from."""
 
     def pick(self, state: State) -> _Shown:
         """The image, and the data it belongs to."""
         return _pick(state)
 
     def draw(self, shown: _Shown, width: int, height: int) -> Text:
-        """One line; drawn images are called synthetic in any room."""
+        """One line; however narrow, it says of drawn images that they are synthetic."""
         del height
         (picture, data), colors, line = shown, self.palette, Text()
         if picture is None or data is None:
@@ -95,6 +95,8 @@ class ImageLine(Panel[_Shown]):
             line.append(value, ink(colors.text, bold=True)).append(more, ink(colors.muted))
         forms = (data.description, data.description.partition(",")[0], data.source)
         room = width - line.cell_len - 1
-        told = next((form for form in forms if len(form) <= room), data.source)
+        origin = next((form for form in forms if len(form) <= room), data.source)
         synthetic = picture.source == "synthetic"
-        return between(line, Text(told, ink(colors.trouble if synthetic else colors.muted)), width)
+        return between(
+            line, Text(origin, ink(colors.trouble if synthetic else colors.muted)), width
+        )

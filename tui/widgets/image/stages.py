@@ -1,4 +1,4 @@
-"""What an image is as a tensor, from the file to the model and back to a picture."""
+"""An image as a tensor at each stage, from the file to the model and back to the screen."""
 
 from __future__ import annotations
 
@@ -13,30 +13,31 @@ from vramtop.tui.widgets.panel import Panel
 
 _OPERATION, _TYPE, _SHAPE, _BYTES, _RANGE = 17, 8, 11, 7, 17
 _TABLE = _OPERATION + _TYPE + _SHAPE + _BYTES
+_TRAINED = "float32"  # the type that is trained with
 
 
 class StageTable(Panel[tuple[Picture | None]]):
-    """A row a stage, and what to read from it."""
+    """A row for each stage, and remarks on what the rows show."""
 
     def pick(self, state: State) -> tuple[Picture | None]:
         """The image that the worker sent last."""
         return (state.picture,)
 
     def draw(self, shown: tuple[Picture | None], width: int, height: int) -> Text:
-        """The table, then the remarks; those that have no room are left out."""
+        """The table, then the remarks that have room."""
         (picture,), colors = shown, self.palette
         if picture is None:
             return Text()
         if width < _TABLE:
             return Text("\n").join(self._narrow(picture, width, height))
         lines = [*self._rows(picture, width), Text()]
-        for word, told in _remarks(picture):
-            line = Text(f"{word:<11}", ink(colors.accent if word == "float32" else colors.text))
-            lines.append(line.append(told, ink(colors.muted)))
+        for word, remark in _remarks(picture):
+            line = Text(f"{word:<11}", ink(colors.accent if word == _TRAINED else colors.text))
+            lines.append(line.append(remark, ink(colors.muted)))
         return Text("\n").join(lines)
 
     def _rows(self, picture: Picture, width: int) -> list[Text]:
-        """A line a stage, with the range of its values where there is room."""
+        """A line for each stage, with the range of its values where there is room."""
         colors, ranges = self.palette, width >= _TABLE + _RANGE
         title = f"{'one image':<{_OPERATION}}{'type':<{_TYPE}}{'shape':>{_SHAPE}}"
         title += f"{'bytes':>{_BYTES}}" + (f"{'values':>{_RANGE}}" if ranges else "")
@@ -57,17 +58,17 @@ class StageTable(Panel[tuple[Picture | None]]):
             row = Text(f"{stage.operation:<{_OPERATION - 1}}", ink(self.palette.text))
             row.append(f"{stage.bytes:>{_BYTES - 1},} B", self._style(stage))
             rows += [row, Text(f"  {stage.dtype} {_shape(stage)}", self._style(stage))]
-        for word, told in _remarks(picture):
-            pieces = wrap(f"{word} {told}", width)
+        for word, remark in _remarks(picture):
+            pieces = wrap(f"{word} {remark}", width)
             if len(rows) + len(pieces) > height:
                 break
             rows += [Text(piece, ink(self.palette.muted)) for piece in pieces]
         return rows
 
     def _style(self, stage: Stage) -> Style:
-        """What the model gets stands out: four times the bytes."""
+        """The type that the model gets has the accent: it takes four times the bytes."""
         colors = self.palette
-        return ink(colors.accent) if stage.dtype == "float32" else ink(colors.text)
+        return ink(colors.accent) if stage.dtype == _TRAINED else ink(colors.text)
 
 
 def _shape(stage: Stage) -> str:
@@ -86,12 +87,12 @@ def _signed(value: float) -> str:
 
 
 def _remarks(picture: Picture) -> tuple[tuple[str, str], ...]:
-    """What the table shows: each the word to look for in it, and what that does."""
+    """Remarks on the table: a word to look for in it, and what that does."""
     stored, scaled, normalised = picture.stages[:3]
     mean, std = picture.normalisation
     low, high, middle = (_signed(v) for v in (normalised.low, normalised.high, normalised.mean))
     return (
-        ("float32", f"takes {scaled.bytes // stored.bytes}× the bytes of uint8"),
+        (_TRAINED, f"takes {scaled.bytes // stored.bytes}× the bytes of uint8"),
         ("Normalize", f"(x − {mean}) / {std}"),
         ("", f"gives {low} … {high}, mean {middle}"),
         ("permute", "the model takes C×H×W,"),

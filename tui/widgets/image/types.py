@@ -1,4 +1,4 @@
-"""The data types side by side: bits, bytes, range, and what an image would take in each."""
+"""The data types side by side: bits, bytes, range, and the bytes of an image in each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LEAST = _NAME + _BITS + _BYTES + _RANGE
 
 
 class TypeTable(Panel[tuple[int | None]]):
-    """A row a type; the one that the files have and the one that is trained with are named."""
+    """A row for each type; those of the files and of the training are marked as such."""
 
     def pick(self, state: State) -> tuple[int | None]:
         """How many values an image has; None before the data is known."""
@@ -24,7 +24,7 @@ class TypeTable(Panel[tuple[int | None]]):
         return (channels * height * width,)
 
     def draw(self, shown: tuple[int | None], width: int, height: int) -> Text:
-        """All types; the columns at the right where there is room."""
+        """All types; the columns at the right only where there is room."""
         del height
         (values,), colors = shown, self.palette
         image = values is not None and width >= _LEAST + _IMAGE
