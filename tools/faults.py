@@ -391,6 +391,34 @@ FAULTS = (
     ),
     # ---- what is shown ------------------------------------------------------------------------
     Fault(
+        "every sample is painted when it comes",
+        "tui/app/painting.py",
+        "        if now - self._moved < _ALMOST * self.seconds:\n            return\n",
+        "",
+        ("tests/tui/app/test_painting.py",),
+    ),
+    Fault(
+        "the walk through a step goes on after a pause",
+        "tui/app/step_walk.py",
+        "            self._timer.stop()\n",
+        "",
+        ("tests/tui/app/test_step_walk.py",),
+    ),
+    Fault(
+        "a batch that holds all of the data grows on",
+        "tui/controls/settings.py",
+        "possible = max(1, min(size, images // base.accumulation))",
+        "possible = max(1, size)",
+        ("tests/tui/controls/test_controls.py",),
+    ),
+    Fault(
+        "a search that has lost its worker is called off for ever",
+        "tui/controls/runs.py",
+        "commands is None or state.over or not",
+        "commands is None or not",
+        ("tests/tui/controls/test_controls.py",),
+    ),
+    Fault(
         "ctrl-z does not rest the training",
         "tui/app/lesson_app.py",
         "lambda _: commands.rest()",
@@ -563,7 +591,7 @@ FAULTS = (
     Fault(
         "a monitor under nohup ends with its terminal",
         "tui/terminal/signals.py",
-        "    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # what nohup has asked for\n",
+        "    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup has asked for that\n",
         "    if True:\n",
         ("tests/end_to_end/test_interruption.py",),
     ),

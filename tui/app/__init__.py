@@ -1,1 +1,1 @@
-"""The running apps: with a training, and with the GPUs alone."""
+"""The running apps: one with a training, one with the GPUs alone."""

@@ -1,6 +1,7 @@
-"""The last resort: ends the process in time, whatever keeps the app from doing so in good order.
+"""Ends the process by force where the app does not end in time.
 
-Nothing here waits for the event loop, for a message to be handled, or for the main thread.
+Nothing here waits for the event loop, for a message to be handled, or for the main thread: each of
+them may be what is stuck.
 """
 
 from __future__ import annotations
@@ -18,30 +19,30 @@ from typing import Any
 from vramtop.tui.terminal.exits import INTERRUPTED
 from vramtop.tui.worker.process import STOP_SECONDS
 
-# From the wish to end until it is ended by force: for someone who waits, and for an app that has
-# begun to end, whose worker has its time to stop.
+# Seconds until the process is ended by force: after it was asked to end, and after the app has
+# begun to end, which includes the worker's time to stop.
 ASKED_SECONDS = 2.0
 LEAVING_SECONDS = STOP_SECONDS + 2
-# How often it is looked whether there still is a terminal.
+# How often to look whether the terminal is still there.
 _LOOK_SECONDS = 5.0
 _REAP_SECONDS = 0.3
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# What Textual has switched on: ends a sequence that is half written; synchronized output,
-# reports of mouse, focus, paste and size, kitty's keyboard, no wrapping, the alternate screen, and
-# a hidden cursor.
+# Ends a sequence that is half written, then undoes what Textual has switched on: synchronized
+# output; reports of mouse, focus, paste and size; kitty's keyboard; no wrapping; the alternate
+# screen; the hidden cursor.
 _RESTORE = (
     b"\x18\x1b[?2026l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1016l"
     b"\x1b[?1004l\x1b[?2004l\x1b[?2048l\x1b[<u\x1b[?7h\x1b[?1049l\x1b[?25h\x1b[0m"
 )
-_STDIN, _STDERR = 0, 2  # the terminal, as Textual reads and draws on it
+_STDIN, _STDERR = 0, 2  # Textual reads the terminal on one and draws on the other
 
 
 class Ending:
-    """Watches, in a thread of its own, over the end of this process.
+    """A thread that sees to it that this process ends.
 
-    `ask` is called in that thread when a signal asks the process to end. Where it is still there
-    `ASKED_SECONDS` later, the worker is killed, the terminal restored, and the process left with
-    exit code 130.
+    `ask` is called in that thread when a signal asks the process to end. If it still runs
+    `ASKED_SECONDS` later, the thread kills the worker, restores the terminal, and ends the process
+    with exit code 130.
     """
 
     def __init__(self, ask: Callable[[], object]) -> None:
@@ -53,22 +54,22 @@ class Ending:
         os.set_blocking(self._write, False)
 
     def begin(self) -> None:
-        """Watch from now on; to be called in the main thread, before the terminal is changed."""
+        """Start the thread. To be called in the main thread, before the terminal is changed."""
         with contextlib.suppress(termios.error):
             self._before = termios.tcgetattr(_STDIN)
         for number in _SIGNALS:
             signal.signal(number, _hang_up if number == signal.SIGHUP else _nothing)
-        # Python writes a signal's number there at once, whatever the main thread is doing.
+        # Python writes a signal's number to that pipe at once, whatever the main thread does.
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         threading.Thread(target=self._watch, name="ending", daemon=True).start()
 
     def within(self, seconds: float) -> None:
-        """End by force unless the process has ended so many seconds from now, or before."""
+        """End by force if this process still runs in so many seconds; an earlier limit stays."""
         latest = time.monotonic() + seconds
         with self._lock:
             self._deadline = latest if self._deadline is None else min(self._deadline, latest)
         with contextlib.suppress(BlockingIOError):
-            os.write(self._write, b"\0")  # the watch waits for less now
+            os.write(self._write, b"\0")  # the thread now waits for less
 
     def _watch(self) -> None:
         while True:
@@ -78,22 +79,22 @@ class Ending:
                 _leave(self._before)
             if select.select([self._read], [], [], wait)[0]:
                 if set(os.read(self._read, 4096)) & set(_SIGNALS):
-                    with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+                    with contextlib.suppress(RuntimeError):  # the event loop has ended already
                         self._ask()
                     self.within(ASKED_SECONDS)
             elif deadline is None and _no_terminal():
-                # Textual waits without end where it can write no more, and then hears no signal.
+                # Textual waits for ever where it can no longer write, and handles no signal then.
                 self.within(LEAVING_SECONDS)
 
 
 def _nothing(*_: object) -> None:
-    """The signal is told to the watch."""
+    """Do nothing in the main thread: the signal's number is in the pipe."""
 
 
 def _hang_up(*_: object) -> None:
-    """Let no "go on" follow, as the kernel says to whoever loses its terminal.
+    """Ignore the SIGCONT that the kernel sends after a hangup.
 
-    Textual would take it as the end of a suspension, and read again from what is no more.
+    Textual would take it as the end of a suspension, and read from a terminal that is gone.
     """
     signal.signal(signal.SIGCONT, signal.SIG_IGN)
 
@@ -107,7 +108,7 @@ def _no_terminal() -> bool:
 
 
 def _leave(before: list[Any] | None) -> None:
-    """End this process and those that it has started, with the terminal as it was."""
+    """End this process and those that it has started, and restore the terminal."""
     import psutil
 
     with contextlib.suppress(psutil.Error):
@@ -118,11 +119,11 @@ def _leave(before: list[Any] | None) -> None:
         psutil.wait_procs(children, timeout=_REAP_SECONDS)
     with contextlib.suppress(OSError, termios.error):
         terminal = os.dup(_STDERR)
-        # What a thread of Textual's still draws goes nowhere.
+        # From now on, what Textual's threads draw goes nowhere.
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
         os.dup2(null, _STDERR)
-        # Nothing may hold this up, not even a terminal that takes no more.
+        # Nothing may block here, not even a terminal that accepts no more output.
         termios.tcflush(terminal, termios.TCOFLUSH)
         if select.select([], [terminal], [], 0.1)[1]:
             os.write(terminal, _RESTORE)

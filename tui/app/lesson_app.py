@@ -19,26 +19,18 @@ from vramtop.protocol.split import CATEGORIES, Category
 from vramtop.tui.controls import runs, settings
 from vramtop.tui.controls.controls import CONTROLS, no_question
 from vramtop.tui.controls.reply import Reply, no_training
-from vramtop.tui.screens.room import TooSmall, fit
+from vramtop.tui.screens import main
 from vramtop.tui.state import fair, successor
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.capabilities import Terminal
 from vramtop.tui.terminal.exits import BAD_USAGE
-from vramtop.tui.widgets.gpus.device import DeviceBar
-from vramtop.tui.widgets.lines import Foot, KeyLine, Log, NewsLine
 from vramtop.tui.widgets.panel import Panel
 from vramtop.tui.widgets.runs.trade import TradeChart
 from vramtop.tui.widgets.runs.trends import Trends
 from vramtop.tui.widgets.runs.visited import VisitedTable
-from vramtop.tui.widgets.status import StatusLine
 from vramtop.tui.widgets.step.anatomy import AnatomyChart
-from vramtop.tui.widgets.step.brief import Brief
-from vramtop.tui.widgets.step.layers import LayerTable
 from vramtop.tui.widgets.step.picked import Picked
-from vramtop.tui.widgets.step.rows import Rows
 from vramtop.tui.widgets.step.split_bar import SplitBar
-from vramtop.tui.widgets.step.tensors import TensorTable
-from vramtop.tui.widgets.still import Room
 from vramtop.tui.words.keys import KEYS
 from vramtop.tui.worker.link import Link, Received, Watch, WorkerGone, WorkerLine
 
@@ -50,8 +42,6 @@ from .training import Training
 
 if TYPE_CHECKING:
     from vramtop.tui.screens.questions import Question
-
-_LEAST = (40, 6)  # columns and lines that the main screen needs
 
 
 class VramtopApp(StateApp):
@@ -96,30 +86,12 @@ class VramtopApp(StateApp):
     # ---- the main screen --------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
-        """The parts, from top to bottom."""
-        yield TooSmall()
-        yield StatusLine()
-        yield DeviceBar()
-        yield SplitBar()
-        with Room(id="table"):
-            yield Rows()
-            yield LayerTable()
-        yield Brief()
-        with Room(id="body"):
-            yield AnatomyChart()
-            yield TradeChart()
-            yield Trends()
-            yield TensorTable()
-        with Room(id="lower"):
-            yield VisitedTable()
-            yield Log()
-        yield NewsLine()
-        yield KeyLine()
-        yield Foot()
+        """The parts of the main screen."""
+        yield from main.parts()
 
     def on_resize(self, event: Resize) -> None:
         """Choose what the main screen has room for."""
-        fit(self.screen_stack[0], event.size, _LEAST)
+        main.resize(self.screen_stack[0], event.size)
 
     # ---- the worker -------------------------------------------------------------------------
 
@@ -297,13 +269,13 @@ class VramtopApp(StateApp):
 
     def _show_instead(self, shown: str, other: str, panel: type[Panel[Any]]) -> None:
         """Show this in the anatomy's place, or the anatomy again; say so where there is no room."""
-        main = self.screen_stack[0]
+        screen = self.screen_stack[0]
 
         def look() -> None:
-            if main.has_class(shown) and not main.query_one(panel).region.area:
+            if screen.has_class(shown) and not screen.query_one(panel).region.area:
                 self.say(f"no room for the {shown}: that takes a larger terminal", "warning")
 
-        main.remove_class(other).toggle_class(shown)
+        screen.remove_class(other).toggle_class(shown)
         self.call_after_refresh(look)
 
     def action_gpus(self) -> None:

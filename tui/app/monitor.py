@@ -1,4 +1,4 @@
-"""Runs the screen, with a worker of its own or without one."""
+"""Runs one of the apps in the terminal until it is left."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ from .watched_driver import watched
 
 
 def monitor(settings: Settings, *, tour: bool) -> int:
-    """The monitor until it is left, with a guided tour first; returns the program's exit code."""
+    """Run the app with a training until it is left; returns the program's exit code.
+
+    With `tour` it begins with the guided tour.
+    """
     start = partial(begin, settings)
     app = VramtopApp(settings, start, _watch, _terminal(), usual(), tour=tour)
     asyncio.run(_run(app))
@@ -36,7 +39,7 @@ def monitor(settings: Settings, *, tour: bool) -> int:
 
 
 def show_gpus() -> int:
-    """The GPUs alone until they are left; returns the exit code of the program."""
+    """Run the app with the GPUs alone until it is left; returns the program's exit code."""
     from .gpu_app import GpuApp
 
     app = GpuApp(_watch, _terminal(), usual())
@@ -45,7 +48,7 @@ def show_gpus() -> int:
 
 
 def _terminal() -> Terminal:
-    """The terminal; from now on nobody else in here believes that it has more colours."""
+    """The terminal. COLORTERM is removed where it claims colours that the terminal lacks."""
     if os.environ.keys() - believed(os.environ):
         del os.environ["COLORTERM"]
     # Textual draws on stderr.
@@ -53,19 +56,19 @@ def _terminal() -> Terminal:
 
 
 def _watch() -> Watch:
-    """Who looks at the GPUs, wanted once the first frame stands."""
-    # Garbage is collected from now on; what is there stays, and need not be looked through again.
+    """The sampler of the GPUs, which the app asks for once the first frame is drawn."""
+    # The garbage collector was disabled until now. What there is stays, and is not searched again.
     gc.freeze()
     gc.enable()
-    # Only now: the first frame need not wait for what it imports.
+    # Imported only now, so that the first frame does not wait for it.
     from vramtop.tui.gpus.sampler import Sampler
 
     return Sampler()
 
 
 async def _run(app: StateApp) -> None:
-    """The app, which a word to end or a closed terminal ends as `q` does, or else by force."""
-    # Where a shell exports these, Textual would believe them and never see the terminal resized.
+    """Run the app. A signal or a closed terminal ends it as `q` does, or else by force."""
+    # Textual believes these where a shell exports them, and then never sees the terminal resized.
     for variable in ("COLUMNS", "LINES"):
         os.environ.pop(variable, None)
     leave = partial(app.exit, return_code=INTERRUPTED)

@@ -22,7 +22,7 @@ from vramtop.tui.state.state import News, State, fold
 from vramtop.tui.terminal.capabilities import Terminal
 from vramtop.tui.terminal.palette import TEXTUAL_THEMES
 from vramtop.tui.terminal.translation import Translation
-from vramtop.tui.widgets.layer import Commands
+from vramtop.tui.widgets.layer import PaletteScreen
 from vramtop.tui.widgets.lines import NewsLine
 from vramtop.tui.widgets.panel import Panel
 from vramtop.tui.widgets.still import Page
@@ -212,8 +212,8 @@ class StateApp(App[int]):
 
     def action_command_palette(self) -> None:
         """The command palette, of which there is only one."""
-        if not isinstance(self.screen, Commands):
-            self.layers.open(Commands())
+        if not isinstance(self.screen, PaletteScreen):
+            self.layers.open(PaletteScreen())
 
     async def action_quit(self) -> None:
         """Leave, with exit code 0."""

@@ -1,4 +1,4 @@
-"""Textual's driver of the terminal, with `ending` told of ctrl-C and of an app that leaves."""
+"""Textual's driver of the terminal, which also tells `Ending` that the app is to end."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from .state_app import StateApp
 
 
 def watched(app: StateApp, ending: Ending) -> type[LinuxDriver]:
-    """The driver for this app."""
+    """The class of the driver for this app."""
 
     class WatchedDriver(LinuxDriver):
-        """Reads keys in a thread of its own, which hears ctrl-C whatever the app is doing."""
+        """Reads keys in a thread of its own, so that ctrl-C is seen whatever the app does."""
 
         def process_message(self, message: Message) -> None:
-            """Take what was read."""
+            """Pass on what was read; ctrl-C gives the app only so long to end."""
             if isinstance(message, Key) and message.key == "ctrl+c":
                 ending.within(ASKED_SECONDS)
             super().process_message(message)
 
         def disable_input(self) -> None:
-            """Read no more: the app leaves, unless it is only suspended."""
+            """Stop reading: the app ends, unless it is only suspended."""
             if not app.is_running:
                 ending.within(LEAVING_SECONDS)
             super().disable_input()

@@ -1,1 +1,1 @@
-"""Screens that lie over the main one."""
+"""What is on each screen: the main one, and those over it."""

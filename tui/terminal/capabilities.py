@@ -1,4 +1,4 @@
-"""What the terminal can show, by what the environment says of it. Pure."""
+"""What the terminal can show, by the environment variables that describe it. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ TRUE_COLOR = 2**24
 
 
 class Terminal(msgspec.Struct, frozen=True):
-    """Which characters it has, and how many colours.
+    """The characters that the terminal can show, and the number of its colours.
 
-    `console` is what the font of Linux's own console has: lines, half blocks and shades.
+    `console` are those in the font of Linux's own console: lines, half blocks and shades.
     """
 
     characters: Repertoire = "unicode"
@@ -22,19 +22,19 @@ class Terminal(msgspec.Struct, frozen=True):
 
 
 def look(environment: Mapping[str, str], encoding: str) -> Terminal:
-    """The terminal of a process with this environment, whose streams have this encoding."""
+    """The terminal of a process with this environment and streams of this encoding."""
     return Terminal(_characters(environment, encoding), _colors(environment))
 
 
 def cannot_place(environment: Mapping[str, str]) -> bool:
-    """Whether the terminal cannot put its cursor anywhere, and so shows no screen."""
+    """Whether the terminal cannot place its cursor, and therefore shows no screen."""
     return environment.get("TERM") in ("dumb", "unknown")
 
 
 def believed(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what GNU screen hands on of the terminal around it.
+    """The environment without COLORTERM where GNU screen has passed it on from outside.
 
-    It does not know true colours itself, and takes their codes for others: blinking, for one.
+    GNU screen does not know true colours, and takes their codes for others, such as blinking.
     """
     inside = "STY" in environment and "TMUX" not in environment
     return {name: value for name, value in environment.items() if not inside or name != "COLORTERM"}
@@ -43,8 +43,8 @@ def believed(environment: Mapping[str, str]) -> dict[str, str]:
 def _characters(environment: Mapping[str, str], encoding: str) -> Repertoire:
     if "utf8" not in _plain(encoding):
         return "ascii"
-    # Python puts an LC_CTYPE of C.UTF-8 where the locale is C, so that the streams alone do not
-    # tell. Whoever sets nothing at all most often sits at a terminal that knows UTF-8.
+    # Where the locale is C, Python sets LC_CTYPE to C.UTF-8: the streams' encoding alone does not
+    # say what the terminal knows. Where no variable is set at all, it most often knows UTF-8.
     names = ["LC_ALL", "LC_CTYPE", "LANG"]
     if environment.get("LC_CTYPE") == "C.UTF-8":
         names.remove("LC_CTYPE")
@@ -59,7 +59,7 @@ def _plain(name: str) -> str:
 
 
 def _colors(environment: Mapping[str, str]) -> int:
-    """What Rich makes of these variables, which writes the colours out."""
+    """The number of colours that Rich, which writes them, takes from these variables."""
     environment = believed(environment)
     if environment.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit"):
         return TRUE_COLOR

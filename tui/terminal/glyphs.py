@@ -1,4 +1,4 @@
-"""Characters for terminals that have few: each is drawn as another one in the same room. Pure."""
+"""What is drawn instead of a character that a terminal lacks, in the same width. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from unicodedata import normalize
 
 from .capabilities import Repertoire
 
-# What is drawn here, and what Textual draws around it: one character for one.
+# For characters that this program and Textual draw: one for one.
 _ASCII = {
     **dict(zip("█▓▒░▚▞·", "#&%:=/.", strict=True)),  # categories and holders
     **dict(zip("▏▎▍▌▋▊▉", "||||###", strict=True)),  # where a bar ends within a cell
@@ -14,7 +14,7 @@ _ASCII = {
     **dict(zip("─╌│╭╮╰╯├┤┴└╎┊╵", "--|+++++++`::|", strict=True)),
     **dict(zip("▸›▼↑↓←→✓", "*>v^v<>=", strict=True)),
     **dict(zip("×–…±≤°≈", "x-~~< ~", strict=True)),
-    **dict(zip("—‘’“”•", "-''\"\"*", strict=True)),  # what others like to print
+    **dict(zip("—‘’“”•", "-''\"\"*", strict=True)),  # in what other programs print
     "🔎": "> ",
 }
 _CONSOLE = {
@@ -23,16 +23,16 @@ _CONSOLE = {
     **dict(zip("▁▂▃▅▆▇▔", "_▄▄▄██▀", strict=True)),
     **dict(zip("╌╭╮╰╯╎┊╵", "─┌┐└┘│││", strict=True)),
 }
-# What is both in the font that the kernel brings (code page 437) and in those that distributions
-# load instead.
+# The characters that are both in the kernel's own font (code page 437) and in those that
+# distributions load instead.
 _CONSOLE_HAS = "█▀▄▌▐░▒▓─│┌┐└┘├┤┬┴┼·°±"
 _BRAILLE = range(0x2800, 0x2900)
-# The bits of a braille cell's rows, from the top.
+# The bits of the four rows of a braille cell, from the top.
 _ROWS = (0x09, 0x12, 0x24, 0xC0)
 
 
 class _Table(dict[int, str]):
-    """For `str.translate`: finds for a character what is drawn in its place, and remembers it."""
+    """A table for `str.translate` that finds what is drawn for a character, and remembers it."""
 
     def __init__(self, has: str, instead: dict[str, str]) -> None:
         super().__init__({ord(character): character for character in has})
@@ -44,7 +44,7 @@ class _Table(dict[int, str]):
 
 
 def _nearest(code: int) -> str:
-    """The letter without its accent, else as many question marks as the character is wide."""
+    """The letter without its accent; else a question mark for each column of the character."""
     from rich.cells import cell_len
 
     if code in _BRAILLE:
@@ -55,7 +55,7 @@ def _nearest(code: int) -> str:
 
 
 def _stroke(dots: int) -> str:
-    """A piece of a curve: high, low or in the middle, or upright where it is steep."""
+    """A piece of a curve in ASCII: high, in the middle, low, or upright where it is steep."""
     rows = [row for row, bits in enumerate(_ROWS) if dots & bits]
     if not rows:
         return " "
@@ -71,12 +71,12 @@ _TABLES: dict[Repertoire, _Table] = {
 
 
 def drawn(text: str, characters: Repertoire) -> str:
-    """The text out of these characters alone, as wide as before."""
+    """The text in these characters alone, as wide as before."""
     return text if characters == "unicode" else text.translate(_TABLES[characters])
 
 
 def lacking(error: UnicodeError) -> tuple[str, int]:
-    """For `codecs.register_error`: what is written where a stream's encoding lacks a character."""
+    """An error handler for `codecs`: writes in ASCII what a stream's encoding lacks."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return drawn(error.object[error.start : error.end], "ascii"), error.end

@@ -1,4 +1,4 @@
-"""What goes to stdout and stderr, and what becomes of it where they are closed, full or broken."""
+"""Writing to stdout and stderr, also where they are closed, full or broken."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-_NO_LIMIT = 100_000  # columns, where there is no terminal
+_NO_LIMIT = 100_000  # columns where the output is no terminal
 
 
 class CannotWrite(Exception):
-    """Results cannot be written; the text is one line."""
+    """Results cannot be written; the text says why in one line."""
 
 
 def mend() -> None:
-    """Make the three streams usable in whatever state they were given to this process.
+    """Make the three streams usable, in whatever state this process was given them.
 
-    One that is closed becomes the null device, or the next file that is opened would take its
-    place. What the output's encoding lacks is replaced by what comes nearest; a terminal whose
-    locale has ASCII alone gets no more, whatever Python makes of that locale.
+    A closed stream becomes the null device: otherwise the next file that is opened would get its
+    number. Characters that the output's encoding lacks are replaced by similar ones. A terminal
+    whose locale has only ASCII gets ASCII, whatever encoding Python chose for that locale.
     """
     codecs.register_error("nearest", lacking)
     for number, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)):
         if stream is None:
-            # Not for writing where results are expected, so that they are missed.
+            # stdout is opened for reading, so that `require` and `write` notice it.
             os.open(os.devnull, os.O_WRONLY if number == 2 else os.O_RDONLY)
     sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
@@ -48,15 +48,16 @@ def mend() -> None:
 
 
 def require() -> None:
-    """Raise `CannotWrite` where stdout is closed, before any work is done for nothing."""
+    """Raise `CannotWrite` where stdout is closed, before any work is done in vain."""
     if fcntl.fcntl(1, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
         raise CannotWrite("cannot write: stdout is closed")
 
 
 def write(text: str) -> None:
-    """Put text on stdout at once.
+    """Write text to stdout and flush it.
 
-    Raises `BrokenPipeError` where nobody reads any more, and `CannotWrite` where it does not go.
+    Raises `BrokenPipeError` where nobody reads it any more, and `CannotWrite` where it cannot be
+    written.
     """
     try:
         sys.stdout.write(text)
@@ -70,12 +71,12 @@ def write(text: str) -> None:
 
 
 def complain(what: object) -> None:
-    """Say on stderr what is wrong, in one line."""
+    """Write to stderr what is wrong, in one line."""
     say(f"vramtop: {' '.join(str(what).split())}")
 
 
 def say(line: str) -> None:
-    """Put a line on stderr; where that does not go, there is nobody to tell."""
+    """Write a line to stderr; where that fails, nobody can be told."""
     try:
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
@@ -84,10 +85,10 @@ def say(line: str) -> None:
 
 
 def show(*forms: Sequence[Text | Table]) -> None:
-    """Print the first of these forms whose tables the terminal has room for, else the last one.
+    """Print the first of these forms whose tables fit the terminal's width, else the last one.
 
-    Text is wrapped between its words, but no table is ever cut. Without a terminal there is room
-    for all. Raises `CannotWrite`.
+    Text is wrapped between words, but no table is ever cut. Output that is no terminal has room for
+    all. Raises `CannotWrite`.
     """
     from rich.console import Console
     from rich.table import Table
@@ -95,7 +96,7 @@ def show(*forms: Sequence[Text | Table]) -> None:
     terminal = sys.stdout.isatty()
     room = shutil.get_terminal_size().columns if terminal else _NO_LIMIT
     page = io.StringIO()
-    # With its height given too, Rich does not take a dumb terminal to have 80 columns.
+    # Without a height, Rich would give a dumb terminal 80 columns.
     console = Console(
         file=page, width=_NO_LIMIT, height=1, force_terminal=terminal, markup=False, highlight=False
     )
@@ -106,12 +107,12 @@ def show(*forms: Sequence[Text | Table]) -> None:
     form = next((form for form in forms if width(form) <= room), forms[-1])
     for part in form:
         console.print(part, width=max(room, width(form)))
-    with contextlib.suppress(BrokenPipeError):  # whoever read has seen enough
+    with contextlib.suppress(BrokenPipeError):  # the reader has seen enough
         write(page.getvalue())
 
 
 def _forget(stream: TextIO) -> None:
-    """What is still buffered goes nowhere, without a complaint at exit."""
+    """Send what is still buffered nowhere, so that Python does not complain at exit."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)

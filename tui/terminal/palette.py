@@ -1,4 +1,4 @@
-"""Colours and glyphs of what is shown; safe for the colour-blind, and without colour."""
+"""Colours and glyphs that can be told apart with a colour vision deficiency and without colour."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from textual.theme import Theme
 from vramtop.protocol.split import CATEGORIES, Category
 
 GLYPHS: dict[Category, str] = dict(zip(CATEGORIES, "█▚▒░▞·", strict=True))
-EMPTY = len(CATEGORIES)  # the owner of what nothing fills
+EMPTY = len(CATEGORIES)  # stands for no category
 _DARK_INK, _LIGHT_INK = "#12151a", "#ffffff"
 
 
 class Palette(msgspec.Struct, frozen=True):
     """The colours of one theme; `fills` and `shades` are those of the categories, in order.
 
-    A shade draws the glyph on its category's own colour, so that the pattern does not shout.
-    `holders` are for those who hold a device's memory, from the driver to the cache.
-    Where it is `patterned`, categories are told apart by their glyphs alone, and what nothing
-    fills has a line.
+    A shade is the colour of a glyph drawn on its category's fill, close enough to it to stay calm.
+    `holders` are the colours of those who hold a device's memory, from the driver to the cache.
+    A `patterned` palette tells categories apart by their glyphs alone; the empty part of a bar is
+    then a line.
     """
 
     fills: tuple[str, ...]
@@ -39,13 +39,13 @@ class Palette(msgspec.Struct, frozen=True):
 
     @property
     def empty(self) -> str:
-        """The character of a bar where nothing fills it."""
+        """The character in the empty part of a bar."""
         return "─" if self.patterned else " "
 
 
-# After Okabe and Ito's hues. Each stands off its background, and no two are alike to eyes with a
-# colour vision deficiency: lightness is what they all see. They are among the 256 of xterm, so
-# that this holds in a terminal with no more too.
+# After Okabe and Ito's hues. Each contrasts with its background, and any two differ in lightness,
+# which eyes with a colour vision deficiency see too. They are among xterm's 256 colours, so that
+# this also holds in a terminal that has no more.
 DARK = Palette(
     fills=("#5fd7ff", "#d78700", "#5faf87", "#ffd75f", "#af87af", "#c6c6c6"),
     shades=("#5fd7ff", "#9a6000", "#3c7d5e", "#b99738", "#7a5a7a", "#808080"),
@@ -88,8 +88,8 @@ HIGH_CONTRAST = Palette(
     track="#2c2f36",
     holders=("#8a93a2", "#d0d4da", "#7f9cd0", "#fa9c1f", "#7fdcff", "#ffffff", "#5fa8b8"),
 )
-# The terminal's own colours, whatever they are: those that its user has made readable. Some have
-# made bright black their background, so what is calm is dim instead.
+# The terminal's own colours, which its user has chosen to be readable. Muted text is dim and not
+# bright black, which some users have as their background.
 _DIM = "dim"
 TERMINAL = Palette(
     fills=("bright_blue", "yellow", "green", "cyan", "magenta", "default"),
@@ -161,20 +161,20 @@ TEXTUAL_THEMES = (
 
 @lru_cache(maxsize=512)
 def ink(color: str, back: str | None = None, *, bold: bool = False) -> Style:
-    """A style, made once."""
+    """The style of this colour; made once and kept."""
     dim = color == _DIM
     return Style(color="default" if dim else color, bgcolor=back, bold=bold, dim=dim)
 
 
 @lru_cache(maxsize=16)
 def dimmed(palette: Palette) -> Palette:
-    """The categories' colours, most of the way to the background: for what is not yet."""
+    """The palette with fills close to the background, for moments that are yet to come."""
     fills = tuple(mixed(color, palette.background, 0.7) for color in palette.fills)
     return msgspec.structs.replace(palette, fills=fills)
 
 
 def mixed(color: str, other: str, share: float) -> str:
-    """`color` with a `share`, 0 to 1, of the other; both `#rrggbb`."""
+    """A mix of both colours, `#rrggbb`, with a `share` (0 to 1) of the other."""
     pairs = [(int(color[at : at + 2], 16), int(other[at : at + 2], 16)) for at in (1, 3, 5)]
     return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
 
@@ -187,23 +187,23 @@ def luminance(color: str) -> float:
 
 
 def contrast(one: str, other: str) -> float:
-    """How far two colours stand apart, 1 to 21; text reads from 4.5 on."""
+    """The contrast of two colours by WCAG, 1 to 21; text is readable from 4.5 on."""
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
 
 @lru_cache(maxsize=8)
 def palette(theme: str, *, patterned: bool) -> Palette:
-    """The colours of the theme of this name, with patterns where colours are not enough."""
+    """The palette of the theme of this name; `patterned` where colours are not enough."""
     colors = PALETTES[theme]
     return msgspec.structs.replace(colors, patterned=patterned or colors.patterned)
 
 
 @lru_cache(maxsize=64)
 def label(palette: Palette, index: int, *, bold: bool = False) -> Style:
-    """The style of words on a category's own colour: dark or light, whichever reads better.
+    """The style of words on a category's fill: dark or light, whichever contrasts more.
 
-    Between patterns they stand on the empty track.
+    In a patterned palette the words have the colours of the empty track.
     """
     if palette.patterned:
         return ink(palette.text, palette.track, bold=bold)
@@ -213,7 +213,7 @@ def label(palette: Palette, index: int, *, bold: bool = False) -> Style:
 
 
 def swatch(palette: Palette, index: int) -> Style:
-    """The style of a category's glyph where it stands for the category."""
+    """The style of a category's glyph where it names the category."""
     if palette.patterned:
         return ink(palette.fills[index], palette.track)
     return ink(palette.shades[index], palette.fills[index])
@@ -221,10 +221,10 @@ def swatch(palette: Palette, index: int) -> Style:
 
 @lru_cache(maxsize=512)
 def fill(palette: Palette, first: int, second: int) -> Style:
-    """The style of a cell in which category `first` meets `second`; equal where one fills it.
+    """The style of a bar's cell with category `first` at its left and `second` at its right.
 
-    Without patterns, a cell of one category is of one colour: its glyph is there for whoever
-    copies it.
+    Both are equal where one category fills the cell. Its glyph then has the colour of its paper
+    unless the palette is patterned: it cannot be seen, but is there in text that is copied.
     """
     if palette.patterned:
         return ink((*palette.fills, palette.faint)[first], palette.track)

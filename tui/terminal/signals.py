@@ -1,4 +1,4 @@
-"""The signals that ask the command to end. Nothing heavy is imported here: it is needed first."""
+"""The signals that ask the command to end. This is needed first: it imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Handler = Callable[[int, "FrameType | None"], object]
 
 
 def when_asked_to_end(handler: Handler) -> None:
-    """Call `handler` at ctrl-C, a plain kill and a terminal that closes, from now on.
+    """Call `handler` at ctrl-C, at a plain kill and when the terminal closes, from now on.
 
-    Unlike asyncio's own handlers these stay when a loop ends, so a late ctrl-C is no surprise.
+    Unlike asyncio's own handlers, these stay when a loop ends: a late ctrl-C does no harm.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handler)
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # what nohup has asked for
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup has asked for that
         signal.signal(signal.SIGHUP, handler)
 
 
 def leave(*_: object) -> None:
-    """End at once, without a word; what was started dies with its parent."""
+    """End at once and silently; the processes that were started die with their parent."""
     os._exit(INTERRUPTED)

@@ -1,4 +1,4 @@
-"""What Textual has drawn, out of the characters that the terminal has."""
+"""A filter that puts what Textual has drawn into the characters that the terminal has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .glyphs import drawn
 
 
 class Translation(LineFilter):
-    """Stands last of all filters, so that dialogs, borders and toasts pass through it too."""
+    """The last of all filters, so that dialogs, borders and toasts pass through it too."""
 
     def __init__(self, characters: Repertoire) -> None:
         super().__init__(enabled=characters != "unicode")
@@ -25,7 +25,7 @@ class Translation(LineFilter):
     def _drawn(self, segment: Segment) -> Segment:
         if segment.text.isascii():
             return segment
-        # Several characters may share a cell, and are parted here.
+        # Several characters may share a cell. Each is translated; those beyond the width are cut.
         width = segment.cell_length
         text = drawn(segment.text, self._characters)[:width].ljust(width)
         return Segment(text, segment.style, segment.control)

@@ -33,7 +33,7 @@ class Layer(Screen[None]):
         return super().dismiss(result) if self.on_top else AwaitComplete()
 
 
-class Commands(CommandPalette, Layer):
+class PaletteScreen(CommandPalette, Layer):
     """The command palette."""
 
     @on(Input.Changed)

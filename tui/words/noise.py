@@ -1,4 +1,4 @@
-"""What the gradient's noise says of the batch size, in as many words as there is room for."""
+"""The gradient noise scale and what it says about the batch size, as long as there is room."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from vramtop.protocol.lesson.messages import Noise
 from . import units
 
 
-def told(noise: Noise | None, known: Noise | None, batch_size: int, width: int) -> str:
-    """One line of at most `width` characters; empty where there is nothing, or no room for it.
+def line(noise: Noise | None, known: Noise | None, batch_size: int, width: int) -> str:
+    """One line of at most `width` characters; empty where nothing is known or nothing fits.
 
-    `known` is the latest that told a scale, which `noise` may not do any more.
+    `known` is the latest noise from which a scale could be estimated; from `noise` itself that may
+    no longer be possible.
     """
     if noise is None:
         return ""
     texts = _texts(known, batch_size) if known else _unknown(batch_size)
     if known and known is not noise:
-        # What it was says nothing of the batch that runs now.
+        # A scale known from before says nothing about the batch that runs now.
         texts = tuple(
             f"{text}{end}" for text in texts[3:] for end in (_SINCE, "; now too small to tell", "")
         )
@@ -27,7 +28,7 @@ _SINCE = "; now the gradient is too small to tell, 0 begins again"
 
 
 def _unknown(batch_size: int) -> tuple[str, ...]:
-    """What it would take to know it, in fewer and fewer words."""
+    """How it could become known, in fewer and fewer words."""
     return (
         f"gradient noise scale: batches of {batch_size:,} are too noisy to tell it; "
         "larger ones do, and fresh weights (0)",
@@ -62,7 +63,7 @@ def _texts(noise: Noise, batch_size: int) -> tuple[str, ...]:
 
 
 def sentence(noise: Noise) -> str:
-    """For a run's end, with all figures."""
+    """A sentence with all figures, for the end of a run."""
     if noise.scale is None or noise.low is None or noise.high is None:
         return f"Gradient noise scale: too noisy after {_estimates(noise)}"
     return (

@@ -1,4 +1,4 @@
-"""The types that a value of an image or a model can be stored in: their bits and their ranges."""
+"""The types in which a value of an image or a model can be stored: bits, ranges, digits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import msgspec
 
 
 class NumberType(msgspec.Struct, frozen=True):
-    """`exponent` and `fraction` are the bits of a floating-point type, None of an unsigned one."""
+    """A type of `bits` in all; a floating-point type has `exponent` and `fraction` bits.
+
+    An unsigned integer has no `exponent`.
+    """
 
     name: str
     bits: int
@@ -17,7 +20,7 @@ class NumberType(msgspec.Struct, frozen=True):
 
     @property
     def bytes(self) -> int:
-        """What a value takes."""
+        """The bytes of a value."""
         return self.bits // 8
 
     @property
@@ -34,7 +37,7 @@ class NumberType(msgspec.Struct, frozen=True):
 
     @property
     def digits(self) -> str:
-        """How many decimal digits a value keeps; by C's definition floor(fraction · log10 2)."""
+        """The decimal digits that a value keeps: floor(fraction · log10 2), as C defines it."""
         return "whole" if self.exponent is None else str(self.fraction * 30_103 // 100_000)
 
     @property

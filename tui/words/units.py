@@ -1,4 +1,4 @@
-"""Numbers as text, in widths that stay."""
+"""Numbers as text, of a width that stays the same while they change."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import msgspec
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 NOTHING = "–"
-MISSING = "N/A"  # for what a device does not tell
+MISSING = "N/A"  # for a reading that a device does not give
 
 
 def size(number: int) -> str:
-    """Bytes in the unit that suits: `397.5 KiB`, `2.14 MiB`, `16 B`; at most ten characters."""
+    """Bytes in a unit by their size: `397.5 KiB`, `2.14 MiB`, `16 B`; at most ten characters."""
     value, unit = float(number), 0
-    # What would be rounded up to 1024 belongs to the next unit.
+    # A value that would be rounded to 1024 belongs to the next unit.
     while value >= (1024 if unit == 0 else 1023.95) and unit < len(_UNITS) - 1:
         value, unit = value / 1024, unit + 1
     if unit == 0:
@@ -23,7 +23,7 @@ def size(number: int) -> str:
 
 
 def at_least(needed: int, limit: int) -> str:
-    """What was needed and what there was, in bytes where they would be rounded alike."""
+    """Bytes needed and bytes available, exact where both would be rounded to the same text."""
     texts = [size(needed), size(limit)]
     if texts[0] == texts[1]:
         texts = [f"{needed:,} B", f"{limit:,} B"]
@@ -31,7 +31,7 @@ def at_least(needed: int, limit: int) -> str:
 
 
 def short(number: int) -> str:
-    """Bytes in little room: `510M`, `1.05G`, `0`; at most five characters."""
+    """Bytes in few characters: `510M`, `1.05G`, `0`; at most five."""
     value, unit = float(number), 0
     while value >= (1024 if unit == 0 else 999.5) and unit < len(_UNITS) - 1:
         value, unit = value / 1024, unit + 1
@@ -42,7 +42,7 @@ def short(number: int) -> str:
 
 
 def typed_size(number: int) -> str:
-    """Bytes as one would type them, exact: `24MiB`, `1000`."""
+    """Bytes as they are typed, exact: `24MiB`, `1000`."""
     power = 0
     while number and number % 1024 == 0 and power < 4:
         number, power = number // 1024, power + 1
@@ -55,25 +55,25 @@ def difference(number: int) -> str:
 
 
 def change(number: int) -> str:
-    """Bytes more or fewer in the unit that suits: `+392.0 KiB`, `−4 B`."""
+    """Bytes more or fewer, in a unit by their size: `+392.0 KiB`, `−4 B`."""
     return f"{'+' if number > 0 else '−'}{size(abs(number))}"
 
 
 class Column(msgspec.Struct, frozen=True):
-    """The unit that a whole column of sizes is shown in."""
+    """The unit for all sizes of a column."""
 
     unit: str
     divisor: int
 
     def text(self, number: int | None) -> str:
-        """A number of the column, without its unit; at most eight characters."""
+        """A size in the column, without its unit; at most eight characters."""
         if number is None:
             return NOTHING
         return f"{number / self.divisor:,.1f}" if self.divisor > 1 else f"{number:,}"
 
 
 def column(numbers: Iterable[int]) -> Column:
-    """The unit in which the largest of these has no more than five digits before the point."""
+    """The smallest unit in which all these have at most five digits before the point."""
     largest, power = max(numbers, default=0), 0
     while largest / 1024**power >= 99_999.95 and power < len(_UNITS) - 1:
         power += 1
@@ -81,7 +81,7 @@ def column(numbers: Iterable[int]) -> Column:
 
 
 def number(value: float | None) -> str:
-    """A reading of a device, as a whole number."""
+    """A device's reading as a whole number, or `N/A`."""
     return MISSING if value is None else f"{value:.0f}"
 
 
@@ -103,7 +103,7 @@ def seconds(value: float | None) -> str:
 
 
 def rate(value: float | None) -> str:
-    """Something a second: three digits that count, `103,000`."""
+    """A number a second, rounded to three digits: `103,000`."""
     if value is None:
         return NOTHING
     digits = len(str(int(value)))
@@ -111,10 +111,10 @@ def rate(value: float | None) -> str:
 
 
 def count(number: int) -> str:
-    """A round number in little room: `500`, `20k`, `1.5M`; at most five characters below 10^15."""
+    """A rounded number: `500`, `20k`, `1.5M`; at most five characters below 10^15."""
     value, letter = float(number), ""
     for larger in "kMGT":
-        # What would be rounded up to a thousand belongs to the next letter.
+        # A value that would be rounded to 1000 belongs to the next letter.
         if value < 999.5:
             break
         value, letter = value / 1000, larger
@@ -135,7 +135,7 @@ def learning_rate(value: float) -> str:
 
 
 def times(value: float) -> str:
-    """A magnification, as in 34,952 times."""
+    """A magnification: `34,952×`, `2.5×`."""
     return f"{value:,.0f}×" if value >= 9.95 else f"{value:.1f}×"
 
 

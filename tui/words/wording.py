@@ -1,4 +1,4 @@
-"""What things are called, and what happened, in one line each."""
+"""The names of things on the screen, and what has happened, in one line each."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ PHASE_NAMES: dict[Phase, str] = {
     "zero_grad": "zero",
 }
 
-_NAMED = ("dataset", "optimizer", "device")  # settings whose values say what they are of
+_NAMED = ("dataset", "optimizer", "device")  # settings whose values need no name before them
 
 
 def change(old: Settings, new: Settings) -> str:
-    """What sets two settings apart: `batch 64 → 128`; empty where nothing does."""
+    """The differences between two settings: `batch 64 → 128`; empty where there are none."""
     return ", ".join(f"{what} {was} → {now}" for what, was, now in _changed(old, new))
 
 
 def changed_to(old: Settings, new: Settings) -> str:
-    """The same in fewer words, without what it was before: `batch 128, sgd`."""
+    """The same in fewer words, without the old values: `batch 128, sgd`."""
     changed = _changed(old, new)
     return ", ".join(now if what in _NAMED else f"{what} {now}" for what, _, now in changed)
 
 
 def _changed(old: Settings, new: Settings) -> list[tuple[str, str, str]]:
-    """Each setting that is another one, what it was and what it is."""
+    """Each setting that has changed: its name, the old value, the new one."""
     pairs = (
         ("batch", batch(old), batch(new)),
         ("dataset", old.dataset, new.dataset),
@@ -56,27 +56,27 @@ def _changed(old: Settings, new: Settings) -> list[tuple[str, str, str]]:
 
 
 def batch(settings: Settings) -> str:
-    """The batch size, and where batches add up how many, and to what: `64 ×16 = 1,024`."""
+    """The batch size; where a step adds up several batches, also how many: `64 ×16 = 1,024`."""
     if settings.accumulation == 1:
         return f"{settings.batch_size:,}"
     return f"{settings.batch_size:,} ×{settings.accumulation:,} = {settings.effective_batch:,}"
 
 
 def already(wanted: Settings, now: Settings) -> str:
-    """Why nothing is asked for where `wanted` is chosen again, and `now` is in force."""
-    told = "is running already" if wanted == now else "is asked for already"
-    return f"batch {batch(wanted)} {told}"
+    """Why a batch size need not be asked for: it is in force `now`, or already `wanted`."""
+    why = "is running already" if wanted == now else "is asked for already"
+    return f"batch {batch(wanted)} {why}"
 
 
 def limit(settings: Settings, images: int) -> str:
-    """Why no batch can be larger where there are so many training `images`."""
+    """Why the batch cannot be larger: there are only so many training `images`."""
     if settings.accumulation > 1:
         return f"batch {batch(settings)} is the most that {images:,} images allow"
     return f"a batch of {images:,} is all of the data"
 
 
 def added(settings: Settings) -> str:
-    """How many batches make a step, for the end of a list; empty where it is one."""
+    """The batches that a step adds up, for the end of a list; empty where it is one."""
     return f" · {settings.accumulation} batches a step" if settings.accumulation > 1 else ""
 
 
@@ -85,7 +85,7 @@ def _budget(settings: Settings) -> str:
 
 
 def tried(event: Trying | Tried | Timed) -> str:
-    """A size that a search tries, what came of it, or its speed."""
+    """A batch size that a search tries, whether it fits, or how fast it is."""
     if isinstance(event, Trying):
         return f"trying batch {event.batch_size:,}"
     if isinstance(event, Timed):
@@ -94,7 +94,7 @@ def tried(event: Trying | Tried | Timed) -> str:
 
 
 def searched(event: Trying | Tried | Timed | SearchEnded) -> str:
-    """A search on its way, or what it has come to."""
+    """What a search does, or what it has found."""
     if not isinstance(event, SearchEnded):
         return f"largest batch: {tried(event)}"
     found = event.found
@@ -113,7 +113,7 @@ def _at_best(found: Found) -> str:
 
 
 def unmodelled(keys: Sequence[str]) -> str:
-    """What makes a prediction an estimate: `estimated: max_split_size_mb is not modelled`."""
+    """Why a prediction is only an estimate: `estimated: max_split_size_mb is not modelled`."""
     verb = "is" if len(keys) == 1 else "are"
     return f"estimated: {', '.join(keys)} {verb} not modelled"
 
@@ -124,13 +124,13 @@ def operator(name: str) -> str:
 
 
 def evaluated(event: Evaluated) -> str:
-    """An epoch's end, by the test data."""
-    told = f"epoch {event.epoch:,}: test {event.accuracy:.2%}"
+    """The result on the test data at the end of an epoch."""
+    text = f"epoch {event.epoch:,}: test {event.accuracy:.2%}"
     if event.peak is None:
-        return told
-    return f"{told}, the evaluation's peak {units.size(event.peak.total)}"
+        return text
+    return f"{text}, the evaluation's peak {units.size(event.peak.total)}"
 
 
 def missing(device: Device) -> str | None:
-    """Why a CPU trains although there may be a GPU, in one line; None where all is as asked."""
+    """Why the CPU trains where there may be a GPU, in one line; None where that was asked for."""
     return None if device.missing is None else f"no GPU is used: {device.missing}"

@@ -17,7 +17,7 @@ from vramtop.tui.screens.gpus import TrainingGpus
 from vramtop.tui.screens.help import Help
 from vramtop.tui.screens.image import ImageScreen
 from vramtop.tui.screens.prompt import Prompt
-from vramtop.tui.widgets.layer import Commands
+from vramtop.tui.widgets.layer import PaletteScreen
 
 SECONDS = 10
 
@@ -80,7 +80,7 @@ async def test_an_answer_that_comes_after_the_palette_was_opened_leaves_the_pale
         prompt.post_message(Input.Submitted(prompt.query_one(Input), "3"))
         prompt.dismiss()
         await pilot.pause()
-        assert kinds(app) == [Prompt, Commands]
+        assert kinds(app) == [Prompt, PaletteScreen]
 
 
 async def test_keys_pressed_while_a_screen_opens_are_for_it_in_their_order(
@@ -134,7 +134,7 @@ async def test_the_palette_opens_again_at_once(app: VramtopApp) -> None:
         app.screen.dismiss()
         app.action_command_palette()
         await pilot.pause()
-        assert kinds(app) == [Commands]
+        assert kinds(app) == [PaletteScreen]
 
 
 async def test_what_is_typed_into_a_palette_that_has_left_is_not_searched_for(

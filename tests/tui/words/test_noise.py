@@ -20,7 +20,7 @@ BEGUN = (HELLO, configured(), measured(), sample(640), sample(1280))
 def told(latest: Noise | None, batch_size: int, width: int) -> str:
     """Of the only noise that there was."""
     known = latest if latest and latest.scale is not None else None
-    return words.told(latest, known, batch_size, width)
+    return words.line(latest, known, batch_size, width)
 
 
 @pytest.mark.parametrize(
@@ -65,11 +65,11 @@ def test_a_scale_stays_with_its_step_when_it_cannot_be_told_any_more() -> None:
     for message in (*BEGUN, noise(), noise(None)):
         state = fold(state, message)
     assert (state.noise, state.noise_known) == (noise(None), noise())
-    assert words.told(state.noise, state.noise_known, 64, 110) == (
+    assert words.line(state.noise, state.noise_known, 64, 110) == (
         "noise scale ≈ 310 (180–520) at step 640; "
         "now the gradient is too small to tell, 0 begins again"
     )
-    assert words.told(state.noise, state.noise_known, 64, 70) == (
+    assert words.line(state.noise, state.noise_known, 64, 70) == (
         "noise scale ≈ 310 (180–520) at step 640; now too small to tell"
     )
     assert fold(state, replace(configured(), fresh=True)).noise_known is None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 import msgspec
+from rich.style import Style
 from rich.text import Text
 from vramtop.protocol.gpus import Card
 from vramtop.protocol.split import AllocatorMemory
@@ -21,14 +22,16 @@ from .holder_bar import holder_bar, holder_name
 
 _SHORTEST_NAME = 6
 _PARTIAL = " ▏▎▍▌▋▊▉"
+_BETWEEN = " · "
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """What is used of what; `whole` is None where nobody knows it.
+    """How much is used of the device's memory, of a budget, or of the machine's memory.
 
-    `parts` say whose it is, where that is known; they add up to the whole. `facts` are the card's
-    own, the most wanted first, and `trouble` is why there are none. `signs` come before them: what
-    of the card is as it should not be. `missing` is why there is no card although one may be there.
+    `used` and `whole` are bytes, None where they are not known; `what` and `whole_name` say of
+    what. `parts` are who holds them, where that is known; they add up to the whole. `facts` are the
+    card's readings, the most wanted first, and `trouble` is why there are none. `signs` are what is
+    wrong with the card. `missing` is why no card is used although there may be one.
     """
 
     name: str
@@ -44,31 +47,31 @@ class Usage(msgspec.Struct, frozen=True):
 
     @property
     def start(self) -> int:
-        """Where in the whole the training step begins, in bytes."""
+        """The bytes before those of the training step, in the order of the bar."""
         before = takewhile(lambda part: part.holder != "step", self.parts)
         return sum(part.bytes for part in before)
 
 
 def usage(state: State) -> Usage | None:
-    """The usage that this state tells; None until the device is known."""
+    """The usage by this state; None until the device is known."""
     device, measured = state.device, state.measured
     if device is None:
         return None
     allocator = measured.allocator if measured else None
     card, budget = state.card, state.settings.budget
     if device.total_bytes is not None and (device.uuid is not None or allocator is not None):
-        told_of = accounts(state.where, state.device_memory)
-        parts = of_card(told_of.card, state.pid, allocator) if told_of else None
+        account = accounts(state.where, state.device_memory)
+        parts = of_card(account.card, state.pid, allocator) if account else None
         if parts is None:
             parts = of_allocator(device.total_bytes, allocator) if allocator else ()
         whole = sum(part.bytes for part in parts) or device.total_bytes
         free = sum(part.bytes for part in parts if part.holder in ("free", "others or free"))
-        told = "device memory" if budget is None else f"(budget {units.size(budget)})"
-        what = "in use, says CUDA" if told_of and told_of.by_cuda else "in use"
-        told_by = strain(allocator) if allocator or not measured else ["allocator N/A"]
+        whole_name = "device memory" if budget is None else f"(budget {units.size(budget)})"
+        what = "in use, says CUDA" if account and account.by_cuda else "in use"
+        strains = strain(allocator) if allocator or not measured else ["allocator N/A"]
         return Usage(
-            device.description, what, whole - free if parts else None, told, whole,
-            parts, (*facts(card), *told_by), signs(card) if card else (), trouble(state),
+            device.description, what, whole - free if parts else None, whole_name, whole,
+            parts, (*facts(card), *strains), signs(card) if card else (), trouble(state),
         )  # fmt: skip
     missing = device.missing or ""
     if budget is not None:
@@ -83,9 +86,9 @@ def usage(state: State) -> Usage | None:
 
 
 def facts(card: Card | None) -> list[str]:
-    """Load, temperature, power and clock, each `N/A` where NVML does not tell it.
+    """Load, temperature, power and clock, each `N/A` where NVML does not give it.
 
-    A temperature that is too high is among the signs.
+    A temperature that is too high is left out: it is one of the signs.
     """
     if card is None or card.trouble is not None:
         return []
@@ -101,12 +104,12 @@ def facts(card: Card | None) -> list[str]:
 
 
 def strain(allocator: AllocatorMemory | None) -> list[str]:
-    """What the allocator found hard: memory in fragments, and allocations that had to wait."""
+    """The allocator's difficulties: memory in fragments, allocations tried again or in vain."""
     if allocator is None:
         return []
-    told = [f"{units.short(allocator.inactive)} in fragments"] if allocator.inactive else []
-    told += [f"{allocator.retries} retries"] if allocator.retries else []
-    return told + ([f"{allocator.shortages} × out of memory"] if allocator.shortages else [])
+    parts = [f"{units.short(allocator.inactive)} in fragments"] if allocator.inactive else []
+    parts += [f"{allocator.retries} retries"] if allocator.retries else []
+    return parts + ([f"{allocator.shortages} × out of memory"] if allocator.shortages else [])
 
 
 def trouble(state: State) -> str:
@@ -120,7 +123,7 @@ def trouble(state: State) -> str:
 
 
 class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
-    """Names and numbers, on a card who is who in the bar, and under them the bar."""
+    """A line of names and numbers; on a card a legend of who holds what; below them the bar."""
 
     def show(self, state: State) -> None:
         """Show the state; on a screen of the class `gpu` this panel has more lines."""
@@ -128,7 +131,7 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
         super().show(state)
 
     def pick(self, state: State) -> tuple[Usage | None, bool, str]:
-        """The usage, and whether the worker is still on its way."""
+        """The usage, whether the worker has ended, and the device that was asked for."""
         return usage(state), state.over, state.settings.device
 
     def draw(self, shown: tuple[Usage | None, bool, str], width: int, height: int) -> Text:
@@ -139,19 +142,19 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
             waiting = "no worker" if over else f"starting the worker… (device {device})"
             line = Text(waiting, ink(colors.muted))
             return line.append("\n").append(colors.empty * width, ink(colors.faint, colors.track))
-        told = [*(sign.brief for sign in used.signs), *used.facts]
-        right, needed = self._right(used), len(" · ".join(told))
+        facts = [*(sign.brief for sign in used.signs), *used.facts]
+        right, needed = self._right(used), len(_BETWEEN.join(facts))
         needed = max(needed, len(used.missing))
         spare = used.parts or used.missing
         crowded = spare and len(used.name) + 2 + needed + 1 + right.cell_len > width
         if crowded or right.cell_len > width:
-            # The legend below tells anyway what the bar is of.
+            # The legend below says it too.
             right = self._right(used, named=False)
         left = self._left(used, width - right.cell_len - 1)
         line = between(left, right, width).append("\n")
         if not used.parts:
             return line.append_text(_plain_bar(used, width, colors))
-        # The bar comes last, next to the one that magnifies a part of it.
+        # The bar comes last, next to the split bar, which magnifies a part of it.
         line.append_text(_legend(used.parts, width, height - 2, colors))
         return line.append_text(holder_bar(used.parts, width, colors))
 
@@ -159,29 +162,32 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
         """The name, what is wrong, and as many facts as there is room for, each whole."""
         colors = self.palette
         if used.missing:
-            # Why there is no card matters more than which processor stands in for it.
+            # Why no card is used matters more than which processor is used instead.
             rest = room - 2 - len(used.missing)
             name = f"{units.fit(used.name, rest)}  " if rest >= _SHORTEST_NAME else ""
             left = Text(name, ink(colors.text))
             return left.append(units.fit(used.missing, room - len(name)), ink(colors.trouble))
-        told = [sign.brief for sign in used.signs]
         # The name gives way to what is wrong: whoever looks up must see it.
-        bad = " · ".join(sign.brief for sign in used.signs if sign.level != "plain")
+        bad = _BETWEEN.join(sign.brief for sign in used.signs if sign.level != "plain")
         short = max(_SHORTEST_NAME, room - 2 - len(bad)) if bad else len(used.name)
         called = used.name if len(used.name) <= short else used.name.removeprefix("NVIDIA ")
         left = Text(units.fit(called, short), ink(colors.text))
         left.append(f"  {used.trouble}" if used.trouble else "", ink(colors.trouble))
-        seen = whole([*told, *used.facts], room - left.cell_len - 2)
-        if not seen:
-            return left
-        left.append("  ")
-        start = left.cell_len
-        left.append(seen, ink(colors.muted))
-        for sign in used.signs:
-            if sign.level != "plain" and (at := seen.find(sign.brief)) >= 0:
-                style = ink(colors.trouble, bold=sign.level == "error")
-                left.stylize(style, start + at, start + at + len(sign.brief))
+        muted = ink(colors.muted)
+        styles = [self._style(sign) for sign in used.signs] + [muted] * len(used.facts)
+        facts = [*(sign.brief for sign in used.signs), *used.facts]
+        gap = Text("  ")
+        # Only the facts that fit come out of `whole`; each has its style.
+        for fact, style in zip(whole(facts, room - left.cell_len - 2), styles, strict=False):
+            left.append_text(gap).append(fact, style)
+            gap = Text(_BETWEEN, muted)
         return left
+
+    def _style(self, sign: Sign) -> Style:
+        colors = self.palette
+        if sign.level == "plain":
+            return ink(colors.muted)
+        return ink(colors.trouble, bold=sign.level == "error")
 
     def _right(self, used: Usage, *, named: bool = True) -> Text:
         colors, right = self.palette, Text()
@@ -196,19 +202,18 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
         return right
 
 
-def whole(facts: Sequence[str], room: int) -> str:
-    """As many of the facts as fit into so many columns, none of them cut."""
-    told = ""
+def whole(facts: Sequence[str], room: int) -> list[str]:
+    """As many of the first facts as fit into so many columns beside one another, none cut."""
+    fitting = list[str]()
     for fact in facts:
-        longer = f"{told} · {fact}" if told else fact
-        if len(longer) > room:
+        if len(_BETWEEN.join([*fitting, fact])) > room:
             break
-        told = longer
-    return told
+        fitting.append(fact)
+    return fitting
 
 
 def _plain_bar(used: Usage, width: int, colors: Palette) -> Text:
-    """A bar of one part: what it is made of is the split bar's to show."""
+    """A bar of one part, where nobody knows who holds the memory."""
     if not used.used or not used.whole:
         return Text(colors.empty * width, ink(colors.faint, colors.track))
     full = used.used >= used.whole
@@ -220,16 +225,16 @@ def _plain_bar(used: Usage, width: int, colors: Palette) -> Text:
 
 
 def _legend(parts: Sequence[Held], width: int, lines: int, colors: Palette) -> Text:
-    """Every part by name with its bytes, on as many lines as there are."""
+    """Every part by name with its bytes, in so many lines."""
     rows, used = list[Text](), width
     for part in parts:
-        told = holder_name(part, colors)
-        if used + told.cell_len > width:
+        name = holder_name(part, colors)
+        if used + name.cell_len > width:
             if len(rows) == lines:
                 break
             rows.append(Text())
             used = 0
-        rows[-1].append_text(told).append("  ")
-        used += told.cell_len + 2
+        rows[-1].append_text(name).append("  ")
+        used += name.cell_len + 2
     rows += [Text()] * (lines - len(rows))
     return Text().join(row.append("\n") for row in rows)

@@ -127,8 +127,8 @@ class ProcessTable(Panel[ProcessList]):
         """As many rows as there is room for, and how many more there are."""
         colors = self.palette
         if not shown.rows:
-            told = "no process holds memory on a GPU" if shown.asked else ""
-            return Text(told, ink(colors.muted))
+            text = "no process holds memory on a GPU" if shown.asked else ""
+            return Text(text, ink(colors.muted))
         user = _WIDE_USER if width >= _WIDE else _USER
         head = f"{'GPU':>5}{'pid':>9}  {'user':<{user}}{'memory':>10}  command"
         table = Text(units.fit(head, width), ink(colors.muted))
@@ -146,19 +146,18 @@ class ProcessTable(Panel[ProcessList]):
         colors, process = self.palette, row.process
         cursor = "›" if chosen else " "
         if process is None:
-            told = f"{cursor} {row.where:>3}  processes {row.refused}"
-            return Text(units.fit(told, width), ink(colors.muted))
+            text = f"{cursor} {row.where:>3}  processes {row.refused}"
+            return Text(units.fit(text, width), ink(colors.muted))
         ours = process.pid == pid
         line = Text(cursor + ("▸" if ours else " "), ink(colors.accent, bold=True))
         line.append(f"{row.where:>3}", ink(colors.muted))
         owner = units.fit(process.user or units.MISSING, user)
         used = units.MISSING if process.used is None else units.size(process.used)
-        told = f"{process.pid:>9}  {owner:<{user}}{used:>10}  "
-        room = width - line.cell_len - len(told)
-        line.append(told, ink(colors.text, bold=ours or chosen))
-        told = "this session's trainer" if ours else process.command or units.MISSING
-        command = units.fit(told, room)
-        return line.append(command, ink(colors.text if ours else colors.muted))
+        cells = f"{process.pid:>9}  {owner:<{user}}{used:>10}  "
+        room = width - line.cell_len - len(cells)
+        line.append(cells, ink(colors.text, bold=ours or chosen))
+        command = "this session's trainer" if ours else process.command or units.MISSING
+        return line.append(units.fit(command, room), ink(colors.text if ours else colors.muted))
 
 
 def process_rows(report: CardsReport) -> tuple[Row, ...]:
@@ -176,8 +175,8 @@ def _of_card(place: int, card: Card) -> list[Row]:
     found += _sorted(place, str(card.index), rest)
     if card.processes is None and card.trouble is None and not found:
         reason = card.refused.get("processes")
-        told = f"not available: {reason}" if reason else "not available"
-        found.append(Row(place, str(card.index), None, told))
+        text = f"not available: {reason}" if reason else "not available"
+        found.append(Row(place, str(card.index), None, text))
     return found
 
 

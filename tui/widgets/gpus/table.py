@@ -135,19 +135,19 @@ class GpuTable(Panel[GpuList]):
         colors, chosen = self.palette, self._at(self._stops())
         columns = Columns(shown.gpus, width)
         detailed = height > _count(shown.gpus, detailed=True)
-        told: list[tuple[Stop, Text]] = []
+        rows: list[tuple[Stop, Text]] = []
         for place, gpu in enumerate(shown.gpus):
             mark = gpu_lines.Mark(chosen.part, self.active) if place == chosen.place else None
             lines = gpu_lines.lines(gpu, columns, colors, detailed=detailed, mark=mark)
             own = len(lines) - len(gpu.instances)
             stops = [Stop(place)] * own + [Stop(place, part) for part in range(len(gpu.instances))]
-            told += zip(stops, lines, strict=True)
-        here = [at for at, (stop, _) in enumerate(told) if stop == chosen]
+            rows += zip(stops, lines, strict=True)
+        here = [at for at, (stop, _) in enumerate(rows) if stop == chosen]
         # Bring the chosen GPU's last line into sight, then its first, which matters more.
-        frame = window(len(told), height - 1, here[-1] if here else 0, self._first)
-        frame = window(len(told), height - 1, here[0] if here else 0, frame.first)
+        frame = window(len(rows), height - 1, here[-1] if here else 0, self._first)
+        frame = window(len(rows), height - 1, here[0] if here else 0, frame.first)
         self._first = frame.first
-        seen = told[frame.first : frame.end]
+        seen = rows[frame.first : frame.end]
         self._seen = [stop for stop, _ in seen]
         picture = Text(columns.head(), ink(colors.muted))
         for _, line in seen:
@@ -189,10 +189,10 @@ def _held(card: Card, state: State, *, here: bool) -> Gpu:
     """The card or the instance, and who holds its memory."""
     measured = state.measured if here else None
     # CUDA's figures are those of the instance that the training has, not of the whole GPU.
-    told = accounts(state.where, state.device_memory) if here and not card.instances else None
-    known = told.card if told else card
+    account = accounts(state.where, state.device_memory) if here and not card.instances else None
+    known = account.card if account else card
     parts = of_card(known, state.pid, measured.allocator if measured else None) or ()
-    by = "CUDA" if told and told.by_cuda else "NVML"
+    by = "CUDA" if account and account.by_cuda else "NVML"
     return Gpu(card, known.in_use, known.total, by, parts, here)
 
 

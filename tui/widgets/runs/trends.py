@@ -89,7 +89,7 @@ class Trends(Panel[View]):
         points, room = shown.points, width - _GUTTER
         makers = (self._loss, self._speed, self._memory)
         axis = min(2, max(0, (height - 3) // 2))
-        told = noise.told(shown.noise, shown.noise_known, shown.batch_size, width) if axis else ""
+        told = noise.line(shown.noise, shown.noise_known, shown.batch_size, width) if axis else ""
         charts = makers[: max(1, (height - 1) // _CHART)]
         lines = height - axis
         if told and axis > 1 and (height - 1) % _CHART == 0:

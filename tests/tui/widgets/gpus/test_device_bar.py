@@ -169,7 +169,7 @@ def test_what_the_card_does_not_tell_is_not_available() -> None:
     [(20, "37% · 54°C · 217 W"), (18, "37% · 54°C · 217 W"), (17, "37% · 54°C"), (2, "")],
 )
 def test_where_room_is_short_a_fact_is_left_out_and_none_is_cut(room: int, told: str) -> None:
-    assert whole(("37%", "54°C", "217 W"), room) == told
+    assert " · ".join(whole(("37%", "54°C", "217 W"), room)) == told
 
 
 @pytest.mark.parametrize(
