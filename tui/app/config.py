@@ -57,7 +57,7 @@ class Config:
             self._write(msgspec.json.format(content) + b"\n")
         except OSError as error:
             self._refused = True
-            raise CannotKeep(f"cannot keep the choice: {_told(error)}") from None
+            raise CannotKeep(f"cannot keep the choice: {_reason(error)}") from None
 
     def _kept(self) -> dict[str, Any]:
         try:
@@ -65,7 +65,7 @@ class Config:
         except FileNotFoundError:
             return {}
         except OSError as error:
-            raise CannotKeep(f"cannot read the choices kept: {_told(error)}") from None
+            raise CannotKeep(f"cannot read the choices kept: {_reason(error)}") from None
         try:
             return msgspec.json.decode(content, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -87,7 +87,7 @@ class Config:
             raise
 
 
-def _told(error: OSError) -> str:
+def _reason(error: OSError) -> str:
     return f"{error.filename}: {error.strerror}"
 
 

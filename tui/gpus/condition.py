@@ -26,13 +26,13 @@ class Sign(msgspec.Struct, frozen=True):
     short: str = ""
 
     @property
-    def told(self) -> str:
-        """The text, marked unless it is nothing bad."""
+    def full(self) -> str:
+        """The text; a warning or an error begins with the mark."""
         return self._marked(self.text)
 
     @property
     def brief(self) -> str:
-        """The same, in little room."""
+        """The same in fewer words."""
         return self._marked(self.short or self.text)
 
     def _marked(self, text: str) -> str:

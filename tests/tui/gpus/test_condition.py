@@ -53,7 +53,7 @@ def test_the_worst_comes_first_and_what_was_chosen_is_no_trouble() -> None:
 
 
 def test_what_is_bad_is_marked_for_those_who_see_no_colours() -> None:
-    told = [sign.told for sign in signs(card(0, throttled=("sync boost", "hardware slowdown")))]
+    told = [sign.full for sign in signs(card(0, throttled=("sync boost", "hardware slowdown")))]
     assert told == ["! hardware slowdown", "sync boost"]
 
 

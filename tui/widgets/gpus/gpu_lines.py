@@ -169,7 +169,7 @@ def _memory(gpu: Gpu, columns: Columns, colors: Palette) -> Text:
 
 def _details(gpu: Gpu, columns: Columns, colors: Palette, *, complete: bool) -> Text:
     """What is wrong, what has no column, and who holds the memory, cut at the line's end."""
-    parts = [Text(sign.told, _style(sign, colors)) for sign in signs(gpu.card)]
+    parts = [Text(sign.full, _style(sign, colors)) for sign in signs(gpu.card)]
     if gpu.by != "NVML":
         parts.append(Text(f"memory by {gpu.by}", ink(colors.muted)))
     if complete and not columns.wide:
