@@ -7,16 +7,18 @@ from made import HELLO, configured, measured, noise, sample
 from recorded import PAUSED, RECORDED, SLOW, held
 from scripted import BEGUN
 from vramtop.protocol.gpus import CardsReport
-from vramtop.protocol.lesson.messages import Evaluated
+from vramtop.protocol.lesson.messages import Evaluated, LessonOutOfMemory
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Answer, Note, OutOfMemory
+from vramtop.protocol.messages import Answer, Note
 from vramtop.protocol.split import Split
 from vramtop.tui.app import painting
 from vramtop.tui.app.painting import Painter, waited_for
 from vramtop.tui.state.state import State, fold
 from vramtop.tui.worker.link import Received, WorkerGone, WorkerLine
 
-SHORTAGE = OutOfMemory(64, None, None, None, "", Split(), 32, "")
+SHORTAGE = LessonOutOfMemory(
+    batch_size=64, phase=None, operator="", split=Split(), restored=32, detail=""
+)
 EPOCH = Evaluated(1, 0.3, 0.9, 1000, 1000, None)
 
 

@@ -100,7 +100,7 @@ def test_going_on_stops_the_walk_and_takes_the_cursor_away() -> None:
 
 def test_advancing_begins_the_next_walk_at_its_own_beginning() -> None:
     stage = Stage(PAUSED, held("forward"))
-    stage.run(0.3)
+    stage.run(0.1)
     stage.hear(held("backward"))
     assert (stage.state.walk, stage.state.cursor) == (Walk(4, 7), 4)
     assert sum(not call.stopped for call in stage.calls) == 1

@@ -6,9 +6,9 @@ import pytest
 from made import HELLO, configured, measured, sample
 from msgspec.structs import replace
 from scripted import BEGUN, Script
-from vramtop.protocol.commands import Advance, CallOff, GiveBack, Pause, SlowMotion
+from vramtop.protocol.commands import Advance, GiveBack, Pause, SlowMotion
 from vramtop.protocol.gpus import Card, CardsReport
-from vramtop.protocol.lesson.commands import Compare, FindLargest, Reset, ShowImage
+from vramtop.protocol.lesson.commands import CallOff, Compare, FindLargest, Reset, ShowImage
 from vramtop.protocol.lesson.messages import Found, SearchEnded, Tried
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Answer, Failed, Flow
