@@ -76,7 +76,7 @@ class Painter:
         if now - self._moved < _ALMOST * self.seconds:
             return
         self._moved = now
-        self.catch_up(state)
+        self.catch_up(state)  # in the same frame as what moves
         for part in self._parts():
             if part.LIVE:
                 part.show(state)

@@ -103,6 +103,12 @@ def test_the_rest_is_painted_once_a_second(wall: Wall) -> None:
     assert len(wall.calm.shown) == 1  # there was nothing new
 
 
+def test_a_sample_that_comes_a_second_later_takes_the_rest_along(wall: Wall) -> None:
+    assert wall.hear(sample(704), later=0.5)[1] == 0
+    assert wall.hear(sample(768), later=0.5)[1] == 1
+    assert wall.calm.shown == [wall.state]
+
+
 def test_a_part_that_came_later_is_shown_the_same_state(wall: Wall) -> None:
     wall.painter.paint(wall.state)
     assert not wall.calm.shown
