@@ -196,7 +196,7 @@ class VramtopApp(StateApp):
         self._answer(control(self.state, self.training.commands, *arguments))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
-        """Ask nothing over a screen that waits for an answer: its letters are typed there."""
+        """Ask nothing over a dialog: its keys are its own."""
         del parameters
         return action != "ask" or not isinstance(self.screen, ModalScreen)
 

@@ -11,6 +11,7 @@ from vramtop.protocol.commands import Advance, GiveBack, Pause, SlowMotion
 from vramtop.protocol.messages import Flow
 from vramtop.protocol.split import Split
 from vramtop.tui.app.lesson_app import VramtopApp
+from vramtop.tui.screens.help import Help
 from vramtop.tui.screens.prompt import Prompt
 from vramtop.tui.words.keys import KEYS
 
@@ -164,6 +165,14 @@ async def test_a_setting_can_be_asked_for_from_the_palette_over_the_help(
         commands["Memory budget: type"].callback()
         await pilot.pause()
         assert isinstance(app.screen, Prompt)
+
+
+async def test_over_the_help_a_key_asks_nothing(app: VramtopApp) -> None:
+    async with app.run_test() as pilot:
+        await begin(pilot)
+        await pilot.press("question_mark", "b")
+        await pilot.pause()
+        assert isinstance(app.screen, Help)
 
 
 async def test_over_a_prompt_a_letter_is_typed_and_opens_no_other(app: VramtopApp) -> None:

@@ -126,6 +126,16 @@ def test_what_cuda_said_of_another_device_is_forgotten() -> None:
 HOT = replace(CARD, temperature=91, slowdown_at=90, throttled=("hardware slowdown",))
 
 
+async def test_on_a_card_the_bar_has_room_for_who_holds_the_memory(app: VramtopApp) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await begin(pilot, HELLO, configured())
+        before = app.query_one(DeviceBar).size.height
+        await begin(pilot, *ON_GPU)
+        assert app.query_one(DeviceBar).size.height == before + 2
+        await begin(pilot, replace(configured(), device=HELLO.device))
+        assert app.query_one(DeviceBar).size.height == before
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 @pytest.mark.parametrize("characters", ["unicode", "ascii"])
 async def test_heat_and_a_slowdown_stand_out_beside_the_bar(
