@@ -50,7 +50,7 @@ def test_what_is_there_already_is_not_downloaded(mnist_root: Path) -> None:
     assert download.download("mnist", mnist_root) is None
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     text = download.download("mnist", tmp_path / "file" / "data")
     assert text is not None

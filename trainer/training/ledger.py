@@ -1,4 +1,4 @@
-"""Recorded steps of a training, and what each was made of: the observer and accounting together."""
+"""Recorded steps of a training: the observer's recording, and the account made of it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from vramtop.protocol.split import AllocatorMemory, Anatomy, Category, Phase, Sp
 
 from .limit import StepLimit
 
-# Workspaces that are known to be alive, bytes by address. They are the process's: another training
-# finds them where the one before it has made them.
+# Live workspaces: bytes by address. They belong to the process, so a later training finds those
+# that an earlier one made.
 _workspaces: dict[torch.device, dict[int, int]] = {}
 
 
@@ -35,7 +35,7 @@ class Ledger:
         modules: Iterable[nn.Module],
         optimizers: Iterable[torch.optim.Optimizer],
     ) -> None:
-        # Tensors on "cuda" say that they are on "cuda:0".
+        # Resolves "cuda" to "cuda:0", which is what tensors report.
         self._device = torch.empty(0, device=device).device
         self._owners = Owners(tuple(modules), tuple(optimizers))
         self._reader = allocator_reader(self._device)
@@ -52,9 +52,9 @@ class Ledger:
 
 
 class RecordedStep:
-    """A step on `device` that is recorded, and after its end the account of it.
+    """A recorded step on `device`, and after its end the account of it.
 
-    It listens to the step as a `Watcher`; `limit` is what the recording is held to.
+    It is the step's `Watcher`; `limit` checks what the step holds.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class RecordedStep:
         self._limit = limit
         self._log: StepLog | None = None
         self._memory: AllocatorMemory | None = None
-        self._lacking: NoAccount | None = None
+        self._no_account: NoAccount | None = None
 
     # ---- while it runs ----------------------------------------------------------------------
 
@@ -84,39 +84,39 @@ class RecordedStep:
         self._close()
 
     def begin(self, phase: Phase) -> None:
-        """End the phase before and start this one; phases may repeat."""
+        """End the previous phase and begin this one; phases may repeat."""
         self._recording.begin(phase)
 
     def loss(self) -> None:
-        """From here on, until the phase ends, it is the loss that is computed."""
+        """The rest of the phase computes the loss."""
         self._recording.loss()
 
     def aside(self) -> AbstractContextManager[None]:
-        """What is made in here counts only once it is declared as the batch."""
+        """A context whose allocations count only once they are declared as the batch."""
         return self._recording.aside()
 
     def expect(self, size: int) -> None:
-        """Raise `LimitExceeded` where a batch of `size` bytes, not made yet, would be too much."""
+        """Raise `LimitExceeded` if the coming batch of `size` bytes would exceed the limit."""
         self._recording.operate("batch")
         if self._limit is not None:
             self._limit.check(self._recording, size)
 
     def batch(self, *tensors: object, **named: object) -> None:
-        """Declare what the batch is: tensors in any nesting, under their names or without.
+        """Declare the batch: tensors in any nesting, with or without names.
 
-        Tensors older than the step count from this point. Raises `LimitExceeded` where that is more
-        than the limit, and `TypeError` where no tensor can be found.
+        Tensors older than the step count from this point. Raises `LimitExceeded` where that exceeds
+        the limit, and `TypeError` where there is no tensor.
         """
         self._recording.batch(*tensors, **named)
         if self._limit is not None:
             self._limit.check(self._recording)
 
-    # ---- what it was ------------------------------------------------------------------------
+    # ---- after its end ----------------------------------------------------------------------
 
     def anatomy(self) -> Anatomy:
-        """The whole step, after its end, when all is known of it.
+        """The anatomy of the whole step.
 
-        Raises `NoAccount` where the device's allocator has not told all of it.
+        Raises `NoAccount` where the allocator's trace is incomplete.
         """
         return anatomy(self.log())
 
@@ -125,27 +125,27 @@ class RecordedStep:
         return tensors(self.log(), anatomy)
 
     def log(self) -> StepLog:
-        """What `anatomy` is made of: each storage at the start, each change since."""
-        if self._lacking is not None:
-            raise self._lacking
+        """The basis of the anatomy: each storage at the start, and each change since."""
+        if self._no_account is not None:
+            raise self._no_account
         if self._log is None:
             self._log = self._recorded()
         return self._log
 
     def allocator(self) -> AllocatorMemory | None:
-        """What the allocator says of the step, right after its end; None on a device without."""
+        """The allocator's figures right after the step; None where there is no account of them."""
         return self._memory
 
     def split(self) -> Split:
-        """What is alive right now, as far as it is known; after the step, what was at its end.
+        """What is alive now, as far as it is known; after the step, what was alive at its end.
 
-        After a step that failed in an operator, what was alive when that failed.
+        If the step failed in an operator, what was alive when that failed.
         """
         return split_of(self._recording.alive())
 
     @property
     def failure(self) -> tuple[Phase, str]:
-        """Where a step that failed has ended: the phase, and the operator, empty if in none."""
+        """The phase and the operator in which the step failed; empty if it was in no operator."""
         return self._recording.failure
 
     def _recorded(self) -> StepLog:
@@ -154,22 +154,22 @@ class RecordedStep:
         return StepLog(records, start, phases, operators, loss)
 
     def _close(self) -> None:
-        """Make the account by the allocator's trace, where there is one."""
-        told, notes = self._recording.allocator(), self._recording.notes()
-        if told is None:
+        """Make the account from the allocator's trace, where there is one."""
+        reading, notes = self._recording.allocator(), self._recording.notes()
+        if reading is None:
             return
-        figures = AllocatorFigures(*told.figures)
+        figures = AllocatorFigures(*reading.figures)
         found: Account | None = None
         if notes is not None:
             try:
-                if told.history is None:
-                    raise NoAccount(told.missing)
-                events, blocks = told.history
+                if reading.history is None:
+                    raise NoAccount(reading.missing)
+                events, blocks = reading.history
                 known = _workspaces.get(self._device, {})
                 made = account(self._recorded(), StepTrace(events, blocks, *notes), known)
                 _workspaces[self._device] = made.workspaces
                 reconcile(figures, made)
                 found, self._log = made, made.log
-            except NoAccount as lacking:
-                self._lacking = lacking
+            except NoAccount as reason:
+                self._no_account = reason
         self._memory = allocator_memory(figures, found)

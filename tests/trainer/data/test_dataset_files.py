@@ -111,17 +111,19 @@ def test_images_and_labels_of_different_number_are_both_counted(
     mnist: Mnist, idx: Idx, write: Write
 ) -> None:
     mnist["train-labels-idx1-ubyte"] = idx(np.zeros(19))
-    told = "train-images-idx3-ubyte holds 20 images, but train-labels-idx1-ubyte holds 19 labels"
-    assert told in complaint("mnist", write(mnist))
+    expected_text = (
+        "train-images-idx3-ubyte holds 20 images, but train-labels-idx1-ubyte holds 19 labels"
+    )
+    assert expected_text in complaint("mnist", write(mnist))
 
 
-def test_a_label_beyond_nine_is_told(mnist: Mnist, idx: Idx, write: Write) -> None:
+def test_a_label_beyond_nine_is_reported(mnist: Mnist, idx: Idx, write: Write) -> None:
     mnist["t10k-labels-idx1-ubyte"] = idx(np.arange(1, 11))
     assert "test labels from 1 to 10, not 0 to 9" in complaint("mnist", write(mnist))
 
 
 @pytest.mark.parametrize("shape", [(20, 20, 20), (20, 14, 56)])
-def test_images_of_another_size_are_told(
+def test_images_of_another_size_are_reported(
     shape: tuple[int, ...], mnist: Mnist, idx: Idx, write: Write
 ) -> None:
     mnist["train-images-idx3-ubyte"] = idx(np.zeros(shape))

@@ -149,7 +149,7 @@ def test_packed_emnist_is_unpacked_by_the_advice(mnist: Mnist, tmp_path: Path) -
     assert read("mnist", tmp_path / "my data").data.description.startswith("EMNIST Digits")
 
 
-def test_emnist_beside_its_place_is_told_its_place(mnist: Mnist, tmp_path: Path) -> None:
+def test_emnist_beside_its_place_gets_advice(mnist: Mnist, tmp_path: Path) -> None:
     put(emnist(mnist, "mnist"), tmp_path)
     assert advice("mnist", tmp_path).endswith(f"they belong in {tmp_path}/EMNIST/raw")
 
@@ -185,7 +185,7 @@ def test_the_original_files_come_before_the_binary_ones(binary: Path, cifar_root
     assert read("cifar10", binary).data.description == "CIFAR-10, 20 images from files"
 
 
-def test_a_binary_file_that_was_cut_short_is_told(binary: Path) -> None:
+def test_a_binary_file_that_was_cut_short_is_reported(binary: Path) -> None:
     path = binary / "cifar-10-batches-bin" / "data_batch_2.bin"
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(DataError, match=r"data_batch_2\.bin is 6,145 B long, no multiple of 3,073"):

@@ -25,7 +25,7 @@ def test_labelled_images_are_counted(mnist: Mnist, write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "text"),
     [
         (IMAGES, b"", f"{IMAGES} is empty"),
         (LABELS, b"<!DOCTYPE html>", f"{LABELS} begins with 3c 21 44 4f, not with 00 00 08 01 as"),
@@ -37,15 +37,15 @@ def test_labelled_images_are_counted(mnist: Mnist, write: Write) -> None:
         (LABELS, bytes([0, 0, 8, 1, 0, 0, 0, 19]) + bytes(19), "20 images, but .* holds 19 labels"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_told_with_what_would_be_right(
-    name: str, content: bytes, told: str, mnist: Mnist, write: Write
+def test_what_is_wrong_with_a_file_is_reported_with_what_would_be_right(
+    name: str, content: bytes, text: str, mnist: Mnist, write: Write
 ) -> None:
     mnist[name] = content
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=text):
         counted(write(mnist))
 
 
-def test_images_of_another_size_are_told(
+def test_images_of_another_size_are_reported(
     mnist: Mnist, write: Write, idx: Callable[..., bytes]
 ) -> None:
     mnist[IMAGES] = idx(np.zeros((20, 14, 56)))

@@ -177,7 +177,7 @@ def test_a_missing_cifar10_file_is_named(name: str, cifar_root: Path) -> None:
     assert f"no {name} in {cifar_root}/cifar-10-batches-py" in advice("cifar10", cifar_root)
 
 
-def test_an_empty_data_directory_is_told_which_files_belong_where(tmp_path: Path) -> None:
+def test_an_empty_data_directory_names_the_files_that_belong_there(tmp_path: Path) -> None:
     text = advice("mnist", tmp_path)
     assert all(name in text for name in folders.MNIST_FILES)
     assert f"in {tmp_path}/MNIST/raw" in text
@@ -195,7 +195,7 @@ def test_cifar10s_own_folder_is_answered_with_the_one_around_it(cifar_root: Path
     assert advice("cifar10", inside).endswith(f"use --data-dir {cifar_root}")
 
 
-def test_files_beside_the_layout_are_told_their_place(tmp_path: Path, mnist_root: Path) -> None:
+def test_files_beside_the_layout_get_advice(tmp_path: Path, mnist_root: Path) -> None:
     flat = tmp_path / "flat"
     (mnist_root / "MNIST" / "raw").rename(flat)
     assert advice("mnist", flat).endswith(f"they belong in {flat}/MNIST/raw")

@@ -10,30 +10,30 @@ KNOWN = "roundup_power2_divisions:[256:1,512:2,>:4], pinned_num_register_threads
 
 
 @pytest.mark.parametrize(
-    "told", ["", KNOWN, "max_split_size_mb:512", "backend:native,expandable_segments:True"]
+    "value", ["", KNOWN, "max_split_size_mb:512", "backend:native,expandable_segments:True"]
 )
-def test_what_pytorch_reads_passes(told: str) -> None:
-    check({"PYTORCH_ALLOC_CONF": told})
+def test_what_pytorch_reads_passes(value: str) -> None:
+    check({"PYTORCH_ALLOC_CONF": value})
 
 
 @pytest.mark.parametrize(
-    "told", ["max_split_size_mb", "max_split_size_mb=512", "::", "a:1,,b:2", "a:[1:2"]
+    "value", ["max_split_size_mb", "max_split_size_mb=512", "::", "a:1,,b:2", "a:[1:2"]
 )
-def test_what_ends_pytorch_at_import_is_told_in_a_line(told: str) -> None:
+def test_what_ends_pytorch_at_import_is_reported_in_a_line(value: str) -> None:
     with pytest.raises(SettingError) as error:
-        check({"PYTORCH_CUDA_ALLOC_CONF": told})
+        check({"PYTORCH_CUDA_ALLOC_CONF": value})
     assert str(error.value) == (
-        f"PYTORCH_CUDA_ALLOC_CONF is key:value pairs with a comma between two, not {told!r}"
+        f"PYTORCH_CUDA_ALLOC_CONF is key:value pairs with a comma between two, not {value!r}"
     )
 
 
 def test_settings_that_change_how_memory_is_taken_are_named_but_for_those_that_are_modelled() -> (
     None
 ):
-    told = (
+    value = (
         f"expandable_segments:False,max_split_size_mb:64,{KNOWN},garbage_collection_threshold:0.8"
     )
-    assert unmodelled({"PYTORCH_ALLOC_CONF": told, "PYTORCH_CUDA_ALLOC_CONF": "foo:1"}) == (
+    assert unmodelled({"PYTORCH_ALLOC_CONF": value, "PYTORCH_CUDA_ALLOC_CONF": "foo:1"}) == (
         "max_split_size_mb",
         "garbage_collection_threshold",
     )
@@ -41,7 +41,7 @@ def test_settings_that_change_how_memory_is_taken_are_named_but_for_those_that_a
 
 
 @pytest.mark.parametrize(
-    ("told", "parts"),
+    ("value", "parts"),
     [
         ("8", (8,)),
         ("1", ()),
@@ -50,5 +50,5 @@ def test_settings_that_change_how_memory_is_taken_are_named_but_for_those_that_a
         ("[>:2]", (2,) * 16),
     ],
 )
-def test_divisions_are_those_that_pytorch_reads(told: str, parts: tuple[int, ...]) -> None:
-    assert divisions({"PYTORCH_ALLOC_CONF": f"roundup_power2_divisions:{told}"}) == parts
+def test_divisions_are_those_that_pytorch_reads(value: str, parts: tuple[int, ...]) -> None:
+    assert divisions({"PYTORCH_ALLOC_CONF": f"roundup_power2_divisions:{value}"}) == parts

@@ -23,22 +23,22 @@ torch.cuda.set_device(device)
 """
 AFTER_A_RETRY = f"""{ASSERTION}
 memory.enforce(device, 100 * 2**20)
-told = [is_out_of_memory(assertion)]
+answers = [is_out_of_memory(assertion)]
 kept = torch.empty(60 * 2**20, dtype=torch.uint8, device=device)
 del kept
 larger = torch.empty(80 * 2**20, dtype=torch.uint8, device=device)  # the cache goes back first
 assert torch.cuda.memory_stats(device)["num_alloc_retries"] == 1
 assert denials.take() is None
-print(json.dumps([*told, is_out_of_memory(assertion), is_out_of_memory(assertion)]))
+print(json.dumps([*answers, is_out_of_memory(assertion), is_out_of_memory(assertion)]))
 """
 ON_A_FULL_GPU = f"""{ASSERTION}
 memory.enforce(device, None)
 cublas = RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate`")
-told = [is_out_of_memory(cublas)]
+answers = [is_out_of_memory(cublas)]
 most = torch.empty(1024 * 2**20, dtype=torch.uint8, device=device)
-told.append(is_out_of_memory(cublas))
-told.append(is_out_of_memory(NotImplementedError("no such operator")))
-print(json.dumps(told))
+answers.append(is_out_of_memory(cublas))
+answers.append(is_out_of_memory(NotImplementedError("no such operator")))
+print(json.dumps(answers))
 """
 
 

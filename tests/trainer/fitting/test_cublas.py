@@ -48,7 +48,9 @@ def test_in_an_older_pytorch_cublaslt_takes_its_own(
     assert lt_bytes(environment) == expected
 
 
-def test_in_a_newer_one_it_shares_unless_told_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_a_newer_one_it_shares_unless_the_environment_forbids_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(torch._C, "_cuda_getCublasLtWorkspaceSize", lambda: MIB, raising=False)
     assert lt_bytes({}) == 0
     assert lt_bytes({"TORCH_CUBLASLT_UNIFIED_WORKSPACE": "0"}) == MIB

@@ -196,7 +196,9 @@ def test_bisection_finds_the_last_size_that_fits() -> None:
         assert bisect(lambda size, last=last: size <= last, 0, 12) == last
 
 
-def test_what_twice_the_batch_would_hold_is_told_once_for_each_setting(library: Library) -> None:
+def test_what_twice_the_batch_would_hold_is_reported_once_for_each_setting(
+    library: Library,
+) -> None:
     with running(library, Settings(budget=5_000_000)) as driver:
         first = driver.until(Predicted)
         driver.send(Change(1, batch_size=512))

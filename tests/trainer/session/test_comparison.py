@@ -115,7 +115,7 @@ def test_it_is_called_off_with_what_was_measured(few: Dataset, by: CallOff | Cha
         assert [each.settings.batch_size for each in driver.all(Compared)] == [256]
 
 
-def test_a_size_without_room_is_told_and_the_others_are_compared(few: Dataset) -> None:
+def test_a_size_without_room_is_reported_and_the_others_are_compared(few: Dataset) -> None:
     budget = 3_000_000
     with running(few, Settings(device="cpu", budget=budget), every_step=True) as driver:
         driver.until(LessonSample)

@@ -122,7 +122,7 @@ def test_a_goal_at_an_epochs_end_needs_no_second_test(library):
     assert len(driver.all(Evaluated)) == 1
 
 
-def test_a_session_told_to_stop_is_not_tested_any_more(library):
+def test_a_session_that_is_stopped_is_not_tested_any_more(library):
     with running(library, Settings(batch_size=1), images=10**9, evaluate=True) as driver:
         driver.until(LessonSample)
         driver.send(Stop())

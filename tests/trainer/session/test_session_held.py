@@ -63,7 +63,7 @@ def test_the_last_step_before_a_pause_is_reported(library, monkeypatch):
         assert held.step == last.step
 
 
-def test_slow_motion_holds_every_boundary_and_ends_when_told(library):
+def test_slow_motion_holds_every_boundary_and_ends_on_command(library):
     with running(library) as driver:
         driver.until(LessonMeasured, lambda measured: measured.settled)
         driver.send(SlowMotion(1, True))
@@ -104,7 +104,7 @@ def test_losses_are_the_same_to_the_bit_with_every_step_observed(library):
     assert len(driver.all(LessonMeasured)) == 6
 
 
-def test_a_step_during_which_the_end_is_asked_for_is_told(library):
+def test_a_step_during_which_the_end_is_asked_for_is_reported(library):
     with running(library, every_step=True) as driver:
         driver.until(LessonSample, lambda sample: sample.step == 20)
         driver.send(Stop())

@@ -144,8 +144,8 @@ def test_a_plain_step_that_runs_out_of_memory_is_taken_once_more_and_nothing_is_
     run_out_of_memory(monkeypatch, nn.CrossEntropyLoss, "forward", after=50)
     driver = whole(library, Settings(device="cpu"), 60)
     (note,) = driver.all(Note)
-    told = "out of memory in forward: the step is taken again, with the cache given back"
-    assert note.text == told
+    expected_text = "out of memory in forward: the step is taken again, with the cache given back"
+    assert note.text == expected_text
     assert driver.losses == expected
     assert not driver.all(LessonOutOfMemory)
 

@@ -91,8 +91,8 @@ def test_where_a_snapshot_has_no_space_that_is_said_once_and_the_training_goes_o
     monkeypatch.setattr(Shelf, "put", full)
     with running(library, SETTINGS, steps=9, every_step=True, shelf=shelf) as driver:
         driver.until(LessonEnded)
-    told = "no snapshot can be kept: [Errno 28] No space left on device"
-    assert [note.text for note in driver.all(Note)] == [told]
+    text = "no snapshot can be kept: [Errno 28] No space left on device"
+    assert [note.text for note in driver.all(Note)] == [text]
 
 
 def test_without_a_snapshot_nothing_goes_on(shelf):

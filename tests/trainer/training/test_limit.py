@@ -166,7 +166,7 @@ def test_growth_in_place_is_refused_before_it_happens(grow, operator):
     assert held.numel() == 100
 
 
-def test_what_cannot_be_foretold_is_refused_right_after_it_ran():
+def test_what_cannot_be_predicted_is_refused_right_after_it_ran():
     """How many numbers differ from zero, only the numbers tell: 100 places of 8 bytes."""
     numbers = torch.ones(100)
 

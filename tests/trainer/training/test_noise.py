@@ -89,7 +89,7 @@ def test_a_few_estimates_say_nothing_yet():
 
 
 @pytest.mark.parametrize("signals", [(-1, -2), (0, 0), (3, -2)])
-def test_a_signal_that_cannot_be_told_from_zero_gives_no_scale(signals):
+def test_a_signal_that_cannot_be_distinguished_from_zero_gives_no_scale(signals):
     first, second = signals
     assert smoothed(*[(100, first), (110, second)] * 10).band() is None
 
@@ -257,7 +257,7 @@ def test_it_takes_no_more_than_its_share_of_the_time(few, monkeypatch):
     assert sampler.due(64, 9)
 
 
-def test_the_scale_of_the_sample_is_told_within_its_first_epochs(sample):
+def test_the_scale_of_the_sample_is_reported_within_its_first_epochs(sample):
     """With the default settings; the true scale is about 140 after half an epoch."""
     with running(sample, Settings(device="cpu")) as driver:
         first = driver.until(Noise)
