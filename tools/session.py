@@ -23,7 +23,9 @@ from vramtop.protocol.messages import Measured
 from vramtop.protocol.wire.envelope import Envelope, Stamp
 from vramtop.protocol.wire.recording import Recorded, Writer
 from vramtop.tui.gpus.sampler import Sampler
-from vramtop.tui.state.state import State, fold
+from vramtop.tui.state.folding import fold
+from vramtop.tui.state.lesson.folding import begun
+from vramtop.tui.state.state import State
 from vramtop.tui.worker.link import WorkerGone, WorkerLine
 from vramtop.tui.worker.process import Worker, start_worker
 
@@ -43,7 +45,7 @@ class Recorder:
 
     def __init__(self, worker: Worker, settings: Settings) -> None:
         self.worker = worker
-        self.state = State(settings)
+        self.state = begun(settings)
         self.kept: list[Envelope[Recorded]] = []
         self._numbers = itertools.count(1)
         self._stamp = Stamp(worker.began)
@@ -71,7 +73,7 @@ class Recorder:
                 asyncio.get_running_loop().time() > end
                 and state.measured is not None
                 and state.measured.settled
-                and any(visit.batch_size == size for visit in state.visited)
+                and any(visit.batch_size == size for visit in state.lesson.visited)
             )
         )
 
@@ -102,7 +104,7 @@ async def main(device: str) -> None:
     settings = Settings(device=device, budget=budget)
     recorder = Recorder(await start_worker(settings), settings)
     try:
-        await recorder.until(lambda state: state.evaluated and state.measured)
+        await recorder.until(lambda state: state.lesson.evaluated and state.measured)
         for size in sizes:
             await recorder.sized(size)
         await recorder.held()

@@ -27,7 +27,7 @@ class Piloted:
                 return self.app.state
             await self.pilot.pause(0.01)
         state = self.app.state
-        raise AssertionError(f"still {state.settings}, {state.news}, {self.last_seen}")
+        raise AssertionError(f"still {state.lesson.settings}, {state.news}, {self.last_seen}")
 
     @property
     def last_seen(self) -> object:

@@ -23,7 +23,8 @@ from vramtop.protocol.wire.framing import FromWorker
 from vramtop.trainer.fitting.workspaces import lt_bytes
 from vramtop.tui.gpus.holders import Held
 from vramtop.tui.gpus.readings import Reader
-from vramtop.tui.state.state import State, fold
+from vramtop.tui.state.folding import fold
+from vramtop.tui.state.lesson.folding import begun
 from vramtop.tui.widgets.gpus.device import usage
 from vramtop.tui.worker.process import Worker, start_worker
 
@@ -181,7 +182,7 @@ async def test_a_training_on_a_mig_instance_has_that_instances_memory(
     for name, value in machine.items():
         monkeypatch.setenv(name, value)
     async with training() as driver:
-        state = State(Settings())
+        state = begun(Settings())
         for kind in (Hello, Configured):
             state = fold(state, await driver.until(kind))
         state = fold(state, await driver.until(LessonMeasured, lambda measured: measured.settled))

@@ -11,6 +11,7 @@ from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.split import PHASES, Split
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.state.state import State
+from vramtop.tui.widgets.headlines import headline
 from vramtop.tui.widgets.step.split_bar import SplitBar
 from vramtop.tui.widgets.step.tensors import TensorTable
 from vramtop.tui.worker.process import start_worker
@@ -42,7 +43,7 @@ async def monitor(**values: object) -> AsyncIterator[Monitor]:
 def settled(**wanted: object) -> Callable[[State], bool]:
     """Whether these settings are in force, and measured with the optimizer's state in place."""
     return lambda state: (
-        all(getattr(state.settings, name) == value for name, value in wanted.items())
+        all(getattr(state.lesson.settings, name) == value for name, value in wanted.items())
         and state.measured is not None
         and state.measured.settled
     )
@@ -50,7 +51,7 @@ def settled(**wanted: object) -> Callable[[State], bool]:
 
 def expected(state: State) -> int:
     """The lesson's batch data with its targets, for the settings in force."""
-    settings = state.settings
+    settings = state.lesson.settings
     pixels = {"mnist": 784, "cifar10": 3072}[settings.dataset]
     formula = lesson(
         pixels=pixels,
@@ -70,14 +71,14 @@ async def test_keys_change_the_batch_size() -> None:
         await seen.type("b", "1,000")
         state = await seen.until(settled(batch_size=1000))
         assert state.measured.anatomy.high_water.batch_data == expected(state)
-        assert [visit.batch_size for visit in state.visited] == [63, 64, 70, 128, 1000]
+        assert [visit.batch_size for visit in state.lesson.visited] == [63, 64, 70, 128, 1000]
 
 
 async def test_keys_change_what_is_trained_and_how() -> None:
     async with monitor() as seen:
         await seen.press("o")
         state = await seen.until(settled(optimizer="adamw"))
-        assert state.settings.rate == 0.001
+        assert state.lesson.settings.rate == 0.001
         await seen.press("o")
         state = await seen.until(settled(optimizer="sgd"))
         assert state.measured.anatomy.high_water.optimizer_state == 0
@@ -90,7 +91,7 @@ async def test_keys_change_what_is_trained_and_how() -> None:
         state = await seen.until(settled(dataset="cifar10"))
         assert state.measured.anatomy.high_water.parameters == 4 * (3073 * 256 + 257 * 10)
         assert state.measured.anatomy.high_water.batch_data == expected(state)
-        assert state.configured.data.source == "synthetic"
+        assert state.lesson.configured.data.source == "synthetic"
 
 
 async def test_a_budget_that_a_batch_exceeds_brings_the_last_one_back() -> None:
@@ -101,11 +102,13 @@ async def test_a_budget_that_a_batch_exceeds_brings_the_last_one_back() -> None:
             await seen.press("+")
             await seen.until(settled(batch_size=size))
         await seen.press("+")
-        state = await seen.until(lambda state: any(visit.out_of_memory for visit in state.visited))
-        assert state.news.trouble
+        state = await seen.until(
+            lambda state: any(visit.out_of_memory for visit in state.lesson.visited)
+        )
+        assert headline(state.news).trouble
         state = await seen.until(settled(batch_size=256))
-        assert state.news.trouble
-        assert state.measured.anatomy.peak.bytes <= state.settings.budget
+        assert headline(state.news).trouble
+        assert state.measured.anatomy.peak.bytes <= state.lesson.settings.budget
 
 
 async def test_a_paused_training_goes_phase_by_phase_and_on_again() -> None:

@@ -13,6 +13,7 @@ from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.lesson.shelf import Shelf
 from vramtop.protocol.messages import Hello
 from vramtop.tui.app.lesson_app import VramtopApp
+from vramtop.tui.widgets.headlines import headline
 from vramtop.tui.worker.link import Received
 from vramtop.tui.worker.process import Worker, start_worker
 from vramtop.tui.worker.succession import Succession
@@ -56,8 +57,10 @@ async def test_after_a_kill_the_key_brings_back_every_step_since_the_snapshot(
         await seen.until(lambda state: state.sample and state.sample.step > first + 50)
         os.kill(workers[0], signal.SIGKILL)
         state = await seen.until(lambda state: state.over)
-        assert "SIGKILL" in state.news.text
-        assert f"R starts another, from the snapshot at step {first:,}," in state.news.text
+        assert "SIGKILL" in headline(state.news).text
+        assert (
+            f"R starts another, from the snapshot at step {first:,}," in headline(state.news).text
+        )
         last = state.sample.step
         await pilot.press("R")
         await seen.until(lambda state: state.sample and not state.over and state.sample.step > last)

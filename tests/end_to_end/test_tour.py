@@ -13,6 +13,7 @@ from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.state.state import State
 from vramtop.tui.tour.panel import TourStrip
 from vramtop.tui.tour.steps import STEPS
+from vramtop.tui.widgets.headlines import headline
 from vramtop.tui.widgets.step.split_bar import SplitBar
 from vramtop.tui.words import units
 from vramtop.tui.worker.process import start_worker
@@ -78,7 +79,7 @@ async def from_adam_to_sgd(tour: Tour) -> None:
     await tour.pilot.press("enter")
     state = await tour.until(lambda _: tour.told.startswith("Adam → SGD"))
     sgd, after = state.measured.anatomy.peak.bytes, await tour.bar()
-    assert state.settings.optimizer == "sgd"
+    assert state.lesson.settings.optimizer == "sgd"
     peaks = f"{units.size(adam)} → {units.size(sgd)}"
     assert tour.told == f"Adam → SGD: peak {peaks}, {kept} → 0 B"
     assert after / before == pytest.approx(sgd / adam, abs=0.05)
@@ -91,7 +92,7 @@ async def test_seven_steps_and_all_is_as_it_was() -> None:
         tour = Tour(app, pilot)
         await tour.until(lambda _: app.screen.query(TourStrip))
         state = await tour.step(0, enter=False)
-        assert (state.settings.batch_size, state.settings.optimizer) == (64, "adam")
+        assert (state.lesson.settings.batch_size, state.lesson.settings.optimizer) == (64, "adam")
         peak = state.measured.anatomy.peak.bytes
         assert f"batch 64: peak {units.size(peak)}" in tour.told
 
@@ -117,8 +118,8 @@ async def test_seven_steps_and_all_is_as_it_was() -> None:
 
         state = await tour.step(5)
         assert "batch 6,000 out of memory: at least" in tour.told
-        assert state.settings.batch_size == 256
-        assert state.news.trouble
+        assert state.lesson.settings.batch_size == 256
+        assert headline(state.news).trouble
 
         state = await tour.step(6)
         fitting, failed, largest, chosen = re.match(
@@ -128,12 +129,12 @@ async def test_seven_steps_and_all_is_as_it_was() -> None:
         assert fitting.split()[-1] == largest
         sizes = [int(text.replace(",", "")) for text in (largest, failed, chosen)]
         assert sizes[1] == 2 * sizes[0]
-        assert sizes[2] == sizes[0] * 8 // 10 == state.settings.batch_size
-        assert state.measured.anatomy.peak.bytes <= state.settings.budget
+        assert sizes[2] == sizes[0] * 8 // 10 == state.lesson.settings.batch_size
+        assert state.measured.anatomy.peak.bytes <= state.lesson.settings.budget
         assert tour.told in tour.shown()
 
         await pilot.press("enter")
-        await tour.until(lambda state: state.settings == MINE and state.measured)
+        await tour.until(lambda state: state.lesson.settings == MINE and state.measured)
         assert not app.screen.query(TourStrip)
         assert not app.state.paused
 
@@ -161,7 +162,7 @@ async def test_leaving_a_held_step_lets_the_training_go_on_as_before() -> None:
         await pilot.press("T", "enter", "enter")
         await tour.until(lambda state: state.held)
         await pilot.press("escape")
-        await tour.until(lambda state: state.settings == MINE and not state.paused)
+        await tour.until(lambda state: state.lesson.settings == MINE and not state.paused)
         step = app.state.sample.step
         await tour.until(lambda state: state.sample.step > step)
 
@@ -186,9 +187,9 @@ async def test_on_a_gpu_too_a_budget_is_met_and_a_batch_size_found(
                 await tour.until(lambda _, was=before: tour.told != was)
         state = await tour.step(5)
         assert "batch 6,000 out of memory" in tour.told
-        assert state.settings.batch_size == 256
+        assert state.lesson.settings.batch_size == 256
         state = await tour.step(6)
         assert re.match(r"16 32 .* fit, [\d,]+ out of memory; 0\.8 × ", tour.told)
-        assert state.measured.allocator.reserved <= state.settings.budget
+        assert state.measured.allocator.reserved <= state.lesson.settings.budget
         await pilot.press("enter")
-        await tour.until(lambda state: state.settings == settings)
+        await tour.until(lambda state: state.lesson.settings == settings)

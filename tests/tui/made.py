@@ -16,6 +16,8 @@ from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Device, Hello, Layer
 from vramtop.protocol.split import Anatomy, Moment, Peak, Phase, Split
 from vramtop.trainer.session.expectations import differences, expectations
+from vramtop.tui.state.state import State
+from vramtop.tui.widgets.log_lines import log_lines
 
 P = 407_080
 HELLO = Hello(1, 7, "2.9.0", Device("cpu", "a processor", 16 * 2**30))
@@ -117,3 +119,8 @@ def noise(scale: float | None = 310.0, low: float = 180.0, high: float = 520.0) 
     if scale is None:
         return Noise(640, 64, 12, 120.0, -0.1, None, None, None, Split(P))
     return Noise(640, 64, 1234, 120.0, 120.0 / scale, scale, low, high, Split(P))
+
+
+def log_of(state: State) -> tuple[str, ...]:
+    """The lines of the log."""
+    return tuple(line for entry in state.log for line in log_lines(entry))

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from vramtop.protocol.lesson.settings import Settings
 from vramtop.tui.screens.gpus import GpuScreen
 from vramtop.tui.screens.help import GPU_SCREEN_KEYS, Help
 from vramtop.tui.state.state import State
@@ -32,7 +31,7 @@ class GpuApp(StateApp):
         terminal: Terminal = FULL,
         config: Config = NO_CONFIG,
     ) -> None:
-        super().__init__(State(Settings(), life="none"), watch, terminal, config)
+        super().__init__(State(life="none"), watch, terminal, config)
 
     def get_default_screen(self) -> GpuScreen:
         """The GPUs."""

@@ -12,18 +12,20 @@ from textual.binding import Binding, BindingType
 from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.worker import Worker
-from vramtop.protocol.lesson.messages import Configured
+from vramtop.protocol.lesson.messages import Configured, Picture
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import PACE_SECONDS, Answer, Failed
 from vramtop.protocol.split import CATEGORIES, Category
 from vramtop.tui.controls import runs, settings
 from vramtop.tui.controls.controls import CONTROLS, no_question
-from vramtop.tui.controls.reply import Reply, no_training
+from vramtop.tui.controls.reply import Reply, no_training, not_lesson
 from vramtop.tui.screens import main
-from vramtop.tui.state import fair, successor
+from vramtop.tui.state.lesson import fair, successor
+from vramtop.tui.state.lesson.facts import Lesson
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.capabilities import Terminal
 from vramtop.tui.terminal.exits import BAD_USAGE
+from vramtop.tui.widgets.headlines import SUCCESSOR_KEY
 from vramtop.tui.widgets.panel import Panel
 from vramtop.tui.widgets.runs.trade import TradeChart
 from vramtop.tui.widgets.runs.trends import Trends
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
 
 
 class VramtopApp(StateApp):
-    """The main screen on a training.
+    """The main screen on the lesson's training, or without `settings`, on another program.
 
     `start` starts the worker and `watch` begins to look at the GPUs; both are called once the first
     frame is drawn. With `tour` the guided tour begins by itself.
@@ -67,7 +69,7 @@ class VramtopApp(StateApp):
 
     def __init__(
         self,
-        settings: Settings,
+        settings: Settings | None,
         start: Callable[[], Awaitable[Link]],
         watch: Callable[[], Watch] | None = None,
         terminal: Terminal = FULL,
@@ -75,7 +77,9 @@ class VramtopApp(StateApp):
         *,
         tour: bool = False,
     ) -> None:
-        super().__init__(State(settings), watch, terminal, config)
+        super().__init__(
+            State(lesson=Lesson(settings) if settings else None), watch, terminal, config
+        )
         self._tour = tour
         self.usage_error: str | None = None
         self.printed: list[str] = []  # by the worker, before its first step
@@ -88,6 +92,10 @@ class VramtopApp(StateApp):
     def compose(self) -> ComposeResult:
         """The parts of the main screen."""
         yield from main.parts()
+
+    def on_mount(self) -> None:
+        """Give the place of what only the lesson has to the rest."""
+        self.screen_stack[0].set_class(self.state.lesson is None, "other")
 
     def on_resize(self, event: Resize) -> None:
         """Choose what the main screen has room for."""
@@ -127,13 +135,13 @@ class VramtopApp(StateApp):
             case Failed(usage=True) if before.sample is None:
                 self.usage_error = message.error
                 self.exit(return_code=BAD_USAGE)
-            case Failed() | WorkerGone() if self.training.started:
+            case Failed() | WorkerGone() if self.training.started and self.state.lesson:
                 self.state = successor.offered(self.state, self.training.kept)
             case WorkerLine() if before.sample is None:
                 self.printed.append(message.text)
             case Answer(error=str(error)):
                 self.say(error, severity="error")
-            case Configured() if before.picture is not None and self.state.picture is None:
+            case Configured() if _picture(before) is not None and not _picture(self.state):
                 self._show_image()  # of the dataset that is in force now
             case _:
                 pass
@@ -146,8 +154,11 @@ class VramtopApp(StateApp):
 
     def action_restart_worker(self) -> None:
         """Start another worker after one that has ended, from the last snapshot."""
+        if refusal := not_lesson(self.state):
+            self._answer(refusal)
+            return
         if not self.state.over:
-            self.say(f"{successor.KEY} is for when the worker has ended")
+            self.say(f"{SUCCESSOR_KEY} is for when the worker has ended")
             return
         self.show(successor.started(self.state, self.training.kept))
         if self.training.started:
@@ -173,18 +184,19 @@ class VramtopApp(StateApp):
 
     def action_ask(self, name: Question | Literal["comparison"]) -> None:
         """Open a prompt for a setting, or for batch sizes to compare."""
-        configured, commands = self.state.configured, self.training.commands
+        lesson, commands = self.state.lesson, self.training.commands
+        configured = lesson.configured if lesson else None
         refusal = no_question(name, self.state)
-        if refusal is not None or configured is None or commands is None:
+        if refusal is not None or lesson is None or configured is None or commands is None:
             self._answer(refusal)
             return
         # Screens other than the main one are imported when they are first opened, not before the
         # first frame.
         from vramtop.tui.screens.questions import comparison, question
 
-        base, images = commands.base(self.state.settings), configured.data.train_images
+        base, images = commands.base(lesson.settings), configured.data.train_images
         if name == "comparison":
-            suggested = fair.sizes(base, self.state.visited, images)
+            suggested = fair.sizes(base, lesson.visited, images)
             self.layers.open(comparison(base, suggested, images, partial(self._do, runs.compare)))
         else:
             self.layers.open(question(name, base, images, partial(self._set, name)))
@@ -215,8 +227,11 @@ class VramtopApp(StateApp):
 
     def action_save_table(self) -> None:
         """Save the batch sizes visited as CSV."""
-        if any(not visit.foretold for visit in self.state.visited):
-            self.save({".csv": table(self.state.visited)})
+        lesson = self.state.lesson
+        if lesson is None:
+            self._answer(not_lesson(self.state))
+        elif any(not visit.predicted for visit in lesson.visited):
+            self.save({".csv": table(lesson.visited)})
         else:
             self.say("no batch size was measured yet")
 
@@ -257,7 +272,8 @@ class VramtopApp(StateApp):
     def action_scale(self) -> None:
         """The next scale of the split bar."""
         bar = self.screen_stack[0].query_one(SplitBar)
-        bar.cycle_scale(budget=self.state.settings.budget is not None)
+        lesson = self.state.lesson
+        bar.cycle_scale(budget=lesson is not None and lesson.settings.budget is not None)
 
     def action_trends(self) -> None:
         """The trends instead of the anatomy, or back."""
@@ -265,7 +281,10 @@ class VramtopApp(StateApp):
 
     def action_trade(self) -> None:
         """What the batch sizes give and take instead of the anatomy, or back."""
-        self._show_instead("trade", "trends", TradeChart)
+        if refusal := not_lesson(self.state):
+            self._answer(refusal)
+        else:
+            self._show_instead("trade", "trends", TradeChart)
 
     def _show_instead(self, shown: str, other: str, panel: type[Panel[Any]]) -> None:
         """Show this in the anatomy's place, or the anatomy again; say so where there is no room."""
@@ -292,7 +311,7 @@ class VramtopApp(StateApp):
             self._answer(refusal)
             return
         self.layers.open(ImageScreen(self._show_image))
-        if self.state.picture is None:
+        if _picture(self.state) is None:
             self._show_image()
 
     def action_next_image(self) -> None:
@@ -312,10 +331,18 @@ class VramtopApp(StateApp):
 
     def action_tour(self) -> None:
         """A guided tour of the main screen, on the training that runs."""
+        lesson = self.state.lesson
+        if lesson is None:
+            self._answer(not_lesson(self.state))
+            return
         from vramtop.tui.tour.guide import Guide
         from vramtop.tui.tour.panel import begin_tour
 
         self.layers.close_all()
         self.screen_stack[0].query_one(SplitBar).usual_scale()
-        begin_tour(self.screen, Guide(self.state.settings, lambda: self.training.commands))
+        begin_tour(self.screen, Guide(lesson.settings, lambda: self.training.commands))
         self.painter.paint_anew(self.state)
+
+
+def _picture(state: State) -> Picture | None:
+    return state.lesson.picture if state.lesson else None

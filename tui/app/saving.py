@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from textual.app import App
 from vramtop.protocol.split import CATEGORIES
-from vramtop.tui.state.visits import Visit, Visits
+from vramtop.tui.state.lesson.visits import Visit, Visits
 
 
 class CannotSave(Exception):
@@ -97,7 +97,7 @@ def table(visits: Visits) -> str:
     Numbers are plain; a figure that is not known is empty.
     """
     text = io.StringIO()
-    rows = [_row(visit) for visit in visits if not visit.foretold]
+    rows = [_row(visit) for visit in visits if not visit.predicted]
     writer = csv.DictWriter(text, list(_row(Visit(1))))
     writer.writeheader()
     writer.writerows(rows)

@@ -17,11 +17,13 @@ from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from vramtop.protocol.messages import Note
-from vramtop.tui.state.events import event
-from vramtop.tui.state.state import News, State, fold
+from vramtop.tui.state.folding import fold
+from vramtop.tui.state.state import State
 from vramtop.tui.terminal.capabilities import Terminal
 from vramtop.tui.terminal.palette import TEXTUAL_THEMES
 from vramtop.tui.terminal.translation import Translation
+from vramtop.tui.widgets.events import event
+from vramtop.tui.widgets.headlines import Headline
 from vramtop.tui.widgets.layer import PaletteScreen
 from vramtop.tui.widgets.lines import NewsLine
 from vramtop.tui.widgets.panel import Panel
@@ -132,7 +134,7 @@ class StateApp(App[int]):
         """Fold a message into the state, say what would not be seen, and show what it changes."""
         before, self.state = self.state, fold(self.state, message)
         if happened := event(before, self.state, covered=len(self.screen_stack) > 1):
-            self.say(happened.told, "error" if happened.trouble else "information")
+            self.say(happened.text, "error" if happened.trouble else "information")
         self.react(before, message)
         self.painter.follow(before, self.state, message)
 
@@ -152,7 +154,7 @@ class StateApp(App[int]):
         Only the latest answer is seen.
         """
         self.clear_notifications()
-        answer = News(text, trouble=severity != "information")
+        answer = Headline(text, trouble=severity != "information")
         lines = [line for line in self.screen.query(NewsLine) if line.region.area]
         if any(line.answer(answer) for line in lines):
             return

@@ -29,6 +29,7 @@ CONTROLS: dict[str, Callable[[State, Commands | None], Reply | None]] = {
 
 def no_question(name: str, state: State) -> Reply | None:
     """Why a key's question is not asked now; None where it is."""
-    if name == "comparison" and (state.searching or state.comparing):
+    lesson = state.lesson
+    if name == "comparison" and lesson and (lesson.searching or lesson.comparing):
         return Reply("one search or comparison at a time; escape calls it off")
     return no_training(state)

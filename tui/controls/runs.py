@@ -5,33 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from vramtop.tui.gpus.moving import CannotMove, destination
-from vramtop.tui.state import fair
+from vramtop.tui.state.lesson import fair
+from vramtop.tui.state.lesson.facts import known
 from vramtop.tui.state.state import State
 from vramtop.tui.worker.commands import Commands
 from vramtop.tui.worker.sweep_plan import Plan
 
-from .reply import Reply, needs_training
+from .reply import Reply, needs_training, needs_worker, not_lesson
 
 
-@needs_training
+@needs_worker
 def pause(_: State, commands: Commands) -> None:
-    """Hold the training, or let it go on."""
+    """Hold the program, or let it go on."""
     commands.pause()
 
 
-@needs_training
+@needs_worker
 def advance(_: State, commands: Commands) -> None:
     """Go on by one phase, and hold there."""
     commands.advance()
 
 
-@needs_training
+@needs_worker
 def slow(_: State, commands: Commands) -> None:
     """Slow motion, or full speed again."""
     commands.slow()
 
 
-@needs_training
+@needs_worker
 def give_back(_: State, commands: Commands) -> None:
     """Give the allocator's cache back to the driver."""
     commands.give_back()
@@ -40,7 +41,7 @@ def give_back(_: State, commands: Commands) -> None:
 @needs_training
 def restart(state: State, commands: Commands) -> None:
     """Fresh weights, the same settings."""
-    commands.restart(state.settings)
+    commands.restart(known(state.lesson).settings)
 
 
 @needs_training
@@ -52,7 +53,7 @@ def show_image(_: State, commands: Commands, index: int | None = None) -> None:
 @needs_training
 def find_largest(state: State, commands: Commands) -> Reply:
     """Find the largest batch size that fits."""
-    if state.searching:
+    if known(state.lesson).searching:
         return Reply("the search is still on; escape calls it off")
     commands.find_largest()
     return Reply("finding the largest batch; escape calls the search off")
@@ -67,7 +68,10 @@ def compare(_: State, commands: Commands, plan: Plan) -> Reply:
 
 def call_off(state: State, commands: Commands | None) -> bool:
     """Call off the search or the comparison that runs; False where there is none."""
-    if commands is None or state.over or not (state.searching or state.comparing):
+    lesson = state.lesson
+    if commands is None or lesson is None or state.over:
+        return False
+    if not (lesson.searching or lesson.comparing):
         return False
     commands.call_off()
     return True
@@ -80,6 +84,8 @@ def move(
 
     `environment` is the worker's, which decides by which name CUDA knows that GPU.
     """
+    if refusal := not_lesson(state):
+        return refusal
     cards = state.cards.cards if state.cards else ()
     here = state.card
     if here is not None and cards[place] is here:

@@ -23,7 +23,7 @@ from .sweep_table import tables
 
 
 async def estimate(sizes: Sequence[Settings], source: Source, form: str) -> int:
-    """Foretell each of these settings on images of `source`, print the rows; the exit code.
+    """Predict each of these settings on images of `source`, print the rows; the exit code.
 
     Raises `CannotWrite` where the rows cannot be written.
     """

@@ -1,4 +1,4 @@
-"""`vramtop fit`: the largest batch size that fits, foretold and then proved by real steps."""
+"""`vramtop fit`: the largest batch size that fits, predicted and then proved by real steps."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class FormulaRow(msgspec.Struct, frozen=True):
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """A batch size that was foretold, in bytes; `allocator` is None on a device without one."""
+    """A batch size that was predicted, in bytes; `allocator` is None on a device without one."""
 
     dataset: DatasetName
     data: str
@@ -102,10 +102,10 @@ class Row(Estimate, frozen=True):
 
 
 class OutOfMemoryRow(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A batch size that did not fit, where that was seen, and the largest foretold to fit.
+    """A batch size that did not fit, where that was seen, and the largest that is predicted to fit.
 
     See `WouldFit` for `at_best` and `unmodelled`. `killed` says that the worker was, as happens
-    where a machine or a container has no more memory; then the lack of it is only probable.
+    where a machine or a container has no more memory; then that it ran out is only probable.
     """
 
     batch_size: int
@@ -209,7 +209,7 @@ def _range(values: Sequence[float]) -> Range | None:
 
 
 def make_estimate(predicted: Predicted, source: Source) -> Estimate | OutOfMemoryRow:
-    """The row of what was foretold for images of `source`."""
+    """The row of what was predicted for images of `source`."""
     settings, anatomy = predicted.settings, predicted.anatomy
     if predicted.needed is not None:
         return OutOfMemoryRow(

@@ -34,7 +34,7 @@ class Run:
 
     `measured` is the first settled anatomy of a full step, and until there is one the latest: what
     the allocator took for test data since then is none of a step's. `end` is how it ended; after an
-    out of memory, the `shortage`, that is once it is known what `would_fit`.
+    out of memory, that `out_of_memory`, once it is known what `would_fit`.
     `killed` says that the worker was, so that the out of memory is only probable.
     `seconds` is how long it took in all, by the clock of whoever has followed it.
     """
@@ -45,7 +45,7 @@ class Run:
     measured: LessonMeasured | None = None
     evaluated: Evaluated | None = None
     noise: Noise | None = None
-    shortage: LessonOutOfMemory | None = None
+    out_of_memory: LessonOutOfMemory | None = None
     would_fit: WouldFit | None = None
     end: LessonEnded | LessonOutOfMemory | None = None
     step_seconds: list[float] = field(default_factory=list)
@@ -60,7 +60,7 @@ class Run:
             case Configured():
                 self.configured = message
                 self.sample = self.measured = self.evaluated = self.noise = self.end = None
-                self.shortage = self.would_fit = None
+                self.out_of_memory = self.would_fit = None
                 self.step_seconds = []
             case LessonSample():
                 self._add_sample(message)
@@ -77,10 +77,10 @@ class Run:
             case LessonEnded():
                 self.end = message
             case LessonOutOfMemory() if message.phase != "evaluation":
-                self.shortage = message
+                self.out_of_memory = message
             case WouldFit():
                 self.would_fit = message
-                self.end = self.shortage
+                self.end = self.out_of_memory
             case _:
                 pass
 

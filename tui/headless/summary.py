@@ -11,8 +11,7 @@ from vramtop.protocol.lesson.formula import Formula
 from vramtop.protocol.lesson.messages import Configured, LessonOutOfMemory, WouldFit
 from vramtop.protocol.messages import Layer
 from vramtop.protocol.split import CATEGORIES, PHASES, AllocatorMemory, Anatomy, Split
-from vramtop.tui.state import shortages
-from vramtop.tui.words import noise, units, wording
+from vramtop.tui.words import noise, out_of_memory, units, wording
 from vramtop.tui.words.wording import NAMES
 
 from .run import Run
@@ -62,8 +61,8 @@ def out_of_memory_line(message: LessonOutOfMemory, answer: WouldFit | None = Non
     else:
         told = f"{batch} is out of memory{where}: "
         told += units.at_least(message.needed, message.limit)
-        told += f"; {shortages.wanted(message)}" if message.wanted is not None else ""
-    fits = shortages.foretold(answer)
+        told += f"; {out_of_memory.wanted(message)}" if message.wanted is not None else ""
+    fits = out_of_memory.prediction(answer)
     return f"{told}; {fits}" if fits else told
 
 

@@ -8,16 +8,15 @@ from itertools import chain
 import msgspec
 from rich.table import Table
 from rich.text import Text
-from vramtop.tui.state import shortages
-from vramtop.tui.words import units
+from vramtop.tui.words import out_of_memory, units
 from vramtop.tui.words.wording import unmodelled
 
 from .rows import Estimate, OutOfMemoryRow, Range, Row
 
 _CATEGORIES = ("params", "grads", "optim", "data", "activ.", "temp.")
-_FORETOLD = (*_CATEGORIES, "peak", "formula")
+_PREDICTED = (*_CATEGORIES, "peak", "formula")
 _SPREAD = ("test loss", "accuracy", "step", "images/s")
-_NAMES = (*_FORETOLD, *_SPREAD, "upd/epoch")
+_NAMES = (*_PREDICTED, *_SPREAD, "upd/epoch")
 _BLOCK_COLUMNS = 3
 
 _Form = Sequence[Text | Table]
@@ -35,9 +34,9 @@ def tables(title: str, rows: Rows, *notes: str) -> tuple[_Form, _Form]:
 
 
 def _names(rows: Rows) -> Sequence[str]:
-    """What was run has times, what was foretold has none."""
+    """What was run has times, what was predicted has none."""
     run = any(isinstance(row, Row) for row in rows)
-    return _NAMES if run else (*_FORETOLD, _NAMES[-1])
+    return _NAMES if run else (*_PREDICTED, _NAMES[-1])
 
 
 def _wide(rows: Rows) -> Table:
@@ -129,4 +128,4 @@ def _out_of_memory(row: OutOfMemoryRow) -> str:
     how = unmodelled(row.unmodelled) if row.unmodelled else "foretold"
     if row.would_fit is None:
         return f"{told} ({how})" if row.unmodelled else told
-    return f"{told}; {shortages.fitting(row.would_fit, row.at_best, how)}"
+    return f"{told}; {out_of_memory.fitting(row.would_fit, row.at_best, how)}"

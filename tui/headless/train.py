@@ -41,8 +41,8 @@ async def headless(settings: Settings, steps: int | None, form: str) -> int:
         pass  # whoever read has seen enough
     finally:
         await worker.close()
-    if run.shortage is not None:
-        complain(out_of_memory_line(run.shortage, run.would_fit))
+    if run.out_of_memory is not None:
+        complain(out_of_memory_line(run.out_of_memory, run.would_fit))
         code = FAILED
     # What was measured is worth printing however the run has ended.
     if form != "jsonl" and run.measured is not None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from vramtop.protocol.lesson import settings as limits
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.tui.state import fair
+from vramtop.tui.state.lesson import fair
 from vramtop.tui.words import units
 from vramtop.tui.worker.sweep_plan import Plan
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import msgspec
-from vramtop.protocol.lesson.messages import LessonMeasured
+from vramtop.protocol.messages import Measured
 from vramtop.protocol.split import CATEGORIES, Anatomy, Category, Phase, Split
-from vramtop.tui.words import wording
 
 from .walk import Walk
 
@@ -50,17 +49,14 @@ def spot(anatomy: Anatomy, place: int) -> Spot:
     )
 
 
-def boundary(
-    measured: LessonMeasured | None, phase: Phase, split: Split, rows: int, part: int
-) -> int | None:
-    """The place at which the curve comes to the end of `phase`, in a step on `rows` images.
+def boundary(measured: Measured | None, phase: Phase, split: Split, part: int) -> int | None:
+    """The place at which the curve comes to the end of `phase`.
 
-    Where a step adds up several batches, a phase ends so many times, and `part` counts from 1.
-
-    None where the recorded step is not like the one that holds `split` there: no other step's
+    Where a step goes through a phase several times, it ends so many times, and `part` counts from
+    1. None where the recorded step is not like the one that holds `split` there: no other step's
     curve is shown for it.
     """
-    if measured is None or not measured.settled or rows != measured.batch_size:
+    if measured is None or not measured.settled:
         return None
     curve = measured.anatomy.curve
     inside = [moment.phase == phase for moment in curve]
@@ -89,10 +85,3 @@ def _phase_begins(anatomy: Anatomy, place: int) -> int:
     while first and curve[first - 1].phase == curve[place].phase:
         first -= 1
     return first
-
-
-def maker(spot: Spot) -> str:
-    """What made a moment: `by mm`, or `after mm` where something was released; may be empty."""
-    if spot.operator in ("", "batch"):
-        return ""
-    return f"{'by' if spot.grew else 'after'} {wording.operator(spot.operator)}"

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 from vramtop.protocol.lesson.settings import Settings
+from vramtop.tui.state.lesson.facts import known
+from vramtop.tui.state.lesson.folding import begun
 from vramtop.tui.state.state import State
 from vramtop.tui.worker.commands import Commands
 
@@ -49,7 +51,7 @@ class Guide:
     def __init__(self, settings: Settings, commands: Callable[[], Commands | None]) -> None:
         self._before = settings
         self._commands = commands
-        self._state = State(settings)
+        self._state = begun(settings)
         self._place = 0
         self._script: Script | None = None
         self._wait: Wait | None = None
@@ -71,7 +73,7 @@ class Guide:
     def see(self, state: State) -> None:
         """Go on where what was waited for has come; by one wait at most, so that each is seen."""
         self._state = state
-        if state.configured is None or state.over:
+        if state.program is None or state.over:
             return
         if self._script is None:
             self._flow(state)
@@ -97,7 +99,7 @@ class Guide:
     def end(self) -> None:
         """Bring the settings from before the tour back."""
         state = self._state
-        if state.configured is not None and not state.over:
+        if state.program is not None and not state.over:
             self._flow(state)
             self._change({name: getattr(self._before, name) for name in _RESTORED})
 
@@ -133,7 +135,7 @@ class Guide:
 
     def _change(self, values: dict[str, Any]) -> None:
         """Ask for those of these settings that are others now."""
-        commands, settings = self._commands(), self._state.settings
+        commands, settings = self._commands(), known(self._state.lesson).settings
         if commands is None:
             return
         base = commands.base(settings)

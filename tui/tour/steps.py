@@ -13,7 +13,8 @@ import msgspec
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Measured
 from vramtop.protocol.split import Category
-from vramtop.tui.state.state import Held, State
+from vramtop.tui.state.lesson.facts import known
+from vramtop.tui.state.state import HeldStep, State
 from vramtop.tui.words import units
 from vramtop.tui.words.wording import NAMES, PHASE_NAMES
 
@@ -48,7 +49,7 @@ def settled(settings: Settings, **changes: Any) -> Callable[[State], bool]:  # n
     wanted = msgspec.structs.replace(settings, **changes)
 
     def reached(state: State) -> bool:
-        now = state.settings
+        now = _settings(state)
         same = all(getattr(now, field) == getattr(wanted, field) for field in changes)
         return same and state.measured is not None and state.measured.settled
 
@@ -56,7 +57,7 @@ def settled(settings: Settings, **changes: Any) -> Callable[[State], bool]:  # n
 
 
 def _set(state: State, text: str = "", **changes: Any) -> Wait:  # noqa: ANN401 - of each field's type
-    return Wait(settled(state.settings, **changes), change=changes, text=text)
+    return Wait(settled(_settings(state), **changes), change=changes, text=text)
 
 
 def _lesson(state: State, **changes: Any) -> Wait:  # noqa: ANN401 - of each field's type
@@ -75,7 +76,7 @@ def _bars(state: State) -> Script:
         f"{_name(category)} {units.size(getattr(peak.split, category))}"
         for category in ("parameters", "optimizer_state", "batch_data")
     )
-    return f"batch {state.settings.batch_size:,}: peak {units.size(peak.bytes)}, of it {held}"
+    return f"batch {_settings(state).batch_size:,}: peak {units.size(peak.bytes)}, of it {held}"
 
 
 def _batch(state: State) -> Script:
@@ -100,7 +101,7 @@ def _optimizer(state: State) -> Script:
     twice = f"{was.optimizer_state / was.parameters:.1f} × the parameters"
     # The viewer is to see the bar with Adam first.
     state = yield Wait(
-        settled(state.settings, optimizer="sgd"),
+        settled(_settings(state), optimizer="sgd"),
         change={"optimizer": "sgd"},
         enter="change to SGD",
         text=f"Adam: peak {peak}, optimizer state {units.size(was.optimizer_state)}, {twice}",
@@ -125,8 +126,10 @@ def _budget(state: State) -> Script:
     images, before = _images(state), state
     ran_out = _ran_out(before, images)
     state = yield Wait(ran_out, change={"batch_size": images})
-    needed = next((visit.peak for visit in state.visited if visit.batch_size == images), None)
-    limit = before.settings.budget
+    needed = next(
+        (visit.peak for visit in known(state.lesson).visited if visit.batch_size == images), None
+    )
+    limit = _settings(before).budget
     text = f"batch {images:,} out of memory"
     if needed and limit:
         text += f": {units.at_least(needed, limit)}"
@@ -137,10 +140,13 @@ def _practice(state: State) -> Script:
     state = yield from _capped(state)
     images, size, fitting = _images(state), 16, list[int]()
     while True:
-        ran_out, fits = _ran_out(state, size), settled(state.settings, batch_size=size)
+        ran_out, fits = (
+            _ran_out(state, size),
+            settled(_settings(state), batch_size=size),
+        )
         until = _either(fits, ran_out)
         state = yield Wait(until, change={"batch_size": size}, text=_fit(fitting))
-        if state.settings.batch_size != size or state.stuck:
+        if _settings(state).batch_size != size or known(state.lesson).stuck:
             end = f"{size:,} out of memory"
             break
         fitting.append(size)
@@ -208,7 +214,7 @@ STEPS = (
 
 def _capped(state: State) -> Generator[Wait, State, State]:
     """A small step, and a budget that a few such steps would fill."""
-    if state.settings.budget is None or state.settings.hidden != 128:
+    if _settings(state).budget is None or _settings(state).hidden != 128:
         state = yield _lesson(state, batch_size=256, optimizer="sgd")
         state = yield _set(state, budget=_room(state))
     return state
@@ -219,7 +225,7 @@ def _room(state: State) -> int:
 
     What the allocator has already reserved comes on top of it.
     """
-    measured, configured = _measured(state), state.configured
+    measured, configured = _measured(state), known(state.lesson).configured
     here = 4 * measured.anatomy.peak.bytes
     if configured is not None:
         an_image = configured.formula.batch_data // configured.settings.batch_size
@@ -230,14 +236,16 @@ def _room(state: State) -> int:
 def _ran_out(before: State, size: int) -> Callable[[State], bool]:
     """Whether a batch of `size` has run out of memory since `before`, and another one goes on."""
 
-    old = before.failure
+    old = known(before.lesson).out_of_memory
 
     def reached(state: State) -> bool:
-        if state.failure is None or (old and state.failure.event is old.event):
+        lesson = known(state.lesson)
+        new = lesson.out_of_memory
+        if new is None or (old and new.event is old.event):
             return False
-        failed = any(visit.batch_size == size and visit.out_of_memory for visit in state.visited)
+        failed = any(visit.batch_size == size and visit.out_of_memory for visit in lesson.visited)
         back = state.measured is not None and state.measured.settled
-        return failed and (state.stuck or (back and state.settings.batch_size != size))
+        return failed and (lesson.stuck or (back and lesson.settings.batch_size != size))
 
     return reached
 
@@ -246,7 +254,7 @@ def _either(*reached: Callable[[State], bool]) -> Callable[[State], bool]:
     return lambda state: any(each(state) for each in reached)
 
 
-def _elsewhere(held: Held) -> Callable[[State], bool]:
+def _elsewhere(held: HeldStep) -> Callable[[State], bool]:
     """Whether the step is held at another boundary than this one."""
     return lambda state: state.held is not None and state.held.phase != held.phase
 
@@ -259,8 +267,14 @@ def _measured(state: State) -> Measured:
     return state.measured
 
 
+def _settings(state: State) -> Settings:
+    return known(state.lesson).settings
+
+
 def _images(state: State) -> int:
-    return state.configured.data.train_images if state.configured else state.settings.batch_size
+    lesson = known(state.lesson)
+    configured = lesson.configured
+    return configured.data.train_images if configured else lesson.settings.batch_size
 
 
 def _name(category: Category) -> str:
@@ -279,7 +293,7 @@ def _compared(before: Measured, after: Measured, *categories: Category) -> str:
     return "; ".join(parts)
 
 
-def _at(held: Held) -> str:
+def _at(held: HeldStep) -> str:
     split = held.split
     return (
         f"after {PHASE_NAMES[held.phase]}: {units.size(split.total)} held, "
@@ -293,11 +307,11 @@ def _fit(sizes: list[int]) -> str:
 
 def _peak(state: State) -> str:
     text = f"peak {units.size(_measured(state).anatomy.peak.bytes)}"
-    budget = state.settings.budget
+    budget = _settings(state).budget
     return text if budget is None else f"{text} of {units.size(budget)}"
 
 
 def _on(state: State) -> str:
-    if state.stuck:
+    if known(state.lesson).stuck:
         return "press - or raise the budget with v"
-    return f"batch {state.settings.batch_size:,} goes on, {_peak(state)}"
+    return f"batch {_settings(state).batch_size:,} goes on, {_peak(state)}"

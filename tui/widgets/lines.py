@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from textwrap import wrap
 
-from msgspec.structs import replace
+import msgspec
 from rich.text import Text
 from textual.timer import Timer
-from vramtop.tui.state.state import Life, News, State
+from vramtop.tui.state.news import Entry, News
+from vramtop.tui.state.state import Life, State
 from vramtop.tui.terminal.palette import ink
 from vramtop.tui.words import units
 
+from .headlines import SUCCESSOR_KEY, Headline, headline
 from .hints import ENDS, hints, key_line
+from .log_lines import log_lines
 from .panel import Panel
 
-_KEYS = (
+_LESSON_KEYS = (
     ("+ -", "batch"),
     ("b", "type"),
     ("m", "largest"),
@@ -35,6 +38,17 @@ _KEYS = (
     ("[ ]", "±10%"),
 )
 
+# Those that make sense for any program.
+_KEYS = (
+    ("space", "pause"),
+    (".", "phase"),
+    ("s", "slow"),
+    ("↑ ↓", "tensors"),
+    ("g", "GPUs"),
+    ("y", "trends"),
+    ("z", "scale"),
+)
+
 _ANSWER_SECONDS = 5.0
 
 _PAUSED = {"pause": ("space", "resume"), "optimizer": ("← →", "moment")}
@@ -45,17 +59,18 @@ _FIRST = (
 )
 
 
-class Log(Panel[tuple[str, ...]]):
-    """The last lines of the log: what the worker said or printed."""
+class Log(Panel[tuple[Entry, ...]]):
+    """The last lines of the log: what the worker said or printed, and what happened."""
 
-    def pick(self, state: State) -> tuple[str, ...]:
+    def pick(self, state: State) -> tuple[Entry, ...]:
         """The log."""
         return state.log
 
-    def draw(self, shown: tuple[str, ...], width: int, height: int) -> Text:
+    def draw(self, shown: tuple[Entry, ...], width: int, height: int) -> Text:
         """As many of the last lines as fit, the newest brightest; long ones are wrapped."""
         colors, room, lines = self.palette, height - 1, list[Text]()
-        for line in reversed(shown):
+        newest_first = (line for entry in reversed(shown) for line in reversed(log_lines(entry)))
+        for line in newest_first:
             style = ink(colors.muted if lines else colors.text)
             pieces = wrap(line, width, subsequent_indent="  ") or [""]
             if len(lines) + len(pieces) > room and lines:
@@ -67,22 +82,30 @@ class Log(Panel[tuple[str, ...]]):
         return picture
 
 
-class NewsLine(Panel[tuple[News | None, Life]]):
+class NewsView(msgspec.Struct, frozen=True):
+    """The news, and what is said while there is none."""
+
+    news: News | None
+    life: Life
+    lesson: bool
+
+
+class NewsLine(Panel[NewsView]):
     """What changed last, for whoever looks up after an hour.
 
     The answer to a key is shown in its place for a while, or until there is other news.
     """
 
-    _answer: News | None = None
+    _answer: Headline | None = None
     _before: News | None = None  # the news in whose place the answer is shown
     _timer: Timer | None = None
 
-    def answer(self, answer: News) -> bool:
+    def answer(self, answer: Headline) -> bool:
         """Show this in the place of the news; False where it has no room."""
         width, height = self.content_size
-        if len(_pieces(answer, width)) > height:
+        if len(_pieces(answer.text, width, trouble=answer.trouble)) > height:
             return False
-        self._answer, self._before = answer, self._shown[0] if self._shown else None
+        self._answer, self._before = answer, self._shown.news if self._shown else None
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(_ANSWER_SECONDS, self._show_news)
@@ -93,62 +116,69 @@ class NewsLine(Panel[tuple[News | None, Life]]):
         self._answer = None
         self.draw_again()
 
-    def pick(self, state: State) -> tuple[News | None, Life]:
+    def pick(self, state: State) -> NewsView:
         """The news."""
-        return state.news, state.life
+        return NewsView(state.news, state.life, state.lesson is not None)
 
-    def draw(self, shown: tuple[News | None, Life], width: int, height: int) -> Text:
+    def draw(self, shown: NewsView, width: int, height: int) -> Text:
         """As many lines as there is room for; trouble has its own colour."""
-        news, life = shown
         colors = self.palette
-        if self._answer is not None and news is self._before:
-            news = self._answer
-        if news is None:
-            first = _FIRST if life in ("starting", "running") else ()
+        if self._answer is not None and shown.news is self._before:
+            line = self._answer
+        elif shown.news is not None:
+            line = headline(shown.news)
+        else:
+            first = _FIRST if shown.lesson and shown.life in ("starting", "running") else ()
             text = next((text for text in first if len(text) <= width), "")
             return Text(text, ink(colors.muted))
-        forms = [_pieces(form, width) for form in (news, *_shorter(news))]
+        texts = (line.text, *line.shorter)
+        forms = [_pieces(text, width, trouble=line.trouble) for text in texts]
         pieces = next((form for form in forms if len(form) <= height), forms[0])
         if len(pieces) > height:
             pieces[height - 1] = units.fit(" ".join(pieces[height - 1 :]), width)
-        style = ink(colors.trouble, bold=True) if news.trouble else ink(colors.text)
+        style = ink(colors.trouble, bold=True) if line.trouble else ink(colors.text)
         return Text("\n".join(pieces[:height]), style)
 
 
 class Foot(NewsLine):
     """The news or, where there is none, the keys, in one line that always has help and quit."""
 
-    def draw(self, shown: tuple[News | None, Life], width: int, height: int) -> Text:
+    def draw(self, shown: NewsView, width: int, height: int) -> Text:
         """The news at the left, in as many words as there is room for."""
-        if shown[0] is None and self._answer is None:
-            return key_line(_KEYS, ENDS, width, self.palette)
+        if shown.news is None and self._answer is None:
+            keys = _LESSON_KEYS if shown.lesson else _KEYS
+            return key_line(keys, ENDS, width, self.palette)
         ends = hints(ENDS, self.palette)
         line = super().draw(shown, max(2, width - ends.cell_len - 2), height)
         line.append(" " * max(0, width - line.cell_len - ends.cell_len))
         return line.append_text(ends)
 
 
-def _shorter(news: News) -> list[News]:
-    return [replace(news, text=text) for text in news.shorter]
+def _pieces(text: str, width: int, *, trouble: bool) -> list[str]:
+    """All of it, in lines of this width."""
+    return wrap(f"{'! ' if trouble else '▸ '}{text}", max(2, width)) or [""]
 
 
-def _pieces(news: News, width: int) -> list[str]:
-    """The whole news in lines of this width."""
-    return wrap(f"{'! ' if news.trouble else '▸ '}{news.text}", max(2, width)) or [""]
+class KeyView(msgspec.Struct, frozen=True):
+    """Whether the program is paused, whether its worker has ended, whether it is the lesson's."""
+
+    paused: bool
+    over: bool
+    lesson: bool
 
 
-class KeyLine(Panel[tuple[bool, bool]]):
-    """The keys, the most used first; help, which lists all of them, and quit are always there."""
+class KeyLine(Panel[KeyView]):
+    """The keys, the ones most used first; help, which shows all, and quit are always there."""
 
-    def pick(self, state: State) -> tuple[bool, bool]:
-        """Whether the training is paused, and whether its worker has ended."""
-        return state.paused, state.over
+    def pick(self, state: State) -> KeyView:
+        """What decides which keys there are."""
+        return KeyView(state.paused, state.over, state.lesson is not None)
 
-    def draw(self, shown: tuple[bool, bool], width: int, height: int) -> Text:
+    def draw(self, shown: KeyView, width: int, height: int) -> Text:
         """As many keys as there is room for."""
         del height
-        paused, over = shown
-        keys = [_PAUSED.get(usual[1], usual) if paused else usual for usual in _KEYS]
-        if over:
-            keys.insert(0, ("R", "another worker"))
+        usual = _LESSON_KEYS if shown.lesson else _KEYS
+        keys = [_PAUSED.get(key[1], key) if shown.paused else key for key in usual]
+        if shown.over and shown.lesson:
+            keys.insert(0, (SUCCESSOR_KEY, "another worker"))
         return key_line(keys, ENDS, width, self.palette)

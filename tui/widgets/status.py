@@ -10,7 +10,7 @@ from rich.segment import Segment
 from textual.strip import Strip
 from vramtop.protocol.lesson.messages import Data, LessonSample
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Device
+from vramtop.protocol.messages import Device, Program, Sample
 from vramtop.tui.state.state import Life, State
 from vramtop.tui.terminal.palette import Palette, ink
 from vramtop.tui.words import units
@@ -18,7 +18,20 @@ from vramtop.tui.words import units
 from .panel import Panel
 
 _DATASETS = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
-_Shown = tuple[Settings, Data | None, Device | None, LessonSample | None, Life, bool, bool, bool]
+
+
+class View(msgspec.Struct, frozen=True):
+    """What the line is made from; `settings` and `data` are the lesson's."""
+
+    program: Program | None
+    settings: Settings | None
+    data: Data | None
+    device: Device | None
+    sample: Sample | None
+    life: Life
+    stuck: bool
+    paused: bool
+    slow: bool
 
 
 # From these widths on there is room for whole words, and for more than the essentials.
@@ -38,53 +51,30 @@ class Part(msgspec.Struct, frozen=True):
     flag: bool = False
 
 
-class StatusLine(Panel[_Shown]):
+class StatusLine(Panel[View]):
     """One line; its numbers stand in fields that do not move."""
 
     LIVE = True
 
-    def pick(self, state: State) -> _Shown:
-        """The settings, the data and the latest sample."""
-        data = state.configured.data if state.configured else None
-        return (
-            state.settings, data, state.device, state.sample, state.life,
-            state.stuck, state.paused, state.slow,
-        )  # fmt: skip
+    def pick(self, state: State) -> View:
+        """The program or the lesson's settings, and the latest sample."""
+        lesson = state.lesson
+        return View(
+            program=state.program,
+            settings=lesson.settings if lesson else None,
+            data=lesson.configured.data if lesson and lesson.configured else None,
+            device=state.device,
+            sample=state.sample,
+            life=state.life,
+            stuck=lesson.stuck if lesson else False,
+            paused=state.paused,
+            slow=state.slow,
+        )
 
-    def draw(self, shown: _Shown, width: int, height: int) -> Strip:
-        """Settings on the left, numbers on the right; what has no room is left out whole."""
+    def draw(self, shown: View, width: int, height: int) -> Strip:
+        """What runs on the left, numbers on the right; what has no room is left out whole."""
         del height
-        settings, data, device, sample, life, stuck, paused, slow = shown
-        source = f" {data.source}" if data else ""
-        name = _DATASETS[settings.dataset]
-        if data and data.source == "files":  # which may be others of the same format
-            name = data.description.partition(",")[0]
-        added = settings.accumulation > 1
-        gap = " " if width >= _WORDS else ""
-        times = f"{gap}×{settings.accumulation}" if added else ""
-        total = f"{gap}={gap}{settings.effective_batch:,}" if added else ""
-        left = [
-            Part(7, "vramtop  ", muted=True),
-            Part(0, name, strong=True),
-            Part(0, source, muted=True),
-            Part(0, f"  batch {settings.batch_size:,}{times}", strong=True, accent=True),
-            Part(4, total, strong=True, accent=True),
-            Part(0 if width >= _SLIM else 1, f"  {settings.optimizer}"),
-            Part(6, f"  lr {units.learning_rate(settings.rate)}"),
-            Part(9, f"  hidden {settings.hidden:,}", muted=True),
-            Part(8, f"  {device.name}" if device else "", muted=True),
-            Part(0 if width >= _SLIM else 4, _cap(settings.budget, width)),
-        ]
-        flow = _flow(life, stuck=stuck, paused=paused, slow=slow, width=width)
-        right = [Part(0, f" {flow} ", flag=True)] if flow else []
-        if sample is not None:
-            right += [
-                Part(3, f"{units.rate(sample.samples_per_second):>10}"),
-                Part(3, " samples/s" if width >= _WORDS else "/s", muted=True),
-                *_number(5, "epoch" if width >= _WORDS else "ep", f"{sample.epoch:>5,}"),
-                *_number(_step_rank(width), "step", f"{sample.step:>7,}"),
-                *_number(2 if width < _NARROW else 1, "loss", f"{units.loss(sample.loss):>7}"),
-            ]
+        left, right = _left(shown, width), _right(shown, width)
         room = _room(left, right, width)
         for rank in range(9, 0, -1):
             if room > 0:
@@ -98,6 +88,63 @@ class StatusLine(Panel[_Shown]):
         parts, colors = (*left, Part(0, " " * max(1, room)), *right), self.palette
         segments = Segment.simplify(_segment(part, colors) for part in parts)
         return Strip(segments).crop(0, width)
+
+
+def _left(shown: View, width: int) -> list[Part]:
+    """What runs, and on what."""
+    name = Part(7, "vramtop  ", muted=True)
+    device = Part(8, f"  {shown.device.name}" if shown.device else "", muted=True)
+    if shown.settings is None:
+        program = Part(0, shown.program.name if shown.program else "", strong=True)
+        return [name, program, device]
+    cap = Part(0 if width >= _SLIM else 4, _cap(shown.settings.budget, width))
+    return [name, *_settings(shown.settings, shown.data, width), device, cap]
+
+
+def _settings(settings: Settings, data: Data | None, width: int) -> list[Part]:
+    """The lesson's data and settings."""
+    source = f" {data.source}" if data else ""
+    name = _DATASETS[settings.dataset]
+    if data and data.source == "files":  # which may be others of the same format
+        name = data.description.partition(",")[0]
+    added = settings.accumulation > 1
+    gap = " " if width >= _WORDS else ""
+    times = f"{gap}×{settings.accumulation}" if added else ""
+    total = f"{gap}={gap}{settings.effective_batch:,}" if added else ""
+    return [
+        Part(0, name, strong=True),
+        Part(0, source, muted=True),
+        Part(0, f"  batch {settings.batch_size:,}{times}", strong=True, accent=True),
+        Part(4, total, strong=True, accent=True),
+        Part(0 if width >= _SLIM else 1, f"  {settings.optimizer}"),
+        Part(6, f"  lr {units.learning_rate(settings.rate)}"),
+        Part(9, f"  hidden {settings.hidden:,}", muted=True),
+    ]
+
+
+def _right(shown: View, width: int) -> list[Part]:
+    """How it goes, and how far it is."""
+    sample = shown.sample
+    flow = _flow(shown, width)
+    parts = [Part(0, f" {flow} ", flag=True)] if flow else []
+    if sample is None:
+        return parts
+    epoch: tuple[Part, ...] = ()
+    if isinstance(sample, LessonSample):
+        speed, unit = units.rate(sample.samples_per_second), " samples/s"
+        epoch = _number(5, "epoch" if width >= _WORDS else "ep", f"{sample.epoch:>5,}")
+    else:
+        seconds = sample.step_seconds
+        speed, unit = units.pace(1 / seconds if seconds else None), " steps/s"
+    parts += [
+        Part(3, f"{speed:>10}"),
+        Part(3, unit if width >= _WORDS else "/s", muted=True),
+        *epoch,
+        *_number(_step_rank(width), "step", f"{sample.step:>7,}"),
+    ]
+    if isinstance(sample, LessonSample) or sample.loss is not None:
+        parts += _number(2 if width < _NARROW else 1, "loss", f"{units.loss(sample.loss):>7}")
+    return parts
 
 
 def _step_rank(width: int) -> int:
@@ -128,13 +175,13 @@ def _cap(budget: int | None, width: int) -> str:
     return f"  ≤{units.short(budget)}" if width < _NARROW else f"  ≤ {units.size(budget)}"
 
 
-def _flow(life: Life, *, stuck: bool, paused: bool, slow: bool, width: int) -> str:
-    if life in ("failed", "gone"):
+def _flow(shown: View, width: int) -> str:
+    if shown.life in ("failed", "gone"):
         return "STOPPED"
-    if life == "ended":
+    if shown.life == "ended":
         return "DONE"
-    if stuck:
+    if shown.stuck:
         return "OOM" if width < _NARROW else "OUT OF MEMORY"
-    if paused:
+    if shown.paused:
         return "PAUSED"
-    return "SLOW" if slow else ""
+    return "SLOW" if shown.slow else ""

@@ -110,6 +110,11 @@ def rate(value: float | None) -> str:
     return f"{round(value, min(0, 3 - digits)):,.0f}"
 
 
+def pace(value: float | None) -> str:
+    """Something a second that may be slow: three digits that count, `0.52`, `12.3`, `1,230`."""
+    return rate(value) if value is None or value >= 100 else f"{value:.3g}"
+
+
 def count(number: int) -> str:
     """A rounded number: `500`, `20k`, `1.5M`; at most five characters below 10^15."""
     value, letter = float(number), ""

@@ -123,6 +123,13 @@ def operator(name: str) -> str:
     return name.removeprefix("aten.").partition(".")[0]
 
 
+def maker(name: str, *, grew: bool) -> str:
+    """What made a moment: `by mm`, or `after mm` where something was released; may be empty."""
+    if name in ("", "batch"):
+        return ""
+    return f"{'by' if grew else 'after'} {operator(name)}"
+
+
 def evaluated(event: Evaluated) -> str:
     """The result on the test data at the end of an epoch."""
     text = f"epoch {event.epoch:,}: test {event.accuracy:.2%}"

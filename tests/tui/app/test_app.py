@@ -12,8 +12,8 @@ from vramtop.protocol.messages import Failed, Flow
 from vramtop.protocol.split import Split
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.screens.help import Help
-from vramtop.tui.state.state import News
-from vramtop.tui.widgets.lines import NewsLine
+from vramtop.tui.widgets.headlines import headline
+from vramtop.tui.widgets.lines import NewsLine, NewsView
 from vramtop.tui.worker.link import WorkerGone
 
 
@@ -180,8 +180,10 @@ async def test_news_breaks_between_words(app: VramtopApp) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await begin(pilot)
         line = app.query_one(NewsLine)
-        words = "out of memory: 1,073 would have fitted (foretold)"
-        for width in range(20, 60):
-            drawn = line.draw((News(words), "running"), width, 3).plain.split("\n")
-            assert [word for row in drawn for word in row.split()] == ["▸", *words.split()]
+        news = Failed("1,073 would have fitted (foretold), were there no others", usage=False)
+        words = headline(news).text
+        for width in range(24, 60):
+            shown = NewsView(news, "running", lesson=True)
+            drawn = line.draw(shown, width, 4).plain.split("\n")
+            assert [word for row in drawn for word in row.split()] == ["!", *words.split()]
             assert max(map(len, drawn)) <= width

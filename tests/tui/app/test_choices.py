@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from made import HELLO, configured, measured, sample
+from made import HELLO, configured, log_of, measured, sample
 from screens import screen
 from scripted import Script
 from vramtop.protocol.commands import Pace
@@ -217,7 +217,7 @@ async def test_a_broken_config_is_told_on_the_screen_and_in_the_log(
     async with screen(120, 40, config=Config(path)) as shown:
         assert shown.app.theme == "dark"
         assert "is not a JSON object, and is not used" in shown.text
-        assert shown.app.state.log == (f"{path} is not a JSON object, and is not used",)
+        assert log_of(shown.app.state) == (f"{path} is not a JSON object, and is not used",)
 
 
 async def test_a_choice_that_cannot_be_kept_holds_until_the_end(tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ async def test_a_choice_that_cannot_be_kept_holds_until_the_end(tmp_path: Path) 
     async with screen(120, 40, config=Config(tmp_path / "file" / "c.json")) as shown:
         await shown.press("t")
         assert shown.app.theme == "light"
-        *_, last = shown.app.state.log
+        *_, last = log_of(shown.app.state)
         assert last.startswith("light theme, but cannot keep the choice: ")
 
 

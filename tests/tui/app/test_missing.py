@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from made import HELLO, configured, measured, sample
+from made import HELLO, configured, log_of, measured, sample
 from msgspec.structs import replace
 from scripted import begin, seen
 from vramtop.protocol.messages import Failed
@@ -32,7 +32,7 @@ async def test_the_reason_stands_on_the_screen_and_stays(
         app.paint()
         await pilot.pause()
         assert OLD in bar(app)
-    assert f"no GPU is used: {OLD}" in app.state.log
+    assert f"no GPU is used: {OLD}" in log_of(app.state)
 
 
 async def test_where_the_reason_has_no_room_its_beginning_stands(app: VramtopApp) -> None:

@@ -13,7 +13,9 @@ from vramtop.protocol.messages import Answer, Note
 from vramtop.protocol.split import Split
 from vramtop.tui.app import painting
 from vramtop.tui.app.painting import Painter, waited_for
-from vramtop.tui.state.state import State, fold
+from vramtop.tui.state.folding import fold
+from vramtop.tui.state.lesson.folding import begun
+from vramtop.tui.state.state import State
 from vramtop.tui.worker.link import Received, WorkerGone, WorkerLine
 
 SHORTAGE = LessonOutOfMemory(
@@ -64,7 +66,7 @@ def wall(monkeypatch: pytest.MonkeyPatch) -> Wall:
 
 
 def after(*messages: Received) -> State:
-    state = State(Settings())
+    state = begun(Settings())
     for message in messages:
         state = fold(state, message)
     return state

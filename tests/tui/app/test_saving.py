@@ -12,7 +12,7 @@ from made import HELLO, configured, measured, sample
 from screens import screen
 from vramtop.tui.app import saving
 from vramtop.tui.app.saving import CannotSave, save, table
-from vramtop.tui.state.visits import Learned, Visit
+from vramtop.tui.state.lesson.visits import Learned, Visit
 from vramtop.tui.terminal.capabilities import Terminal
 
 BEGUN = (HELLO, configured(), sample(), measured())

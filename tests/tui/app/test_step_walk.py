@@ -9,7 +9,9 @@ from made import HELLO, configured
 from recorded import CURVE, GOES, PAUSED, PEAK, RECORDED, SLOW, held
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.tui.app.step_walk import StepWalk
-from vramtop.tui.state.state import State, fold
+from vramtop.tui.state.folding import fold
+from vramtop.tui.state.lesson.folding import begun
+from vramtop.tui.state.state import State
 from vramtop.tui.state.walk import Walk
 from vramtop.tui.worker.link import Received
 
@@ -30,7 +32,7 @@ class Stage:
     """A state, a clock, and all states that were shown."""
 
     def __init__(self, *messages: Received) -> None:
-        self.state = State(Settings())
+        self.state = begun(Settings())
         self.shown: list[int | None] = []
         self.calls: list[Call] = []
         self.now = 100.0
@@ -130,6 +132,6 @@ def test_from_the_peak_the_cursor_goes_either_way_and_stays_in_the_step() -> Non
 
 def test_before_a_step_is_recorded_the_key_is_told_so() -> None:
     stage = Stage()
-    stage.state = State(Settings())
+    stage.state = begun(Settings())
     assert stage.walk.move(1) == "no step is recorded yet"
     assert stage.shown == []

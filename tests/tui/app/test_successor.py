@@ -11,6 +11,7 @@ from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.lesson.shelf import Kept
 from vramtop.protocol.messages import Failed
 from vramtop.tui.app.lesson_app import VramtopApp
+from vramtop.tui.widgets.headlines import headline
 from vramtop.tui.worker.link import WorkerGone
 
 GONE = WorkerGone(-9, ())
@@ -53,8 +54,8 @@ async def test_the_reason_of_a_failure_stays_and_the_offer_comes_once(app: Vramt
         failed = Failed("CUDA error: an illegal memory access", usage=False)
         await begin(pilot, HELLO, configured(), at(704), failed, WorkerGone(1, ()))
         assert app.state.news is not None
-        assert app.state.news.text.count("R starts another") == 1
-        assert "illegal memory access" in app.state.news.text
+        assert headline(app.state.news).text.count("R starts another") == 1
+        assert "illegal memory access" in headline(app.state.news).text
 
 
 async def test_while_the_training_runs_the_key_starts_nothing(

@@ -17,8 +17,9 @@ from vramtop.protocol.wire.framing import ToWorker
 from vramtop.tui.controls import runs, settings
 from vramtop.tui.controls.controls import CONTROLS, no_question
 from vramtop.tui.controls.reply import Reply
-from vramtop.tui.state import fair
-from vramtop.tui.state.state import State, fold
+from vramtop.tui.state.folding import fold
+from vramtop.tui.state.lesson import fair
+from vramtop.tui.state.lesson.folding import begun
 from vramtop.tui.words.keys import KEYS
 from vramtop.tui.worker.commands import Commands
 from vramtop.tui.worker.link import Received, WorkerGone
@@ -34,7 +35,7 @@ class Desk:
     def __init__(self, *messages: Received) -> None:
         self.worker = Script()
         self.commands = Commands(self.worker)
-        self.state = State(Settings())
+        self.state = begun(Settings())
         for message in messages or BEGUN:
             self.state = fold(self.state, message)
             self.commands.hear(message)
@@ -174,7 +175,7 @@ def test_a_search_is_begun_once_and_called_off_by_escape() -> None:
 
 def test_a_search_that_ended_with_its_worker_is_not_called_off() -> None:
     desk = Desk(*BEGUN, Tried(100, fits=True), WorkerGone(-9, ()))
-    assert desk.state.searching
+    assert desk.state.lesson.searching
     assert not runs.call_off(desk.state, desk.commands)
     assert desk.sent == []
 
@@ -236,12 +237,12 @@ def test_an_image_is_asked_for_by_its_index_or_as_the_next() -> None:
 @pytest.mark.parametrize("name", sorted(CONTROLS))
 def test_without_a_training_every_control_says_why_and_sends_nothing(name: str) -> None:
     starting = Reply("the worker is still starting", "warning")
-    assert CONTROLS[name](State(Settings()), None) == starting
+    assert CONTROLS[name](begun(Settings()), None) == starting
     for end in (WorkerGone(1, ()), Failed("why", usage=False)):
         desk = Desk(*BEGUN, measured(), end)
         assert desk.press(name) == GONE
         assert desk.sent == []
-    assert no_question("budget", State(Settings())) == starting
+    assert no_question("budget", begun(Settings())) == starting
 
 
 # ---- moves to another GPU -----------------------------------------------------------------------

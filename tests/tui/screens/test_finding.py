@@ -5,15 +5,18 @@ from __future__ import annotations
 from functools import reduce
 
 import pytest
-from made import HELLO, configured, measured, sample
+from made import DATA, HELLO, configured, log_of, measured, sample
 from msgspec.structs import replace
 from scripted import Script, begin, seen
 from vramtop.protocol.lesson.commands import CallOff, FindLargest
 from vramtop.protocol.lesson.messages import Found, Predicted, SearchEnded, Timed, Tried
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.tui.app.lesson_app import VramtopApp
-from vramtop.tui.state.state import State, fold
-from vramtop.tui.state.visits import foretold
+from vramtop.tui.state.folding import fold
+from vramtop.tui.state.lesson.folding import begun
+from vramtop.tui.state.lesson.visits import with_prediction
+from vramtop.tui.state.state import State
+from vramtop.tui.widgets.headlines import headline
 from vramtop.tui.words import units
 from vramtop.tui.worker.link import Received
 
@@ -22,29 +25,29 @@ BEGUN = (HELLO, configured(), sample(), measured())
 
 
 def after(*messages: Received) -> State:
-    return reduce(fold, (*BEGUN, *messages), State(Settings()))
+    return reduce(fold, (*BEGUN, *messages), begun(Settings()))
 
 
 def news(state: State) -> str:
     assert state.news is not None
-    return state.news.text
+    return headline(state.news).text
 
 
 def test_each_real_step_of_a_search_is_news_until_it_ends() -> None:
     state = after(Tried(4711, fits=True))
-    assert state.searching
+    assert state.lesson.searching
     assert news(state) == "largest batch: batch 4,711 fits, escape calls the search off"
     assert "batch 4,712 does not fit" in news(fold(state, Tried(4712, fits=False)))
     assert "batch 512: 100,000 images/s" in news(fold(state, Timed(512, 1e5)))
     state = fold(state, SearchEnded(FOUND))
-    assert not state.searching
+    assert not state.lesson.searching
     assert news(state) == ("largest batch 4,711 in 24.0 MiB, recommended 3,768: press M to take it")
-    assert state.log[-1] == news(state)
+    assert log_of(state)[-1] == news(state)
 
 
 def test_a_search_that_is_called_off_leaves_what_was_found_before() -> None:
     state = after(SearchEnded(FOUND), Tried(1, fits=True), SearchEnded(None))
-    assert (state.found, state.searching) == (FOUND, False)
+    assert (state.lesson.found, state.lesson.searching) == (FOUND, False)
     assert "called off" in news(state)
 
 
@@ -54,13 +57,13 @@ def test_a_search_that_is_called_off_leaves_what_was_found_before() -> None:
 )
 def test_what_was_found_holds_for_these_sizes_only(change: dict[str, object], holds: bool) -> None:
     state = after(SearchEnded(FOUND), configured(**change))
-    assert (state.found is not None) == holds
+    assert (state.lesson.found is not None) == holds
 
 
 def test_a_prediction_is_gone_with_the_setting_it_was_for() -> None:
     predicted = Predicted(Settings(batch_size=128), "cpu", measured(128).anatomy, None, None)
     state = after(predicted)
-    assert state.predicted == predicted
+    assert state.lesson.predicted == predicted
     assert fold(state, configured(batch_size=128)).predicted is None
 
 
@@ -125,4 +128,4 @@ async def test_what_would_not_fit_is_foretold_too(app: VramtopApp) -> None:
 
 def test_a_size_that_was_tried_is_not_foretold() -> None:
     state = after(configured(batch_size=128), measured(128), configured(), measured(), PREDICTED)
-    assert foretold(state.visited, 784, PREDICTED) == state.visited
+    assert with_prediction(state.lesson.visited, DATA, PREDICTED) == state.lesson.visited

@@ -276,7 +276,7 @@ async def test_without_colours_the_image_is_ascii(
     app: VramtopApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    colourless = VramtopApp(app.state.settings, app.training._start)
+    colourless = VramtopApp(app.state.lesson.settings, app.training._start)
     async with colourless.run_test(size=(80, 24)) as pilot:
         await show(pilot)
         panel = colourless.screen.query_one(PicturePanel)
@@ -287,7 +287,7 @@ async def test_without_colours_the_image_is_ascii(
 
 async def test_a_terminal_of_few_characters_or_colours_gets_ascii(app: VramtopApp) -> None:
     for few in (Terminal(characters="ascii"), Terminal(colors=16)):
-        plain = VramtopApp(app.state.settings, app.training._start, terminal=few)
+        plain = VramtopApp(app.state.lesson.settings, app.training._start, terminal=few)
         async with plain.run_test(size=(80, 24)) as pilot:
             await show(pilot)
             assert "▀" not in seen(plain)

@@ -12,6 +12,7 @@ from vramtop.protocol.messages import Device, DeviceMemory
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.screens.gpus import TrainingGpus
 from vramtop.tui.screens.prompt import Prompt
+from vramtop.tui.widgets.headlines import headline
 
 OURS = HELLO.pid
 MIB = 2**20
@@ -167,7 +168,7 @@ async def test_after_a_move_the_mark_stands_at_the_other_gpu(app: VramtopApp) ->
         assert not marked(line_of(seen(app), "0 X100"))
         assert "cuda:1" in seen(app).splitlines()[0]
         assert app.state.news is not None
-        assert app.state.news.text == "device auto → cuda:1"
+        assert headline(app.state.news).text == "device auto → cuda:1"
         assert app.state.measured is None  # those bytes were another device's
 
 

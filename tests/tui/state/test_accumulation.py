@@ -12,8 +12,10 @@ from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.split import Anatomy, Moment, Peak, Phase, Split
 from vramtop.trainer.session.expectations import differences, expectations
 from vramtop.tui.app.lesson_app import VramtopApp
+from vramtop.tui.state.folding import fold
+from vramtop.tui.state.lesson.folding import begun
 from vramtop.tui.state.moments import boundary
-from vramtop.tui.state.state import State, fold
+from vramtop.tui.widgets.headlines import headline
 from vramtop.tui.widgets.runs.visited import VisitedTable
 from vramtop.tui.widgets.step.stretches import stretches
 from vramtop.tui.words.wording import change
@@ -97,7 +99,7 @@ async def test_the_table_has_both_and_a_click_goes_to_either(
 
 
 def test_a_setting_of_its_own_is_measured_of_its_own() -> None:
-    state = State(Settings())
+    state = begun(Settings())
     for message in (HELLO, configured(), measured(), ADDED):
         state = fold(state, message)
     assert state.measured is None
@@ -105,12 +107,12 @@ def test_a_setting_of_its_own_is_measured_of_its_own() -> None:
     assert state.measured is None
     state = fold(state, added())
     assert state.measured == added()
-    assert [(visit.batch_size, visit.accumulation) for visit in state.visited] == [
+    assert [(visit.batch_size, visit.accumulation) for visit in state.lesson.visited] == [
         (64, 1),
         (64, 16),
     ]
     assert state.news is not None
-    assert state.news.text.startswith("batch 64 → 64 ×16 = 1,024: peak ")
+    assert headline(state.news).text.startswith("batch 64 → 64 ×16 = 1,024: peak ")
 
 
 def test_a_change_names_what_it_adds_up_to() -> None:
@@ -130,9 +132,9 @@ def test_where_a_step_is_held_is_told_by_the_batch() -> None:
     for part in (1, 2, 3):
         for index, phase in enumerate(("load", "forward", "backward")):
             place = 3 * (part - 1) + index
-            assert boundary(step, phase, curve[place].split, 192, part) == place  # type: ignore[arg-type]
-    assert boundary(step, "optimizer", curve[9].split, 192, 3) == 9
-    assert boundary(step, "load", curve[0].split, 192, 2) is None  # it has no gradients there
+            assert boundary(step, phase, curve[place].split, part) == place  # type: ignore[arg-type]
+    assert boundary(step, "optimizer", curve[9].split, 3) == 9
+    assert boundary(step, "load", curve[0].split, 2) is None  # it has no gradients there
 
 
 async def test_the_held_batch_is_named() -> None:

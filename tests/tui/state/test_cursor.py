@@ -3,18 +3,20 @@ from __future__ import annotations
 import pytest
 from made import HELLO, configured, sample
 from msgspec.structs import replace
-from recorded import ANATOMY, BOUNDARIES, CURVE, GOES, PAUSED, PEAK, RECORDED, ROWS, SLOW, held
+from recorded import ANATOMY, BOUNDARIES, CURVE, GOES, PAUSED, PEAK, RECORDED, SLOW, held
 from vramtop.protocol.lesson.messages import LessonOutOfMemory
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.split import Phase, Split
 from vramtop.tui.state import cursor, moments
-from vramtop.tui.state.state import Held, State, fold
+from vramtop.tui.state.folding import fold
+from vramtop.tui.state.lesson.folding import begun
+from vramtop.tui.state.state import HeldStep, State
 from vramtop.tui.state.walk import Walk
 from vramtop.tui.worker.link import Received
 
 
 def after(*messages: Received) -> State:
-    state = State(Settings())
+    state = begun(Settings())
     for message in (HELLO, configured(), RECORDED, *messages):
         state = fold(state, message)
     return state
@@ -46,7 +48,7 @@ def test_a_walk_shows_each_moment_and_at_its_end_the_boundary_itself() -> None:
         seen.append(state.seen.split)
     assert seen == [moment.split for moment in CURVE[4:8]] + [BOUNDARIES["backward"]]
     assert (state.walk, state.cursor, state.place) == (None, None, 7)
-    assert isinstance(state.seen, Held)
+    assert isinstance(state.seen, HeldStep)
     assert cursor.walked(state, 99) is state
 
 
@@ -98,7 +100,7 @@ def test_slow_motion_goes_on_behind_a_moment_that_was_chosen() -> None:
     state = cursor.put(after(SLOW, held("load")), 5)
     state = fold(state, held("forward"))
     assert (state.cursor, state.walk) == (5, None)
-    assert state.held == Held("forward", BOUNDARIES["forward"], ROWS)
+    assert state.held == HeldStep("forward", BOUNDARIES["forward"])
     assert cursor.taken_away(state).seen == state.held
 
 
@@ -113,8 +115,8 @@ def test_moments_are_gone_through_from_the_boundary_or_from_the_peak() -> None:
 def test_the_cursor_stays_within_the_step() -> None:
     assert cursor.put(after(), -5).cursor == 0
     assert cursor.put(after(), 99).cursor == len(CURVE) - 1
-    assert cursor.put(State(Settings()), 3).cursor is None
-    assert cursor.moved(State(Settings()), 3).cursor is None
+    assert cursor.put(begun(Settings()), 3).cursor is None
+    assert cursor.moved(begun(Settings()), 3).cursor is None
 
 
 def test_the_cursor_stays_while_the_same_step_is_measured_again_and_goes_with_it() -> None:

@@ -3,20 +3,24 @@ from __future__ import annotations
 from functools import reduce
 
 import pytest
-from made import HELLO, P, configured, measured, sample
+from made import HELLO, P, configured, log_of, measured, sample
 from vramtop.protocol.lesson.messages import Evaluated, LessonEnded, LessonOutOfMemory, WouldFit
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Answer, Failed, Flow, Note
 from vramtop.protocol.split import Split
+from vramtop.tui.state.folding import fold
 from vramtop.tui.state.history import History, Mark
-from vramtop.tui.state.state import MAX_LINES, News, State, fold
+from vramtop.tui.state.lesson.folding import begun
+from vramtop.tui.state.program import MAX_ENTRIES
+from vramtop.tui.state.state import State
+from vramtop.tui.widgets.headlines import Headline, headline
 from vramtop.tui.worker.link import Received, WorkerGone, WorkerLine
 
 BEGUN = (HELLO, configured(), sample(), measured())
 
 
 def after(*messages: Received) -> State:
-    return reduce(fold, messages, State(Settings()))
+    return reduce(fold, messages, begun(Settings()))
 
 
 def shortage(restored: int | None) -> LessonOutOfMemory:
@@ -41,7 +45,7 @@ def test_a_session_begins() -> None:
     state = after(*BEGUN)
     assert state.life == "running"
     assert state.measured == measured()
-    assert [visit.batch_size for visit in state.visited] == [64]
+    assert [visit.batch_size for visit in state.lesson.visited] == [64]
 
 
 def test_a_change_of_batch_size_is_news_with_both_peaks() -> None:
@@ -49,13 +53,13 @@ def test_a_change_of_batch_size_is_news_with_both_peaks() -> None:
     assert state.measured is None
     state = fold(state, measured(128))
     assert state.news is not None
-    assert state.news.text == "batch 64 → 128: peak 2.14 MiB → 2.33 MiB"
-    assert [visit.batch_size for visit in state.visited] == [64, 128]
+    assert headline(state.news).text == "batch 64 → 128: peak 2.14 MiB → 2.33 MiB"
+    assert [visit.batch_size for visit in state.lesson.visited] == [64, 128]
 
 
 def test_news_of_several_changes_tells_of_what_was_measured_before_and_after_them() -> None:
     changes = (configured(batch_size=128), configured(batch_size=256), measured(256))
-    assert after(*BEGUN, *changes).news == News(
+    assert headline(after(*BEGUN, *changes).news) == Headline(
         "batch 64 → 256: peak 2.14 MiB → 2.72 MiB",
         shorter=(
             "batch 256: peak 2.14 MiB → 2.72 MiB",
@@ -67,23 +71,23 @@ def test_news_of_several_changes_tells_of_what_was_measured_before_and_after_the
 
 def test_a_first_step_without_the_optimizers_state_is_no_peak_to_tell_of() -> None:
     state = after(*BEGUN, configured(optimizer="adamw"), measured(settled=False))
-    assert state.news == News("optimizer adam → adamw", shorter=("adamw",))
+    assert headline(state.news) == Headline("optimizer adam → adamw", shorter=("adamw",))
     state = fold(state, measured())
-    assert state.news.text == "optimizer adam → adamw: peak 2.14 MiB → 2.14 MiB"
+    assert headline(state.news).text == "optimizer adam → adamw: peak 2.14 MiB → 2.14 MiB"
 
 
 @pytest.mark.parametrize("change", [{"dataset": "cifar10"}, {"hidden": 256}])
 def test_another_model_begins_with_no_figures_of_the_one_before(change: dict[str, object]) -> None:
     seen = Evaluated(1, 0.3, 0.9, 1000, 1000, None)
     state = after(*BEGUN, seen, configured(**change))
-    assert (state.sample, state.history, state.evaluated) == (None, History(), None)
+    assert (state.sample, state.history, state.lesson.evaluated) == (None, History(), None)
     assert state.resident == 2**29
 
 
 def test_when_nothing_fits_it_is_stuck_until_something_does() -> None:
     state = after(HELLO, configured(batch_size=8192), shortage(None))
-    assert state.stuck
-    assert not fold(fold(state, configured(batch_size=16)), measured(16)).stuck
+    assert state.lesson.stuck
+    assert not fold(fold(state, configured(batch_size=16)), measured(16)).lesson.stuck
 
 
 def test_an_anatomy_of_another_batch_size_is_not_taken() -> None:
@@ -94,30 +98,26 @@ def test_a_new_learning_rate_keeps_the_anatomy() -> None:
     state = after(*BEGUN, configured(learning_rate=0.1))
     assert state.measured is not None
     assert state.news is not None
-    assert state.news.text == "lr 0.001 → 0.1"
+    assert headline(state.news).text == "lr 0.001 → 0.1"
 
 
 def test_another_optimizer_begins_another_table() -> None:
-    assert after(*BEGUN, configured(optimizer="sgd")).visited == ()
+    assert after(*BEGUN, configured(optimizer="sgd")).lesson.visited == ()
 
 
 def test_out_of_memory_is_the_news_also_after_the_way_back() -> None:
     state = after(*BEGUN, configured(batch_size=8192), shortage(64), configured(), measured())
     assert state.news is not None
-    assert state.news.trouble
+    assert headline(state.news).trouble
     told = "batch 8,192 out of memory, back to 64 · forward, relu wanted 16.0 MiB, 4.00 MiB free"
-    assert state.news.text == told
-    assert (
-        state.log[-4:-1]
-        == (
-            told,
-            "held then 4.39 MiB: parameters 397.5 KiB, activations 4.00 MiB; "
-            "it would have been at least 41.2 MiB of 24.0 MiB",
-            "batch 8,192 → 64",
-        )
-        or told in state.log
-    )
-    assert [(visit.batch_size, visit.out_of_memory) for visit in state.visited] == [
+    assert headline(state.news).text == told
+    assert log_of(state)[-4:-1] == (
+        told,
+        "held then 4.39 MiB: parameters 397.5 KiB, activations 4.00 MiB; "
+        "it would have been at least 41.2 MiB of 24.0 MiB",
+        "batch 8,192 → 64",
+    ) or told in log_of(state)
+    assert [(visit.batch_size, visit.out_of_memory) for visit in state.lesson.visited] == [
         (64, False),
         (8192, True),
     ]
@@ -126,15 +126,15 @@ def test_out_of_memory_is_the_news_also_after_the_way_back() -> None:
 def test_what_would_have_fitted_joins_the_news_the_log_and_the_table() -> None:
     state = after(*BEGUN, configured(batch_size=8192), shortage(64), configured(), WOULD_FIT)
     assert state.news is not None
-    assert state.news.text.endswith(", 4.00 MiB free · 3,294 would fit (foretold)")
-    assert state.log[-1] == "of batch 8,192: 3,294 would fit (foretold) in 24.0 MiB"
-    assert [visit.would_fit for visit in state.visited] == [None, WOULD_FIT]
+    assert headline(state.news).text.endswith(", 4.00 MiB free · 3,294 would fit (foretold)")
+    assert log_of(state)[-1] == "of batch 8,192: 3,294 would fit (foretold) in 24.0 MiB"
+    assert [visit.would_fit for visit in state.lesson.visited] == [None, WOULD_FIT]
 
 
 def test_what_would_have_fitted_does_not_hide_later_news() -> None:
     begun = (*BEGUN, configured(batch_size=8192), shortage(64), configured(), measured())
     state = after(*begun, configured(learning_rate=0.1), WOULD_FIT)
-    assert state.news == News("lr 0.001 → 0.1", shorter=("lr 0.1",))
+    assert headline(state.news) == Headline("lr 0.001 → 0.1", shorter=("lr 0.1",))
 
 
 def test_where_it_cannot_be_known_nothing_is_said_of_what_would_fit() -> None:
@@ -145,25 +145,25 @@ def test_where_it_cannot_be_known_nothing_is_said_of_what_would_fit() -> None:
 
 def test_an_out_of_memory_has_its_place_on_the_trends_axis() -> None:
     state = after(*BEGUN, configured(batch_size=8192), shortage(64))
-    assert state.history.shortages == (Mark(640, 8192),)
+    assert state.history.out_of_memory == (Mark(640, 8192),)
     # The settings that come back may be older than the last step, a short one that did fit.
     back = fold(fold(state, configured()), sample(576))
-    assert back.history.shortages == (Mark(576, 8192),)
+    assert back.history.out_of_memory == (Mark(576, 8192),)
     later = fold(fold(back, sample(1280)), sample(64))
-    assert later.history.shortages == ()
+    assert later.history.out_of_memory == ()
 
 
 def test_where_there_is_no_way_back_the_news_says_what_to_press() -> None:
     state = after(HELLO, configured(batch_size=8192), shortage(None))
     assert state.news is not None
-    assert state.news.text.startswith(
+    assert headline(state.news).text.startswith(
         "batch 8,192 out of memory, press - or raise the budget with v · forward, relu wanted"
     )
 
 
 def test_what_ran_out_of_memory_may_fit_another_budget() -> None:
     state = after(*BEGUN, shortage(64), configured(budget=2**30))
-    assert [visit.batch_size for visit in state.visited] == [64]
+    assert [visit.batch_size for visit in state.lesson.visited] == [64]
 
 
 def test_a_boundary_is_held_until_the_training_goes_on() -> None:
@@ -176,7 +176,7 @@ def test_a_boundary_is_held_until_the_training_goes_on() -> None:
 
 def test_every_sample_of_the_training_is_in_its_history() -> None:
     state = after(*BEGUN, sample(704), configured(batch_size=128), sample(768, batch_size=128))
-    assert [(point.images, point.batch_size) for point in state.history.points] == [
+    assert [(point.at, point.batch_size) for point in state.history.points] == [
         (640, 64),
         (704, 64),
         (768, 128),
@@ -184,11 +184,11 @@ def test_every_sample_of_the_training_is_in_its_history() -> None:
 
 
 def test_the_log_is_bounded() -> None:
-    assert len(after(*(Note(str(line)) for line in range(1000))).log) == MAX_LINES
+    assert len(after(*(Note(str(line)) for line in range(1000))).log) == MAX_ENTRIES
 
 
 def test_a_short_last_batch_does_not_count_as_a_visit() -> None:
-    assert len(after(*BEGUN, sample(700, batch_size=48)).visited) == 1
+    assert len(after(*BEGUN, sample(700, batch_size=48)).lesson.visited) == 1
 
 
 @pytest.mark.parametrize(("code", "told"), [(-9, "SIGKILL"), (3, "exit code 3"), (-99, "99")])
@@ -197,9 +197,9 @@ def test_a_worker_that_is_gone_says_how(code: int, told: str) -> None:
     assert state.resident == 0
     assert state.life == "gone"
     assert state.news is not None
-    assert told in state.news.text
-    assert "last words" in state.news.text
-    assert state.log.count("said") == 1
+    assert told in headline(state.news).text
+    assert "last words" in headline(state.news).text
+    assert log_of(state).count("said") == 1
     assert state.measured is not None
 
 
@@ -207,23 +207,23 @@ def test_a_reason_given_outlives_the_exit_that_follows() -> None:
     state = after(*BEGUN, Failed("the disk is full", usage=False), WorkerGone(1, ()))
     assert state.life == "failed"
     assert state.news is not None
-    assert "the disk is full" in state.news.text
+    assert "the disk is full" in headline(state.news).text
 
 
 def test_an_answer_is_worth_a_line_only_if_it_is_no() -> None:
     assert after(Answer(1, None)).log == ()
-    assert after(Answer(1, "cannot be")).log == ("cannot be",)
+    assert log_of(after(Answer(1, "cannot be"))) == ("cannot be",)
 
 
 def test_an_evaluation_and_an_end_are_told() -> None:
     state = after(*BEGUN, Evaluated(1, 0.3, 0.9, 1000, 1000, None), LessonEnded(10, 640))
     assert state.life == "ended"
-    assert any("90.00%" in line for line in state.log)
+    assert any("90.00%" in line for line in log_of(state))
 
 
 def test_an_evaluations_peak_is_called_its_own() -> None:
     state = after(*BEGUN, Evaluated(1, 0.3, 0.9, 1000, 1000, Split(parameters=2**20)))
-    assert state.log[-1] == "epoch 1: test 90.00%, the evaluation's peak 1.00 MiB"
+    assert log_of(state)[-1] == "epoch 1: test 90.00%, the evaluation's peak 1.00 MiB"
     short = LessonOutOfMemory(
         batch_size=1000,
         needed=2**21,
@@ -234,7 +234,7 @@ def test_an_evaluations_peak_is_called_its_own() -> None:
         restored=500,
         detail="",
     )
-    assert after(*BEGUN, short).log[-1] == (
+    assert log_of(after(*BEGUN, short))[-1] == (
         "the evaluation held then 1.00 MiB: parameters 1.00 MiB; "
         "it would have been at least 2.00 MiB of 1.00 MiB"
     )
@@ -243,8 +243,8 @@ def test_an_evaluations_peak_is_called_its_own() -> None:
 def test_evaluations_in_a_row_keep_one_line_of_the_log():
     first, second = (Evaluated(epoch, 0.3, 0.9, 1000, 1000, None) for epoch in (1, 2))
     state = after(*BEGUN, first, second)
-    assert state.evaluated == second
-    assert sum("epoch" in line for line in state.log) == 1
+    assert state.lesson.evaluated == second
+    assert sum("epoch" in line for line in log_of(state)) == 1
 
 
 def test_an_evaluation_that_does_not_fit_does_not_hide_a_batch_that_did_not() -> None:
@@ -262,9 +262,9 @@ def test_an_evaluation_that_does_not_fit_does_not_hide_a_batch_that_did_not() ->
     assert after(*BEGUN, evaluation).news is None
     both = after(*BEGUN, shortage(restored=64), evaluation)
     assert both.news is not None
-    assert both.news.trouble
-    assert "back to 64" in both.news.text
-    assert both.log[-1] == told
+    assert headline(both.news).trouble
+    assert "back to 64" in headline(both.news).text
+    assert log_of(both)[-1] == told
 
 
 def test_what_only_the_allocator_knows_is_told_in_its_words() -> None:
@@ -282,4 +282,4 @@ def test_what_only_the_allocator_knows_is_told_in_its_words() -> None:
         ),
     )
     told = "batch 128 out of memory, back to 64 · forward"
-    assert state.log[-2:] == ("no bytes left", told)
+    assert log_of(state)[-2:] == ("no bytes left", told)

@@ -15,7 +15,8 @@ from vramtop.protocol.messages import Flow
 from vramtop.protocol.split import Split
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.screens.prompt import Prompt
-from vramtop.tui.state.state import State, fold
+from vramtop.tui.state.folding import fold
+from vramtop.tui.state.lesson.folding import begun
 from vramtop.tui.tour.guide import Guide
 from vramtop.tui.tour.panel import TourStrip
 from vramtop.tui.tour.steps import STEPS
@@ -31,8 +32,8 @@ class Walk:
     def __init__(self, *messages: Received, settings: Settings | None = None) -> None:
         self.script = Script()
         self.commands = Commands(self.script)
-        self.state = State(settings or Settings())
-        self.guide = Guide(self.state.settings, lambda: self.commands)
+        self.state = begun(settings or Settings())
+        self.guide = Guide(self.state.lesson.settings, lambda: self.commands)
         self.hear(*messages)
 
     def hear(self, *messages: Received) -> None:

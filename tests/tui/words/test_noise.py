@@ -9,7 +9,8 @@ from screens import screen
 from vramtop.protocol.lesson.messages import LessonEnded, Noise
 from vramtop.tui.headless.run import Run
 from vramtop.tui.headless.summary import summaries
-from vramtop.tui.state.state import State, fold
+from vramtop.tui.state.folding import fold
+from vramtop.tui.state.lesson.folding import begun
 from vramtop.tui.widgets.runs.trends import Trends
 from vramtop.tui.words import noise as words
 from vramtop.tui.words.noise import sentence
@@ -61,18 +62,18 @@ def test_what_is_too_noisy_gives_no_figure() -> None:
 
 
 def test_a_scale_stays_with_its_step_when_it_cannot_be_told_any_more() -> None:
-    state = State(configured().settings)
+    state = begun(configured().settings)
     for message in (*BEGUN, noise(), noise(None)):
         state = fold(state, message)
-    assert (state.noise, state.noise_known) == (noise(None), noise())
-    assert words.line(state.noise, state.noise_known, 64, 110) == (
+    assert (state.lesson.noise, state.lesson.noise_known) == (noise(None), noise())
+    assert words.line(state.lesson.noise, state.lesson.noise_known, 64, 110) == (
         "noise scale ≈ 310 (180–520) at step 640; "
         "now the gradient is too small to tell, 0 begins again"
     )
-    assert words.line(state.noise, state.noise_known, 64, 70) == (
+    assert words.line(state.lesson.noise, state.lesson.noise_known, 64, 70) == (
         "noise scale ≈ 310 (180–520) at step 640; now too small to tell"
     )
-    assert fold(state, replace(configured(), fresh=True)).noise_known is None
+    assert fold(state, replace(configured(), fresh=True)).lesson.noise_known is None
 
 
 @pytest.mark.parametrize("size", [(120, 40), (200, 60), (80, 24)])
@@ -90,11 +91,11 @@ async def test_it_stands_below_the_trends(size: tuple[int, int]) -> None:
 
 
 def test_another_model_has_another_noise_and_another_batch_the_same() -> None:
-    state = State(configured().settings)
+    state = begun(configured().settings)
     for message in (*BEGUN, noise(), configured(batch_size=128)):
         state = fold(state, message)
-    assert state.noise == noise()
-    assert fold(state, configured(batch_size=128, hidden=64)).noise is None
+    assert state.lesson.noise == noise()
+    assert fold(state, configured(batch_size=128, hidden=64)).lesson.noise is None
 
 
 def test_a_run_without_a_screen_tells_it_at_its_end() -> None:

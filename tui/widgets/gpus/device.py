@@ -58,7 +58,8 @@ def usage(state: State) -> Usage | None:
     if device is None:
         return None
     allocator = measured.allocator if measured else None
-    card, budget = state.card, state.settings.budget
+    card = state.card
+    budget = state.lesson.settings.budget if state.lesson else None
     if device.total_bytes is not None and (device.uuid is not None or allocator is not None):
         account = accounts(state.where, state.device_memory)
         parts = of_card(account.card, state.pid, allocator) if account else None
@@ -132,14 +133,16 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
 
     def pick(self, state: State) -> tuple[Usage | None, bool, str]:
         """The usage, whether the worker has ended, and the device that was asked for."""
-        return usage(state), state.over, state.settings.device
+        device = state.lesson.settings.device if state.lesson else ""
+        return usage(state), state.over, device
 
     def draw(self, shown: tuple[Usage | None, bool, str], width: int, height: int) -> Text:
         """The bar, or that the worker is starting."""
         used, over, device = shown
         colors = self.palette
         if used is None:
-            waiting = "no worker" if over else f"starting the worker… (device {device})"
+            named = f" (device {device})" if device else ""
+            waiting = "no worker" if over else f"starting the worker…{named}"
             line = Text(waiting, ink(colors.muted))
             return line.append("\n").append(colors.empty * width, ink(colors.faint, colors.track))
         facts = [*(sign.brief for sign in used.signs), *used.facts]

@@ -6,6 +6,7 @@ import msgspec
 from rich.text import Text
 from vramtop.protocol.lesson.formula import FLOAT32_BYTES
 from vramtop.protocol.lesson.messages import Configured
+from vramtop.tui.state.lesson.facts import known
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import ink
 from vramtop.tui.widgets.panel import Panel
@@ -84,7 +85,8 @@ class BatchEnds(Panel[BatchView | None]):
 
     def pick(self, state: State) -> BatchView | None:
         """What a batch is made of."""
-        return _view(state.configured) if state.configured else None
+        configured = known(state.lesson).configured
+        return _view(configured) if configured else None
 
     def draw(self, shown: BatchView | None, width: int, height: int) -> Text:
         """A row for each; the shape where there is room for it."""
@@ -115,7 +117,8 @@ class BatchPlaces(Panel[BatchView | None]):
 
     def pick(self, state: State) -> BatchView | None:
         """What a batch is made of."""
-        return _view(state.configured) if state.configured else None
+        configured = known(state.lesson).configured
+        return _view(configured) if configured else None
 
     def draw(self, shown: BatchView | None, width: int, height: int) -> Text:
         """A line for each place."""

@@ -6,6 +6,7 @@ from rich.segment import Segment
 from rich.text import Text
 from textual.strip import Strip
 from vramtop.protocol.lesson.messages import Data, Picture
+from vramtop.tui.state.lesson.facts import known
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import ink
 from vramtop.tui.widgets.panel import Panel, between
@@ -18,7 +19,8 @@ _Shown = tuple[Picture | None, Data | None]
 
 
 def _pick(state: State) -> _Shown:
-    return state.picture, state.configured.data if state.configured else None
+    lesson = known(state.lesson)
+    return lesson.picture, lesson.configured.data if lesson.configured else None
 
 
 class PicturePanel(Panel[_Shown]):

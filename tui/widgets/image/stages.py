@@ -7,6 +7,7 @@ from textwrap import wrap
 from rich.style import Style
 from rich.text import Text
 from vramtop.protocol.lesson.messages import Picture, Stage
+from vramtop.tui.state.lesson.facts import known
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import ink
 from vramtop.tui.widgets.panel import Panel
@@ -21,7 +22,7 @@ class StageTable(Panel[tuple[Picture | None]]):
 
     def pick(self, state: State) -> tuple[Picture | None]:
         """The image that the worker sent last."""
-        return (state.picture,)
+        return (known(state.lesson).picture,)
 
     def draw(self, shown: tuple[Picture | None], width: int, height: int) -> Text:
         """The table, then the remarks that have room."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.text import Text
+from vramtop.tui.state.lesson.facts import known
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import ink
 from vramtop.tui.widgets.panel import Panel
@@ -18,9 +19,10 @@ class TypeTable(Panel[tuple[int | None]]):
 
     def pick(self, state: State) -> tuple[int | None]:
         """How many values an image has; None before the data is known."""
-        if state.configured is None:
+        configured = known(state.lesson).configured
+        if configured is None:
             return (None,)
-        channels, height, width = state.configured.data.shape
+        channels, height, width = configured.data.shape
         return (channels * height * width,)
 
     def draw(self, shown: tuple[int | None], width: int, height: int) -> Text:

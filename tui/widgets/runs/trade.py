@@ -8,13 +8,14 @@ from itertools import groupby
 import msgspec
 from rich.style import Style
 from rich.text import Text
+from vramtop.tui.state.lesson.visits import Visit, Visits
 from vramtop.tui.state.state import State
-from vramtop.tui.state.trade import MEASURES, MEMORY, Measure, best, founded, places
-from vramtop.tui.state.visits import Visit, Visits
 from vramtop.tui.terminal.palette import EMPTY, ink
 from vramtop.tui.widgets.panel import Panel, between
 from vramtop.tui.widgets.step.blocks import EIGHTHS, UPWARD, Cell, bar, drawn
 from vramtop.tui.words import units
+
+from .measures import MEASURES, MEMORY, Measure, best, founded, places
 
 _GAP = 3  # columns between two charts
 _NOTED = 4  # lines from which on the last one says what the charts are not
@@ -55,7 +56,7 @@ class _Bars:
         self.starts, self.width = places(sizes, [size for size in wanted if size in sizes], room)
 
 
-class TradeChart(Panel[View]):
+class TradeChart(Panel[View | None]):
     """Four charts on one axis of batch sizes, a logarithmic one; the best of each stands out.
 
     Sizes that did not fit are crossed out. What was learned in a fair comparison stands there as
@@ -63,16 +64,22 @@ class TradeChart(Panel[View]):
     and the last line says why.
     """
 
-    def pick(self, state: State) -> View:
-        """The visits of this model, with as many batches a step as now."""
-        now = state.settings
-        visited = tuple(each for each in state.visited if each.accumulation == now.accumulation)
+    def pick(self, state: State) -> View | None:
+        """The visits of this model, with as many batches a step as now; None without a lesson."""
+        if state.lesson is None:
+            return None
+        now = state.lesson.settings
+        visited = tuple(
+            each for each in state.lesson.visited if each.accumulation == now.accumulation
+        )
         visited, comparable = founded(visited)
         return View(visited, now.batch_size, comparable)
 
-    def draw(self, shown: View, width: int, height: int) -> Text:
+    def draw(self, shown: View | None, width: int, height: int) -> Text:
         """The charts beside each other, and what they are not."""
         muted = ink(self.palette.muted)
+        if shown is None:
+            return Text(units.fit("this program has no sizes to compare", width), muted)
         if len(shown.visited) < 2 or height < 3:
             return Text(units.fit(_WAITING, width), muted)
         # Where there is no line to say how sizes learned, that is not compared.

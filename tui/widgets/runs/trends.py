@@ -11,8 +11,8 @@ import msgspec
 from rich.style import Style
 from rich.text import Text
 from vramtop.protocol.lesson.messages import Evaluated, Noise
-from vramtop.tui.state import overfitting
 from vramtop.tui.state.history import Mark, Point
+from vramtop.tui.state.lesson.overfitting import overfits
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import ink
 from vramtop.tui.widgets.panel import Panel, between
@@ -31,16 +31,22 @@ _CROSS = "×"
 Cells: TypeAlias = list[tuple[str, Style]]
 
 
-class View(msgspec.Struct, frozen=True):
-    """What the charts are made from."""
+class Learning(msgspec.Struct, frozen=True):
+    """What the charts show of the lesson beside its samples."""
 
-    points: tuple[Point, ...]
-    shortages: tuple[Mark, ...]
     evaluated: Evaluated | None
     least_evaluated: Evaluated | None
     noise: Noise | None
     noise_known: Noise | None
     batch_size: int
+
+
+class View(msgspec.Struct, frozen=True):
+    """What the charts are made from; without `learning` the points are at steps, not images."""
+
+    points: tuple[Point, ...]
+    out_of_memory: tuple[Mark, ...]
+    learning: Learning | None
 
 
 class Curve(msgspec.Struct, frozen=True):
@@ -73,23 +79,26 @@ class Trends(Panel[View]):
 
     def pick(self, state: State) -> View:
         """The history, the last evaluation, and what is known of the gradient's noise."""
-        points, shortages = state.history.points, state.history.shortages
-        return View(
-            points,
-            shortages,
-            state.evaluated,
-            state.least_evaluated,
-            state.noise,
-            state.noise_known,
-            state.settings.batch_size,
+        points, marks, lesson = state.history.points, state.history.out_of_memory, state.lesson
+        if lesson is None:
+            return View(points, marks, None)
+        learning = Learning(
+            lesson.evaluated,
+            lesson.least_evaluated,
+            lesson.noise,
+            lesson.noise_known,
+            lesson.settings.batch_size,
         )
+        return View(points, marks, learning)
 
     def draw(self, shown: View, width: int, height: int) -> Text:
         """The charts, the axis that they share, and what the gradient's noise says."""
         points, room = shown.points, width - _GUTTER
-        makers = (self._loss, self._speed, self._memory)
+        makers = [self._loss, self._speed, self._memory]
+        if not shown.learning and all(point.loss is None for point in points):
+            makers.remove(self._loss)
         axis = min(2, max(0, (height - 3) // 2))
-        told = noise.line(shown.noise, shown.noise_known, shown.batch_size, width) if axis else ""
+        told = _noise(shown.learning, width) if axis else ""
         charts = makers[: max(1, (height - 1) // _CHART)]
         lines = height - axis
         if told and axis > 1 and (height - 1) % _CHART == 0:
@@ -108,28 +117,25 @@ class Trends(Panel[View]):
                 self._curves(picture, chart, columns, ground, own - 1)
         muted = ink(self.palette.muted)
         if drawn and axis:
-            axis_line = changes(points, room, shown.shortages)
+            axis_line = changes(points, room, shown.out_of_memory)
             picture.append(f"\n{_axis_name(points[0], axis_line)}", muted)
             line = Text(axis_line, muted)
             line.highlight_regex(f"{_CROSS}[0-9,]*", ink(self.palette.trouble))
             picture.append_text(line)
             if axis > 1:
-                end = units.count(length(points[-1].images))
-                picture.append(f"\n{'images':>{_GUTTER - 1}} 0{end:>{room - 1}}", muted)
+                end = units.count(length(points[-1].at))
+                unit = "images" if shown.learning else "steps"
+                picture.append(f"\n{unit:>{_GUTTER - 1}} 0{end:>{room - 1}}", muted)
         return picture.append(f"\n{told}", muted) if told else picture
 
     def _loss(self, shown: View, width: int) -> Chart:
         """The loss of single steps, on a logarithmic scale; beside it what the test data said."""
-        colors, seen = self.palette, shown.evaluated
+        colors, learning = self.palette, shown.learning
         values = tuple(
             point.loss if point.loss is not None and math.isfinite(point.loss) else None
             for point in shown.points
         )
-        told = f"test {seen.accuracy:.2%}" if seen is not None else ""
-        if seen is not None and shown.least_evaluated is not None:
-            forms = overfitting.told(seen, shown.least_evaluated, shown.points)
-            longer = [f"{told}, {form}" for form in forms]
-            told = next((text for text in longer if len(text) + _NAMED <= width), told)
+        told = _tested(learning, shown.points, width - _NAMED) if learning else ""
         title = self._title("loss", units.loss(shown.points[-1].loss) if shown.points else "", 7)
         scale = ", log scale"
         if values and width >= title.cell_len + len(scale) + len(told) + 1:
@@ -139,9 +145,10 @@ class Trends(Panel[View]):
         return Chart(title, (curve,), logarithmic(_known(curve)), _loss_mark)
 
     def _speed(self, shown: View, width: int) -> Chart:
-        """Samples a second of plain steps."""
-        values = tuple(point.samples_per_second for point in shown.points)
-        title = self._title("samples/s", units.rate(values[-1]) if values else "", 9)
+        """Samples a second of plain steps; of a program that counts none, the steps."""
+        values = tuple(point.rate for point in shown.points)
+        name, number = ("samples/s", units.rate) if shown.learning else ("steps/s", units.pace)
+        title = self._title(name, number(values[-1]) if values else "", 9)
         title.truncate(width)
         curve = Curve(values, ink(self.palette.accent))
         return Chart(title, (curve,), counting(_known(curve)), lambda end: units.count(int(end)))
@@ -171,8 +178,8 @@ class Trends(Panel[View]):
     def _columns(self, shown: View, room: int) -> list[slice]:
         """Which points each column has, in each chart."""
         across, _ = per_cell(braille=self.braille)
-        images = [point.images for point in shown.points]
-        return places(images, length(images[-1]), room * across)
+        at = [point.at for point in shown.points]
+        return places(at, length(at[-1]), room * across)
 
     def _ground(self, shown: View, room: int) -> Cells:
         """What is behind the curves, in each row of each chart."""
@@ -180,7 +187,7 @@ class Trends(Panel[View]):
         ground = [(" ", faint)] * room
         for at in ticks(shown.points, room):
             ground[at] = (_CHANGE, faint)
-        for at in crosses(shown.points, room, shown.shortages):
+        for at in crosses(shown.points, room, shown.out_of_memory):
             ground[at] = (_SHORT, ink(self.palette.trouble))
         return ground
 
@@ -221,43 +228,74 @@ def _size(size: int | None) -> str:
     return units.NOTHING if size is None else units.size(size)
 
 
+def _noise(learning: Learning | None, width: int) -> str:
+    """What the gradient's noise says."""
+    if learning is None:
+        return ""
+    return noise.line(learning.noise, learning.noise_known, learning.batch_size, width)
+
+
+def _tested(learning: Learning, points: Sequence[Point], room: int) -> str:
+    """The test accuracy, and that the training overfits where it does, in as many words as fit."""
+    seen, least = learning.evaluated, learning.least_evaluated
+    if seen is None:
+        return ""
+    accuracy = f"test {seen.accuracy:.2%}"
+    if least is None or not overfits(seen, least, points):
+        return accuracy
+    now, was = units.loss(seen.loss), units.loss(least.loss)
+    forms = (
+        f"{accuracy}, overfits: test loss {now}, was {was} at epoch {least.epoch:,}",
+        f"{accuracy}, overfits: test loss {now}, was {was}",
+        f"{accuracy}, overfits",
+    )
+    return next((text for text in forms if len(text) <= room), accuracy)
+
+
 def _axis_name(first: Point, axis: str) -> str:
     """What stands left of the axis: its name, and the first size where the axis has no room."""
-    told = f"{first.batch_size:,}"
-    if axis.startswith(told):
+    if first.batch_size is None:
+        return " " * _GUTTER
+    size = f"{first.batch_size:,}"
+    if axis.startswith(size):
         return f"{'batch':>{_GUTTER - 1}} "
-    named = f"batch {told}"
-    return f"{named if len(named) <= _GUTTER else told:>{_GUTTER}}"
+    named = f"batch {size}"
+    return f"{named if len(named) <= _GUTTER else size:>{_GUTTER}}"
 
 
 def ticks(points: Sequence[Point], width: int) -> dict[int, int]:
     """The columns in which the batch size changed, and to what; where it began is none."""
-    whole = length(points[-1].images)
+    whole = length(points[-1].at)
     return {
-        min(width - 1, new.images * width // whole): new.batch_size
+        min(width - 1, new.at * width // whole): new.batch_size
         for old, new in pairwise(points)
-        if old.batch_size != new.batch_size
+        if old.batch_size != new.batch_size and new.batch_size is not None
     }
 
 
-def crosses(points: Sequence[Point], width: int, shortages: Sequence[Mark]) -> dict[int, int]:
+def crosses(points: Sequence[Point], width: int, marks: Sequence[Mark]) -> dict[int, int | None]:
     """The columns in which it ran out of memory, and the size that did not fit."""
-    whole = length(points[-1].images)
-    return {min(width - 1, mark.images * width // whole): mark.batch_size for mark in shortages}
+    whole = length(points[-1].at)
+    return {min(width - 1, mark.at * width // whole): mark.batch_size for mark in marks}
 
 
-def changes(points: Sequence[Point], width: int, shortages: Sequence[Mark] = ()) -> str:
+def _size_name(size: int | None) -> str:
+    return "" if size is None else f"{size:,}"
+
+
+def changes(points: Sequence[Point], width: int, marks: Sequence[Mark] = ()) -> str:
     """The axis: a tick where the batch size changed, each size right of where it began.
 
     What ran out of memory has a cross instead. A size without room for it is left out.
     """
-    short = crosses(points, width, shortages)
-    sizes = dict(sorted({**ticks(points, width), **short}.items()))
-    first = f"{points[0].batch_size:,}"
+    short = crosses(points, width, marks)
+    sizes = {**ticks(points, width), **short}
+    sizes = {at: sizes[at] for at in sorted(sizes)}
+    first = _size_name(points[0].batch_size)
     stops = [*sizes, width]
     axis = first.ljust(width) if len(first) <= stops[0] else " " * width
     for at, following in pairwise(stops):
-        told = f"{sizes[at]:,}"
+        told = _size_name(sizes[at])
         told = told if at + len(told) < following else ""
         sign = _CROSS if at in short else _CHANGE
         axis = f"{axis[:at]}{sign}{told}{axis[at + 1 + len(told) :]}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -13,12 +12,11 @@ from rich.text import Text
 from textual.events import Click
 from textual.message import Message
 from vramtop.protocol.split import Category
-from vramtop.tui.state import shortages
+from vramtop.tui.state.lesson.visits import Visit, Visits, epochs_between, with_prediction
 from vramtop.tui.state.state import State
-from vramtop.tui.state.visits import Visit, Visits, epochs_between, foretold
 from vramtop.tui.terminal.palette import ink
 from vramtop.tui.widgets.panel import Panel
-from vramtop.tui.words import units
+from vramtop.tui.words import out_of_memory, units
 
 _MARK = 1  # for what points at the size in force
 _BATCH = 6  # at least; a batch that is added up has more to say
@@ -51,14 +49,14 @@ class _Column(msgspec.Struct, frozen=True):
 _Columns: TypeAlias = tuple[_Column, ...]
 
 
-class VisitedTable(Panel[View]):
+class VisitedTable(Panel[View | None]):
     """A row a batch size; the one in force is marked, and a click on another goes there.
 
     Bytes are each category's high water, in the unit of the first column's title. Losses are those
     of the test data: `fair` after a comparison from fresh weights; `loss@0` and the one beside it
     live, so many images apart, after `from` images of training. Live ones that began later than
     others are dim, as they cannot be compared. What `+` would come to, if it was not tried yet, is
-    foretold and dim.
+    predicted and dim.
     """
 
     class Chosen(Message):
@@ -69,13 +67,16 @@ class VisitedTable(Panel[View]):
             self.batch_size = batch_size
             self.accumulation = accumulation
 
-    def pick(self, state: State) -> View:
-        """The visits of this model, and what is foretold of the next one."""
-        key = state.settings.effective_batch, state.settings.batch_size
-        if state.configured is None:
-            return View(state.visited, key, None)
-        data = state.configured.data
-        visited = foretold(state.visited, prod(data.shape), state.predicted)
+    def pick(self, state: State) -> View | None:
+        """The visits of this model, and the prediction of the next one; None without a lesson."""
+        lesson = state.lesson
+        if lesson is None:
+            return None
+        key = lesson.settings.effective_batch, lesson.settings.batch_size
+        if lesson.configured is None:
+            return View(lesson.visited, key, None)
+        data = lesson.configured.data
+        visited = with_prediction(lesson.visited, data, lesson.predicted)
         return View(visited, key, data.train_images)
 
     def on_click(self, event: Click) -> None:
@@ -85,9 +86,11 @@ class VisitedTable(Panel[View]):
         if 0 <= line < len(rows):
             self.post_message(self.Chosen(rows[line].batch_size, rows[line].accumulation))
 
-    def draw(self, shown: View, width: int, height: int) -> Text:
+    def draw(self, shown: View | None, width: int, height: int) -> Text:
         """As many rows around the one in force as there is room for."""
         colors = self.palette
+        if shown is None:
+            return Text()
         if not shown.visited:
             return Text("the batch sizes that were tried, side by side", ink(colors.muted))
         columns = _columns(shown, width)
@@ -98,9 +101,9 @@ class VisitedTable(Panel[View]):
         for visit in _window(shown, height - 1):
             here = visit.key == shown.key
             table.append("\n")
-            mark = "▸" if here else "+" if visit.foretold else " "
+            mark = "▸" if here else "+" if visit.predicted else " "
             table.append(mark, ink(colors.accent, bold=True))
-            style = ink(colors.muted if visit.foretold else colors.text, bold=here)
+            style = ink(colors.muted if visit.predicted else colors.text, bold=here)
             table.append_text(self._row(visit, columns, style, room, width - _MARK, first=first))
         return table
 
@@ -113,11 +116,11 @@ class VisitedTable(Panel[View]):
         """
         row = Text(f"{_name(visit):>{room}}", style)
         if visit.out_of_memory:
-            color = self.palette.muted if visit.foretold else self.palette.trouble
-            forms = _short_of_memory(visit)
+            color = self.palette.muted if visit.predicted else self.palette.trouble
+            forms = _out_of_memory(visit)
             told = next((form for form in forms if len(form) <= width - room), forms[-1])
             return row.append(units.fit(told, width - room), ink(color))
-        told = "foretold" if visit.foretold else ""
+        told = "foretold" if visit.predicted else ""
         later = visit.learned is not None and visit.learned.start > first
         for column in columns:
             text = column.text(visit)
@@ -133,13 +136,13 @@ def _first_start(visited: Visits) -> int:
     return min((visit.learned.start for visit in visited if visit.learned), default=0)
 
 
-def _short_of_memory(visit: Visit) -> tuple[str, ...]:
+def _out_of_memory(visit: Visit) -> tuple[str, ...]:
     """What is known of a size that did not fit, in fewer and fewer words."""
-    told = "  would be out of memory" if visit.foretold else "  out of memory"
+    told = "  would be out of memory" if visit.predicted else "  out of memory"
     needed = ""
     if visit.peak is not None and visit.limit is not None:
         needed = f": {units.at_least(visit.peak, visit.limit)}"
-    fits = shortages.foretold(visit.would_fit)
+    fits = out_of_memory.prediction(visit.would_fit)
     if not fits:
         return (told + needed,)
     fits = f" · {fits}"
@@ -257,7 +260,7 @@ def _window(shown: View, rows: int) -> Visits:
     first = max(0, min(here - rows // 2, len(keys) - rows))
     window = shown.visited[first : first + max(0, rows)]
     beyond = shown.visited[first + len(window) :]
-    limit = next((visit for visit in beyond if visit.out_of_memory and not visit.foretold), None)
+    limit = next((visit for visit in beyond if visit.out_of_memory and not visit.predicted), None)
     if limit is None or len(window) < _NEIGHBOURS or any(visit.out_of_memory for visit in window):
         return window
     return (*window[:-1], limit)

@@ -136,7 +136,7 @@ class AnatomyChart(Panel[View]):
             whole.append((f"{comma}{units.change(size)} ", ink(colors.text, bold=True)))
             whole.append((wording.NAMES[category].lower(), ink(color)))
             comma = ", "
-        maker = moments.maker(spot)
+        maker = wording.maker(spot.operator, grew=spot.grew)
         named = [*whole, (f" {maker}" if maker else "", ink(colors.muted))]
         return [tuple(named), tuple(whole), tuple(whole[:2])] if whole else []
 

@@ -43,11 +43,11 @@ _TABLES = (
 
 
 class LayerTable(Panel[tuple[Layer, ...]]):
-    """A row a layer, and their sum; an output's shape is that of one image."""
+    """A row a layer, and their sum; an output's shape leaves out its first dimension."""
 
     def pick(self, state: State) -> tuple[Layer, ...]:
         """The layers of the model in force, none before it is known."""
-        return state.configured.layers if state.configured else ()
+        return state.program.layers if state.program else ()
 
     def draw(self, shown: tuple[Layer, ...], width: int, height: int) -> Text:
         """As many rows as there is room for; the sum is of all layers."""

@@ -8,14 +8,14 @@ from textual.events import Click
 from vramtop.protocol.split import CATEGORIES, Category, Peak, Split
 from vramtop.tui.state.comparison import Line, total
 from vramtop.tui.state.moments import Spot
-from vramtop.tui.state.state import Held, State
+from vramtop.tui.state.state import HeldStep, State
 from vramtop.tui.terminal.palette import GLYPHS, ink, swatch
 from vramtop.tui.widgets.panel import Panel
 from vramtop.tui.words import units
 from vramtop.tui.words.wording import NAMES
 
 from .columns import HERE, NAME, WATER, Columns, columns, number
-from .legend import MEANINGS
+from .legend import meanings
 from .picked import Picked
 
 UNEXPLAINED = ("unexplained", "?")
@@ -31,15 +31,17 @@ class View(msgspec.Struct, frozen=True):
     lines: tuple[Line, ...]
     peak: Peak | None
     high_water: int | None
-    held: Spot | Held | None
+    held: Spot | HeldStep | None
     chosen: Category | None
+    lesson: bool
 
 
 def view(state: State) -> View:
     """The latest anatomy, and the moment of the step that is seen."""
     anatomy = state.measured.anatomy if state.measured else None
     peak, high_water = (anatomy.peak, anatomy.high_water.total) if anatomy else (None, None)
-    return View(state.comparison, peak, high_water, state.seen, state.chosen)
+    lesson = state.lesson is not None
+    return View(state.comparison, peak, high_water, state.seen, state.chosen, lesson)
 
 
 class Rows(Panel[View]):
@@ -94,10 +96,15 @@ class Rows(Panel[View]):
     def _legend(self, shown: View, width: int) -> Text:
         """What the categories mean, until there are numbers."""
         muted = ink(self.palette.muted)
-        table = Text("  what one step of training holds", muted)
+        what = "one step of training" if shown.lesson else "one step"
+        table = Text(f"  what {what} holds", muted)
         for category in CATEGORIES:
             row = self._title(category, shown.chosen).append("  ")
-            fitting = (told for told in MEANINGS[category] if len(told) <= width - row.cell_len)
+            fitting = (
+                told
+                for told in meanings(category, lesson=shown.lesson)
+                if len(told) <= width - row.cell_len
+            )
             table.append("\n").append_text(row).append(next(fitting, ""), muted)
         return table
 

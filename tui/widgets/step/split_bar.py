@@ -10,10 +10,10 @@ from rich.style import Style
 from rich.text import Text
 from textual.events import Click
 from vramtop.protocol.split import CATEGORIES, Peak, Split
-from vramtop.tui.state import moments
 from vramtop.tui.state.full_bar import Scale, full_bar
+from vramtop.tui.state.lesson.facts import Lesson
 from vramtop.tui.state.moments import Spot
-from vramtop.tui.state.state import Held, Life, State
+from vramtop.tui.state.state import HeldStep, Life, State
 from vramtop.tui.terminal.palette import EMPTY, Palette, dimmed, ink, label
 from vramtop.tui.widgets.gpus.device import usage
 from vramtop.tui.widgets.panel import Panel, between
@@ -30,25 +30,35 @@ _NARROW = 58  # the least width of the caption in which no phase is left out
 _Marks: TypeAlias = dict[int, tuple[str, Style]]
 
 
+class Batch(msgspec.Struct, frozen=True):
+    """What the bar shows of the lesson: its batch, and what it does to the peak.
+
+    `predicted` is the peak that `+` would make; `rows` are the images of the step that is held.
+    """
+
+    size: int
+    accumulation: int
+    budget: int | None
+    predicted: Peak | None
+    rows: int | None
+    stuck: bool
+
+
 class View(msgspec.Struct, frozen=True):
     """What the bar shows: the peak, unless another moment is `seen`.
 
     `whole` is what the device bar shows, and `start` where in it the step begins, in bytes.
-    `foretold` is the peak that `+` would make, `power` the power of two that fills the bar.
+    `power` is the power of two that fills the bar. `batch` is what the lesson adds.
     """
 
     peak: Peak | None
-    foretold: Peak | None
-    seen: Spot | Held | None
-    batch_size: int
-    accumulation: int
-    budget: int | None
+    seen: Spot | HeldStep | None
     whole: int | None
     start: int
     power: int
     life: Life
     paused: bool
-    stuck: bool
+    batch: Batch | None
 
 
 class SplitBar(Panel[View]):
@@ -79,17 +89,13 @@ class SplitBar(Panel[View]):
         used = usage(state)
         return View(
             peak=state.measured.anatomy.peak if state.measured else None,
-            foretold=state.predicted.anatomy.peak if state.predicted else None,
             seen=state.seen,
-            batch_size=state.settings.batch_size,
-            accumulation=state.settings.accumulation,
-            budget=state.settings.budget,
             whole=used.whole if used else None,
             start=used.start if used else 0,
             power=state.full_bar,
             life=state.life,
             paused=state.paused,
-            stuck=state.stuck,
+            batch=_batch(state.lesson) if state.lesson else None,
         )
 
     def on_click(self, event: Click) -> None:
@@ -119,7 +125,7 @@ class SplitBar(Panel[View]):
     def _full(self, shown: View, split: Split) -> int:
         """How many bytes fill the bar."""
         largest = max(1, _peak(shown), split.total)
-        return full_bar(self._scale, largest, shown.budget, shown.power)
+        return full_bar(self._scale, largest, _budget(shown), shown.power)
 
     def _bar(self, shown: View, width: int, height: int, *, zoom: bool) -> Text:
         colors, rows = self.palette, max(1, height - 1)
@@ -134,20 +140,21 @@ class SplitBar(Panel[View]):
         moments = [self._moment(shown, operator=True), self._moment(shown, operator=False)]
         if width < _NARROW:
             moments.append(Text(moments[0].plain.partition(" in ")[0], ink(colors.text)))
-        foretold = None if shown.seen else shown.foretold
-        if foretold:
-            told = f" ┊ + makes it {units.size(foretold.bytes)}"
-            moments.insert(0, moments[0].copy().append(told, ink(colors.muted)))
+        predicted = shown.batch.predicted if shown.batch and not shown.seen else None
+        if predicted:
+            growth = f" ┊ + makes it {units.size(predicted.bytes)}"
+            moments.insert(0, moments[0].copy().append(growth, ink(colors.muted)))
         picture = _caption(
             moments, self._scale_texts(shown, scale, zoom=zoom), width, ink(colors.muted)
         )
         cells = bar(msgspec.structs.astuple(split), scale, width)
         marks: _Marks = {}
-        if foretold:
-            marks = ghost(split, foretold.split, scale, width, colors)
-            marks[foretold.bytes * width // scale] = "┊", ink(colors.muted, colors.track)
-        if shown.budget is not None and shown.budget < scale:
-            marks[shown.budget * width // scale] = "╎", ink(colors.trouble, colors.track)
+        if predicted:
+            marks = ghost(split, predicted.split, scale, width, colors)
+            marks[predicted.bytes * width // scale] = "┊", ink(colors.muted, colors.track)
+        budget = _budget(shown)
+        if budget is not None and budget < scale:
+            marks[budget * width // scale] = "╎", ink(colors.trouble, colors.track)
         if shown.seen and shown.peak:
             place = min(width - 1, _peak(shown) * width // scale)
             marks[place] = "╎", ink(colors.text, colors.track)
@@ -177,17 +184,13 @@ class SplitBar(Panel[View]):
             text.append(f"moment {number} ", ink(colors.accent, bold=True))
             text.append(units.size(seen.split.total), ink(colors.text, bold=True))
             text.append(f" in {seen.phase}", ink(colors.muted))
-            maker = moments.maker(seen)
+            maker = wording.maker(seen.operator, grew=seen.grew)
             return text.append(f", {maker}" if operator and maker else "", ink(colors.muted))
         if seen is not None:
             text.append("held ", ink(colors.accent, bold=True))
             text.append(units.size(seen.split.total), ink(colors.text, bold=True))
             text.append(f" after {PHASE_NAMES[seen.phase]}", ink(colors.muted))
-            if shown.accumulation > 1 and seen.phase not in ("optimizer", "zero_grad"):
-                text.append(f" of batch {seen.part}/{shown.accumulation}", ink(colors.muted))
-            if seen.rows < shown.batch_size * shown.accumulation:
-                text.append(f" · {seen.rows:,} images", ink(colors.muted))
-            return text
+            return text.append(_held(seen, shown.batch), ink(colors.muted))
         if shown.peak is not None:
             text.append("peak ", ink(colors.muted))
             text.append(units.size(shown.peak.bytes), ink(colors.text, bold=True))
@@ -262,14 +265,42 @@ def _caption(moments: Sequence[Text], scales: Sequence[str], width: int, style: 
     return between(moments[-1], Text(scales[-1], style), width)
 
 
+def _batch(lesson: Lesson) -> Batch:
+    return Batch(
+        size=lesson.settings.batch_size,
+        accumulation=lesson.settings.accumulation,
+        budget=lesson.settings.budget,
+        predicted=lesson.predicted.anatomy.peak if lesson.predicted else None,
+        rows=lesson.held_rows,
+        stuck=lesson.stuck,
+    )
+
+
+def _budget(shown: View) -> int | None:
+    return shown.batch.budget if shown.batch else None
+
+
+def _held(seen: HeldStep, batch: Batch | None) -> str:
+    """In which batch of the lesson's step, and of how many images where they are fewer."""
+    if batch is None:
+        return ""
+    text = ""
+    if batch.accumulation > 1 and seen.phase not in ("optimizer", "zero_grad"):
+        text = f" of batch {seen.part}/{batch.accumulation}"
+    if batch.rows is not None and batch.rows < batch.size * batch.accumulation:
+        text += f" · {batch.rows:,} images"
+    return text
+
+
 def _waiting(shown: View) -> str:
     """Why there is nothing to show, and what would change that."""
+    batch = shown.batch
     if shown.life in ("failed", "gone"):
         return ""
     if shown.life == "starting":
-        return "one step of training, by category"
-    if shown.stuck:
-        return f"batch {shown.batch_size:,} does not fit"
+        return "one step of training, by category" if batch else "one step, by category"
+    if batch and batch.stuck:
+        return f"batch {batch.size:,} does not fit"
     if shown.paused:
         return "paused: space or . measures a step"
-    return f"measuring batch {shown.batch_size:,}…"
+    return f"measuring batch {batch.size:,}…" if batch else "measuring a step…"

@@ -15,7 +15,7 @@ from vramtop.tui.words import units
 from vramtop.tui.words.wording import NAMES
 
 from .beside import beside
-from .legend import MEANINGS
+from .legend import meanings
 from .rows import UNEXPLAINED
 from .tensor_lines import tensor_lines
 
@@ -31,6 +31,7 @@ class View(msgspec.Struct, frozen=True):
     """
 
     category: Category
+    lesson: bool
     line: Line | None = None
     whole: int = 0
     formulas: bool = False
@@ -45,12 +46,14 @@ class TensorTable(Panel[View | None]):
     def pick(self, state: State) -> View | None:
         """What is known of the chosen category; None where none is chosen."""
         category, measured, lines = state.chosen, state.measured, state.comparison
+        lesson = state.lesson is not None
         if category is None:
             return None
         if measured is None or not lines:
-            return View(category)
+            return View(category, lesson)
         return View(
             category=category,
+            lesson=lesson,
             line=lines[CATEGORIES.index(category)],
             whole=measured.anatomy.high_water.total,
             formulas=any(line.expected for line in lines),
@@ -98,7 +101,12 @@ class TensorTable(Panel[View | None]):
     def _words(self, shown: View, width: int) -> list[Text]:
         """What the category means first, which is the first to be left out."""
         colors = self.palette
-        words = [Text(units.fit(MEANINGS[shown.category][0], width), ink(colors.muted))]
+        words = [
+            Text(
+                units.fit(meanings(shown.category, lesson=shown.lesson)[0], width),
+                ink(colors.muted),
+            )
+        ]
         if shown.line is not None and shown.formulas:
             style = ink(colors.trouble if shown.line.unexplained else colors.text)
             for piece in _wrapped(_difference(shown.line), width):

@@ -17,7 +17,8 @@ from vramtop.protocol.split import AllocatorMemory, Reading
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.gpus.condition import Sign
 from vramtop.tui.gpus.holders import Held
-from vramtop.tui.state.state import State, fold
+from vramtop.tui.state.folding import fold
+from vramtop.tui.state.lesson.folding import begun
 from vramtop.tui.terminal.capabilities import Repertoire, Terminal
 from vramtop.tui.terminal.palette import ink
 from vramtop.tui.widgets.gpus.device import DeviceBar, Usage, usage, whole
@@ -37,7 +38,7 @@ CARD = Card(
 
 
 def seen(*messages: Received) -> Usage:
-    told = usage(reduce(fold, messages, State(Settings())))
+    told = usage(reduce(fold, messages, begun(Settings())))
     assert told is not None
     return told
 
@@ -47,7 +48,7 @@ def seen_lines(app: VramtopApp) -> list[str]:
 
 
 def test_until_the_device_is_known_there_is_nothing_to_tell() -> None:
-    assert usage(State(Settings())) is None
+    assert usage(begun(Settings())) is None
 
 
 def test_without_a_gpu_it_is_the_machines_memory() -> None:

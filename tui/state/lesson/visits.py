@@ -7,12 +7,15 @@ settled one stays. Losses at another learning rate are set aside until that rate
 
 from __future__ import annotations
 
+from math import prod
+
 import msgspec
 from msgspec.structs import replace
 from vramtop.protocol.lesson.formula import lesson
 from vramtop.protocol.lesson.messages import (
     Compared,
     Configured,
+    Data,
     Evaluated,
     LessonMeasured,
     LessonOutOfMemory,
@@ -48,7 +51,7 @@ class Visit(msgspec.Struct, frozen=True):
     Bytes: `peak` of a step and its `split`, each category's own `high_water`, the `formula`'s sum.
     Of a size that ran out of memory the `peak` is what it needed at least, and `limit` what there
     was, both None where the device does not tell; `would_fit` tells of the largest size that fits.
-    One that is `foretold` was not tried yet. `learned` live and `fair` are of the learning rate in
+    One that is `predicted` was not tried yet. `learned` live and `fair` are of the learning rate in
     force, `aside` those of others.
     """
 
@@ -63,7 +66,7 @@ class Visit(msgspec.Struct, frozen=True):
     aside: tuple[Learned, ...] = ()
     out_of_memory: bool = False
     limit: int | None = None
-    foretold: bool = False
+    predicted: bool = False
     would_fit: WouldFit | None = None
     accumulation: int = 1
     split: Split | None = None
@@ -83,30 +86,24 @@ def epochs_between(train_images: int) -> int:
     return max(1, round(_IMAGES / train_images))
 
 
-def foretold(visits: Visits, pixels: int, predicted: Predicted | None) -> Visits:
-    """With what was foretold of images of so many values, unless that size was tried."""
+def with_prediction(visits: Visits, data: Data, predicted: Predicted | None) -> Visits:
+    """With what was predicted of this data, unless that size was tried."""
     if predicted is None:
         return visits
     settings, anatomy = predicted.settings, predicted.anatomy
     before = _visit(visits, settings)
     if before in visits:
         return visits
-    formula = lesson(
-        pixels=pixels,
-        hidden=settings.hidden,
-        batch_size=settings.batch_size,
-        optimizer=settings.optimizer,
-    )
     # What an allocator with other rules makes of it is not known here.
     needed = None if predicted.unmodelled else predicted.needed
     visit = replace(
         before,
         peak=needed or anatomy.peak.bytes,
         high_water=anatomy.high_water,
-        formula=formula.total,
+        formula=_formula(settings, data.shape),
         out_of_memory=needed is not None,
         limit=settings.budget,
-        foretold=True,
+        predicted=True,
     )
     return _with(visits, visit)
 
@@ -151,15 +148,15 @@ def evaluated(visits: Visits, configured: Configured, first: Evaluated, new: Eva
     return _with(visits, replace(visit, learned=learned))
 
 
-def compared(visits: Visits, new: Compared, formula: int) -> Visits:
-    """With a run of a fair comparison; its bytes and speed where none were measured live.
+def compared(visits: Visits, new: Compared, shape: tuple[int, ...]) -> Visits:
+    """With a run of a fair comparison, on images of this shape.
 
-    `formula` is the sum of the formula's bytes at that size.
+    Its bytes and speed count where none were measured live.
     """
     visit = _visit(visits, new.settings)
     if new.out_of_memory:
         known = visit.split is not None and not visit.out_of_memory
-        return visits if known else _with(visits, _short(visit, new.needed, new.limit))
+        return visits if known else _with(visits, _without_room(visit, new.needed, new.limit))
     if new.before is not None and new.after is not None:
         fair = Learned(new.before, new.after, new.images, 0, new.settings.rate)
         visit = replace(visit, fair=fair)
@@ -173,11 +170,20 @@ def compared(visits: Visits, new: Compared, formula: int) -> Visits:
             peak=new.anatomy.peak.bytes,
             split=new.anatomy.peak.split,
             high_water=new.anatomy.high_water,
-            formula=formula,
+            formula=_formula(new.settings, shape),
             out_of_memory=False,
             limit=None,
         )
     return _with(visits, visit)
+
+
+def best_compared(visits: Visits) -> tuple[int, float] | None:
+    """The batch size with the least loss in a fair comparison, and that loss."""
+    known = [(visit.fair.after, visit.batch_size) for visit in visits if visit.fair is not None]
+    if not known:
+        return None
+    loss, size = min(known, key=lambda each: each[0])
+    return size, loss
 
 
 def at_rate(visits: Visits, rate: float) -> Visits:
@@ -200,7 +206,7 @@ def ran_out(visits: Visits, event: LessonOutOfMemory) -> Visits:
     """With a size that did not fit; what it had learned before stays known."""
     new = Visit(event.batch_size, accumulation=event.accumulation)
     visit = next((visit for visit in visits if visit.key == new.key), new)
-    return _with(visits, _short(visit, event.needed, event.limit))
+    return _with(visits, _without_room(visit, event.needed, event.limit))
 
 
 def another_budget(visits: Visits) -> Visits:
@@ -214,7 +220,7 @@ def another_budget(visits: Visits) -> Visits:
     )
 
 
-def _short(visit: Visit, needed: int | None, limit: int | None) -> Visit:
+def _without_room(visit: Visit, needed: int | None, limit: int | None) -> Visit:
     return replace(
         visit,
         peak=needed,
@@ -230,6 +236,16 @@ def would_fit(visits: Visits, answer: WouldFit) -> Visits:
     """With the largest size that would have fitted, where one did not."""
     visit = _visit(visits, answer.settings)
     return _with(visits, replace(visit, would_fit=answer)) if visit.out_of_memory else visits
+
+
+def _formula(settings: Settings, shape: tuple[int, ...]) -> int:
+    """The bytes of the lesson's formula."""
+    return lesson(
+        pixels=prod(shape),
+        hidden=settings.hidden,
+        batch_size=settings.batch_size,
+        optimizer=settings.optimizer,
+    ).total
 
 
 def _visit(visits: Visits, settings: Settings) -> Visit:

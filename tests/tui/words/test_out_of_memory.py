@@ -9,8 +9,7 @@ from msgspec.structs import replace
 from vramtop.protocol.lesson.messages import LessonOutOfMemory, WouldFit
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.split import Split
-from vramtop.tui.state import shortages
-from vramtop.tui.state.shortages import Failure
+from vramtop.tui.words import out_of_memory
 
 MIB = 2**20
 EVENT = LessonOutOfMemory(
@@ -33,7 +32,7 @@ FITS = WouldFit(FAILED, 24 * MIB, 3_294)
 def told(
     event: LessonOutOfMemory, failed: Settings, answer: WouldFit | None = None
 ) -> tuple[str, ...]:
-    return shortages.told(Failure(event, failed, answer))
+    return out_of_memory.headlines(event, failed, answer)
 
 
 def test_it_is_told_in_fewer_and_fewer_words_and_never_without_the_batch() -> None:

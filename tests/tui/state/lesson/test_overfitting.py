@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from screens import screen
 from vramtop.protocol.lesson.messages import Evaluated
 from vramtop.tui.state.history import Point
-from vramtop.tui.state.overfitting import told
+from vramtop.tui.state.lesson.overfitting import overfits
 from vramtop.tui.widgets.runs.trends import Trends
 
 LEAST = Evaluated(9, 0.23, 0.93, 1000, 1000, None)
@@ -19,13 +19,14 @@ def points(loss: float) -> tuple[Point, ...]:
 
 
 @pytest.mark.parametrize(
-    ("test", "train", "overfits"),
+    ("test", "train", "does"),
     [(0.38, 0.01, True), (0.24, 0.01, False), (0.38, 0.3, False), (0.23, 0.2, False)],
 )
 def test_it_does_where_the_test_loss_rose_while_the_training_loss_sank(
-    test: float, train: float, overfits: bool
+    test: float, train: float, does: bool
 ) -> None:
-    assert bool(told(Evaluated(99, test, 0.92, 1000, 1000, None), LEAST, points(train))) is overfits
+    seen = Evaluated(99, test, 0.92, 1000, 1000, None)
+    assert overfits(seen, LEAST, points(train)) is does
 
 
 async def test_it_stands_beside_the_loss_until_fresh_weights() -> None:

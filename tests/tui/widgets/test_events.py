@@ -10,8 +10,11 @@ from vramtop.protocol.lesson.messages import Evaluated, LessonOutOfMemory
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.split import Split
 from vramtop.tui.app.lesson_app import VramtopApp
-from vramtop.tui.state.events import Event, event
-from vramtop.tui.state.state import State, fold
+from vramtop.tui.state.folding import fold
+from vramtop.tui.state.lesson.folding import begun
+from vramtop.tui.state.state import State
+from vramtop.tui.widgets.events import event
+from vramtop.tui.widgets.headlines import Headline
 from vramtop.tui.worker.link import Received, WorkerGone
 
 SHORTAGE = LessonOutOfMemory(
@@ -29,13 +32,13 @@ LOST = CardsReport((Card(0, "GPU-1", "a card", total=8, trouble="GPU is lost"),)
 
 
 def after(*messages: Received) -> State:
-    state = State(Settings())
+    state = begun(Settings())
     for message in messages:
         state = fold(state, message)
     return state
 
 
-def told(first: tuple[Received, ...], then: Received, *, covered: bool) -> Event | None:
+def told(first: tuple[Received, ...], then: Received, *, covered: bool) -> Headline | None:
     before = after(*first)
     return event(before, fold(before, then), covered=covered)
 
@@ -63,7 +66,7 @@ def test_news_is_told_where_its_line_is_covered(
 ) -> None:
     happened = told(BEGUN, message, covered=True)
     assert happened is not None
-    assert said in happened.told
+    assert said in happened.text
     assert happened.trouble is trouble
     assert told(BEGUN, message, covered=False) is None
 
@@ -73,7 +76,7 @@ def test_the_end_of_an_epoch_is_no_event() -> None:
 
 
 def test_a_gpu_that_is_lost_is_told_once_wherever_one_looks() -> None:
-    assert told((HEALTHY,), LOST, covered=False) == Event("GPU 0: GPU is lost", trouble=True)
+    assert told((HEALTHY,), LOST, covered=False) == Headline("GPU 0: GPU is lost", trouble=True)
     assert told((LOST,), LOST, covered=False) is None
     assert told((LOST,), HEALTHY, covered=False) is None
 

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from vramtop.protocol.lesson.messages import Compared, Evaluated, LessonOutOfMemory
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.split import Split
-from vramtop.tui.state.state import State, fold
-from vramtop.tui.state.visits import Learned, Visit, epochs_between
+from vramtop.tui.state.folding import fold
+from vramtop.tui.state.lesson.folding import begun
+from vramtop.tui.state.lesson.visits import Learned, Visit, epochs_between
 from vramtop.tui.worker.link import Received
 
 BEGUN = (HELLO, configured(), sample(), measured())
@@ -29,9 +30,11 @@ SHORTAGE = LessonOutOfMemory(
 
 
 def visits(*messages: Received) -> dict[int, Visit]:
-    state = reduce(fold, messages, State(Settings()))
-    assert [v.batch_size for v in state.visited] == sorted({v.batch_size for v in state.visited})
-    return {visit.batch_size: visit for visit in state.visited}
+    state = reduce(fold, messages, begun(Settings()))
+    assert [v.batch_size for v in state.lesson.visited] == sorted(
+        {v.batch_size for v in state.lesson.visited}
+    )
+    return {visit.batch_size: visit for visit in state.lesson.visited}
 
 
 def evaluated(epoch: int, loss: float) -> Evaluated:

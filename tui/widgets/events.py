@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import msgspec
 from vramtop.protocol.gpus import CardsReport
+from vramtop.tui.state.state import State
 
-from .state import State
-
-
-class Event(msgspec.Struct, frozen=True):
-    """Something that has just happened, in one line."""
-
-    told: str
-    trouble: bool
+from .headlines import Headline, headline
 
 
-def event(before: State, after: State, *, covered: bool) -> Event | None:
+def event(before: State, after: State, *, covered: bool) -> Headline | None:
     """What happened between two states; where the main screen is `covered`, its news as well.
 
     Uncovered, the news has a line of its own there.
@@ -24,14 +17,14 @@ def event(before: State, after: State, *, covered: bool) -> Event | None:
         known = _troubles(before.cards)
         lost = [trouble for trouble in _troubles(after.cards) if trouble not in known]
         if lost:
-            return Event(lost[0], trouble=True)
+            return Headline(lost[0], trouble=True)
     news = after.news
     if covered and news is not None and news != before.news:
-        return Event(news.text, news.trouble)
+        return headline(news)
     return None
 
 
 def _troubles(report: CardsReport) -> list[str]:
     """Why NVML, or a GPU, tells nothing any more."""
-    told = [] if report.trouble is None else [report.trouble]
-    return told + [f"GPU {card.index}: {card.trouble}" for card in report.cards if card.trouble]
+    whole = [] if report.trouble is None else [report.trouble]
+    return whole + [f"GPU {card.index}: {card.trouble}" for card in report.cards if card.trouble]

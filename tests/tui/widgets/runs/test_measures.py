@@ -12,10 +12,10 @@ from screens import Screen, screen
 from vramtop.protocol.lesson.messages import Compared, Evaluated, LessonOutOfMemory
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.split import Split
-from vramtop.tui.state.trade import MEASURES, best, places
-from vramtop.tui.state.visits import Learned, Visit
+from vramtop.tui.state.lesson.visits import Learned, Visit
 from vramtop.tui.terminal.capabilities import Terminal
 from vramtop.tui.terminal.palette import DARK
+from vramtop.tui.widgets.runs.measures import MEASURES, best, places
 from vramtop.tui.widgets.runs.trade import TradeChart
 from vramtop.tui.widgets.runs.trends import Trends
 from vramtop.tui.widgets.step.anatomy import AnatomyChart

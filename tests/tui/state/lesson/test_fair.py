@@ -17,8 +17,8 @@ from vramtop.protocol.lesson.messages import (
 from vramtop.protocol.lesson.settings import SettingError, Settings
 from vramtop.protocol.split import Split
 from vramtop.tui.app.lesson_app import VramtopApp
-from vramtop.tui.state import fair
-from vramtop.tui.state.visits import Visit
+from vramtop.tui.state.lesson import fair
+from vramtop.tui.state.lesson.visits import Visit
 
 LESSON = [16, 64, 256, 1024, 4096]
 
@@ -99,7 +99,7 @@ async def test_escape_calls_a_comparison_off_and_a_second_one_waits(
         await pilot.press("escape")
         assert [each for each in script.sent if isinstance(each, CallOff)]
         app.receive(ComparisonEnded(complete=False))
-        assert app.state.comparing is None
+        assert app.state.lesson.comparing is None
         await pilot.pause()
         assert "the comparison is called off" in seen(app)
 
@@ -120,7 +120,7 @@ async def test_a_key_begins_again_with_fresh_weights(app: VramtopApp, script: Sc
         await begin(pilot, *BEGUN)
         await pilot.press("plus", "0")
         (command,) = [each for each in script.sent if isinstance(each, Reset)]
-        assert command.settings == replace(app.state.settings, batch_size=128)
+        assert command.settings == replace(app.state.lesson.settings, batch_size=128)
         await begin(pilot, replace(configured(batch_size=128), fresh=True))
         assert "batch 64 → 128" in seen(app)
         await begin(pilot, replace(configured(batch_size=128), fresh=True))
@@ -148,9 +148,9 @@ async def test_fresh_weights_begin_the_curves_anew_and_keep_the_sizes(app: Vramt
         await begin(pilot, *BEGUN, sample(64_000), *ends, short)
         folded(app, replace(configured(), fresh=True))
         state = app.state
-    assert (state.history.points, state.sample, state.evaluated) == ((), None, None)
-    assert [visit.batch_size for visit in state.visited] == [64, 8192]
-    assert state.visited[0].learned is not None
+    assert (state.history.points, state.sample, state.lesson.evaluated) == ((), None, None)
+    assert [visit.batch_size for visit in state.lesson.visited] == [64, 8192]
+    assert state.lesson.visited[0].learned is not None
 
 
 async def test_the_training_that_comes_back_from_a_comparison_goes_on_comparing(
@@ -160,4 +160,4 @@ async def test_the_training_that_comes_back_from_a_comparison_goes_on_comparing(
     async with app.run_test(size=(80, 24)) as pilot:
         await begin(pilot, HELLO, configured(), sample(), measured(), *ends[:3])
         folded(app, configured(), *ends[3:])
-        assert app.state.visited[0].learned is not None
+        assert app.state.lesson.visited[0].learned is not None

@@ -9,9 +9,8 @@ from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
+from vramtop.tui.state.lesson.visits import Visit, Visits
 from vramtop.tui.words import units
-
-from .visits import Visit, Visits
 
 _WIDEST = 7  # columns of a bar
 

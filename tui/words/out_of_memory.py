@@ -1,41 +1,44 @@
-"""How a lack of memory is told: which allocation failed, and which size would have fitted."""
+"""The words for an out of memory: which allocation failed, and which size would have fitted."""
 
 from __future__ import annotations
 
 import msgspec
 from vramtop.protocol.lesson.messages import LessonOutOfMemory, WouldFit
 from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import OutOfMemory
 from vramtop.protocol.split import CATEGORIES
-from vramtop.tui.words import units
-from vramtop.tui.words.wording import NAMES, operator, unmodelled
+
+from . import units
+from .wording import NAMES, operator, unmodelled
 
 
-class Failure(msgspec.Struct, frozen=True):
-    """A step of `settings` that did not fit, and, once that is known, what would have."""
-
-    event: LessonOutOfMemory
-    settings: Settings
-    would_fit: WouldFit | None = None
-
-
-def told(failure: Failure) -> tuple[str, ...]:
-    """All of it in one line, and then in fewer and fewer words.
+def headlines(
+    event: LessonOutOfMemory, failed: Settings, answer: WouldFit | None
+) -> tuple[str, ...]:
+    """All of a step that `failed` in one line, and then in fewer and fewer words.
 
     `batch 8,192 out of memory, back to 64 · forward, relu wanted 4.00 MiB, 1.31 MiB free · 3,294
     would fit (foretold)`.
     """
-    head, fits = f"{_what(failure.event)}, {_then(failure)}", foretold(failure.would_fit)
+    head, fits = f"{_what(event)}, {_then(event, failed)}", prediction(answer)
     lines = (
-        (head, wanted(failure.event), fits),
-        (head, place(failure.event), fits),
-        (head, fits or place(failure.event)),
+        (head, wanted(event), fits),
+        (head, place(event), fits),
+        (head, fits or place(event)),
         (head,),
     )
     texts = (" · ".join(part for part in line if part) for line in lines)
     return tuple(dict.fromkeys(texts))
 
 
-def held(event: LessonOutOfMemory) -> str:
+def headlines_of_any(event: OutOfMemory) -> tuple[str, ...]:
+    """The same of a program that says nothing of how it goes on: `out of memory · forward`."""
+    lines = (("out of memory", wanted(event)), ("out of memory", place(event)), ("out of memory",))
+    texts = (" · ".join(part for part in line if part) for line in lines)
+    return tuple(dict.fromkeys(texts))
+
+
+def held(event: OutOfMemory) -> str:
     """What the step held at that moment: `held then 4.40 MiB: parameters 397.5 KiB, …`."""
     sizes = ((NAMES[name].lower(), getattr(event.split, name)) for name in CATEGORIES)
     parts = ", ".join(f"{name} {units.size(size)}" for name, size in sizes if size)
@@ -48,7 +51,7 @@ def held(event: LessonOutOfMemory) -> str:
     return f"{line}; it would have been {units.at_least(event.needed, event.limit)}"
 
 
-def wanted(event: LessonOutOfMemory) -> str:
+def wanted(event: OutOfMemory) -> str:
     """`forward, relu wanted 4.00 MiB, 1.31 MiB free`; as much of it as is known."""
     if event.wanted is None or event.free is None:
         return place(event)
@@ -58,7 +61,7 @@ def wanted(event: LessonOutOfMemory) -> str:
     return f"{place(event) or 'something'} wanted {wanted}, {free} free"
 
 
-def place(event: LessonOutOfMemory) -> str:
+def place(event: OutOfMemory) -> str:
     """Where it happened: `forward, relu`."""
     if event.phase == "model":
         return "the model itself"
@@ -67,7 +70,7 @@ def place(event: LessonOutOfMemory) -> str:
     return ", ".join(part for part in (phase, by) if part)
 
 
-def foretold(answer: WouldFit | None) -> str:
+def prediction(answer: WouldFit | None) -> str:
     """`3,294 would fit (foretold)`; empty while it is not known, or cannot be.
 
     What fits only in some orders of allocation is told as that: `…, perhaps up to 3,500`.
@@ -92,9 +95,8 @@ def _what(event: LessonOutOfMemory) -> str:
     return f"batch {event.batch_size:,}{times} out of memory"
 
 
-def _then(failure: Failure) -> str:
+def _then(event: LessonOutOfMemory, failed: Settings) -> str:
     """What goes on, by what sets it apart from what failed; or what one can do."""
-    event, failed = failure.event, failure.settings
     if event.restored is None:
         return "not even one fits" if event.phase == "evaluation" else _REMEDY
     if event.phase == "evaluation":

@@ -1,20 +1,16 @@
-"""Batch sizes compared fairly from inside: which, on how many images, and what is said. Pure."""
+"""Batch sizes compared fairly from inside: which, and on how many images. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from msgspec.structs import replace
-from vramtop.protocol.lesson.formula import lesson
-from vramtop.protocol.lesson.messages import Compared, Comparing, ComparisonEnded
 from vramtop.protocol.lesson.settings import SettingError, Settings, parse_batch_sizes
-from vramtop.tui.words import units
 from vramtop.tui.worker.sweep_plan import Plan, plan
 
 from .visits import Visits
 
 SIZES = (16, 64, 256, 1024, 4096)  # the lesson's
-RESTARTED = "fresh weights: the training begins again"
 
 
 def sizes(settings: Settings, visits: Visits, train_images: int) -> list[int]:
@@ -58,49 +54,3 @@ def hint(settings: Settings, suggested: Sequence[int], train_images: int) -> str
         f"each from fresh weights on the same {images:,} images,\n"
         f"{len(suggested) * images:,} in all; the training waits meanwhile"
     )
-
-
-def told(event: Comparing | Compared | ComparisonEnded, visits: Visits) -> str:
-    """How far a comparison is, what a run came to, or how it ended."""
-    match event:
-        case Comparing():
-            return (
-                f"comparing batch {event.batch_size:,} ({event.number} of {event.runs}): "
-                f"{event.done:,} of {event.images:,} images"
-            )
-        case Compared():
-            return f"compared from fresh weights: batch {event.settings.batch_size:,} {_run(event)}"
-        case ComparisonEnded():
-            return _end(visits, complete=event.complete)
-
-
-def _run(event: Compared) -> str:
-    if event.out_of_memory:
-        return "is out of memory"
-    accuracy = "" if event.accuracy is None else f", accuracy {event.accuracy:.2%}"
-    return f"test loss {units.loss(event.after)} after {event.images:,} images{accuracy}"
-
-
-def _end(visits: Visits, *, complete: bool) -> str:
-    known = {visit.batch_size: visit.fair.after for visit in visits if visit.fair is not None}
-    if not complete:
-        kept = "; what was measured is kept" if known else ""
-        return f"the comparison is called off{kept}"
-    if not known:
-        return "the comparison came to nothing: no size had room"
-    best = min(known, key=known.__getitem__)
-    return (
-        f"compared from fresh weights: batch {best:,} has the least test loss, "
-        f"{units.loss(known[best])}; x shows all"
-    )
-
-
-def formula(event: Compared, pixels: int) -> int:
-    """The formula's bytes at that size, for images of so many values."""
-    settings = event.settings
-    return lesson(
-        pixels=pixels,
-        hidden=settings.hidden,
-        batch_size=settings.batch_size,
-        optimizer=settings.optimizer,
-    ).total

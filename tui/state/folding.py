@@ -1,0 +1,19 @@
+"""How each message changes the state."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+from vramtop.tui.worker.link import Received
+
+from . import program
+from .comparison import compare
+from .lesson import folding
+from .state import State
+
+
+def fold(state: State, message: Received) -> State:
+    """The state after this message."""
+    new = program.fold(state, message) if state.lesson is None else folding.fold(state, message)
+    if new.measured is state.measured and new.program is state.program:
+        return new
+    return replace(new, comparison=compare(new.program, new.measured) if new.program else ())

@@ -1,0 +1,148 @@
+"""What any worker says, folded into the state."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+from vramtop.protocol.gpus import CardsReport
+from vramtop.protocol.messages import (
+    Answer,
+    Ended,
+    Failed,
+    Flow,
+    Hello,
+    Measured,
+    Note,
+    OutOfMemory,
+    Program,
+    Sample,
+)
+from vramtop.tui.gpus.cards import reasons
+from vramtop.tui.worker.link import Received, WorkerGone, WorkerLine
+
+from . import history, moments
+from .full_bar import kept
+from .history import Point
+from .news import Entry
+from .state import HeldStep, State
+
+MAX_ENTRIES = 200
+
+
+def fold(state: State, message: Received) -> State:
+    """The state after this message; one that only the lesson knows changes nothing."""
+    match message:
+        case Hello():
+            return logged(replace(state, device=message.device, pid=message.pid), message)
+        case Program():
+            return _program(state, message)
+        case Sample():
+            return sampled(state, message, history.of_step(message, state.measured))
+        case Measured():
+            return measured(state, message)
+        case OutOfMemory():
+            return out_of_memory(logged(replace(state, news=message), message))
+        case Flow():
+            return _flow(state, message)
+        case Answer() | Note() | WorkerLine():
+            silent = isinstance(message, Answer) and message.error is None
+            return state if silent else logged(state, message)
+        case Failed():
+            return logged(replace(state, life="failed", news=message), message)
+        case Ended():
+            return replace(state, life="ended", news=message)
+        case WorkerGone():
+            return _gone(state, message)
+        case CardsReport():
+            return _cards(state, message)
+        case _:
+            return state
+
+
+def logged(state: State, *entries: Entry) -> State:
+    """The state with these at the end of its log."""
+    return replace(state, log=(*state.log, *entries)[-MAX_ENTRIES:])
+
+
+def unmeasured(state: State) -> State:
+    """The state without the step that was measured, and without a place in it."""
+    return replace(state, measured=None, held=None, cursor=None, walk=None)
+
+
+def sampled(state: State, sample: Sample, point: Point, *, alike: bool = True) -> State:
+    """The state after a step's end or a boundary within one; `point` is its place in the trends.
+
+    A step that is not `alike` has other inputs than the one that was measured.
+    """
+    if (state.paused or state.slow) and sample.split is not None:
+        state = _held(state, HeldStep(sample.phase, sample.split, sample.part, alike))
+    return replace(
+        state,
+        sample=sample,
+        history=history.extended(state.history, point),
+        resident=sample.resident or state.resident,
+    )
+
+
+def measured(state: State, new: Measured) -> State:
+    """The state with another anatomy of a step."""
+    curve = new.anatomy.curve
+    if state.measured is not None and state.measured.anatomy.curve != curve:
+        state = replace(state, cursor=None, walk=None)
+    return replace(
+        state,
+        measured=new,
+        device_memory=new.device_memory,
+        full_bar=kept(state.full_bar, new.anatomy.peak.bytes),
+    )
+
+
+def out_of_memory(state: State, batch_size: int | None = None) -> State:
+    """The state after a step, perhaps one of a batch of so many, that did not fit."""
+    return unmeasured(replace(state, history=history.marked(state.history, batch_size)))
+
+
+def _program(state: State, new: Program) -> State:
+    same = state.program is not None and state.program.device == new.device
+    return unmeasured(
+        replace(
+            state,
+            program=new,
+            device=new.device,
+            device_memory=state.device_memory if same else None,
+            life="running",
+        )
+    )
+
+
+def _held(state: State, held: HeldStep) -> State:
+    """The step is held there, and the cursor sets out for it, unless somebody put it elsewhere."""
+    state = replace(state, held=held, cursor=state.cursor if state.walk is None else None)
+    if state.cursor is not None or state.measured is None or state.place is None:
+        return replace(state, walk=None)
+    walk = moments.path(state.measured.anatomy, state.place)
+    return replace(state, walk=walk, cursor=walk and walk.first)
+
+
+def _flow(state: State, flow: Flow) -> State:
+    held = state.held if flow.paused or flow.slow else None
+    # A pause during a walk keeps the cursor where it is; any other change of the flow lets it go.
+    stays = state.walk is not None and flow.paused and not state.paused
+    cursor = state.cursor if stays else None
+    return replace(state, paused=flow.paused, slow=flow.slow, held=held, cursor=cursor, walk=None)
+
+
+def _gone(state: State, gone: WorkerGone) -> State:
+    # Lines arrive as they are printed; only what did not come that way is added here.
+    missing = [line for line in map(WorkerLine, gone.lines) if line not in state.log]
+    state = logged(replace(state, resident=0), *missing, gone)
+    if state.life == "failed":
+        # The reason it gave is better news than the end that followed from it.
+        return state
+    return replace(state, life="gone", news=gone)
+
+
+def _cards(state: State, new: CardsReport) -> State:
+    # A reason stays as long as what it is for, and is told once.
+    known = set(reasons(state.cards)) if state.cards else set[str]()
+    news = [reason for reason in reasons(new) if reason not in known]
+    return logged(replace(state, cards=new), *news)
