@@ -103,9 +103,9 @@ def test_where_no_folder_does_one_line_says_why(monkeypatch: pytest.MonkeyPatch)
         save({".csv": "x"}, NOW)
 
 
-def test_a_size_that_ran_out_of_memory_has_its_line_and_one_that_is_foretold_none() -> None:
+def test_a_size_that_ran_out_of_memory_has_its_line_and_one_that_is_predicted_none() -> None:
     ran_out = Visit(4096, peak=9_000, out_of_memory=True, limit=8_000, accumulation=2)
-    rows = list(csv.DictReader(table((Visit(64, foretold=True), ran_out)).splitlines()))
+    rows = list(csv.DictReader(table((Visit(64, predicted=True), ran_out)).splitlines()))
     assert [row["batch_size_images"] for row in rows] == ["4096"]
     assert (rows[0]["out_of_memory"], rows[0]["limit_bytes"]) == ("true", "8000")
     assert rows[0]["accumulation_batches"] == "2"
