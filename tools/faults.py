@@ -414,8 +414,8 @@ FAULTS = (
     Fault(
         "a search that has lost its worker is called off for ever",
         "tui/controls/runs.py",
-        "commands is None or state.over or not",
-        "commands is None or not",
+        "commands is None or lesson is None or state.over",
+        "commands is None or lesson is None",
         ("tests/tui/controls/test_controls.py",),
     ),
     Fault(
