@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import time
 from collections.abc import Callable
 
 import msgspec
@@ -186,9 +185,8 @@ class Session:
 
     def _keep(self) -> None:
         """Put a snapshot on the shelf, from which a new process can go on if this one dies."""
-        began = time.monotonic()
         try:
-            self._keeper.keep(self._setup.snapshot(), began)
+            self._keeper.keep(self._setup.snapshot)
         except CannotKeep as error:
             self._outbox.post(Note(str(error)))
 
@@ -284,8 +282,7 @@ class Session:
 
     def _hand_over(self) -> None:
         """Put the training on the shelf and rest, until another process takes over or fails to."""
-        began = time.monotonic()
-        self._keeper.keep(self._recovery.pending_restore or self._setup.snapshot(), began)
+        self._keeper.keep(lambda: self._recovery.pending_restore or self._setup.snapshot())
         self._talk.handing_over = True
 
     def _find(self) -> None:

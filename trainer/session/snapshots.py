@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import msgspec
 import torch
@@ -32,13 +33,15 @@ class Keeper:
         """Whether it is time for the next snapshot."""
         return self._shelf is not None and time.monotonic() >= self._next
 
-    def keep(self, snapshot: Snapshot, began: float) -> None:
-        """Put it on the shelf; taking it began at the `time.monotonic` of `began`.
+    def keep(self, take: Callable[[], Snapshot]) -> None:
+        """Take a snapshot and put it on the shelf.
 
         Raises `CannotKeep`. After a failed write no snapshot is due any more.
         """
         if self._shelf is None:
             raise CannotKeep("there is no place for a snapshot")
+        began = time.monotonic()
+        snapshot = take()
         progress = snapshot.progress
         kept = Kept(snapshot.settings, progress.steps, progress.images)
         try:
