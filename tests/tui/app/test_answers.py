@@ -75,13 +75,13 @@ async def test_after_a_while_the_news_is_back(
         await pilot.pause()
         before = foot(app, size)
         assert "batch 64 → 128" in before[0]
-        await pilot.press("t")
         answered = monotonic()
+        await pilot.press("t")
         assert "light theme" in foot(app, size)[0]
         while foot(app, size) != before:
             assert monotonic() < answered + 30
             await pilot.pause(0.05)
-        assert monotonic() > answered + 0.9
+        assert monotonic() > answered + 1
 
 
 @pytest.mark.parametrize(
