@@ -482,6 +482,27 @@ FAULTS = (
         ("tests/tui/app/test_cursor_on_screen.py", "tests/tui/state/test_cursor.py"),
     ),
     Fault(
+        "a difference that nobody explains is shown as any other",
+        "tui/state/comparison.py",
+        "difference.bytes != 0 and not difference.reasons",
+        "difference.bytes != 0 and False",
+        ("tests/tui/state/test_comparison.py",),
+    ),
+    Fault(
+        "the lesson's keys are sent to another program",
+        "tui/controls/reply.py",
+        "return not_lesson(state) or no_worker(state)",
+        "return no_worker(state)",
+        ("tests/tui/app/test_other_program.py",),
+    ),
+    Fault(
+        "the end of another program offers a worker of the lesson",
+        "tui/app/lesson_app.py",
+        "if self.training.started and self.state.lesson:",
+        "if self.training.started:",
+        ("tests/tui/app/test_other_program.py",),
+    ),
+    Fault(
         "a loss that is no number ends the charts",
         "tui/widgets/runs/trends.py",
         "point.loss if point.loss is not None and math.isfinite(point.loss) else None",
