@@ -64,7 +64,7 @@ def test_a_prediction_is_gone_with_the_setting_it_was_for() -> None:
     predicted = Predicted(Settings(batch_size=128), "cpu", measured(128).anatomy, None, None)
     state = after(predicted)
     assert state.lesson.predicted == predicted
-    assert fold(state, configured(batch_size=128)).predicted is None
+    assert fold(state, configured(batch_size=128)).lesson.predicted is None
 
 
 async def test_m_searches_and_capital_m_takes_the_recommended_size(
