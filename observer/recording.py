@@ -29,7 +29,7 @@ _FRESH = (torch.ops.aten.lift_fresh.default, torch.ops.aten.lift.default)
 
 Operator = Callable[..., object]
 Arguments = tuple[object, ...]
-Named = dict[str, object]
+Keywords = dict[str, object]
 
 
 class OperatorHook(Protocol):
@@ -39,7 +39,7 @@ class OperatorHook(Protocol):
     """
 
     def before(
-        self, recording: Recording, operator: Operator, args: Arguments, kwargs: Named
+        self, recording: Recording, operator: Operator, args: Arguments, kwargs: Keywords
     ) -> None:
         """The operator is about to run."""
 
@@ -223,7 +223,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         func: Operator,
         types: tuple[type, ...],
         args: Arguments = (),
-        kwargs: Named | None = None,
+        kwargs: Keywords | None = None,
     ) -> object:
         kwargs = kwargs or {}
         if self._aside:
@@ -258,7 +258,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
             hook.after(self, func, args)
         return result
 
-    def _storages(self, args: Arguments, kwargs: Named) -> set[int]:
+    def _storages(self, args: Arguments, kwargs: Keywords) -> set[int]:
         """What the arguments of an operator hold now."""
         passed = [*args, *kwargs.values()]
         return set(map(storage_key, storages_on(self._device, passed)))

@@ -15,7 +15,7 @@ from torch import Tensor
 from vramtop.accounting.records import StepLog
 from vramtop.observer.ownership import Owners
 from vramtop.observer.private import fake_tensor_mode, foreach_devices, skip_capture_check
-from vramtop.observer.recording import Arguments, Named, Operator, Recording
+from vramtop.observer.recording import Arguments, Keywords, Operator, Recording
 from vramtop.protocol.lesson.messages import Data
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.split import AllocatorMemory, Anatomy
@@ -127,7 +127,7 @@ class _SumBuffers:
         self._gpu = gpu
 
     def before(
-        self, recording: Recording, operator: Operator, args: Arguments, kwargs: Named
+        self, recording: Recording, operator: Operator, args: Arguments, kwargs: Keywords
     ) -> None:
         """Nothing is known yet."""
 

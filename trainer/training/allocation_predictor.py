@@ -15,7 +15,7 @@ from vramtop.observer.private import (
     tree_map_only,
     without_dispatch_modes,
 )
-from vramtop.observer.recording import Arguments, Named, Operator
+from vramtop.observer.recording import Arguments, Keywords, Operator
 
 _GROWING = ("aten::resize_", "aten::resize_as_", "aten::set_")
 
@@ -27,7 +27,7 @@ class AllocationPredictor:
         self._device = device
         self._mode = fake_tensor_mode(allow_real_inputs=True)
 
-    def allocates(self, operator: Operator, args: Arguments, kwargs: Named) -> int:
+    def allocates(self, operator: Operator, args: Arguments, kwargs: Keywords) -> int:
         """Bytes that this operator will allocate and keep.
 
         0 where that cannot be known before it runs, as with results whose length depends on the

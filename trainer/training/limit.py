@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from vramtop.accounting.anatomy import split_of
-from vramtop.observer.recording import Arguments, Named, Operator, Recording
+from vramtop.observer.recording import Arguments, Keywords, Operator, Recording
 from vramtop.protocol.split import Phase, Split
 
 from .allocation_predictor import AllocationPredictor
@@ -42,7 +42,7 @@ class StepLimit:
         self._predictor = AllocationPredictor(device)
 
     def before(
-        self, recording: Recording, operator: Operator, args: Arguments, kwargs: Named
+        self, recording: Recording, operator: Operator, args: Arguments, kwargs: Keywords
     ) -> None:
         """The operator is about to run."""
         self.check(recording, self._predictor.allocates(operator, args, kwargs))
