@@ -140,7 +140,7 @@ class Journal:
 
     def operator_of(self, run: int) -> str:
         """The name of the operator whose run has this number."""
-        return str(self._operators[run])
+        return _name(self._operators[run])
 
     def ran(self, at: int) -> None:
         """The operator has run, up to this place in the allocator's trace."""
@@ -161,12 +161,11 @@ class Journal:
 
     def log(self) -> StepLog:
         """Each storage at the start, and each change in the phases that have ended."""
-        names = {operator: str(operator) for operator in set(self._operators)}
         return StepLog(
             [storage.record() for storage in self._storages],
             self._start,
             self._phases,
-            [names[operator] for operator in self._operators],
+            [_name(operator) for operator in self._operators],
             self._loss,
         )
 
@@ -286,6 +285,18 @@ class Journal:
         self._alive.pop(tracked.key, None)
         tracked.reference, tracked.gone = None, self.phase
         self._resize(tracked, 0)
+
+
+# Operators and their names, by the operator's `id`: PyTorch computes both name and hash in Python.
+_names: dict[int, tuple[object, str]] = {}
+
+
+def _name(operator: object) -> str:
+    """An operator's name, as PyTorch's dispatcher writes it."""
+    known = _names.get(id(operator))
+    if known is None:
+        known = _names[id(operator)] = operator, str(operator)
+    return known[1]
 
 
 @cache

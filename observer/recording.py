@@ -35,7 +35,7 @@ Keywords = dict[str, object]
 class OperatorHook(Protocol):
     """Is called around each operator of a recorded step.
 
-    What it raises, the operator raises; `Recording.fail` is to be told of that.
+    An error that it raises becomes the operator's. Before it raises one, it calls `Recording.fail`.
     """
 
     def before(

@@ -1,4 +1,4 @@
-"""Which tensors a high water consists of: by name, to the byte."""
+"""Which tensors a high-water mark consists of: by name, to the byte."""
 
 import itertools
 
