@@ -42,7 +42,7 @@ def one_round() -> None:
     waits, used = measure(reader)
     reader.close()
     print(
-        f"{len(report.cards)} GPUs, {ROUNDS} rounds: median {median(waits) * 1e6:.0f} µs, "
+        f"{len(report.gpus)} GPUs, {ROUNDS} rounds: median {median(waits) * 1e6:.0f} µs, "
         f"99 of 100 within {waits[-TAIL - 1] * 1e6:.0f} µs, the first {first * 1e6:.0f} µs; "
         f"{used / SECONDS:.3%} of a core at a round every {SECONDS:g} s"
     )

@@ -25,7 +25,7 @@ class GpuProcess(msgspec.Struct, frozen=True):
     command: str | None = None
 
 
-class Card(msgspec.Struct, frozen=True):
+class Gpu(msgspec.Struct, frozen=True):
     """A GPU, or an instance of one that is split by MIG.
 
     `index` is NVML's own: GPUs count in the order of the PCI bus, instances by their slots within
@@ -64,7 +64,7 @@ class Card(msgspec.Struct, frozen=True):
     ecc_errors: int | None = None
     throttled: tuple[str, ...] | None = None
     mig: bool | None = None
-    instances: tuple[Card, ...] = ()
+    instances: tuple[Gpu, ...] = ()
     processes: tuple[GpuProcess, ...] | None = None
     trouble: str | None = None
     refused: dict[str, str] = {}
@@ -77,10 +77,10 @@ class Card(msgspec.Struct, frozen=True):
         return None if self.used is None else self.used + (self.reserved or 0)
 
 
-class CardsReport(Message, frozen=True, tag="gpus"):
+class GpusReport(Message, frozen=True, tag="gpus"):
     """All GPUs of the machine; `trouble` is why there is none, or why NVML cannot be asked."""
 
-    cards: tuple[Card, ...] = ()
+    gpus: tuple[Gpu, ...] = ()
     driver_version: str | None = None
     cuda_version: str | None = None
     trouble: str | None = None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import msgspec
-from vramtop.protocol.gpus import CardsReport
+from vramtop.protocol.gpus import GpusReport
 from vramtop.protocol.messages import VERSION
 
 from .envelope import Envelope
@@ -22,7 +22,7 @@ from .framing import FromWorker
 FORMAT = 1
 _HEADER_BYTES = 4096  # a file that is no recording may have no line ends
 
-Recorded: TypeAlias = FromWorker | CardsReport
+Recorded: TypeAlias = FromWorker | GpusReport
 
 
 class RecordingError(Exception):

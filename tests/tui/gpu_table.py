@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
-from vramtop.protocol.gpus import Card, CardsReport, GpuProcess
+from vramtop.protocol.gpus import Gpu, GpuProcess, GpusReport
 
 GIB = 2**30
 
 
-def card(index: int, *processes: GpuProcess, **values: Any) -> Card:
+def make_gpu(index: int, *processes: GpuProcess, **values: Any) -> Gpu:
     used = sum(process.used or 0 for process in processes)
-    usual = Card(
+    usual = Gpu(
         index=index,
         uuid=f"GPU-{index}",
         name="NVIDIA X100 80GB",
@@ -35,8 +35,8 @@ def card(index: int, *processes: GpuProcess, **values: Any) -> Card:
     return replace(usual, **values)
 
 
-def report(*cards: Card, **values: Any) -> CardsReport:
-    return CardsReport(cards, "580.65.06", "13.0", **values)
+def report(*gpus: Gpu, **values: Any) -> GpusReport:
+    return GpusReport(gpus, "580.65.06", "13.0", **values)
 
 
 def line_of(text: str, start: str) -> str:

@@ -217,7 +217,7 @@ class VramtopApp(StateApp):
         self._do(settings.revisit, event.batch_size, event.accumulation)
 
     def _move_training(self, place: int) -> None:
-        """Let the training go on on the GPU that has this place among the cards."""
+        """Let the training go on on the GPU that has this place among the GPUs."""
         from vramtop.tui.worker.launch import environment
 
         self._do(runs.move, place, environment())

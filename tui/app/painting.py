@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Protocol
 
-from vramtop.protocol.gpus import CardsReport
+from vramtop.protocol.gpus import GpusReport
 from vramtop.protocol.lesson.messages import Evaluated, Noise
 from vramtop.protocol.messages import Measured, Sample
 from vramtop.tui.state.state import State
@@ -52,7 +52,7 @@ class Painter:
         """Show what `message` has changed, at once or in its time."""
         if waited_for(before, after, message):
             self.paint(after)
-        elif isinstance(message, (Sample, CardsReport)):
+        elif isinstance(message, (Sample, GpusReport)):
             self._move(after)
 
     def paint(self, state: State) -> None:
@@ -90,8 +90,8 @@ def waited_for(before: State, after: State, message: Received) -> bool:
             return after.paused or held or before.sample is None
         case Measured():
             return before.measured is None or after.walk is not before.walk
-        case CardsReport():
-            return before.cards is None
+        case GpusReport():
+            return before.gpus is None
         case Evaluated() | Noise() | WorkerLine():
             return False
         case _:

@@ -80,21 +80,21 @@ def call_off(state: State, commands: Commands | None) -> bool:
 def move(
     state: State, commands: Commands | None, place: int, environment: Mapping[str, str]
 ) -> Reply | None:
-    """Let the training go on on the GPU at this place among the cards.
+    """Let the training go on on the GPU at this place among the GPUs.
 
     `environment` is the worker's, which decides by which name CUDA knows that GPU.
     """
     if refusal := not_lesson(state):
         return refusal
-    cards = state.cards.cards if state.cards else ()
-    here = state.card
-    if here is not None and cards[place] is here:
+    gpus = state.gpus.gpus if state.gpus else ()
+    here = state.gpu
+    if here is not None and gpus[place] is here:
         return Reply(f"the training is on GPU {here.index}")
     try:
-        device = destination(cards, place, environment)
+        device = destination(gpus, place, environment)
     except CannotMove as reason:
         return Reply(str(reason), "warning")
-    return _move(state, commands, device, cards[place].index)
+    return _move(state, commands, device, gpus[place].index)
 
 
 @needs_training

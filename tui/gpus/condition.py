@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
-from vramtop.protocol.gpus import Card
+from vramtop.protocol.gpus import Gpu
 
 Level = Literal["plain", "warning", "error"]
 
@@ -39,26 +39,26 @@ class Sign(msgspec.Struct, frozen=True):
         return text if self.level == "plain" else f"{MARK}{text}"
 
 
-def signs(card: Card) -> tuple[Sign, ...]:
+def signs(gpu: Gpu) -> tuple[Sign, ...]:
     """All that is out of the ordinary, the worst first; empty for a GPU that is well."""
-    if card.trouble is not None:
+    if gpu.trouble is not None:
         return ()
-    found = [] if (heat := hot(card)) is None else [heat]
-    found += [Sign(reason, _level(reason)) for reason in card.throttled or ()]
-    if card.ecc_errors:
-        errors = f"{card.ecc_errors:,} uncorrected ECC error{'s' if card.ecc_errors > 1 else ''}"
+    found = [] if (heat := hot(gpu)) is None else [heat]
+    found += [Sign(reason, _level(reason)) for reason in gpu.throttled or ()]
+    if gpu.ecc_errors:
+        errors = f"{gpu.ecc_errors:,} uncorrected ECC error{'s' if gpu.ecc_errors > 1 else ''}"
         found.append(Sign(errors, "error"))
     order: tuple[Level, ...] = ("error", "warning", "plain")
     return tuple(sorted(found, key=lambda sign: order.index(sign.level)))
 
 
-def hot(card: Card) -> Sign | None:
+def hot(gpu: Gpu) -> Sign | None:
     """That the GPU is as hot as it may be, or nearly; None where it is not.
 
     By the temperatures at which it slows down and shuts down. Where it tells neither, its own word
     that it holds its clocks down for heat decides.
     """
-    now, slowdown, shutdown = card.temperature, card.slowdown_at, card.shutdown_at
+    now, slowdown, shutdown = gpu.temperature, gpu.slowdown_at, gpu.shutdown_at
     if now is None:
         return None
     if slowdown is not None:
@@ -67,7 +67,7 @@ def hot(card: Card) -> Sign | None:
     elif shutdown is not None and now >= shutdown - _CLOSE_TO_SHUTDOWN:
         level = _above(now, shutdown - _CLOSE)
         return Sign(f"{now}°C, shutdown at {shutdown}°C", level, f"{now}°C")
-    levels = {_level(reason) for reason in card.throttled or () if "thermal" in reason}
+    levels = {_level(reason) for reason in gpu.throttled or () if "thermal" in reason}
     if not levels:
         return None
     return Sign(f"{now}°C", "error" if "error" in levels else "warning")

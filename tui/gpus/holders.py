@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
-from vramtop.protocol.gpus import Card
+from vramtop.protocol.gpus import Gpu
 from vramtop.protocol.split import AllocatorMemory
 
-from .cards import held, occupancy
+from .conclusions import held, occupancy
 
 Holder = Literal[
     "driver",
@@ -37,14 +37,14 @@ class Held(msgspec.Struct, frozen=True):
     bytes: int
 
 
-def of_card(card: Card, pid: int | None, memory: AllocatorMemory | None) -> tuple[Held, ...] | None:
-    """Who holds a card's memory, in the order of a bar; None where NVML tells no total.
+def of_gpu(gpu: Gpu, pid: int | None, memory: AllocatorMemory | None) -> tuple[Held, ...] | None:
+    """Who holds a GPU's memory, in the order of a bar; None where NVML tells no total.
 
     `pid` is our process, `memory` what its allocator said last. Where NVML does not list our
     process, as in many containers, its context counts among the others.
     """
-    listed = None if pid is None else held(card, {pid})
-    seen = occupancy(card, memory.reserved if listed is None and memory else listed)
+    listed = None if pid is None else held(gpu, {pid})
+    seen = occupancy(gpu, memory.reserved if listed is None and memory else listed)
     if seen is None:
         return None
     others: Holder = "others and context" if listed is None and memory else "others"

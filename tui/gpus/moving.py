@@ -4,47 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from vramtop.protocol.gpus import Card
+from vramtop.protocol.gpus import Gpu
 
-from .cards import visible
+from .conclusions import visible
 
 
 class CannotMove(Exception):
     """The training cannot move to that GPU; the text is the reason, in one line."""
 
 
-def destination(cards: Sequence[Card], place: int, environment: Mapping[str, str]) -> str:
-    """The name `cuda:N` that the card at `place` has in a process with this environment.
+def destination(gpus: Sequence[Gpu], place: int, environment: Mapping[str, str]) -> str:
+    """The name `cuda:N` that the GPU at `place` has in a process with this environment.
 
-    `cards` are in NVML's order when the process began. Raises `CannotMove` if the process does not
-    see the card, if the card cannot be used now, and if CUDA may number the GPUs in another order
+    `gpus` are in NVML's order when the process began. Raises `CannotMove` if the process does not
+    see the GPU, if the GPU cannot be used now, and if CUDA may number the GPUs in another order
     than NVML.
     """
-    card = cards[place]
-    name = f"GPU {card.index}"
-    if card.trouble is not None:
-        raise CannotMove(f"{name}: {card.trouble}")
+    gpu = gpus[place]
+    name = f"GPU {gpu.index}"
+    if gpu.trouble is not None:
+        raise CannotMove(f"{name}: {gpu.trouble}")
     setting = environment.get("CUDA_VISIBLE_DEVICES")
     by_number = setting is None or not setting.strip().startswith(("GPU-", "MIG-"))
     in_order = environment.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID"
-    if by_number and not in_order and len({each.name for each in cards}) > 1:
+    if by_number and not in_order and len({each.name for each in gpus}) > 1:
         raise CannotMove(
             "CUDA numbers GPUs of several kinds in an order of its own; "
             "start vramtop with CUDA_DEVICE_ORDER=PCI_BUS_ID"
         )
-    devices = _seen(cards, setting)
+    devices = _seen(gpus, setting)
     if place not in devices:
         raise CannotMove(f"the worker cannot see {name}: CUDA_VISIBLE_DEVICES is {setting!r}")
     return f"cuda:{devices.index(place)}"
 
 
-def _seen(cards: Sequence[Card], setting: str | None) -> list[int]:
-    """The places of the cards that cuda:0, cuda:1, … stand for, as a whole or by an instance."""
-    whole = [(card.uuid or "", place) for place, card in enumerate(cards)]
+def _seen(gpus: Sequence[Gpu], setting: str | None) -> list[int]:
+    """The places of the GPUs that cuda:0, cuda:1, … stand for, as a whole or by an instance."""
+    whole = [(gpu.uuid or "", place) for place, gpu in enumerate(gpus)]
     parts = [
         (part.uuid, place)
-        for place, card in enumerate(cards)
-        for part in card.instances
+        for place, gpu in enumerate(gpus)
+        for part in gpu.instances
         if part.uuid is not None
     ]
     known = [*whole, *parts]

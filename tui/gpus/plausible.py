@@ -6,9 +6,9 @@ Drivers answer nonsense now and then: a utilization of 37,100 %, or more bytes t
 from __future__ import annotations
 
 from msgspec.structs import asdict, replace
-from vramtop.protocol.gpus import Card, GpuProcess
+from vramtop.protocol.gpus import Gpu, GpuProcess
 
-# The smallest and largest possible value of each field, in the units of `Card`. By NVML's manual a
+# The smallest and largest possible value of each field, in the units of `Gpu`. By NVML's manual a
 # fan may run above 100 %. A GPU without a temperature limit answers 0 °C.
 _RANGES = {
     "gpu_utilization": (0, 100),
@@ -27,42 +27,42 @@ _MEMORY = ("total", "reserved", "used", "free")
 _ROUNDING = 2**20  # bytes; the parts may exceed the total by so much, since drivers round them
 
 
-def plausible(card: Card) -> Card:
-    """The card without its impossible values; `refused` says what they were."""
-    values, refused = asdict(card), dict(card.refused)
+def plausible(gpu: Gpu) -> Gpu:
+    """The GPU without its impossible values; `refused` says what they were."""
+    values, refused = asdict(gpu), dict(gpu.refused)
     for field, (low, high) in _RANGES.items():
         value = values[field]
         if value is not None and not low <= value <= high:
             values[field] = None
             refused[field] = f"{value:,g} cannot be"
-    if impossible := _impossible_memory(card):
+    if impossible := _impossible_memory(gpu):
         values.update(dict.fromkeys(_MEMORY))
         refused["memory"] = impossible
-    values["processes"] = _processes(card, values["total"], refused)
-    values["instances"] = tuple(plausible(part) for part in card.instances)
-    return Card(**values | {"refused": refused})
+    values["processes"] = _processes(gpu, values["total"], refused)
+    values["instances"] = tuple(plausible(part) for part in gpu.instances)
+    return Gpu(**values | {"refused": refused})
 
 
-def _impossible_memory(card: Card) -> str | None:
+def _impossible_memory(gpu: Gpu) -> str | None:
     """Why these bytes are impossible; None if they are possible, or if there is no total."""
-    if card.total is None:
+    if gpu.total is None:
         return None
-    if card.total == 0:
+    if gpu.total == 0:
         return "0 B in all cannot be"
-    told = sum(part for part in (card.reserved, card.used, card.free) if part is not None)
-    if told <= card.total + _ROUNDING:
+    told = sum(part for part in (gpu.reserved, gpu.used, gpu.free) if part is not None)
+    if told <= gpu.total + _ROUNDING:
         return None
-    return f"{told:,} B used and free of {card.total:,} B cannot be"
+    return f"{told:,} B used and free of {gpu.total:,} B cannot be"
 
 
 def _processes(
-    card: Card, total: int | None, refused: dict[str, str]
+    gpu: Gpu, total: int | None, refused: dict[str, str]
 ) -> tuple[GpuProcess, ...] | None:
     """The processes; one that seems to hold more bytes than the GPU has holds an unknown number."""
-    if card.processes is None or total is None:
-        return card.processes
+    if gpu.processes is None or total is None:
+        return gpu.processes
     kept = []
-    for process in card.processes:
+    for process in gpu.processes:
         if process.used is not None and process.used > total:
             refused[f"memory of process {process.pid}"] = f"{process.used:,} B cannot be"
             process = replace(process, used=None)  # noqa: PLW2901

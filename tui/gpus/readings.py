@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
-from vramtop.protocol.gpus import Card, CardsReport, GpuProcess
+from vramtop.protocol.gpus import Gpu, GpuProcess, GpusReport
 
-from .cards import UNLISTED, keep_places, lost
+from .conclusions import UNLISTED, keep_places, lost
 from .nvml import Absent, Answers, Down, Lost, Missing, Refused, Unsupported, ask, first, running
 from .owners import owner, printable
 from .plausible import plausible
@@ -48,9 +48,9 @@ class Reader:
 
     def __init__(self) -> None:
         self._open = False
-        self._cards: tuple[Card, ...] = ()
+        self._gpus: tuple[Gpu, ...] = ()
 
-    def read(self) -> CardsReport:
+    def read(self) -> GpusReport:
         """What NVML says now; initializes NVML first if it is closed."""
         try:
             if not self._open:
@@ -61,7 +61,7 @@ class Reader:
             report = self._no_report(str(down))
         except Refused as refusal:
             report = self._no_report(f"NVML does not answer: {refusal}")
-        self._cards = report.cards
+        self._gpus = report.gpus
         return report
 
     def close(self) -> None:
@@ -71,22 +71,22 @@ class Reader:
             with suppress(Down, Refused):  # it may be gone already
                 ask("nvmlShutdown")
 
-    def _report(self) -> CardsReport:
-        before = {card.index: card for card in self._cards if card.trouble != UNLISTED}
+    def _report(self) -> GpusReport:
+        before = {gpu.index: gpu for gpu in self._gpus if gpu.trouble != UNLISTED}
         count = range(ask("nvmlDeviceGetCount"))
-        cards = [_card(index, before.get(index, Card(index))) for index in count]
+        gpus = [_gpu(index, before.get(index, Gpu(index))) for index in count]
         system = Answers()
-        return CardsReport(
-            keep_places(self._cards, cards),
+        return GpusReport(
+            keep_places(self._gpus, gpus),
             driver_version=system.get("driver_version", "nvmlSystemGetDriverVersion"),
             cuda_version=system.take("cuda_version", _cuda_version),
-            trouble=None if cards else NO_GPU,
+            trouble=None if gpus else NO_GPU,
             refused=system.refused,
         )
 
-    def _no_report(self, trouble: str) -> CardsReport:
+    def _no_report(self, trouble: str) -> GpusReport:
         self.close()
-        return CardsReport(tuple(lost(card, trouble) for card in self._cards), trouble=trouble)
+        return GpusReport(tuple(lost(gpu, trouble) for gpu in self._gpus), trouble=trouble)
 
 
 def _cuda_version() -> str:
@@ -97,30 +97,30 @@ def _cuda_version() -> str:
     return f"{number // 1000}.{number % 1000 // 10}"
 
 
-def _card(index: int, before: Card) -> Card:
+def _gpu(index: int, before: Gpu) -> Gpu:
     """The GPU of that index with all its values; `before` is what was known of it."""
-    card, answers = Card(index), Answers()
+    gpu, answers = Gpu(index), Answers()
     try:
         answers = Answers(ask("nvmlDeviceGetHandleByIndex", index))
-        card = _identity(card, answers)
-        card = _limited(_condition(_holdings(card, answers), answers), answers, before)
+        gpu = _identity(gpu, answers)
+        gpu = _limited(_condition(_holdings(gpu, answers), answers), answers, before)
     except Refused as refusal:
-        card = replace(card, trouble=str(refusal))
-    card = _divided(card, answers, before.instances)
-    return plausible(card if card.trouble else replace(card, refused=answers.refused))
+        gpu = replace(gpu, trouble=str(refusal))
+    gpu = _divided(gpu, answers, before.instances)
+    return plausible(gpu if gpu.trouble else replace(gpu, refused=answers.refused))
 
 
-def _identity(card: Card, answers: Answers) -> Card:
+def _identity(gpu: Gpu, answers: Answers) -> Gpu:
     name = answers.get("name", "nvmlDeviceGetName")
     return replace(
-        card,
+        gpu,
         uuid=answers.get("uuid", "nvmlDeviceGetUUID"),
         name=None if name is None else printable(name),
     )
 
 
-def _holdings(card: Card, answers: Answers) -> Card:
-    """The card with its memory and its processes, asked for right after each other."""
+def _holdings(gpu: Gpu, answers: Answers) -> Gpu:
+    """The GPU with its memory and its processes, asked for right after each other."""
     reserved = None
     memory = answers.get("reserved", "nvmlDeviceGetMemoryInfo", _MEMORY_V2)
     if memory is not None:
@@ -128,14 +128,14 @@ def _holdings(card: Card, answers: Answers) -> Card:
     else:
         memory = answers.get("memory", "nvmlDeviceGetMemoryInfo")
     if memory is not None:
-        card = replace(
-            card,
+        gpu = replace(
+            gpu,
             total=answers.known("total", memory.total),
             reserved=reserved,
             used=answers.known("used", memory.used),
             free=answers.known("free", memory.free),
         )
-    return replace(card, processes=_processes(answers))
+    return replace(gpu, processes=_processes(answers))
 
 
 def _processes(answers: Answers) -> tuple[GpuProcess, ...] | None:
@@ -152,8 +152,8 @@ def _processes(answers: Answers) -> tuple[GpuProcess, ...] | None:
     return tuple(GpuProcess(pid, held, *owner(pid)) for pid, held in used.items())
 
 
-def _condition(card: Card, answers: Answers) -> Card:
-    """The card with the values of its sensors."""
+def _condition(gpu: Gpu, answers: Answers) -> Gpu:
+    """The GPU with the values of its sensors."""
     utilization = answers.get("utilization", "nvmlDeviceGetUtilizationRates")
     number = answers.number
     power = number("power", "nvmlDeviceGetPowerUsage")
@@ -161,7 +161,7 @@ def _condition(card: Card, answers: Answers) -> Card:
     state = answers.get("performance_state", "nvmlDeviceGetPerformanceState")
     ecc = ("ecc_errors", "nvmlDeviceGetTotalEccErrors", _UNCORRECTED, _SINCE_DRIVER_LOAD)
     return replace(
-        card,
+        gpu,
         gpu_utilization=None if utilization is None else utilization.gpu,
         memory_utilization=None if utilization is None else utilization.memory,
         temperature=number("temperature", "nvmlDeviceGetTemperature", _GPU_SENSOR),
@@ -176,12 +176,12 @@ def _condition(card: Card, answers: Answers) -> Card:
     )
 
 
-def _limited(card: Card, answers: Answers, before: Card) -> Card:
-    """The card with its temperature limits, which never change and so are asked for once."""
-    if card.uuid is not None and card.uuid == before.uuid and before.slowdown_at is not None:
-        return replace(card, slowdown_at=before.slowdown_at, shutdown_at=before.shutdown_at)
+def _limited(gpu: Gpu, answers: Answers, before: Gpu) -> Gpu:
+    """The GPU with its temperature limits, which never change and so are asked for once."""
+    if gpu.uuid is not None and gpu.uuid == before.uuid and before.slowdown_at is not None:
+        return replace(gpu, slowdown_at=before.slowdown_at, shutdown_at=before.shutdown_at)
     return replace(
-        card,
+        gpu,
         slowdown_at=_limit(answers.device, _SLOWDOWN),
         shutdown_at=_limit(answers.device, _SHUTDOWN),
     )
@@ -215,8 +215,8 @@ def _clock_reasons(device: Any) -> Callable[[], int]:  # noqa: ANN401
     )
 
 
-def _divided(card: Card, answers: Answers, known: Sequence[Card]) -> Card:
-    """The card with the instances that MIG splits it into.
+def _divided(gpu: Gpu, answers: Answers, known: Sequence[Gpu]) -> Gpu:
+    """The GPU with the instances that MIG splits it into.
 
     A GPU with an error may not list its instances. Those `known` from before that are not listed
     now are asked for by their UUIDs.
@@ -224,11 +224,11 @@ def _divided(card: Card, answers: Answers, known: Sequence[Card]) -> Card:
     split, slots = (None, 0) if answers.device is None else _slots(answers)
     parts = [_in_slot(answers, slot) for slot in range(slots)]
     found = [part for part in parts if part is not None]
-    if card.trouble is not None or not answers.refused.keys().isdisjoint(("mig", "instances")):
+    if gpu.trouble is not None or not answers.refused.keys().isdisjoint(("mig", "instances")):
         listed = {part.uuid for part in found}
         again = [_by_uuid(part) for part in known if part.uuid not in listed]
         found += [part for part in again if part is not None]
-    return replace(card, mig=True if found else split, instances=tuple(found))
+    return replace(gpu, mig=True if found else split, instances=tuple(found))
 
 
 def _slots(answers: Answers) -> tuple[bool | None, int]:
@@ -250,7 +250,7 @@ def _slots(answers: Answers) -> tuple[bool | None, int]:
         return split, 0 if isinstance(refusal, Lost) else _MOST_INSTANCES
 
 
-def _in_slot(answers: Answers, slot: int) -> Card | None:
+def _in_slot(answers: Answers, slot: int) -> Gpu | None:
     try:
         handle = ask("nvmlDeviceGetMigDeviceHandleByIndex", answers.device, slot)
     except Absent:
@@ -261,7 +261,7 @@ def _in_slot(answers: Answers, slot: int) -> Card | None:
     return _instance(slot, handle)
 
 
-def _by_uuid(known: Card) -> Card | None:
+def _by_uuid(known: Gpu) -> Gpu | None:
     """The same instance as it is now; None if it does not answer."""
     try:
         part = _instance(known.index, ask("nvmlDeviceGetHandleByUUID", known.uuid))
@@ -270,8 +270,8 @@ def _by_uuid(known: Card) -> Card | None:
     return None if part.trouble else part
 
 
-def _instance(slot: int, handle: Any) -> Card:  # noqa: ANN401
-    answers, part = Answers(handle), Card(slot)
+def _instance(slot: int, handle: Any) -> Gpu:  # noqa: ANN401
+    answers, part = Answers(handle), Gpu(slot)
     try:
         part = _identity(part, answers)
         part = _holdings(part, answers)

@@ -7,9 +7,9 @@ import threading
 import time
 from collections.abc import AsyncIterator
 
-from vramtop.protocol.gpus import CardsReport
+from vramtop.protocol.gpus import GpusReport
 
-from .cards import lost
+from .conclusions import lost
 from .nvml import NO_DRIVER
 from .readings import Reader
 
@@ -33,20 +33,20 @@ class Sampler:
         self._patience = patience_seconds
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
-        self._latest: CardsReport | Exception | None = None
+        self._latest: GpusReport | Exception | None = None
         self._asking_since: float | None = None
         self._closing = threading.Event()
         # A daemon thread, so that the program can end while a call hangs in the driver.
         self._thread = threading.Thread(target=self._run, name="nvml", daemon=True)
         self._thread.start()
 
-    async def reports(self) -> AsyncIterator[CardsReport]:
+    async def reports(self) -> AsyncIterator[GpusReport]:
         """Each report that differs from the one before; of several that wait, only the latest.
 
         Ends when the sampler is closed. A driver that has not answered for `patience_seconds` is
         reported too. An exception in the thread, which is a bug, is raised here.
         """
-        last = CardsReport()
+        last = GpusReport()
         while True:
             try:
                 await asyncio.wait_for(self._news.wait(), self._patience)
@@ -68,13 +68,13 @@ class Sampler:
         self._news.set()
         self._thread.join(CLOSE_SECONDS)
 
-    def _unanswered(self, last: CardsReport) -> CardsReport | None:
+    def _unanswered(self, last: GpusReport) -> GpusReport | None:
         since = self._asking_since
         if since is None or time.monotonic() - since < self._patience:
             return None
         trouble = f"the driver has not answered for {self._patience:g} s"
-        return CardsReport(
-            tuple(lost(card, trouble) for card in last.cards),
+        return GpusReport(
+            tuple(lost(gpu, trouble) for gpu in last.gpus),
             driver_version=last.driver_version,
             cuda_version=last.cuda_version,
             trouble=trouble,
@@ -97,7 +97,7 @@ class Sampler:
             self._asking_since = None
             self._hand_over(report)
             now, pause = time.monotonic(), self._seconds
-            if report.trouble is None and not any(card.trouble for card in report.cards):
+            if report.trouble is None and not any(gpu.trouble for gpu in report.gpus):
                 failures, retry_at = 0, 0.0
             elif now >= retry_at:
                 reader.close()
@@ -110,13 +110,13 @@ class Sampler:
             self._closing.wait(pause)
         reader.close()
 
-    def _hand_over(self, news: CardsReport | Exception) -> None:
+    def _hand_over(self, news: GpusReport | Exception) -> None:
         try:
             self._loop.call_soon_threadsafe(self._take, news)
         except RuntimeError:  # the event loop has ended before the sampler
             self._closing.set()
 
-    def _take(self, news: CardsReport | Exception) -> None:
+    def _take(self, news: GpusReport | Exception) -> None:
         self._latest = news
         self._news.set()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from vramtop.protocol.gpus import Card, GpuProcess
+from vramtop.protocol.gpus import Gpu, GpuProcess
 from vramtop.protocol.messages import Device, DeviceMemory
 
 UNLISTED = "NVML does not list this GPU"
@@ -18,18 +18,18 @@ class Whereabouts(msgspec.Struct, frozen=True):
     `holding` is None where nobody knows which of the instances that is.
     """
 
-    card: Card
-    holding: Card | None
+    gpu: Gpu
+    holding: Gpu | None
 
 
 class Accounts(msgspec.Struct, frozen=True):
-    """A card whose memory the training uses; `by_cuda` says that CUDA told it, and not NVML."""
+    """A GPU whose memory the training uses; `by_cuda` says that CUDA told it, and not NVML."""
 
-    card: Card
+    gpu: Gpu
     by_cuda: bool = False
 
 
-def find(cards: Sequence[Card], device: Device | None, pid: int | None) -> Whereabouts | None:
+def find(gpus: Sequence[Gpu], device: Device | None, pid: int | None) -> Whereabouts | None:
     """Where the process `pid` trains, by its device's UUID; None where NVML does not list it.
 
     CUDA tells the UUID of the instance; with older drivers it tells that of the whole GPU. Then the
@@ -38,12 +38,12 @@ def find(cards: Sequence[Card], device: Device | None, pid: int | None) -> Where
     if device is None or device.uuid is None:
         return None
     wanted = _bare(device.uuid)
-    for card in cards:
-        for part in card.instances:
+    for gpu in gpus:
+        for part in gpu.instances:
             if part.uuid is not None and _bare(part.uuid) == wanted:
-                return Whereabouts(card, part)
-        if card.uuid is not None and _bare(card.uuid) == wanted:
-            return Whereabouts(card, _instance(card, device, pid) if card.instances else card)
+                return Whereabouts(gpu, part)
+        if gpu.uuid is not None and _bare(gpu.uuid) == wanted:
+            return Whereabouts(gpu, _instance(gpu, device, pid) if gpu.instances else gpu)
     return None
 
 
@@ -57,15 +57,15 @@ def accounts(where: Whereabouts | None, told: DeviceMemory | None) -> Accounts |
     return Accounts(_by_cuda(told, holding.processes if holding else None), by_cuda=True)
 
 
-def _by_cuda(told: DeviceMemory, processes: tuple[GpuProcess, ...] | None) -> Card:
+def _by_cuda(told: DeviceMemory, processes: tuple[GpuProcess, ...] | None) -> Gpu:
     free = min(told.free, told.total)
     used = told.total - free
-    return Card(0, total=told.total, used=used, free=free, processes=processes)
+    return Gpu(0, total=told.total, used=used, free=free, processes=processes)
 
 
-def _instance(card: Card, device: Device, pid: int | None) -> Card | None:
-    ours = [p for p in card.instances if any(each.pid == pid for each in p.processes or ())]
-    fitting = [part for part in card.instances if part.total == device.total_bytes]
+def _instance(gpu: Gpu, device: Device, pid: int | None) -> Gpu | None:
+    ours = [p for p in gpu.instances if any(each.pid == pid for each in p.processes or ())]
+    fitting = [part for part in gpu.instances if part.total == device.total_bytes]
     found = ours or fitting
     return found[0] if len(found) == 1 else None
 

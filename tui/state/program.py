@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from msgspec.structs import replace
-from vramtop.protocol.gpus import CardsReport
+from vramtop.protocol.gpus import GpusReport
 from vramtop.protocol.messages import (
     Answer,
     Ended,
@@ -16,7 +16,7 @@ from vramtop.protocol.messages import (
     Program,
     Sample,
 )
-from vramtop.tui.gpus.cards import reasons
+from vramtop.tui.gpus.conclusions import reasons
 from vramtop.tui.worker.link import Received, WorkerGone, WorkerLine
 
 from . import history, moments
@@ -52,8 +52,8 @@ def fold(state: State, message: Received) -> State:
             return replace(state, life="ended", news=message)
         case WorkerGone():
             return _gone(state, message)
-        case CardsReport():
-            return _cards(state, message)
+        case GpusReport():
+            return _gpus(state, message)
         case _:
             return state
 
@@ -141,8 +141,8 @@ def _gone(state: State, gone: WorkerGone) -> State:
     return replace(state, life="gone", news=gone)
 
 
-def _cards(state: State, new: CardsReport) -> State:
+def _gpus(state: State, new: GpusReport) -> State:
     # A reason stays as long as what it is for, and is told once.
-    known = set(reasons(state.cards)) if state.cards else set[str]()
+    known = set(reasons(state.gpus)) if state.gpus else set[str]()
     news = [reason for reason in reasons(new) if reason not in known]
-    return logged(replace(state, cards=new), *news)
+    return logged(replace(state, gpus=new), *news)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
-from vramtop.protocol.gpus import Card, CardsReport
+from vramtop.protocol.gpus import Gpu, GpusReport
 from vramtop.protocol.messages import Device, DeviceMemory, Measured, Program, Sample
 from vramtop.protocol.split import Category, Phase, Split
 from vramtop.tui.gpus.whereabouts import Whereabouts, find
@@ -38,7 +38,7 @@ class HeldStep(msgspec.Struct, frozen=True):
 class State(msgspec.Struct, frozen=True):
     """Everything on the screen comes from here.
 
-    `pid` and `resident` (bytes) are the worker's, `cards` what NVML said last, and `device_memory`
+    `pid` and `resident` (bytes) are the worker's, `gpus` what NVML said last, and `device_memory`
     what CUDA did. `measured` is the latest of the program as it is now, None until there is one,
     and `comparison` what it holds beside what the program expects, empty until the program is
     known. `cursor` is a place in the measured curve: that of the `walk` to the boundary, or where
@@ -50,7 +50,7 @@ class State(msgspec.Struct, frozen=True):
     life: Life = "starting"
     device: Device | None = None
     pid: int | None = None
-    cards: CardsReport | None = None
+    gpus: GpusReport | None = None
     device_memory: DeviceMemory | None = None
     program: Program | None = None
     sample: Sample | None = None
@@ -70,14 +70,14 @@ class State(msgspec.Struct, frozen=True):
     lesson: Lesson | None = None
 
     @property
-    def card(self) -> Card | None:
+    def gpu(self) -> Gpu | None:
         """The GPU that the program runs on, as NVML sees it; None where it does not."""
-        return self.where.card if self.where else None
+        return self.where.gpu if self.where else None
 
     @property
     def where(self) -> Whereabouts | None:
         """That GPU, and the instance of it where it is split."""
-        return find(self.cards.cards if self.cards else (), self.device, self.pid)
+        return find(self.gpus.gpus if self.gpus else (), self.device, self.pid)
 
     @property
     def place(self) -> int | None:

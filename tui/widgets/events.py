@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramtop.protocol.gpus import CardsReport
+from vramtop.protocol.gpus import GpusReport
 from vramtop.tui.state.state import State
 
 from .headlines import Headline, headline
@@ -13,9 +13,9 @@ def event(before: State, after: State, *, covered: bool) -> Headline | None:
 
     Uncovered, the news has a line of its own there.
     """
-    if after.cards is not before.cards and before.cards is not None and after.cards is not None:
-        known = _troubles(before.cards)
-        lost = [trouble for trouble in _troubles(after.cards) if trouble not in known]
+    if after.gpus is not before.gpus and before.gpus is not None and after.gpus is not None:
+        known = _troubles(before.gpus)
+        lost = [trouble for trouble in _troubles(after.gpus) if trouble not in known]
         if lost:
             return Headline(lost[0], trouble=True)
     news = after.news
@@ -24,7 +24,7 @@ def event(before: State, after: State, *, covered: bool) -> Headline | None:
     return None
 
 
-def _troubles(report: CardsReport) -> list[str]:
+def _troubles(report: GpusReport) -> list[str]:
     """Why NVML, or a GPU, tells nothing any more."""
     whole = [] if report.trouble is None else [report.trouble]
-    return whole + [f"GPU {card.index}: {card.trouble}" for card in report.cards if card.trouble]
+    return whole + [f"GPU {gpu.index}: {gpu.trouble}" for gpu in report.gpus if gpu.trouble]

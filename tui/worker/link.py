@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 import msgspec
-from vramtop.protocol.gpus import CardsReport
+from vramtop.protocol.gpus import GpusReport
 from vramtop.protocol.lesson.shelf import Kept
 from vramtop.protocol.wire.envelope import Envelope
 from vramtop.protocol.wire.framing import FromWorker, ToWorker
@@ -36,13 +36,13 @@ class WorkerGone(msgspec.Struct, frozen=True):
         return self.exit_code == -signal.SIGKILL
 
 
-Received = FromWorker | WorkerLine | WorkerGone | CardsReport
+Received = FromWorker | WorkerLine | WorkerGone | GpusReport
 
 
 class Watch(Protocol):
     """A source of reports on the machine's GPUs."""
 
-    def reports(self) -> AsyncIterator[CardsReport]:
+    def reports(self) -> AsyncIterator[GpusReport]:
         """Each report that differs from the one before, until `close`."""
         ...
 

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 import pytest
-from vramtop.protocol.gpus import Card, CardsReport
+from vramtop.protocol.gpus import Gpu, GpusReport
 from vramtop.protocol.lesson.messages import Evaluated
 from vramtop.protocol.messages import VERSION, Note
 from vramtop.protocol.split import Split
@@ -16,7 +16,7 @@ from vramtop.protocol.wire.recording import FORMAT, Reader, Recorded, RecordingE
 
 WORKER, MONITOR = Sender("a-host", 7, 0, "cuda:0"), Sender("a-host", 3)
 SAID: list[Envelope[Recorded]] = [
-    Envelope(MONITOR, 0.125, CardsReport((Card(0, instances=(Card(1),)),))),
+    Envelope(MONITOR, 0.125, GpusReport((Gpu(0, instances=(Gpu(1),)),))),
     Envelope(WORKER, 0.5, Note("a note")),
     Envelope(WORKER, 0.75, Evaluated(1, math.nan, 0.1, 1_000, 1_000, Split())),
 ]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
-from vramtop.protocol.gpus import CardsReport
+from vramtop.protocol.gpus import GpusReport
 from vramtop.protocol.wire import framing
 from vramtop.protocol.wire.envelope import Envelope
 from vramtop.protocol.wire.framing import FromWorker
@@ -88,7 +88,7 @@ def test_every_message_is_read_as_it_was_written(kind: type, data: st.DataObject
         recording = Reader(path)
         assert same(list(recording), said)
         assert recording.cut_off is None
-    if kind is not CardsReport:  # which only the monitor itself learns
+    if kind is not GpusReport:  # which only the monitor itself learns
         frames = b"".join(map(framing.encode, said))
         assert same(list(framing.from_worker().feed(frames)), said)
 

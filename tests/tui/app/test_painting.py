@@ -6,7 +6,7 @@ import pytest
 from made import HELLO, configured, measured, noise, sample
 from recorded import PAUSED, RECORDED, SLOW, held
 from scripted import BEGUN
-from vramtop.protocol.gpus import CardsReport
+from vramtop.protocol.gpus import GpusReport
 from vramtop.protocol.lesson.messages import Evaluated, LessonOutOfMemory
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Answer, Note
@@ -88,9 +88,9 @@ def test_samples_move_the_live_parts_at_the_chosen_pace(wall: Wall) -> None:
 
 
 def test_gpu_reports_move_them_too(wall: Wall) -> None:
-    wall.hear(CardsReport(driver_version="1"))
-    assert wall.hear(CardsReport(driver_version="2"), later=0.3) == (1, 0)
-    assert wall.hear(CardsReport(driver_version="3"), later=0.1) == (0, 0)
+    wall.hear(GpusReport(driver_version="1"))
+    assert wall.hear(GpusReport(driver_version="2"), later=0.3) == (1, 0)
+    assert wall.hear(GpusReport(driver_version="3"), later=0.1) == (0, 0)
 
 
 def test_the_rest_is_painted_once_a_second(wall: Wall) -> None:
@@ -127,8 +127,8 @@ def test_a_part_that_came_later_is_shown_the_same_state(wall: Wall) -> None:
         ((HELLO, configured(), sample(), RECORDED, SLOW), held("backward"), True),
         ((HELLO, configured(), sample()), measured(), True),
         (BEGUN, measured(), False),
-        ((), CardsReport(), True),
-        ((CardsReport(),), CardsReport(driver_version="2"), False),
+        ((), GpusReport(), True),
+        ((GpusReport(),), GpusReport(driver_version="2"), False),
         (BEGUN, EPOCH, False),
         (BEGUN, noise(), False),
         (BEGUN, WorkerLine("x"), False),

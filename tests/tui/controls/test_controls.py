@@ -7,7 +7,7 @@ from made import HELLO, configured, measured, sample
 from msgspec.structs import replace
 from scripted import BEGUN, Script
 from vramtop.protocol.commands import Advance, GiveBack, Pause, SlowMotion
-from vramtop.protocol.gpus import Card, CardsReport
+from vramtop.protocol.gpus import Gpu, GpusReport
 from vramtop.protocol.lesson.commands import CallOff, Compare, FindLargest, Reset, ShowImage
 from vramtop.protocol.lesson.messages import Found, SearchEnded, Tried
 from vramtop.protocol.lesson.settings import Settings
@@ -247,7 +247,7 @@ def test_without_a_training_every_control_says_why_and_sends_nothing(name: str) 
 
 # ---- moves to another GPU -----------------------------------------------------------------------
 
-TWO = CardsReport(tuple(Card(at, f"GPU-{at}", "a card", total=2**33) for at in range(2)))
+TWO = GpusReport(tuple(Gpu(at, f"GPU-{at}", "a GPU", total=2**33) for at in range(2)))
 ON_ONE = replace(HELLO.device, name="cuda:1", uuid="GPU-1")
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from gpu_table import card
+from gpu_table import make_gpu
 from vramtop.tui.gpus.condition import Sign, signs
 
 
 def test_a_gpu_that_is_well_has_nothing_to_say() -> None:
-    assert signs(card(0, slowdown_at=90, shutdown_at=95)) == ()
+    assert signs(make_gpu(0, slowdown_at=90, shutdown_at=95)) == ()
 
 
 @pytest.mark.parametrize(
@@ -19,32 +19,32 @@ def test_a_gpu_that_is_well_has_nothing_to_say() -> None:
         (90, (Sign("90°C, slowdown at 90°C", "error", "90°C"),)),
     ],
 )
-def test_heat_is_measured_by_where_the_card_slows_down(
+def test_heat_is_measured_by_where_the_gpu_slows_down(
     temperature: int, told: tuple[Sign, ...]
 ) -> None:
-    assert signs(card(0, temperature=temperature, slowdown_at=90, shutdown_at=95)) == told
+    assert signs(make_gpu(0, temperature=temperature, slowdown_at=90, shutdown_at=95)) == told
 
 
 @pytest.mark.parametrize(("temperature", "level"), [(84, None), (85, "warning"), (90, "error")])
 def test_where_only_the_end_is_told_heat_is_measured_by_that(
     temperature: int, level: str | None
 ) -> None:
-    told = signs(card(0, temperature=temperature, shutdown_at=95))
+    told = signs(make_gpu(0, temperature=temperature, shutdown_at=95))
     assert [sign.level for sign in told] == ([level] if level else [])
     assert all("shutdown at 95°C" in sign.text for sign in told)
 
 
-def test_where_no_limit_is_told_the_cards_own_word_decides() -> None:
-    assert signs(card(0, temperature=91)) == ()
-    told = signs(card(0, temperature=91, throttled=("software thermal slowdown",)))
+def test_where_no_limit_is_told_the_gpus_own_word_decides() -> None:
+    assert signs(make_gpu(0, temperature=91)) == ()
+    told = signs(make_gpu(0, temperature=91, throttled=("software thermal slowdown",)))
     assert told == (Sign("91°C", "warning"), Sign("software thermal slowdown", "warning"))
-    told = signs(card(0, temperature=91, throttled=("hardware thermal slowdown",)))
+    told = signs(make_gpu(0, temperature=91, throttled=("hardware thermal slowdown",)))
     assert {sign.level for sign in told} == {"error"}
 
 
 def test_the_worst_comes_first_and_what_was_chosen_is_no_trouble() -> None:
     chosen = ("clocks set by an application", "software power cap", "hardware slowdown")
-    assert signs(card(0, throttled=chosen, ecc_errors=2)) == (
+    assert signs(make_gpu(0, throttled=chosen, ecc_errors=2)) == (
         Sign("hardware slowdown", "error"),
         Sign("2 uncorrected ECC errors", "error"),
         Sign("software power cap", "warning"),
@@ -53,9 +53,9 @@ def test_the_worst_comes_first_and_what_was_chosen_is_no_trouble() -> None:
 
 
 def test_what_is_bad_is_marked_for_those_who_see_no_colours() -> None:
-    told = [sign.full for sign in signs(card(0, throttled=("sync boost", "hardware slowdown")))]
+    told = [sign.full for sign in signs(make_gpu(0, throttled=("sync boost", "hardware slowdown")))]
     assert told == ["! hardware slowdown", "sync boost"]
 
 
-def test_a_card_that_cannot_be_asked_has_no_signs() -> None:
-    assert signs(card(0, throttled=("hardware slowdown",), trouble="the GPU is lost")) == ()
+def test_a_gpu_that_cannot_be_asked_has_no_signs() -> None:
+    assert signs(make_gpu(0, throttled=("hardware slowdown",), trouble="the GPU is lost")) == ()

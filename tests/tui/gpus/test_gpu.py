@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from vramtop.protocol.gpus import CardsReport
+from vramtop.protocol.gpus import GpusReport
 from vramtop.tui.gpus import sampler
 from vramtop.tui.gpus.nvml import NO_DRIVER
 from vramtop.tui.gpus.readings import Reader
@@ -33,7 +33,7 @@ async def sampling(**options: Any) -> AsyncIterator[Callable[..., Any]]:
     sampler = Sampler(SECONDS, **options)
     reports = sampler.reports()
 
-    async def until(condition: Callable[[CardsReport], bool]) -> CardsReport:
+    async def until(condition: Callable[[GpusReport], bool]) -> GpusReport:
         while True:
             report = await asyncio.wait_for(anext(reports), LIMIT_SECONDS)
             if condition(report):
@@ -45,19 +45,19 @@ async def sampling(**options: Any) -> AsyncIterator[Callable[..., Any]]:
         sampler.close()
 
 
-def healthy(report: CardsReport) -> bool:
-    return report.trouble is None and not any(card.trouble for card in report.cards)
+def healthy(report: GpusReport) -> bool:
+    return report.trouble is None and not any(gpu.trouble for gpu in report.gpus)
 
 
 async def test_reports_follow_the_machine(nvml: Machine) -> None:
     nvml.has(devices=1)
     async with sampling() as until:
-        await until(lambda report: report.cards[0].used == 0)
+        await until(lambda report: report.gpus[0].used == 0)
         nvml.has(devices=1, processes="4000000:0:1024")
-        await until(lambda report: report.cards[0].used == 1024)
+        await until(lambda report: report.gpus[0].used == 1024)
         nvml.has(devices=1)
-        report = await until(lambda report: report.cards[0].used == 0)
-        assert report.cards[0].processes == ()
+        report = await until(lambda report: report.gpus[0].used == 0)
+        assert report.gpus[0].processes == ()
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ async def test_a_failure_is_reported_once_and_recovered_from(
         nvml.fails(faults)
         report = await until(lambda report: report.trouble is not None)
         assert report.trouble == trouble
-        assert [card.uuid for card in report.cards] == [card.uuid for card in before.cards]
+        assert [gpu.uuid for gpu in report.gpus] == [gpu.uuid for gpu in before.gpus]
         nvml.fails({})
         # The next news after the failure is that it is over.
         assert healthy(await until(lambda _: True))
@@ -97,7 +97,7 @@ async def test_a_lost_gpu_is_looked_for_by_beginning_anew(
         await until(healthy)
         monkeypatch.setattr(Reader, "close", closing)
         nvml.fails({"nvmlDeviceGetHandleByIndex_v2": LOST})
-        report = await until(lambda report: report.cards[0].trouble is not None)
+        report = await until(lambda report: report.gpus[0].trouble is not None)
         assert report.trouble is None
         assert await asyncio.to_thread(begun.wait, LIMIT_SECONDS)
         nvml.fails({})
@@ -115,10 +115,10 @@ async def test_any_fault_comes_and_goes_while_the_sampler_runs(
         # NVML is only initialized anew after another failure.
         first = {"nvmlDeviceGetCount_v2": 999} if function == "nvmlInit_v2" else {}
         nvml.fails({function: code, **first})
-        report = await until(lambda report: not healthy(report) or report.cards[0].power is None)
-        assert [card.uuid for card in report.cards] == [card.uuid for card in before.cards]
+        report = await until(lambda report: not healthy(report) or report.gpus[0].power is None)
+        assert [gpu.uuid for gpu in report.gpus] == [gpu.uuid for gpu in before.gpus]
         nvml.fails({})
-        await until(lambda report: healthy(report) and report.cards[0].power is not None)
+        await until(lambda report: healthy(report) and report.gpus[0].power is not None)
 
 
 async def test_all_fields_can_fail_together_and_come_back(nvml: Machine) -> None:
@@ -138,17 +138,17 @@ async def test_all_fields_can_fail_together_and_come_back(nvml: Machine) -> None
             }
         )
         # A round that begins with this refusal goes on with all others.
-        report = await until(lambda report: "name" in report.cards[0].refused)
+        report = await until(lambda report: "name" in report.gpus[0].refused)
         assert report.driver_version is None
-        for card, known in zip(report.cards, before.cards, strict=True):
-            assert card.trouble is None
-            assert (card.uuid, card.name) == (known.uuid, known.name)
-            assert (card.total, card.used, card.processes) == (None, None, None)
-            assert (card.gpu_utilization, card.temperature, card.power) == (None, None, None)
+        for gpu, known in zip(report.gpus, before.gpus, strict=True):
+            assert gpu.trouble is None
+            assert (gpu.uuid, gpu.name) == (known.uuid, known.name)
+            assert (gpu.total, gpu.used, gpu.processes) == (None, None, None)
+            assert (gpu.gpu_utilization, gpu.temperature, gpu.power) == (None, None, None)
         nvml.fails({})
-        report = await until(lambda report: "name" not in report.cards[0].refused)
+        report = await until(lambda report: "name" not in report.gpus[0].refused)
         assert report.driver_version is not None
-        assert [card.processes for card in report.cards] == [()] * 8
+        assert [gpu.processes for gpu in report.gpus] == [()] * 8
 
 
 # ---- intervals ----------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ async def test_without_a_driver_there_is_one_report_and_hardly_a_question(
     thrice = threading.Event()
     read = Reader.read
 
-    def reading(reader: Reader) -> CardsReport:
+    def reading(reader: Reader) -> GpusReport:
         times.append(time.monotonic())
         if len(times) == 3:
             thrice.set()
@@ -201,7 +201,7 @@ async def test_without_a_driver_there_is_one_report_and_hardly_a_question(
     monkeypatch.setattr(Reader, "read", reading)
     async with sampling() as until:
         report = await until(lambda _: True)
-        assert report == CardsReport(trouble=NO_DRIVER)
+        assert report == GpusReport(trouble=NO_DRIVER)
         following = asyncio.ensure_future(until(lambda _: True))
         assert await asyncio.to_thread(thrice.wait, LIMIT_SECONDS)
         assert not following.done()
@@ -215,11 +215,11 @@ async def test_without_a_driver_there_is_one_report_and_hardly_a_question(
 async def test_a_slow_listener_gets_the_latest_report_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    reports = [CardsReport(driver_version=str(number)) for number in range(5)]
+    reports = [GpusReport(driver_version=str(number)) for number in range(5)]
     waiting = iter(reports)
     all_read = threading.Event()
 
-    def reading(_: Reader) -> CardsReport:
+    def reading(_: Reader) -> GpusReport:
         report = next(waiting, None)
         if report is None:
             all_read.set()
@@ -250,8 +250,8 @@ async def test_a_driver_that_hangs_is_said_and_holds_nobody_up(
             report = await until(lambda report: report.trouble is not None)
             assert hanging.is_set()
             assert report.trouble == "the driver has not answered for 0.02 s"
-            assert report.cards[0].power is None
-            assert report.cards[0].name == "NVIDIA Simulated X100-0"
+            assert report.gpus[0].power is None
+            assert report.gpus[0].name == "NVIDIA Simulated X100-0"
             released.set()
             assert healthy(await until(lambda _: True))
             released.clear()
@@ -267,7 +267,7 @@ async def test_a_driver_that_hangs_is_said_and_holds_nobody_up(
 
 
 async def test_a_mistake_of_ours_reaches_whoever_listens(monkeypatch: pytest.MonkeyPatch) -> None:
-    def mistaken(_: Reader) -> CardsReport:
+    def mistaken(_: Reader) -> GpusReport:
         raise ZeroDivisionError("a mistake")
 
     monkeypatch.setattr(Reader, "read", mistaken)

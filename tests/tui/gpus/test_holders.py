@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from vramtop.protocol.gpus import Card, GpuProcess
+from vramtop.protocol.gpus import Gpu, GpuProcess
 from vramtop.protocol.split import AllocatorMemory, Reading
-from vramtop.tui.gpus.holders import Held, of_allocator, of_card
+from vramtop.tui.gpus.holders import Held, of_allocator, of_gpu
 
 MIB = 2**20
 OURS, OTHER = 77, 99
@@ -17,19 +17,19 @@ def memory(requested: int, allocated: int, reserved: int, workspace: int = 0) ->
     return AllocatorMemory(end, reserved, 0, allocated, requested, workspace, 0, 0)
 
 
-def card(*, total: int, reserved: int | None, free: int, **used: int | None) -> Card:
+def make_gpu(*, total: int, reserved: int | None, free: int, **used: int | None) -> Gpu:
     processes = tuple(GpuProcess(int(pid[1:]), size) for pid, size in used.items())
-    return Card(0, "GPU-1", "a card", total, reserved, None, free, processes=processes)
+    return Gpu(0, "GPU-1", "a GPU", total, reserved, None, free, processes=processes)
 
 
 STEP = memory(66 * MIB, 67 * MIB, 70 * MIB, workspace=64 * MIB)
 
 
-def test_every_byte_of_a_card_has_its_holder() -> None:
-    seen = card(
+def test_every_byte_of_a_gpu_has_its_holder() -> None:
+    seen = make_gpu(
         total=8192 * MIB, reserved=600 * MIB, free=5988 * MIB, p77=580 * MIB, p99=1024 * MIB
     )
-    assert of_card(seen, OURS, STEP) == (
+    assert of_gpu(seen, OURS, STEP) == (
         Held("driver", 600 * MIB),
         Held("others", 1024 * MIB),
         Held("context", 510 * MIB),
@@ -42,8 +42,8 @@ def test_every_byte_of_a_card_has_its_holder() -> None:
 
 
 def test_in_a_container_that_hides_our_process_the_context_is_among_the_others() -> None:
-    seen = card(total=8192 * MIB, reserved=600 * MIB, free=5988 * MIB, p99=1024 * MIB)
-    parts = {part.holder: part.bytes for part in of_card(seen, OURS, STEP) or ()}
+    seen = make_gpu(total=8192 * MIB, reserved=600 * MIB, free=5988 * MIB, p99=1024 * MIB)
+    parts = {part.holder: part.bytes for part in of_gpu(seen, OURS, STEP) or ()}
     assert parts["others and context"] == (8192 - 600 - 5988 - 70) * MIB
     assert "context" not in parts
     assert "others" not in parts
@@ -51,13 +51,13 @@ def test_in_a_container_that_hides_our_process_the_context_is_among_the_others()
 
 
 def test_before_the_first_step_all_of_ours_is_the_context() -> None:
-    seen = card(total=8192 * MIB, reserved=600 * MIB, free=7000 * MIB, p77=510 * MIB)
-    parts = {part.holder: part.bytes for part in of_card(seen, OURS, None) or ()}
+    seen = make_gpu(total=8192 * MIB, reserved=600 * MIB, free=7000 * MIB, p77=510 * MIB)
+    parts = {part.holder: part.bytes for part in of_gpu(seen, OURS, None) or ()}
     assert parts["context"] == 510 * MIB
 
 
-def test_a_card_that_does_not_tell_its_memory_has_no_bar() -> None:
-    assert of_card(Card(0), OURS, STEP) is None
+def test_a_gpu_that_does_not_tell_its_memory_has_no_bar() -> None:
+    assert of_gpu(Gpu(0), OURS, STEP) is None
 
 
 def test_without_nvml_the_rest_is_others_or_free() -> None:
@@ -78,8 +78,8 @@ def test_numbers_of_different_moments_still_add_up(
     """NVML's sample and the allocator's may be a second apart, and one of them out of date."""
     (total, reserved, free), (ours, others) = frame, used
     workspace, requested, allocated, kept = (sum(sizes[:count]) for count in range(1, 5))
-    seen = card(total=total, reserved=reserved, free=free, p77=ours, p99=others)
-    parts = of_card(seen, OURS, memory(requested, allocated, kept, workspace))
+    seen = make_gpu(total=total, reserved=reserved, free=free, p77=ours, p99=others)
+    parts = of_gpu(seen, OURS, memory(requested, allocated, kept, workspace))
     assert parts is not None
     assert sum(part.bytes for part in parts) == total
     assert all(part.bytes > 0 for part in parts)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pynvml
 import pytest
-from cards_read import COMPUTING, GIB, NO_PERMISSION, ONE, OTHER, UNKNOWN, only_card
+from gpus_read import COMPUTING, GIB, NO_PERMISSION, ONE, OTHER, UNKNOWN, only_gpu
 from vramtop.protocol.gpus import GpuProcess
 from vramtop.tui.gpus.readings import Reader
 
@@ -29,16 +29,16 @@ def test_a_gpu_that_is_split_lists_its_instances(nvml: Machine) -> None:
         nvmlDeviceGetMaxMigDeviceCount=lambda _: 7,
         nvmlDeviceGetMigDeviceHandleByIndex=slot,
     )
-    card = only_card(Reader())
-    assert card.mig is True
-    assert [part.index for part in card.instances] == [0, 4]
-    assert [part.used for part in card.instances] == [GIB, 2 * GIB]
-    assert [part.processes for part in card.instances] == [
+    gpu = only_gpu(Reader())
+    assert gpu.mig is True
+    assert [part.index for part in gpu.instances] == [0, 4]
+    assert [part.used for part in gpu.instances] == [GIB, 2 * GIB]
+    assert [part.processes for part in gpu.instances] == [
         (GpuProcess(ONE, GIB),),
         (GpuProcess(OTHER, 2 * GIB),),
     ]
-    assert [part.temperature for part in card.instances] == [None, None]
-    assert "instances" not in card.refused
+    assert [part.temperature for part in gpu.instances] == [None, None]
+    assert "instances" not in gpu.refused
 
 
 def test_instances_that_may_not_be_seen_are_a_reason(nvml: Machine) -> None:
@@ -51,16 +51,16 @@ def test_instances_that_may_not_be_seen_are_a_reason(nvml: Machine) -> None:
         nvmlDeviceGetMaxMigDeviceCount=lambda _: 7,
         nvmlDeviceGetMigDeviceHandleByIndex=refuse,
     )
-    card = only_card(Reader())
-    assert (card.mig, card.instances) == (True, ())
-    assert card.refused["instances"] == "Insufficient Permissions"
+    gpu = only_gpu(Reader())
+    assert (gpu.mig, gpu.instances) == (True, ())
+    assert gpu.refused["instances"] == "Insufficient Permissions"
 
 
 def test_instances_come_from_the_library(nvml: Machine) -> None:
     if not hasattr(nvml.library, "nvmlDeviceGetMigDeviceHandleByIndex"):
         pytest.skip("the simulated library knows no MIG")
     nvml.has(devices=2, MIG="0:2")
-    split, whole = Reader().read().cards
+    split, whole = Reader().read().gpus
     assert (split.mig, whole.mig) == (True, False)
     assert len(split.instances) == 2
     for part in split.instances:
@@ -89,18 +89,18 @@ def test_an_error_of_the_whole_gpu_hides_none_of_its_instances(
 ) -> None:
     nvml.has(devices=1, MIG="0:2", processes=f"{ONE}:0.1:{GIB}")
     reader = Reader()
-    healthy = only_card(reader)
+    healthy = only_gpu(reader)
     assert [part.used for part in healthy.instances] == [0, GIB]
     nvml.fails({f"{function}:0.whole": code})
-    assert only_card(reader).instances == healthy.instances
+    assert only_gpu(reader).instances == healthy.instances
 
 
 def test_an_instance_that_is_lost_keeps_its_line_and_the_others_theirs(nvml: Machine) -> None:
     nvml.has(devices=1, MIG="0:2")
     nvml.fails({"nvmlDeviceGetMemoryInfo_v2:0.1": 15})
-    card = only_card(Reader())
-    assert card.trouble is None
-    assert [part.trouble for part in card.instances] == [None, "the GPU is lost"]
+    gpu = only_gpu(Reader())
+    assert gpu.trouble is None
+    assert [part.trouble for part in gpu.instances] == [None, "the GPU is lost"]
 
 
 def test_a_gpu_that_is_lost_as_a_whole_has_lost_its_instances(nvml: Machine) -> None:
@@ -108,5 +108,5 @@ def test_a_gpu_that_is_lost_as_a_whole_has_lost_its_instances(nvml: Machine) -> 
     reader = Reader()
     reader.read()
     nvml.fails({"*:0": 15})
-    card = only_card(reader)
-    assert (card.trouble, card.instances) == ("the GPU is lost", ())
+    gpu = only_gpu(reader)
+    assert (gpu.trouble, gpu.instances) == ("the GPU is lost", ())

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pynvml
 import pytest
 from msgspec.structs import replace
-from vramtop.protocol.gpus import Card, CardsReport
-from vramtop.tui.gpus.cards import UNLISTED
+from vramtop.protocol.gpus import Gpu, GpusReport
+from vramtop.tui.gpus.conclusions import UNLISTED
 from vramtop.tui.gpus.nvml import NO_DRIVER
 from vramtop.tui.gpus.readings import Reader
 
@@ -37,9 +37,9 @@ QUESTIONS = (
 )
 
 
-def only_card(reader: Reader) -> Card:
-    (card,) = reader.read().cards
-    return card
+def only_gpu(reader: Reader) -> Gpu:
+    (gpu,) = reader.read().gpus
+    return gpu
 
 
 # ---- a GPU that is lost -------------------------------------------------------------------------
@@ -50,18 +50,18 @@ def only_card(reader: Reader) -> Card:
 def test_a_lost_gpu_keeps_its_place_and_recovers(nvml: Machine, function: str, code: int) -> None:
     nvml.has(devices=1)
     reader = Reader()
-    before = only_card(reader)
+    before = only_gpu(reader)
     nvml.fails({function: code})
     report = reader.read()
-    (card,) = report.cards
+    (gpu,) = report.gpus
     assert report.trouble is None
-    assert card.trouble in ("the GPU is lost", "the GPU needs a reset")
+    assert gpu.trouble in ("the GPU is lost", "the GPU needs a reset")
     # Without its handle nothing can be asked, not even whether it is split.
     split = None if function.startswith("nvmlDeviceGetHandle") else False
-    kept = Card(0, before.uuid, before.name, total=before.total, mig=split)
-    assert card == replace(kept, trouble=card.trouble)
+    kept = Gpu(0, before.uuid, before.name, total=before.total, mig=split)
+    assert gpu == replace(kept, trouble=gpu.trouble)
     nvml.fails({})
-    assert only_card(reader).trouble is None
+    assert only_gpu(reader).trouble is None
 
 
 def test_a_lost_gpu_leaves_the_others_alone(nvml: Machine) -> None:
@@ -73,7 +73,7 @@ def test_a_lost_gpu_leaves_the_others_alone(nvml: Machine) -> None:
         return 61
 
     nvml.answers(nvmlDeviceGetTemperature=temperature)
-    first, second = Reader().read().cards
+    first, second = Reader().read().gpus
     assert first.trouble == "the GPU is lost"
     assert first.name == "NVIDIA Simulated X100-0"  # it still said that before it was lost
     assert (second.trouble, second.temperature) == (None, 61)
@@ -82,13 +82,13 @@ def test_a_lost_gpu_leaves_the_others_alone(nvml: Machine) -> None:
 def test_a_gpu_that_falls_off_the_bus_stays_in_the_list(nvml: Machine) -> None:
     nvml.has(devices=2)
     reader = Reader()
-    uuids = [card.uuid for card in reader.read().cards]
+    uuids = [gpu.uuid for gpu in reader.read().gpus]
     nvml.has(devices=1)
-    cards = reader.read().cards
-    assert [card.uuid for card in cards] == uuids
-    assert [card.trouble for card in cards] == [None, UNLISTED]
+    gpus = reader.read().gpus
+    assert [gpu.uuid for gpu in gpus] == uuids
+    assert [gpu.trouble for gpu in gpus] == [None, UNLISTED]
     nvml.has(devices=2)
-    assert [card.trouble for card in reader.read().cards] == [None, None]
+    assert [gpu.trouble for gpu in reader.read().gpus] == [None, None]
 
 
 # ---- all of NVML --------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ def test_when_nvml_fails_the_report_says_so_and_the_next_recovers(
     nvml.fails({function: code})
     reader = Reader()
     report = reader.read()
-    assert report == CardsReport(trouble=(DOWN | NO_ANSWER)[code])
+    assert report == GpusReport(trouble=(DOWN | NO_ANSWER)[code])
     nvml.fails({})
     assert reader.read().trouble is None
 
@@ -117,12 +117,12 @@ def test_a_driver_that_goes_in_the_middle_takes_all_numbers_with_it(
     nvml.fails({function: code})
     report = reader.read()
     assert report.trouble == DOWN[code]
-    assert report.cards == tuple(
-        Card(card.index, card.uuid, card.name, total=card.total, trouble=DOWN[code])
-        for card in before.cards
+    assert report.gpus == tuple(
+        Gpu(gpu.index, gpu.uuid, gpu.name, total=gpu.total, trouble=DOWN[code])
+        for gpu in before.gpus
     )
     nvml.fails({})
-    assert [card.uuid for card in reader.read().cards] == [card.uuid for card in before.cards]
+    assert [gpu.uuid for gpu in reader.read().gpus] == [gpu.uuid for gpu in before.gpus]
 
 
 def test_nvml_is_initialized_anew_only_after_a_failure(nvml: Machine) -> None:

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from vramtop.protocol.gpus import Card
-from vramtop.tui.gpus.cards import lost
+from vramtop.protocol.gpus import Gpu
+from vramtop.tui.gpus.conclusions import lost
 from vramtop.tui.gpus.moving import CannotMove, destination
 
-ONE = Card(0, "GPU-aa11", "X100")
-TWO = Card(1, "GPU-bb22", "X100")
-OTHER_KIND = Card(1, "GPU-cc33", "Y50")
+ONE = Gpu(0, "GPU-aa11", "X100")
+TWO = Gpu(1, "GPU-bb22", "X100")
+OTHER_KIND = Gpu(1, "GPU-cc33", "Y50")
 
 
 @pytest.mark.parametrize(
@@ -35,19 +35,19 @@ def test_a_gpu_that_the_worker_cannot_see_is_no_destination(setting: str) -> Non
 
 
 def test_a_lost_gpu_is_no_destination_but_keeps_its_number() -> None:
-    cards = [lost(ONE, "the GPU is lost"), TWO]
+    gpus = [lost(ONE, "the GPU is lost"), TWO]
     with pytest.raises(CannotMove, match="GPU 0: the GPU is lost"):
-        destination(cards, 0, {})
-    assert destination(cards, 1, {}) == "cuda:1"
+        destination(gpus, 0, {})
+    assert destination(gpus, 1, {}) == "cuda:1"
 
 
 def test_a_gpu_is_seen_by_its_instance() -> None:
-    parts = tuple(Card(slot, f"MIG-{slot}", "X100 MIG 1g") for slot in (0, 1))
-    cards = [ONE, replace(TWO, instances=parts, mig=True)]
+    parts = tuple(Gpu(slot, f"MIG-{slot}", "X100 MIG 1g") for slot in (0, 1))
+    gpus = [ONE, replace(TWO, instances=parts, mig=True)]
     environment = {"CUDA_VISIBLE_DEVICES": "MIG-1"}
-    assert destination(cards, 1, environment) == "cuda:0"
+    assert destination(gpus, 1, environment) == "cuda:0"
     with pytest.raises(CannotMove, match="cannot see GPU 0"):
-        destination(cards, 0, environment)
+        destination(gpus, 0, environment)
 
 
 def test_gpus_of_several_kinds_have_no_number_that_nvml_knows() -> None:
@@ -58,4 +58,4 @@ def test_gpus_of_several_kinds_have_no_number_that_nvml_knows() -> None:
 
 
 def test_gpus_without_a_uuid_are_numbered_in_order() -> None:
-    assert destination([Card(0), Card(1)], 1, {}) == "cuda:1"
+    assert destination([Gpu(0), Gpu(1)], 1, {}) == "cuda:1"

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from gpu_table import GIB, card
+from gpu_table import GIB, make_gpu
 from msgspec.structs import replace
-from vramtop.protocol.gpus import Card, GpuProcess
+from vramtop.protocol.gpus import Gpu, GpuProcess
 from vramtop.tui.gpus.plausible import plausible
 
 
 def test_what_can_be_stays_as_it_is() -> None:
-    hot = card(0, GpuProcess(1, GIB), temperature=91, slowdown_at=90, shutdown_at=95)
+    hot = make_gpu(0, GpuProcess(1, GIB), temperature=91, slowdown_at=90, shutdown_at=95)
     assert plausible(hot) == hot
-    assert plausible(Card(0)) == Card(0)
+    assert plausible(Gpu(0)) == Gpu(0)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_what_can_be_stays_as_it_is() -> None:
 def test_a_number_beyond_all_reason_is_not_available_and_says_what_it_was(
     field: str, value: float
 ) -> None:
-    read = card(0, **{field: value})
+    read = make_gpu(0, **{field: value})
     found = plausible(read)
     assert found.refused == {field: f"{value:,g} cannot be"}
     assert found == replace(read, **{field: None, "refused": found.refused})
@@ -51,26 +51,26 @@ def test_a_number_beyond_all_reason_is_not_available_and_says_what_it_was(
         {"total": 0, "used": 0, "free": 0, "reserved": 0},
     ],
 )
-def test_more_bytes_than_the_card_has_are_none_that_one_can_tell(memory: dict[str, int]) -> None:
-    found = plausible(card(0, **memory))
+def test_more_bytes_than_the_gpu_has_are_none_that_one_can_tell(memory: dict[str, int]) -> None:
+    found = plausible(make_gpu(0, **memory))
     assert (found.total, found.reserved, found.used, found.free) == (None, None, None, None)
     assert found.refused["memory"].endswith("cannot be")
     assert found.gpu_utilization == 37
 
 
 def test_what_a_driver_rounds_up_is_no_contradiction() -> None:
-    rounded = card(0, used=0, free=79 * GIB + 4096)
+    rounded = make_gpu(0, used=0, free=79 * GIB + 4096)
     assert plausible(rounded).free == 79 * GIB + 4096
 
 
 def test_a_process_that_holds_more_than_there_is_keeps_its_line() -> None:
-    read = card(0, GpuProcess(7, 2**60, "ann", "train"), GpuProcess(8, GIB), used=GIB, free=GIB)
+    read = make_gpu(0, GpuProcess(7, 2**60, "ann", "train"), GpuProcess(8, GIB), used=GIB, free=GIB)
     found = plausible(read)
     assert found.processes == (GpuProcess(7, None, "ann", "train"), GpuProcess(8, GIB))
     assert "memory of process 7" in found.refused
 
 
 def test_instances_are_looked_at_too() -> None:
-    part = Card(0, "MIG-1", total=10 * GIB, used=20 * GIB, free=0)
-    (found,) = plausible(card(0, instances=(part,))).instances
+    part = Gpu(0, "MIG-1", total=10 * GIB, used=20 * GIB, free=0)
+    (found,) = plausible(make_gpu(0, instances=(part,))).instances
     assert (found.used, found.total) == (None, None)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from gpu_table import GIB, card, chosen, line_of, report
+from gpu_table import GIB, chosen, line_of, make_gpu, report
 from scripted import begin, seen
-from vramtop.protocol.gpus import Card, CardsReport, GpuProcess
+from vramtop.protocol.gpus import Gpu, GpuProcess, GpusReport
 from vramtop.tui.app.gpu_app import GpuApp
-from vramtop.tui.gpus.cards import lost
+from vramtop.tui.gpus.conclusions import lost
 from vramtop.tui.screens.help import Help
 
 
@@ -28,7 +28,7 @@ async def test_before_nvml_has_answered_it_is_being_asked(alone: GpuApp) -> None
 )
 async def test_where_nvml_has_nothing_one_line_says_why(alone: GpuApp, trouble: str) -> None:
     async with alone.run_test(size=(80, 24)) as pilot:
-        await begin(pilot, CardsReport(trouble=trouble))
+        await begin(pilot, GpusReport(trouble=trouble))
         told = [line.strip() for line in seen(alone).splitlines() if line.strip()]
         assert told[0] == trouble
         assert len(told) == 2  # the keys are the other
@@ -40,7 +40,7 @@ async def test_where_nvml_has_nothing_one_line_says_why(alone: GpuApp, trouble: 
 async def test_one_gpu_tells_all_that_it_knows(alone: GpuApp, size: tuple[int, int]) -> None:
     processes = (GpuProcess(4242, 23 * GIB, "ann", "train"),)
     async with alone.run_test(size=size) as pilot:
-        await begin(pilot, report(card(0, *processes)))
+        await begin(pilot, report(make_gpu(0, *processes)))
         screen = seen(alone)
         for told in ("NVIDIA driver 580.65.06 · CUDA 13.0", "1 GPU ", "X100 80GB", "37%", "54°C"):
             assert told in screen
@@ -53,7 +53,7 @@ async def test_one_gpu_tells_all_that_it_knows(alone: GpuApp, size: tuple[int, i
 async def test_the_bar_is_as_long_as_what_is_held(alone: GpuApp) -> None:
     half = GpuProcess(4242, 39 * GIB)
     async with alone.run_test(size=(120, 40)) as pilot:
-        await begin(pilot, report(card(0, half)))
+        await begin(pilot, report(make_gpu(0, half)))
         line = line_of(seen(alone), "0 X100")
         start = line.index("G/80.0G  ") + len("G/80.0G  ")
         bar = line[start:-1]  # the screen has a margin of one column
@@ -65,12 +65,12 @@ async def test_the_bar_is_as_long_as_what_is_held(alone: GpuApp) -> None:
 async def test_eight_gpus_fit_in_a_small_terminal_and_the_processes_are_counted(
     alone: GpuApp,
 ) -> None:
-    cards = [
-        card(gpu, *(GpuProcess(1000 * gpu + number, GIB) for number in range(3)))
+    gpus = [
+        make_gpu(gpu, *(GpuProcess(1000 * gpu + number, GIB) for number in range(3)))
         for gpu in range(8)
     ]
     async with alone.run_test(size=(80, 24)) as pilot:
-        await begin(pilot, report(*cards))
+        await begin(pilot, report(*gpus))
         screen = seen(alone)
         for gpu in range(8):
             assert "4.00G/80.0G" in line_of(screen, f"{gpu} X100")
@@ -81,13 +81,13 @@ async def test_eight_gpus_fit_in_a_small_terminal_and_the_processes_are_counted(
 
 async def test_a_lost_gpu_keeps_its_place_and_recovers(alone: GpuApp) -> None:
     async with alone.run_test(size=(80, 24)) as pilot:
-        await begin(pilot, report(card(0), card(1)))
-        await begin(pilot, report(card(0), lost(card(1), "the GPU is lost")))
+        await begin(pilot, report(make_gpu(0), make_gpu(1)))
+        await begin(pilot, report(make_gpu(0), lost(make_gpu(1), "the GPU is lost")))
         alone.paint()
         await pilot.pause()
         assert "the GPU is lost" in line_of(seen(alone), "1 X100 80GB")
         assert "37%" in line_of(seen(alone), "0 X100")
-        await begin(pilot, report(card(0), card(1)))
+        await begin(pilot, report(make_gpu(0), make_gpu(1)))
         alone.paint()
         await pilot.pause()
         assert "37%" in line_of(seen(alone), "1 X100")
@@ -95,9 +95,9 @@ async def test_a_lost_gpu_keeps_its_place_and_recovers(alone: GpuApp) -> None:
 
 
 async def test_what_nvml_does_not_tell_is_not_available_and_never_zero(alone: GpuApp) -> None:
-    untold = Card(0, refused={"memory": "Not Supported", "processes": "No Permission"})
+    untold = Gpu(0, refused={"memory": "Not Supported", "processes": "No Permission"})
     async with alone.run_test(size=(120, 40)) as pilot:
-        await begin(pilot, CardsReport((untold,)))
+        await begin(pilot, GpusReport((untold,)))
         screen = seen(alone)
         assert "driver N/A · CUDA N/A" in screen
         assert line_of(screen, "0 N/A").split()[1:] == ["0", *["N/A"] * 8]
@@ -106,13 +106,13 @@ async def test_what_nvml_does_not_tell_is_not_available_and_never_zero(alone: Gp
 
 
 async def test_what_is_wrong_with_a_gpu_stands_out_on_its_own_line(alone: GpuApp) -> None:
-    wrong = [card(gpu, throttled=("software power cap",), ecc_errors=2) for gpu in range(8)]
+    wrong = [make_gpu(gpu, throttled=("software power cap",), ecc_errors=2) for gpu in range(8)]
     async with alone.run_test(size=(80, 24)) as pilot:
         await begin(pilot, report(*wrong))
         assert seen(alone).count("! 2 uncorrected ECC errors  ! software power cap") == 8
     healthy = GpuApp()
     async with healthy.run_test(size=(80, 24)) as pilot:
-        await begin(pilot, report(card(0)))
+        await begin(pilot, report(make_gpu(0)))
         assert "ECC" not in seen(healthy)
 
 
@@ -120,9 +120,9 @@ async def test_what_is_wrong_with_a_gpu_stands_out_on_its_own_line(alone: GpuApp
 async def test_a_hot_gpu_is_marked_in_its_column_and_says_where_it_slows_down(
     alone: GpuApp, size: tuple[int, int]
 ) -> None:
-    hot = card(0, temperature=91, slowdown_at=90, throttled=("hardware slowdown",))
+    hot = make_gpu(0, temperature=91, slowdown_at=90, throttled=("hardware slowdown",))
     async with alone.run_test(size=size) as pilot:
-        await begin(pilot, report(hot, card(1)))
+        await begin(pilot, report(hot, make_gpu(1)))
         assert "!91°C" in line_of(seen(alone), "0 X100")
         assert "! 91°C, slowdown at 90°C  ! hardware slowdown" in seen(alone)
         assert " 54°C" in line_of(seen(alone), "1 X100")
@@ -131,10 +131,10 @@ async def test_a_hot_gpu_is_marked_in_its_column_and_says_where_it_slows_down(
 
 async def test_instances_of_a_gpu_in_trouble_stay_on_the_screen(alone: GpuApp) -> None:
     parts = (
-        Card(0, "MIG-0", "X100 MIG 1g.10gb", 10 * GIB, 0, GIB, 9 * GIB),
-        Card(1, trouble="lost"),
+        Gpu(0, "MIG-0", "X100 MIG 1g.10gb", 10 * GIB, 0, GIB, 9 * GIB),
+        Gpu(1, trouble="lost"),
     )
-    split = card(0, trouble="the GPU is lost", instances=parts)
+    split = make_gpu(0, trouble="the GPU is lost", instances=parts)
     async with alone.run_test(size=(80, 24)) as pilot:
         await begin(pilot, report(split))
         assert "the GPU is lost" in line_of(seen(alone), "0 X100")
@@ -144,10 +144,10 @@ async def test_instances_of_a_gpu_in_trouble_stay_on_the_screen(alone: GpuApp) -
 
 async def test_instances_stand_below_their_gpu_with_memory_and_processes(alone: GpuApp) -> None:
     inside, outside = GpuProcess(41, GIB, "ann", "in"), GpuProcess(42, GIB, "bob", "out")
-    part = Card(3, "MIG-3", "X100 MIG 1g.10gb", 10 * GIB, 0, GIB, 9 * GIB, processes=(inside,))
-    whole = card(0, inside, outside, mig=True, instances=(part,))
+    part = Gpu(3, "MIG-3", "X100 MIG 1g.10gb", 10 * GIB, 0, GIB, 9 * GIB, processes=(inside,))
+    whole = make_gpu(0, inside, outside, mig=True, instances=(part,))
     async with alone.run_test(size=(80, 24)) as pilot:
-        await begin(pilot, report(whole, card(1)))
+        await begin(pilot, report(whole, make_gpu(1)))
         lines = seen(alone).splitlines()
         (at,) = [row for row, line in enumerate(lines) if "└ 3 1g.10gb" in line]
         assert "1.00G/10.0G" in lines[at]
@@ -159,27 +159,27 @@ async def test_instances_stand_below_their_gpu_with_memory_and_processes(alone: 
 
 async def test_a_process_that_the_system_does_not_know_keeps_its_pid(alone: GpuApp) -> None:
     async with alone.run_test(size=(80, 24)) as pilot:
-        await begin(pilot, report(card(0, GpuProcess(4242))))
+        await begin(pilot, report(make_gpu(0, GpuProcess(4242))))
         assert line_of(seen(alone), "0     4242").split() == ["0", "4242", "N/A", "N/A", "N/A"]
 
 
 async def test_gpus_without_processes_say_so(alone: GpuApp) -> None:
     async with alone.run_test(size=(80, 24)) as pilot:
-        await begin(pilot, report(card(0)))
+        await begin(pilot, report(make_gpu(0)))
         assert "no process holds memory on a GPU" in seen(alone)
 
 
 async def test_a_screen_too_small_says_so_kindly(alone: GpuApp) -> None:
     async with alone.run_test(size=(59, 24)) as pilot:
-        await begin(pilot, report(card(0)))
+        await begin(pilot, report(make_gpu(0)))
         assert "A little more room, please" in seen(alone)
         assert "X100" not in seen(alone)
 
 
 async def test_more_lines_than_there_is_room_for_follow_the_cursor(alone: GpuApp) -> None:
-    parts = tuple(Card(slot, f"MIG-{slot}", "X100 MIG 1g") for slot in range(7))
+    parts = tuple(Gpu(slot, f"MIG-{slot}", "X100 MIG 1g") for slot in range(7))
     async with alone.run_test(size=(80, 24)) as pilot:
-        await begin(pilot, report(*(card(gpu, instances=parts) for gpu in range(8))))
+        await begin(pilot, report(*(make_gpu(gpu, instances=parts) for gpu in range(8))))
         assert "6 X100" not in seen(alone)
         shown = sum("└" in line or "X100" in line for line in seen(alone).splitlines())
         assert f"… {64 - shown} more below" in seen(alone)
@@ -211,5 +211,5 @@ async def test_help_tells_only_of_keys_that_do_something(alone: GpuApp) -> None:
 async def test_nothing_is_said_to_start(alone: GpuApp) -> None:
     assert alone.state.life == "none"
     async with alone.run_test(size=(120, 40)) as pilot:
-        await begin(pilot, report(card(0)))
+        await begin(pilot, report(make_gpu(0)))
         assert "start" not in seen(alone)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from gpu_table import GIB, card, chosen, line_of, marked, report
+from gpu_table import GIB, chosen, line_of, make_gpu, marked, report
 from made import HELLO, configured, measured, sample
 from msgspec.structs import replace
 from scripted import BEGUN, Script, begin, seen
-from vramtop.protocol.gpus import CardsReport, GpuProcess
+from vramtop.protocol.gpus import GpuProcess, GpusReport
 from vramtop.protocol.messages import Device, DeviceMemory
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.screens.gpus import TrainingGpus
@@ -23,7 +23,7 @@ TRAINING = (
     sample(),
     measured(),
 )
-TWO = report(card(0, GpuProcess(OURS, GIB, "me", "python -m trainer")), card(1))
+TWO = report(make_gpu(0, GpuProcess(OURS, GIB, "me", "python -m trainer")), make_gpu(1))
 
 
 @pytest.fixture(autouse=True)
@@ -45,9 +45,9 @@ async def test_g_opens_the_screen_and_closes_it(app: VramtopApp) -> None:
 
 async def test_our_gpu_and_our_process_are_marked(app: VramtopApp) -> None:
     foreign = GpuProcess(4242, GIB, "ann", "train")
-    cards = report(card(0, GpuProcess(OURS, 2 * GIB, "me", "trainer")), card(1, foreign))
+    gpus = report(make_gpu(0, GpuProcess(OURS, 2 * GIB, "me", "trainer")), make_gpu(1, foreign))
     async with app.run_test(size=(80, 24)) as pilot:
-        await begin(pilot, *TRAINING, cards)
+        await begin(pilot, *TRAINING, gpus)
         await pilot.press("g")
         screen = seen(app)
         assert marked(line_of(screen, "0 X100"))
@@ -60,7 +60,7 @@ async def test_our_gpu_and_our_process_are_marked(app: VramtopApp) -> None:
 async def test_both_screens_tell_the_same_bytes_in_use(app: VramtopApp) -> None:
     """The driver's own and two processes; what is free is the rest."""
     busy = report(
-        card(
+        make_gpu(
             0,
             GpuProcess(OURS, 510 * MIB),
             GpuProcess(9, 100 * MIB),
@@ -80,7 +80,7 @@ async def test_both_screens_tell_the_same_bytes_in_use(app: VramtopApp) -> None:
 
 
 async def test_memory_by_cuda_is_told_on_both_screens(app: VramtopApp) -> None:
-    untold = card(0, total=None, reserved=None, used=None, free=None)
+    untold = make_gpu(0, total=None, reserved=None, used=None, free=None)
     said = replace(measured(), device_memory=DeviceMemory(80 * GIB, 60 * GIB))
     async with app.run_test(size=(120, 40)) as pilot:
         await begin(pilot, *TRAINING[:-1], said, report(untold))
@@ -96,7 +96,7 @@ async def test_the_screen_follows_what_nvml_says(app: VramtopApp) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await begin(pilot, *TRAINING, TWO)
         await pilot.press("g")
-        app.receive(report(TWO.cards[0], card(1, gpu_utilization=99)))
+        app.receive(report(TWO.gpus[0], make_gpu(1, gpu_utilization=99)))
         app.paint()
         await pilot.pause()
         assert "99%" in line_of(seen(app), "1 X100")
@@ -184,7 +184,7 @@ async def test_the_keys_of_the_training_go_on_working(app: VramtopApp, script: S
 
 async def test_without_a_gpu_enter_moves_nothing(app: VramtopApp, script: Script) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
-        await begin(pilot, *BEGUN, CardsReport(trouble="no NVIDIA driver here"))
+        await begin(pilot, *BEGUN, GpusReport(trouble="no NVIDIA driver here"))
         await pilot.press("g", "down", "enter")
         assert "no NVIDIA driver here" in seen(app)
     assert script.moves == []
@@ -194,7 +194,7 @@ async def test_the_training_moves_among_gpus_of_several_kinds(
     app: VramtopApp, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
-    unlike = report(TWO.cards[0], replace(TWO.cards[1], name="Y50"))
+    unlike = report(TWO.gpus[0], replace(TWO.gpus[1], name="Y50"))
     async with app.run_test(size=(80, 24)) as pilot:
         await begin(pilot, *TRAINING, unlike)
         await pilot.press("g", "down", "enter")

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 
 import pytest
-from gpu_table import card, report
+from gpu_table import make_gpu, report
 from msgspec.structs import replace
 from rich.cells import cell_len
 from rich.console import Console
@@ -166,10 +166,10 @@ def session() -> list[FromWorker]:
 
 
 MACHINE = report(
-    card(0, GpuProcess(7, GIB, "zoë", "python -m trainer…"), throttled=("power cap",)),
-    card(1, ecc_errors=3, instances=(card(0, name="NVIDIA X100 MIG 1g.10gb"),)),
-    card(2, power=None, fan=None, temperature=None),
-    replace(card(3), trouble="the GPU is lost"),
+    make_gpu(0, GpuProcess(7, GIB, "zoë", "python -m trainer…"), throttled=("power cap",)),
+    make_gpu(1, ecc_errors=3, instances=(make_gpu(0, name="NVIDIA X100 MIG 1g.10gb"),)),
+    make_gpu(2, power=None, fan=None, temperature=None),
+    replace(make_gpu(3), trouble="the GPU is lost"),
 )
 # The screens, each by the keys that lead to it from the one before.
 WAYS = [

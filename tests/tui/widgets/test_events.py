@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from made import HELLO, configured
 from scripted import BEGUN, begin, seen
-from vramtop.protocol.gpus import Card, CardsReport
+from vramtop.protocol.gpus import Gpu, GpusReport
 from vramtop.protocol.lesson.messages import Evaluated, LessonOutOfMemory
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.split import Split
@@ -27,8 +27,8 @@ SHORTAGE = LessonOutOfMemory(
     restored=64,
     detail="",
 )
-HEALTHY = CardsReport((Card(0, "GPU-1", "a card", total=8),))
-LOST = CardsReport((Card(0, "GPU-1", "a card", total=8, trouble="GPU is lost"),))
+HEALTHY = GpusReport((Gpu(0, "GPU-1", "a GPU", total=8),))
+LOST = GpusReport((Gpu(0, "GPU-1", "a GPU", total=8, trouble="GPU is lost"),))
 
 
 def after(*messages: Received) -> State:
@@ -82,7 +82,7 @@ def test_a_gpu_that_is_lost_is_told_once_wherever_one_looks() -> None:
 
 
 def test_what_was_never_there_is_no_event() -> None:
-    assert told((), CardsReport(trouble="no NVIDIA driver"), covered=True) is None
+    assert told((), GpusReport(trouble="no NVIDIA driver"), covered=True) is None
 
 
 async def test_a_shortage_is_told_over_the_help(app: VramtopApp) -> None:

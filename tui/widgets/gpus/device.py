@@ -8,10 +8,10 @@ from itertools import takewhile
 import msgspec
 from rich.style import Style
 from rich.text import Text
-from vramtop.protocol.gpus import Card
+from vramtop.protocol.gpus import Gpu
 from vramtop.protocol.split import AllocatorMemory
 from vramtop.tui.gpus.condition import Sign, hot, signs
-from vramtop.tui.gpus.holders import Held, of_allocator, of_card
+from vramtop.tui.gpus.holders import Held, of_allocator, of_gpu
 from vramtop.tui.gpus.whereabouts import UNKNOWN_INSTANCE, UNLISTED, accounts
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import Palette, ink
@@ -30,8 +30,8 @@ class Usage(msgspec.Struct, frozen=True):
 
     `used` and `whole` are bytes, None where they are not known; `what` and `whole_name` say of
     what. `parts` are who holds them, where that is known; they add up to the whole. `facts` are the
-    card's readings, the most wanted first, and `trouble` is why there are none. `signs` are what is
-    wrong with the card. `missing` is why no card is used although there may be one.
+    GPU's readings, the most wanted first, and `trouble` is why there are none. `signs` are what is
+    wrong with the GPU. `missing` is why no GPU is used although there may be one.
     """
 
     name: str
@@ -58,11 +58,11 @@ def usage(state: State) -> Usage | None:
     if device is None:
         return None
     allocator = measured.allocator if measured else None
-    card = state.card
+    gpu = state.gpu
     budget = state.lesson.settings.budget if state.lesson else None
     if device.total_bytes is not None and (device.uuid is not None or allocator is not None):
         account = accounts(state.where, state.device_memory)
-        parts = of_card(account.card, state.pid, allocator) if account else None
+        parts = of_gpu(account.gpu, state.pid, allocator) if account else None
         if parts is None:
             parts = of_allocator(device.total_bytes, allocator) if allocator else ()
         whole = sum(part.bytes for part in parts) or device.total_bytes
@@ -72,7 +72,7 @@ def usage(state: State) -> Usage | None:
         strains = strain(allocator) if allocator or not measured else ["allocator N/A"]
         return Usage(
             device.description, what, whole - free if parts else None, whole_name, whole,
-            parts, (*facts(card), *strains), signs(card) if card else (), trouble(state),
+            parts, (*facts(gpu), *strains), signs(gpu) if gpu else (), trouble(state),
         )  # fmt: skip
     missing = device.missing or ""
     if budget is not None:
@@ -86,21 +86,21 @@ def usage(state: State) -> Usage | None:
     )  # fmt: skip
 
 
-def facts(card: Card | None) -> list[str]:
+def facts(gpu: Gpu | None) -> list[str]:
     """Load, temperature, power and clock, each `N/A` where NVML does not give it.
 
     A temperature that is too high is left out: it is one of the signs.
     """
-    if card is None or card.trouble is not None:
+    if gpu is None or gpu.trouble is not None:
         return []
-    watts = units.number(card.power)
-    if card.power_cap is not None:
-        watts += f"/{card.power_cap:.0f}"
+    watts = units.number(gpu.power)
+    if gpu.power_cap is not None:
+        watts += f"/{gpu.power_cap:.0f}"
     return [
-        f"{units.number(card.gpu_utilization)}%",
-        *([] if hot(card) else [f"{units.number(card.temperature)}°C"]),
+        f"{units.number(gpu.gpu_utilization)}%",
+        *([] if hot(gpu) else [f"{units.number(gpu.temperature)}°C"]),
         f"{watts} W",
-        f"{units.number(card.sm_clock)} MHz",
+        f"{units.number(gpu.sm_clock)} MHz",
     ]
 
 
@@ -114,17 +114,17 @@ def strain(allocator: AllocatorMemory | None) -> list[str]:
 
 
 def trouble(state: State) -> str:
-    """Why an NVIDIA card's own figures are missing."""
+    """Why an NVIDIA GPU's own figures are missing."""
     if state.device is None or state.device.uuid is None:
         return ""
     if (where := state.where) is not None:
-        known = where.card.trouble or (where.holding and where.holding.trouble)
+        known = where.gpu.trouble or (where.holding and where.holding.trouble)
         return known or ("" if where.holding else UNKNOWN_INSTANCE)
-    return (state.cards.trouble or UNLISTED) if state.cards else ""
+    return (state.gpus.trouble or UNLISTED) if state.gpus else ""
 
 
 class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
-    """A line of names and numbers; on a card a legend of who holds what; below them the bar."""
+    """A line of names and numbers; on a GPU a legend of who holds what; below them the bar."""
 
     def show(self, state: State) -> None:
         """Show the state; on a screen of the class `gpu` this panel has more lines."""
@@ -165,7 +165,7 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
         """The name, what is wrong, and as many facts as there is room for, each whole."""
         colors = self.palette
         if used.missing:
-            # Why no card is used matters more than which processor is used instead.
+            # Why no GPU is used matters more than which processor is used instead.
             rest = room - 2 - len(used.missing)
             name = f"{units.fit(used.name, rest)}  " if rest >= _SHORTEST_NAME else ""
             left = Text(name, ink(colors.text))

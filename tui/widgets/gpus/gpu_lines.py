@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from rich.style import Style
 from rich.text import Text
-from vramtop.protocol.gpus import Card
+from vramtop.protocol.gpus import Gpu
 from vramtop.tui.gpus.condition import Sign, hot, signs
 from vramtop.tui.gpus.holders import Held
 from vramtop.tui.terminal.palette import Palette, ink
@@ -23,20 +23,20 @@ _INDENT = 6
 _LOAD, _HEAT = 5, 6
 
 
-class Gpu(msgspec.Struct, frozen=True):
+class GpuEntry(msgspec.Struct, frozen=True):
     """A GPU, or an instance of one; `parts` are who holds its memory, as far as that is known.
 
     `in_use` and `total` are bytes, as `by` (NVML or CUDA) gives them. `ours` says that the training
     runs there.
     """
 
-    card: Card
+    gpu: Gpu
     in_use: int | None = None
     total: int | None = None
     by: str = "NVML"
     parts: tuple[Held, ...] = ()
     ours: bool = False
-    instances: tuple[Gpu, ...] = ()
+    instances: tuple[GpuEntry, ...] = ()
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -56,11 +56,11 @@ class Mark(msgspec.Struct, frozen=True):
 class Columns:
     """How wide each column is, for these GPUs' names in so many columns."""
 
-    def __init__(self, gpus: Sequence[Gpu], width: int) -> None:
+    def __init__(self, entries: Sequence[GpuEntry], width: int) -> None:
         self.width = width
         self.wide = width >= _WIDE
         fixed = _MARKS + len(self.sensors(("",) * 6)) + len(self.memory("", "")) + 2
-        longest = max((len(_name(gpu.card)) for gpu in gpus), default=0)
+        longest = max((len(_name(entry.gpu)) for entry in entries), default=0)
         self.name = max(_SHORTEST, min(longest, (width - fixed) // 2, _LONGEST))
         self.bar = max(0, width - fixed - self.name)
 
@@ -83,38 +83,38 @@ class Columns:
 
 
 def lines(
-    gpu: Gpu, columns: Columns, colors: Palette, *, detailed: bool, mark: Mark | None
+    entry: GpuEntry, columns: Columns, colors: Palette, *, detailed: bool, mark: Mark | None
 ) -> list[Text]:
     """The GPU's own line, one of details where wanted or something is wrong, one an instance."""
     own = mark and mark.of(None)
-    card = gpu.card
-    line = _marks(gpu, colors, own)
-    line.append(f"{card.index:>2} ", ink(colors.muted))
-    name = f"{units.fit(_name(card), columns.name):<{columns.name}}"
+    gpu = entry.gpu
+    line = _marks(entry, colors, own)
+    line.append(f"{gpu.index:>2} ", ink(colors.muted))
+    name = f"{units.fit(_name(gpu), columns.name):<{columns.name}}"
     line.append(name, ink(colors.text, bold=own is not None))
-    if card.trouble is not None:
-        rows = [line.append(f"  {card.trouble}", ink(colors.trouble))]
+    if gpu.trouble is not None:
+        rows = [line.append(f"  {gpu.trouble}", ink(colors.trouble))]
     else:
         start = line.cell_len + _LOAD
-        line.append(columns.sensors(_sensors(card)), ink(colors.text))
-        if heat := hot(card):
+        line.append(columns.sensors(_sensors(gpu)), ink(colors.text))
+        if heat := hot(gpu):
             line.stylize(_style(heat, colors), start, start + _HEAT)
-        rows = [line.append_text(_memory(gpu, columns, colors))]
-    if _has_details(card, detailed=detailed):
-        rows.append(_details(gpu, columns, colors, complete=detailed))
+        rows = [line.append_text(_memory(entry, columns, colors))]
+    if _has_details(gpu, detailed=detailed):
+        rows.append(_details(entry, columns, colors, complete=detailed))
     return rows + [
         _instance(part, columns, colors, mark and mark.of(slot))
-        for slot, part in enumerate(gpu.instances)
+        for slot, part in enumerate(entry.instances)
     ]
 
 
-def count(gpu: Gpu, *, detailed: bool) -> int:
+def count(entry: GpuEntry, *, detailed: bool) -> int:
     """How many lines `lines` gives, in any width."""
-    return 1 + _has_details(gpu.card, detailed=detailed) + len(gpu.instances)
+    return 1 + _has_details(entry.gpu, detailed=detailed) + len(entry.instances)
 
 
-def _has_details(card: Card, *, detailed: bool) -> bool:
-    return card.trouble is None and (detailed or bool(signs(card)))
+def _has_details(gpu: Gpu, *, detailed: bool) -> bool:
+    return gpu.trouble is None and (detailed or bool(signs(gpu)))
 
 
 def _style(sign: Sign, colors: Palette) -> Style:
@@ -123,18 +123,18 @@ def _style(sign: Sign, colors: Palette) -> Style:
     return ink(colors.trouble, bold=sign.level == "error")
 
 
-def _name(card: Card) -> str:
-    return units.MISSING if card.name is None else card.name.removeprefix("NVIDIA ")
+def _name(gpu: Gpu) -> str:
+    return units.MISSING if gpu.name is None else gpu.name.removeprefix("NVIDIA ")
 
 
-def _sensors(card: Card) -> tuple[str, ...]:
+def _sensors(gpu: Gpu) -> tuple[str, ...]:
     return (
-        _figure(card.gpu_utilization, "%"),
-        ("!" if hot(card) else "") + _figure(card.temperature, "°C"),
-        _pair(card.power, card.power_cap, " W"),
-        _pair(card.sm_clock, card.memory_clock, ""),
-        units.MISSING if card.performance_state is None else f"P{card.performance_state}",
-        _figure(card.fan, "%"),
+        _figure(gpu.gpu_utilization, "%"),
+        ("!" if hot(gpu) else "") + _figure(gpu.temperature, "°C"),
+        _pair(gpu.power, gpu.power_cap, " W"),
+        _pair(gpu.sm_clock, gpu.memory_clock, ""),
+        units.MISSING if gpu.performance_state is None else f"P{gpu.performance_state}",
+        _figure(gpu.fan, "%"),
     )
 
 
@@ -148,56 +148,56 @@ def _pair(value: float | None, other: float | None, unit: str) -> str:
     return f"{units.number(value)}/{units.number(other)}{unit}"
 
 
-def _marks(gpu: Gpu, colors: Palette, mark: Mark | None) -> Text:
+def _marks(entry: GpuEntry, colors: Palette, mark: Mark | None) -> Text:
     accent = ink(colors.accent, bold=True)
     return (
         Text()
         .append("›" if mark and mark.cursor else " ", accent)
-        .append("▸" if gpu.ours else " ", accent)
+        .append("▸" if entry.ours else " ", accent)
     )
 
 
-def _memory(gpu: Gpu, columns: Columns, colors: Palette) -> Text:
+def _memory(entry: GpuEntry, columns: Columns, colors: Palette) -> Text:
     used, total = (
-        units.MISSING if size is None else units.short(size) for size in (gpu.in_use, gpu.total)
+        units.MISSING if size is None else units.short(size) for size in (entry.in_use, entry.total)
     )
     memory = Text(columns.memory(used, total) + "  ", ink(colors.text))
-    if gpu.parts:
-        return memory.append_text(holder_bar(gpu.parts, columns.bar, colors))
+    if entry.parts:
+        return memory.append_text(holder_bar(entry.parts, columns.bar, colors))
     return memory.append(colors.empty * columns.bar, ink(colors.faint, colors.track))
 
 
-def _details(gpu: Gpu, columns: Columns, colors: Palette, *, complete: bool) -> Text:
+def _details(entry: GpuEntry, columns: Columns, colors: Palette, *, complete: bool) -> Text:
     """What is wrong, what has no column, and who holds the memory, cut at the line's end."""
-    parts = [Text(sign.full, _style(sign, colors)) for sign in signs(gpu.card)]
-    if gpu.by != "NVML":
-        parts.append(Text(f"memory by {gpu.by}", ink(colors.muted)))
+    parts = [Text(sign.full, _style(sign, colors)) for sign in signs(entry.gpu)]
+    if entry.by != "NVML":
+        parts.append(Text(f"memory by {entry.by}", ink(colors.muted)))
     if complete and not columns.wide:
-        *_, clocks, state, fan = _sensors(gpu.card)
+        *_, clocks, state, fan = _sensors(entry.gpu)
         parts.append(Text(f"{clocks} MHz · {state} · fan {fan}", ink(colors.muted)))
     if complete:
-        parts += [holder_name(part, colors) for part in gpu.parts]
-        parts += [] if gpu.parts else [Text(_no_parts(gpu.card), ink(colors.muted))]
+        parts += [holder_name(part, colors) for part in entry.parts]
+        parts += [] if entry.parts else [Text(_no_parts(entry.gpu), ink(colors.muted))]
     line = Text("  ").join([Text(" " * (_MARKS - 2)), *parts])
     line.truncate(columns.width, overflow="ellipsis")
     return line
 
 
-def _no_parts(card: Card) -> str:
-    reasons = (card.refused.get(field) for field in ("memory", "reserved", "total", "free"))
+def _no_parts(gpu: Gpu) -> str:
+    reasons = (gpu.refused.get(field) for field in ("memory", "reserved", "total", "free"))
     reason = next((reason for reason in reasons if reason), "")
     return f"memory not available: {reason}" if reason else "memory not available"
 
 
-def _instance(part: Gpu, columns: Columns, colors: Palette, mark: Mark | None) -> Text:
+def _instance(part: GpuEntry, columns: Columns, colors: Palette, mark: Mark | None) -> Text:
     """An instance's line: name and memory; the sensors belong to the whole GPU."""
     line = _marks(part, colors, mark)
-    profile = _name(part.card).rpartition("MIG ")[2]
+    profile = _name(part.gpu).rpartition("MIG ")[2]
     room = columns.name + _MARKS - _INDENT
-    name = f"{part.card.index} {profile}"
+    name = f"{part.gpu.index} {profile}"
     line.append(f"{'└ ':>{_INDENT - 2}}", ink(colors.muted))
     line.append(f"{units.fit(name, room):<{room}}", ink(colors.text, bold=mark is not None))
-    if part.card.trouble is not None:
-        return line.append(f"  {part.card.trouble}", ink(colors.trouble))
+    if part.gpu.trouble is not None:
+        return line.append(f"  {part.gpu.trouble}", ink(colors.trouble))
     line.append(" " * len(columns.sensors(("",) * 6)))
     return line.append_text(_memory(part, columns, colors))

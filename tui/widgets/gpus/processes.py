@@ -8,7 +8,7 @@ import msgspec
 from rich.text import Text
 from textual.events import Click, MouseScrollDown, MouseScrollUp
 from textual.message import Message
-from vramtop.protocol.gpus import Card, CardsReport, GpuProcess
+from vramtop.protocol.gpus import Gpu, GpuProcess, GpusReport
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import ink
 from vramtop.tui.widgets.panel import Panel
@@ -25,7 +25,7 @@ class Row(msgspec.Struct, frozen=True):
     """A process on a GPU; without a `process`, the GPU's list was `refused` for that reason.
 
     `where` is the GPU's index; on an instance it is like `0.1`. `place` is the GPU's place among
-    the cards.
+    the GPUs.
     """
 
     place: int
@@ -67,7 +67,7 @@ class ProcessTable(Panel[ProcessList]):
 
     @property
     def place(self) -> int | None:
-        """The place of the chosen row's GPU among the cards; None where there is no row."""
+        """The place of the chosen row's GPU among the GPUs; None where there is no row."""
         rows = self._shown.rows if self._shown else ()
         return rows[self._at(rows)].place if rows else None
 
@@ -118,8 +118,8 @@ class ProcessTable(Panel[ProcessList]):
         return next(same, max(0, min(self._chosen, len(rows) - 1)))
 
     def pick(self, state: State) -> ProcessList:
-        """The processes of all cards."""
-        report = state.cards
+        """The processes of all GPUs."""
+        report = state.gpus
         asked = report is not None and report.trouble is None
         return ProcessList(process_rows(report) if report else (), state.pid, asked)
 
@@ -160,23 +160,23 @@ class ProcessTable(Panel[ProcessList]):
         return line.append(units.fit(command, room), ink(colors.text if ours else colors.muted))
 
 
-def process_rows(report: CardsReport) -> tuple[Row, ...]:
+def process_rows(report: GpusReport) -> tuple[Row, ...]:
     """The processes of all GPUs; those of an instance stand under the instance alone."""
-    cards = enumerate(report.cards)
-    return tuple(row for place, card in cards for row in _of_card(place, card))
+    gpus = enumerate(report.gpus)
+    return tuple(row for place, gpu in gpus for row in _of_gpu(place, gpu))
 
 
-def _of_card(place: int, card: Card) -> list[Row]:
+def _of_gpu(place: int, gpu: Gpu) -> list[Row]:
     found, listed = list[Row](), set[int]()
-    for part in card.instances:
-        found += _sorted(place, f"{card.index}.{part.index}", part.processes or ())
+    for part in gpu.instances:
+        found += _sorted(place, f"{gpu.index}.{part.index}", part.processes or ())
         listed |= {process.pid for process in part.processes or ()}
-    rest = [process for process in card.processes or () if process.pid not in listed]
-    found += _sorted(place, str(card.index), rest)
-    if card.processes is None and card.trouble is None and not found:
-        reason = card.refused.get("processes")
+    rest = [process for process in gpu.processes or () if process.pid not in listed]
+    found += _sorted(place, str(gpu.index), rest)
+    if gpu.processes is None and gpu.trouble is None and not found:
+        reason = gpu.refused.get("processes")
         text = f"not available: {reason}" if reason else "not available"
-        found.append(Row(place, str(card.index), None, text))
+        found.append(Row(place, str(gpu.index), None, text))
     return found
 
 

@@ -9,15 +9,15 @@ from rich.text import Text
 from textual.events import Click, MouseScrollDown, MouseScrollUp
 from textual.geometry import Size
 from textual.message import Message
-from vramtop.protocol.gpus import Card
-from vramtop.tui.gpus.holders import of_card
+from vramtop.protocol.gpus import Gpu
+from vramtop.tui.gpus.holders import of_gpu
 from vramtop.tui.gpus.whereabouts import accounts
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import ink
 from vramtop.tui.widgets.panel import Panel
 
 from . import gpu_lines, processes
-from .gpu_lines import Columns, Gpu
+from .gpu_lines import Columns, GpuEntry
 from .window import window
 
 _OTHER_LINES = 3  # that the screen needs: status, driver, keys
@@ -26,7 +26,7 @@ _OTHER_LINES = 3  # that the screen needs: status, driver, keys
 class GpuList(msgspec.Struct, frozen=True):
     """The GPUs in NVML's order, and how many rows their processes take."""
 
-    gpus: tuple[Gpu, ...] = ()
+    entries: tuple[GpuEntry, ...] = ()
     processes: int = 0
 
 
@@ -58,7 +58,7 @@ class GpuTable(Panel[GpuList]):
 
     @property
     def chosen(self) -> int | None:
-        """The place of the chosen GPU among the cards; None where there is none."""
+        """The place of the chosen GPU among the GPUs; None where there is none."""
         return self._at(self._stops()).place if self._stops() else None
 
     @property
@@ -101,17 +101,17 @@ class GpuTable(Panel[GpuList]):
         self.post_message(self.Chosen())
 
     def pick(self, state: State) -> GpuList:
-        """The cards, with who holds their memory."""
-        if state.cards is None:
+        """The GPUs, with who holds their memory."""
+        if state.gpus is None:
             return GpuList()
-        gpus = tuple(_gpu(card, state) for card in state.cards.cards)
-        return GpuList(gpus, len(processes.process_rows(state.cards)))
+        entries = tuple(_gpu(gpu, state) for gpu in state.gpus.gpus)
+        return GpuList(entries, len(processes.process_rows(state.gpus)))
 
     def draw_again(self) -> None:
         """Draw again; where there are more GPUs or processes than before, ask for more room."""
         super().draw_again()
         shown = self._shown or GpuList()
-        counted = _count(shown.gpus, detailed=True), shown.processes
+        counted = _count(shown.entries, detailed=True), shown.processes
         if counted != self._counted:
             self._counted = counted
             self.refresh(layout=True)
@@ -123,24 +123,26 @@ class GpuTable(Panel[GpuList]):
         """
         del viewport, width
         shown = self._shown or GpuList()
-        detailed = 1 + _count(shown.gpus, detailed=True)
-        brief = 1 + _count(shown.gpus, detailed=False)
+        detailed = 1 + _count(shown.entries, detailed=True)
+        brief = 1 + _count(shown.entries, detailed=False)
         wanted = detailed if 2 * detailed <= container.height else brief
         room = max(2, container.height - _OTHER_LINES)
         below = min(room // 2, 1 + max(1, shown.processes))
-        return min(wanted, room - below) if shown.gpus else 0
+        return min(wanted, room - below) if shown.entries else 0
 
     def draw(self, shown: GpuList, width: int, height: int) -> Text:
         """As many lines as there is room for, those of the chosen one among them."""
         colors, chosen = self.palette, self._at(self._stops())
-        columns = Columns(shown.gpus, width)
-        detailed = height > _count(shown.gpus, detailed=True)
+        columns = Columns(shown.entries, width)
+        detailed = height > _count(shown.entries, detailed=True)
         rows: list[tuple[Stop, Text]] = []
-        for place, gpu in enumerate(shown.gpus):
+        for place, entry in enumerate(shown.entries):
             mark = gpu_lines.Mark(chosen.part, self.active) if place == chosen.place else None
-            lines = gpu_lines.lines(gpu, columns, colors, detailed=detailed, mark=mark)
-            own = len(lines) - len(gpu.instances)
-            stops = [Stop(place)] * own + [Stop(place, part) for part in range(len(gpu.instances))]
+            lines = gpu_lines.lines(entry, columns, colors, detailed=detailed, mark=mark)
+            own = len(lines) - len(entry.instances)
+            stops = [Stop(place)] * own + [
+                Stop(place, part) for part in range(len(entry.instances))
+            ]
             rows += zip(stops, lines, strict=True)
         here = [at for at, (stop, _) in enumerate(rows) if stop == chosen]
         # Bring the chosen GPU's last line into sight, then its first, which matters more.
@@ -161,11 +163,11 @@ class GpuTable(Panel[GpuList]):
         self.draw_again()
 
     def _stops(self) -> list[Stop]:
-        gpus = self._shown.gpus if self._shown else ()
+        entries = self._shown.entries if self._shown else ()
         return [
             Stop(place, part)
-            for place, gpu in enumerate(gpus)
-            for part in (None, *range(len(gpu.instances)))
+            for place, entry in enumerate(entries)
+            for part in (None, *range(len(entry.instances)))
         ]
 
     def _at(self, stops: Sequence[Stop]) -> Stop:
@@ -175,26 +177,26 @@ class GpuTable(Panel[GpuList]):
         return Stop(max(0, min(self._chosen.place, stops[-1].place)))
 
 
-def _gpu(card: Card, state: State) -> Gpu:
+def _gpu(gpu: Gpu, state: State) -> GpuEntry:
     where = state.where
-    here = where is not None and card is where.card
+    here = where is not None and gpu is where.gpu
     instances = tuple(
         _held(part, state, here=where is not None and part is where.holding)
-        for part in card.instances
+        for part in gpu.instances
     )
-    return msgspec.structs.replace(_held(card, state, here=here), instances=instances)
+    return msgspec.structs.replace(_held(gpu, state, here=here), instances=instances)
 
 
-def _held(card: Card, state: State, *, here: bool) -> Gpu:
-    """The card or the instance, and who holds its memory."""
+def _held(gpu: Gpu, state: State, *, here: bool) -> GpuEntry:
+    """The GPU or the instance, and who holds its memory."""
     measured = state.measured if here else None
     # CUDA's figures are those of the instance that the training has, not of the whole GPU.
-    account = accounts(state.where, state.device_memory) if here and not card.instances else None
-    known = account.card if account else card
-    parts = of_card(known, state.pid, measured.allocator if measured else None) or ()
+    account = accounts(state.where, state.device_memory) if here and not gpu.instances else None
+    known = account.gpu if account else gpu
+    parts = of_gpu(known, state.pid, measured.allocator if measured else None) or ()
     by = "CUDA" if account and account.by_cuda else "NVML"
-    return Gpu(card, known.in_use, known.total, by, parts, here)
+    return GpuEntry(gpu, known.in_use, known.total, by, parts, here)
 
 
-def _count(gpus: Sequence[Gpu], *, detailed: bool) -> int:
-    return sum(gpu_lines.count(gpu, detailed=detailed) for gpu in gpus)
+def _count(entries: Sequence[GpuEntry], *, detailed: bool) -> int:
+    return sum(gpu_lines.count(entry, detailed=detailed) for entry in entries)

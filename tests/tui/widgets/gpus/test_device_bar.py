@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from rich.style import Style
 from scripted import Script, begin
 from scripted import seen as on_screen
-from vramtop.protocol.gpus import Card, CardsReport, GpuProcess
+from vramtop.protocol.gpus import Gpu, GpuProcess, GpusReport
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Device, DeviceMemory, Hello
 from vramtop.protocol.split import AllocatorMemory, Reading
@@ -25,13 +25,13 @@ from vramtop.tui.widgets.gpus.device import DeviceBar, Usage, usage, whole
 from vramtop.tui.worker.link import Received
 
 GIB, MIB = 2**30, 2**20
-GPU = Device("cuda:0", "A card", 8 * GIB, "GPU-1")
+GPU = Device("cuda:0", "A GPU", 8 * GIB, "GPU-1")
 ON_GPU = (Hello(1, 7, "2.9.0", GPU), replace(configured(), device=GPU))
 STEP = AllocatorMemory(
     {"zero_grad": Reading(66 * MIB, 67 * MIB)}, 70 * MIB, MIB, 68 * MIB, 67 * MIB, 64 * MIB, 2, 1
 )
-CARD = Card(
-    index=1, uuid="GPU-1", name="A card", total=8 * GIB, reserved=GIB, used=GIB, free=6 * GIB,
+CARD = Gpu(
+    index=1, uuid="GPU-1", name="A GPU", total=8 * GIB, reserved=GIB, used=GIB, free=6 * GIB,
     gpu_utilization=37, temperature=54, power=217.4, power_cap=700.0, sm_clock=1980,
     throttled=("software power cap",), processes=(GpuProcess(7, 580 * MIB),),
 )  # fmt: skip
@@ -72,15 +72,15 @@ def test_a_budget_without_a_gpu_is_held_against_the_peak() -> None:
     assert told.used == measured().anatomy.peak.bytes
 
 
-def test_on_a_card_every_byte_has_its_holder() -> None:
-    told = seen(*ON_GPU, replace(measured(), allocator=STEP), CardsReport((CARD,)))
+def test_on_a_gpu_every_byte_has_its_holder() -> None:
+    told = seen(*ON_GPU, replace(measured(), allocator=STEP), GpusReport((CARD,)))
     assert sum(part.bytes for part in told.parts) == told.whole == 8 * GIB
     assert told.used == 2 * GIB
     assert Held("context", 510 * MIB) in told.parts
 
 
 def test_what_nvidia_smi_tells_stands_beside_it() -> None:
-    told = seen(*ON_GPU, replace(measured(), allocator=STEP), CardsReport((CARD,)))
+    told = seen(*ON_GPU, replace(measured(), allocator=STEP), GpusReport((CARD,)))
     assert list(told.facts) == [
         "37%", "54°C", "217/700 W", "1980 MHz",
         "1.00M in fragments", "2 retries", "1 × out of memory",
@@ -90,30 +90,30 @@ def test_what_nvidia_smi_tells_stands_beside_it() -> None:
 
 
 def test_a_training_on_a_mig_instance_has_the_memory_of_the_instance() -> None:
-    ours = Card(
-        2, "MIG-5", "A card MIG 1g", 8 * GIB, GIB, GIB, 6 * GIB,
+    ours = Gpu(
+        2, "MIG-5", "A GPU MIG 1g", 8 * GIB, GIB, GIB, 6 * GIB,
         processes=(GpuProcess(7, 580 * MIB),),
     )  # fmt: skip
     other = replace(ours, index=0, uuid="MIG-4", processes=())
     split = replace(CARD, uuid="GPU-9", total=80 * GIB, free=60 * GIB, instances=(other, ours))
     device = replace(GPU, uuid="GPU-5")
     on_it = (Hello(1, 7, "2.9.0", device), replace(configured(), device=device))
-    told = seen(*on_it, replace(measured(), allocator=STEP), CardsReport((split,)))
+    told = seen(*on_it, replace(measured(), allocator=STEP), GpusReport((split,)))
     assert told.trouble == ""
     assert sum(part.bytes for part in told.parts) == told.whole == 8 * GIB
     assert Held("context", 510 * MIB) in told.parts
-    assert told.facts[:2] == ("37%", "54°C")  # the sensors are the whole card's
+    assert told.facts[:2] == ("37%", "54°C")  # the sensors are the whole GPU's
 
 
 def test_memory_that_nvml_does_not_tell_comes_from_cuda_and_says_so() -> None:
     untold = replace(CARD, total=None, reserved=None, used=None, free=None)
     said = replace(measured(), allocator=STEP, device_memory=DeviceMemory(8 * GIB, 5 * GIB))
-    told = seen(*ON_GPU, said, CardsReport((untold,)))
+    told = seen(*ON_GPU, said, GpusReport((untold,)))
     assert told.what == "in use, says CUDA"
     assert (told.used, told.whole) == (3 * GIB, 8 * GIB)
     assert told.parts[0] == Held("others", 3 * GIB - 580 * MIB)
     assert told.parts[-1] == Held("free", 5 * GIB)
-    assert seen(*ON_GPU, said, CardsReport((CARD,))).what == "in use"
+    assert seen(*ON_GPU, said, GpusReport((CARD,))).what == "in use"
 
 
 def test_what_cuda_said_of_another_device_is_forgotten() -> None:
@@ -121,13 +121,13 @@ def test_what_cuda_said_of_another_device_is_forgotten() -> None:
     said = replace(measured(), allocator=STEP, device_memory=DeviceMemory(8 * GIB, 5 * GIB))
     there = replace(GPU, name="cuda:1", uuid="GPU-2")
     moved = replace(configured(device="cuda:1"), device=there)
-    assert seen(*ON_GPU, said, moved, CardsReport((untold,))).used is None
+    assert seen(*ON_GPU, said, moved, GpusReport((untold,))).used is None
 
 
 HOT = replace(CARD, temperature=91, slowdown_at=90, throttled=("hardware slowdown",))
 
 
-async def test_on_a_card_the_bar_has_room_for_who_holds_the_memory(app: VramtopApp) -> None:
+async def test_on_a_gpu_the_bar_has_room_for_who_holds_the_memory(app: VramtopApp) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await begin(pilot, HELLO, configured())
         before = app.query_one(DeviceBar).size.height
@@ -151,7 +151,7 @@ async def test_heat_and_a_slowdown_stand_out_beside_the_bar(
     named = replace(GPU, description="NVIDIA H100 80GB HBM3")
     on_it = (Hello(1, 7, "2.9.0", named), replace(configured(), device=named))
     async with app.run_test(size=size) as pilot:
-        await begin(pilot, *on_it, replace(measured(), allocator=STEP), CardsReport((HOT,)))
+        await begin(pilot, *on_it, replace(measured(), allocator=STEP), GpusReport((HOT,)))
         app.paint()
         await pilot.pause()
         (line,) = [line for line in seen_lines(app) if "in use" in line]
@@ -170,8 +170,8 @@ async def test_heat_and_a_slowdown_stand_out_beside_the_bar(
         assert loud == {"! 91°C", "! hardware slowdown"}
 
 
-def test_what_the_card_does_not_tell_is_not_available() -> None:
-    told = seen(*ON_GPU, CardsReport((Card(0, "GPU-1", total=8 * GIB, free=8 * GIB),)))
+def test_what_the_gpu_does_not_tell_is_not_available() -> None:
+    told = seen(*ON_GPU, GpusReport((Gpu(0, "GPU-1", total=8 * GIB, free=8 * GIB),)))
     assert told.facts == ("N/A%", "N/A°C", "N/A W", "N/A MHz")
 
 
@@ -186,13 +186,13 @@ def test_where_room_is_short_a_fact_is_left_out_and_none_is_cut(room: int, told:
 @pytest.mark.parametrize(
     ("report", "trouble"),
     [
-        (CardsReport((Card(0, "GPU-1", trouble="the GPU is lost"),)), "the GPU is lost"),
-        (CardsReport(trouble="driver/library version mismatch"), "driver/library version mismatch"),
-        (CardsReport((Card(0, "GPU-2"),)), "NVML does not list this GPU"),
+        (GpusReport((Gpu(0, "GPU-1", trouble="the GPU is lost"),)), "the GPU is lost"),
+        (GpusReport(trouble="driver/library version mismatch"), "driver/library version mismatch"),
+        (GpusReport((Gpu(0, "GPU-2"),)), "NVML does not list this GPU"),
     ],
 )
-def test_a_card_that_cannot_be_asked_says_why_and_keeps_what_our_allocator_knows(
-    report: CardsReport, trouble: str
+def test_a_gpu_that_cannot_be_asked_says_why_and_keeps_what_our_allocator_knows(
+    report: GpusReport, trouble: str
 ) -> None:
     told = seen(*ON_GPU, replace(measured(), allocator=STEP), report)
     assert told.trouble == trouble

@@ -6,13 +6,13 @@ import re
 from itertools import chain
 
 import pytest
-from gpu_table import GIB, card, report
+from gpu_table import GIB, make_gpu, report
 from made import HELLO, configured, measured, sample
 from msgspec.structs import replace
 from scripted import Script, begin, seen
 from textual.events import MouseScrollDown, MouseScrollUp
 from textual.widget import Widget
-from vramtop.protocol.gpus import Card, CardsReport, GpuProcess
+from vramtop.protocol.gpus import Gpu, GpuProcess, GpusReport
 from vramtop.protocol.messages import Device
 from vramtop.tui.app.gpu_app import GpuApp
 from vramtop.tui.app.lesson_app import VramtopApp
@@ -31,11 +31,11 @@ TRAINING = (
 )
 
 
-def many() -> CardsReport:
+def many() -> GpusReport:
     """Eight GPUs with four processes each, the largest first."""
     return report(
         *(
-            card(gpu, *(GpuProcess(4000 + 10 * gpu + n, (9 - n) * GIB) for n in range(4)))
+            make_gpu(gpu, *(GpuProcess(4000 + 10 * gpu + n, (9 - n) * GIB) for n in range(4)))
             for gpu in range(8)
         )
     )
@@ -133,18 +133,18 @@ async def test_a_process_stays_chosen_while_others_come_and_go(alone: GpuApp) ->
         await pilot.press("tab", *["down"] * 6)
         await pilot.pause()
         assert chosen_pid(seen(alone)) == PIDS[6]
-        cards = many().cards
-        newer = card(0, *(GpuProcess(3000 + n, 50 * GIB) for n in range(3)))
-        alone.receive(report(newer, *cards[1:]))
+        gpus = many().gpus
+        newer = make_gpu(0, *(GpuProcess(3000 + n, 50 * GIB) for n in range(3)))
+        alone.receive(report(newer, *gpus[1:]))
         alone.paint()
         await pilot.pause()
         assert chosen_pid(seen(alone)) == PIDS[6]
 
 
 async def test_instances_can_be_reached_in_a_small_pane(alone: GpuApp) -> None:
-    parts = tuple(Card(slot, f"MIG-{slot}", "X100 MIG 1g") for slot in range(7))
+    parts = tuple(Gpu(slot, f"MIG-{slot}", "X100 MIG 1g") for slot in range(7))
     async with alone.run_test(size=(80, 12)) as pilot:
-        await begin(pilot, report(card(0, instances=parts), card(1, instances=parts)))
+        await begin(pilot, report(make_gpu(0, instances=parts), make_gpu(1, instances=parts)))
         found = set()
         for stop in range(16):
             await pilot.pause()

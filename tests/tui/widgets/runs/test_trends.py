@@ -112,8 +112,8 @@ async def test_where_there_is_an_allocator_its_peak_and_what_it_reserved_are_dra
     memory = AllocatorMemory(
         {"zero_grad": Reading(2**20, 2**20)}, reserved=8 * 2**20, allocated_peak=3 * 2**20
     )
-    on_card = msgspec.structs.replace(measured(), allocator=memory)
-    async with screen(200, 60, HELLO, configured(), on_card, sample(640), sample(1280)) as seen:
+    on_gpu = msgspec.structs.replace(measured(), allocator=memory)
+    async with screen(200, 60, HELLO, configured(), on_gpu, sample(640), sample(1280)) as seen:
         lines = picture(seen, 60, 20)
         told = "peak allocated   3.00 MiB  reserved   8.00 MiB"
         chart = lines[lines.index(told) + 1 :]

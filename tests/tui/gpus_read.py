@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramtop.protocol.gpus import Card
+from vramtop.protocol.gpus import Gpu
 from vramtop.tui.gpus.readings import Reader
 
 GIB = 2**30
@@ -12,6 +12,6 @@ ONE, OTHER = 5_000_001, 5_000_002
 NOT_SUPPORTED, NO_PERMISSION, TOO_SMALL, NOT_THERE, UNKNOWN = 3, 4, 7, 13, 999
 
 
-def only_card(reader: Reader) -> Card:
-    (card,) = reader.read().cards
-    return card
+def only_gpu(reader: Reader) -> Gpu:
+    (gpu,) = reader.read().gpus
+    return gpu

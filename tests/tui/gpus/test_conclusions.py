@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vramtop.protocol.gpus import Card, CardsReport, GpuProcess
-from vramtop.tui.gpus.cards import (
+from vramtop.protocol.gpus import Gpu, GpuProcess, GpusReport
+from vramtop.tui.gpus.conclusions import (
     UNLISTED,
     Occupancy,
     held,
@@ -20,25 +20,25 @@ A, B, C = "GPU-aa11", "GPU-aa22", "GPU-cc33"
 BYTES = st.integers(0, 2**50)
 
 
-def card(index: int, uuid: str | None, **values: object) -> Card:
-    return Card(index, uuid, f"GPU number {uuid}", **values)
+def make_gpu(index: int, uuid: str | None, **values: object) -> Gpu:
+    return Gpu(index, uuid, f"GPU number {uuid}", **values)
 
 
 # ---- who has the memory -------------------------------------------------------------------------
 
 
 def test_reserved_others_ours_and_free_make_the_total() -> None:
-    whole = Card(0, total=8 * GIB, reserved=GIB, used=5 * GIB, free=2 * GIB)
+    whole = Gpu(0, total=8 * GIB, reserved=GIB, used=5 * GIB, free=2 * GIB)
     assert occupancy(whole, 3 * GIB) == Occupancy(8 * GIB, GIB, 2 * GIB, 3 * GIB, 2 * GIB)
 
 
 def test_where_reserved_is_not_told_apart_it_is_among_the_others() -> None:
-    whole = Card(0, total=8 * GIB, used=6 * GIB, free=2 * GIB)
+    whole = Gpu(0, total=8 * GIB, used=6 * GIB, free=2 * GIB)
     assert occupancy(whole, 3 * GIB) == Occupancy(8 * GIB, None, 3 * GIB, 3 * GIB, 2 * GIB)
 
 
 def test_what_is_ours_is_among_the_others_where_nobody_tells() -> None:
-    whole = Card(0, total=8 * GIB, reserved=GIB, used=5 * GIB, free=2 * GIB)
+    whole = Gpu(0, total=8 * GIB, reserved=GIB, used=5 * GIB, free=2 * GIB)
     assert occupancy(whole, None) == Occupancy(8 * GIB, GIB, 5 * GIB, None, 2 * GIB)
 
 
@@ -46,7 +46,7 @@ def test_what_is_ours_is_among_the_others_where_nobody_tells() -> None:
 def test_the_parts_add_up_from_whatever_moments_they_come(
     total: int, free: int, reserved: int | None, ours: int | None
 ) -> None:
-    parts = occupancy(Card(0, total=total, free=free, reserved=reserved), ours)
+    parts = occupancy(Gpu(0, total=total, free=free, reserved=reserved), ours)
     assert parts is not None
     assert (parts.driver or 0) + parts.others + (parts.ours or 0) + parts.free == total
     assert min(parts.driver or 0, parts.others, parts.ours or 0, parts.free) >= 0
@@ -54,19 +54,19 @@ def test_the_parts_add_up_from_whatever_moments_they_come(
 
 @pytest.mark.parametrize("known", [{"total": GIB}, {"free": GIB}])
 def test_without_total_and_free_nothing_is_said(known: dict[str, int]) -> None:
-    assert occupancy(Card(0, **known), 1) is None
+    assert occupancy(Gpu(0, **known), 1) is None
 
 
 def test_our_bytes_are_those_of_our_processes() -> None:
     processes = (GpuProcess(7, 100), GpuProcess(8, 20), GpuProcess(9, 3))
-    assert held(Card(0, processes=processes), {7, 9}) == 103
+    assert held(Gpu(0, processes=processes), {7, 9}) == 103
 
 
 @pytest.mark.parametrize("processes", [None, (), (GpuProcess(8, 5),), (GpuProcess(7, None),)])
 def test_our_bytes_are_unknown_where_nvml_does_not_list_or_tell_them(
     processes: tuple[GpuProcess, ...] | None,
 ) -> None:
-    assert held(Card(0, processes=processes), {7}) is None
+    assert held(Gpu(0, processes=processes), {7}) is None
 
 
 # ---- CUDA_VISIBLE_DEVICES -----------------------------------------------------------------------
@@ -114,42 +114,42 @@ def test_of_mig_instances_a_process_gets_one() -> None:
 
 
 def test_a_gpu_that_is_no_longer_listed_keeps_its_place() -> None:
-    before = [card(0, A, total=GIB), card(1, B), card(2, C)]
-    cards = keep_places(before, [card(0, B), card(1, C)])
-    assert [each.uuid for each in cards] == [A, B, C]
-    assert cards[0] == lost(before[0], UNLISTED)
-    assert cards[0].total == GIB
-    assert keep_places(cards, [card(0, B), card(1, C)]) == cards
-    assert keep_places(cards, before) == tuple(before)
+    before = [make_gpu(0, A, total=GIB), make_gpu(1, B), make_gpu(2, C)]
+    gpus = keep_places(before, [make_gpu(0, B), make_gpu(1, C)])
+    assert [each.uuid for each in gpus] == [A, B, C]
+    assert gpus[0] == lost(before[0], UNLISTED)
+    assert gpus[0].total == GIB
+    assert keep_places(gpus, [make_gpu(0, B), make_gpu(1, C)]) == gpus
+    assert keep_places(gpus, before) == tuple(before)
 
 
-def test_a_card_that_is_in_trouble_is_known_by_its_index() -> None:
-    before = [card(0, A, total=GIB, temperature=50)]
-    (now,) = keep_places(before, [Card(0, trouble="the GPU is lost")])
-    assert now == Card(0, A, before[0].name, total=GIB, trouble="the GPU is lost")
+def test_a_gpu_that_is_in_trouble_is_known_by_its_index() -> None:
+    before = [make_gpu(0, A, total=GIB, temperature=50)]
+    (now,) = keep_places(before, [Gpu(0, trouble="the GPU is lost")])
+    assert now == Gpu(0, A, before[0].name, total=GIB, trouble="the GPU is lost")
 
 
-def test_cards_without_a_uuid_are_told_apart_by_their_index() -> None:
-    before = [Card(0, used=1), Card(1, used=2)]
-    assert keep_places(before, [Card(0, used=3)]) == (Card(0, used=3), lost(before[1], UNLISTED))
-    assert keep_places(before, [card(0, A), card(1, B)]) == (card(0, A), card(1, B))
+def test_gpus_without_a_uuid_are_told_apart_by_their_index() -> None:
+    before = [Gpu(0, used=1), Gpu(1, used=2)]
+    assert keep_places(before, [Gpu(0, used=3)]) == (Gpu(0, used=3), lost(before[1], UNLISTED))
+    assert keep_places(before, [make_gpu(0, A), make_gpu(1, B)]) == (make_gpu(0, A), make_gpu(1, B))
 
 
-def test_a_new_card_does_not_take_the_name_of_one_that_is_gone() -> None:
-    gone = lost(card(1, B), UNLISTED)
-    new = Card(1, trouble="the GPU is lost")
-    assert new in keep_places([card(0, A), gone], [card(0, A), new])
+def test_a_new_gpu_does_not_take_the_name_of_one_that_is_gone() -> None:
+    gone = lost(make_gpu(1, B), UNLISTED)
+    new = Gpu(1, trouble="the GPU is lost")
+    assert new in keep_places([make_gpu(0, A), gone], [make_gpu(0, A), new])
 
 
 # ---- reasons ------------------------------------------------------------------------------------
 
 
 def test_each_reason_is_a_line() -> None:
-    part = Card(3, refused={"processes": "Not Supported"})
-    report = CardsReport(
+    part = Gpu(3, refused={"processes": "Not Supported"})
+    report = GpusReport(
         (
-            card(0, A, refused={"sm_clock": "Insufficient Permissions"}, instances=(part,)),
-            card(1, B, trouble="the GPU is lost"),
+            make_gpu(0, A, refused={"sm_clock": "Insufficient Permissions"}, instances=(part,)),
+            make_gpu(1, B, trouble="the GPU is lost"),
         ),
         refused={"driver_version": "Unknown Error"},
     )
@@ -162,5 +162,5 @@ def test_each_reason_is_a_line() -> None:
 
 
 def test_what_troubles_all_is_told_once() -> None:
-    cards = tuple(lost(card(index, A), "the driver is gone") for index in range(8))
-    assert reasons(CardsReport(cards, trouble="the driver is gone")) == ["the driver is gone"]
+    gpus = tuple(lost(make_gpu(index, A), "the driver is gone") for index in range(8))
+    assert reasons(GpusReport(gpus, trouble="the driver is gone")) == ["the driver is gone"]

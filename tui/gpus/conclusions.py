@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 from msgspec.structs import replace
-from vramtop.protocol.gpus import Card, CardsReport
+from vramtop.protocol.gpus import Gpu, GpusReport
 
 UNLISTED = "NVML no longer lists this GPU"
 
@@ -28,31 +28,31 @@ class Occupancy(msgspec.Struct, frozen=True):
     free: int
 
 
-def held(card: Card, pids: Collection[int]) -> int | None:
-    """The bytes that these processes hold on the card, by NVML.
+def held(gpu: Gpu, pids: Collection[int]) -> int | None:
+    """The bytes that these processes hold on the GPU, by NVML.
 
     None where NVML lists none of them, as in many containers, or does not tell their bytes.
     """
-    ours = [process.used for process in card.processes or () if process.pid in pids]
+    ours = [process.used for process in gpu.processes or () if process.pid in pids]
     known = [used for used in ours if used is not None]
     return sum(known) if known and len(known) == len(ours) else None
 
 
-def occupancy(card: Card, ours: int | None) -> Occupancy | None:
-    """Who holds the card's memory when `ours` bytes of it are our own; None without total and free.
+def occupancy(gpu: Gpu, ours: int | None) -> Occupancy | None:
+    """Who holds the GPU's memory when `ours` bytes of it are our own; None without total and free.
 
     Total, reserved and free come in one answer of NVML. Bytes that are neither reserved nor free
     are in use. `ours` may come from another moment, so it is limited to what is in use, and the
     others hold the rest. So the parts always add up.
     """
-    if card.total is None or card.free is None:
+    if gpu.total is None or gpu.free is None:
         return None
-    free = min(card.free, card.total)
-    driver = None if card.reserved is None else min(card.reserved, card.total - free)
-    in_use = card.total - free - (driver or 0)
+    free = min(gpu.free, gpu.total)
+    driver = None if gpu.reserved is None else min(gpu.reserved, gpu.total - free)
+    in_use = gpu.total - free - (driver or 0)
     if ours is not None:
         ours = min(ours, in_use)
-    return Occupancy(card.total, driver, in_use - (ours or 0), ours, free)
+    return Occupancy(gpu.total, driver, in_use - (ours or 0), ours, free)
 
 
 def visible(uuids: Sequence[str], setting: str | None) -> list[int]:
@@ -97,43 +97,41 @@ def _by_number(gpus: list[int], entry: str) -> int | None:
     return gpus[int(digits)] if digits and int(digits) < len(gpus) else None
 
 
-def lost(card: Card, trouble: str) -> Card:
-    """A card that cannot be asked: its index, and the fields that never change."""
-    return Card(card.index, card.uuid, card.name, total=card.total, trouble=trouble)
+def lost(gpu: Gpu, trouble: str) -> Gpu:
+    """A GPU that cannot be asked: its index, and the fields that never change."""
+    return Gpu(gpu.index, gpu.uuid, gpu.name, total=gpu.total, trouble=trouble)
 
 
-def keep_places(before: Sequence[Card], now: Sequence[Card]) -> tuple[Card, ...]:
-    """The cards of `now`; those of `before` that NVML no longer lists keep their places.
+def keep_places(before: Sequence[Gpu], now: Sequence[Gpu]) -> tuple[Gpu, ...]:
+    """The GPUs of `now`; those of `before` that NVML no longer lists keep their places.
 
-    A card that does not tell its name or UUID now is taken for the one with its index before.
+    A GPU that does not tell its name or UUID now is taken for the one with its index before.
     """
-    listed = {card.index: card for card in before if card.trouble != UNLISTED}
-    cards = [
-        _recognized(card, listed[card.index]) if card.index in listed else card for card in now
-    ]
-    uuids = {card.uuid for card in cards}
-    for place, card in enumerate(before):
-        gone = card.index >= len(now) if card.uuid is None else card.uuid not in uuids
+    listed = {gpu.index: gpu for gpu in before if gpu.trouble != UNLISTED}
+    gpus = [_recognized(gpu, listed[gpu.index]) if gpu.index in listed else gpu for gpu in now]
+    uuids = {gpu.uuid for gpu in gpus}
+    for place, gpu in enumerate(before):
+        gone = gpu.index >= len(now) if gpu.uuid is None else gpu.uuid not in uuids
         if gone:
-            cards.insert(place, lost(card, UNLISTED))
-    return tuple(cards)
+            gpus.insert(place, lost(gpu, UNLISTED))
+    return tuple(gpus)
 
 
-def _recognized(card: Card, before: Card) -> Card:
-    known = replace(card, uuid=card.uuid or before.uuid, name=card.name or before.name)
+def _recognized(gpu: Gpu, before: Gpu) -> Gpu:
+    known = replace(gpu, uuid=gpu.uuid or before.uuid, name=gpu.name or before.name)
     return replace(known, total=before.total) if known.trouble else known
 
 
-def reasons(report: CardsReport) -> list[str]:
+def reasons(report: GpusReport) -> list[str]:
     """The reasons why values are not available, a line each, always in the same order."""
     lines = [] if report.trouble is None else [report.trouble]
     lines += _refusals("driver", report.refused)
-    for card in report.cards:
-        name = f"GPU {card.index}"
-        if card.trouble not in (None, report.trouble):
-            lines.append(f"{name}: {card.trouble}")
-        lines += _refusals(name, card.refused)
-        for part in card.instances:
+    for gpu in report.gpus:
+        name = f"GPU {gpu.index}"
+        if gpu.trouble not in (None, report.trouble):
+            lines.append(f"{name}: {gpu.trouble}")
+        lines += _refusals(name, gpu.refused)
+        for part in gpu.instances:
             lines += _refusals(f"{name} instance {part.index}", part.refused)
     return lines
 
