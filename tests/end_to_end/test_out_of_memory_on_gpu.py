@@ -96,7 +96,7 @@ async def test_it_tells_where_what_and_how_much_and_training_goes_on(
         assert 0 < short.split.total <= short.needed - short.wanted
         assert short.split.parameters == before.anatomy.boundaries["load"].parameters
     settings = Settings(device="cuda:0", **begin)
-    assert back.lesson.settings == short.back == settings
+    assert back.settings == short.back == settings
     assert answer.settings == Settings(device="cuda:0", **begin | change)
     assert answer.largest is not None
     assert answer.largest < answer.settings.batch_size

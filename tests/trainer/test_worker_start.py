@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import queue
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -40,3 +42,11 @@ def test_garbage_is_collected_again_once_all_is_imported(monkeypatch: pytest.Mon
     ((enabled, frozen),) = seen
     assert enabled
     assert frozen > before + 100_000  # imported objects are no longer collected
+
+
+def test_torch_is_not_imported_before_the_allocators_configuration_is_checked() -> None:
+    code = "import sys, vramtop.trainer.__main__; print('torch' in sys.modules)"
+    printed = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert printed.stdout == "False\n"

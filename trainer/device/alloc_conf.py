@@ -10,7 +10,6 @@ import re
 import traceback
 from collections.abc import Mapping
 
-from vramtop.observer.private import CUDA_START
 from vramtop.protocol.lesson.settings import SettingError
 
 VARIABLES = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_HIP_ALLOC_CONF")
@@ -42,6 +41,9 @@ def check(environment: Mapping[str, str]) -> None:
 
 def refusal(environment: Mapping[str, str], error: Exception) -> str | None:
     """One line if the error is PyTorch's refusal of the configuration when CUDA starts."""
+    # Imports torch, which is there already: the error is PyTorch's.
+    from vramtop.observer.private import CUDA_START
+
     found = configured(environment)
     frames = traceback.extract_tb(error.__traceback__)
     if found is None or not frames or frames[-1].name != CUDA_START:
