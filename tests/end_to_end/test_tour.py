@@ -163,6 +163,7 @@ async def test_leaving_a_held_step_lets_the_training_go_on_as_before() -> None:
         await tour.until(lambda state: state.held)
         await pilot.press("escape")
         await tour.until(lambda state: state.lesson.settings == MINE and not state.paused)
+        await tour.until(lambda state: state.sample)  # of the model that has come back
         step = app.state.sample.step
         await tour.until(lambda state: state.sample.step > step)
 
