@@ -82,7 +82,7 @@ class Result:
 
 
 def ours(budget: int, _: Tries) -> Result:
-    """Foretold, then proved. Speeds, which the others do not measure, come after the proof."""
+    """Predicted, then proved. Speeds, which the others do not measure, come after the proof."""
     training = Training(Settings(budget=budget), IMAGES, CPU)
     tried: list[float] = []
     began = time.perf_counter()

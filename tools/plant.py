@@ -1,6 +1,6 @@
 """Plant faults and see whether the tests notice: `python tools/plant.py [--jobs N] [WORDS…]`.
 
-Each fault of `faults.py`, or those whose names contain one of the words, is planted in a copy of
+Each fault of `faults/`, or those whose names contain one of the words, is planted in a copy of
 its own of this checkout, with an environment of its own that imports that copy, also in the
 processes that tests start. So nothing here changes, whenever this is interrupted. First the same
 tests run in a copy without a fault: where they fail, nothing can be said.

@@ -95,5 +95,5 @@ def test_another_configuration_is_proved_all_the_same(machine: Environment, sett
     modelled = setting.startswith("roundup")
     assert found["unmodelled"] == ([] if modelled else ["max_split_size_mb"])
     if modelled:
-        # Foretold to the size: every trial but the one beyond it fitted.
+        # Predicted to the size: every trial but the one beyond it fitted.
         assert found["oom_trials"] == 1

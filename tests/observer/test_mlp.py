@@ -237,8 +237,8 @@ def test_pytorchs_own_tracker_finds_the_same_peak(b, variant):
 @pytest.mark.parametrize("variant", ["sgd", "adam", "adam-foreach"])
 def test_a_step_that_only_pretends_foretells_the_real_one(variant):
     with torch._subclasses.FakeTensorMode():
-        foretold = settled_step(784, 1024, variant)
-    assert foretold == settled_step(784, 1024, variant)
+        predicted = settled_step(784, 1024, variant)
+    assert predicted == settled_step(784, 1024, variant)
 
 
 def test_adamw_needs_as_much_as_adam():

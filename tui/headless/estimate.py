@@ -57,7 +57,7 @@ def _title(settings: Settings, source: Source, device: str) -> str:
     return (
         f"{source.dataset} · {settings.optimizer} · hidden {settings.hidden:,} · {device}"
         f"{wording.added(settings)}\n"
-        "foretold, nothing was run"
+        "predicted, nothing was run"
     )
 
 

@@ -139,10 +139,10 @@ def _bound(found: Found) -> list[str]:
 def _besides(found: Found) -> list[str]:
     if found.unmodelled:
         keys = ", ".join(found.unmodelled)
-        return [f"Larger ones may fit in another order; with {keys} that cannot be foretold."]
+        return [f"Larger ones may fit in another order; with {keys} that cannot be predicted."]
     if found.at_best is None:
         return []
-    return [f"Up to {found.at_best:,} may fit in the best order (foretold)."]
+    return [f"Up to {found.at_best:,} may fit in the best order (predicted)."]
 
 
 def _to_csv(plain: dict[str, object]) -> str:

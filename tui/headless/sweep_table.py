@@ -125,7 +125,7 @@ def _out_of_memory(row: OutOfMemoryRow) -> str:
         told += units.at_least(row.needed, row.budget)
     if row.killed:
         told = f"batch {row.batch_size:,}: the worker was killed, probably for lack of memory"
-    how = unmodelled(row.unmodelled) if row.unmodelled else "foretold"
+    how = unmodelled(row.unmodelled) if row.unmodelled else "predicted"
     if row.would_fit is None:
         return f"{told} ({how})" if row.unmodelled else told
     return f"{told}; {out_of_memory.fitting(row.would_fit, row.at_best, how)}"

@@ -18,7 +18,7 @@ def headlines(
     """All of a step that `failed` in one line, and then in fewer and fewer words.
 
     `batch 8,192 out of memory, back to 64 · forward, relu wanted 4.00 MiB, 1.31 MiB free · 3,294
-    would fit (foretold)`.
+    would fit (predicted)`.
     """
     head, fits = f"{_what(event)}, {_then(event, failed)}", prediction(answer)
     lines = (
@@ -71,18 +71,18 @@ def place(event: OutOfMemory) -> str:
 
 
 def prediction(answer: WouldFit | None) -> str:
-    """`3,294 would fit (foretold)`; empty while it is not known, or cannot be.
+    """`3,294 would fit (predicted)`; empty while it is not known, or cannot be.
 
     What fits only in some orders of allocation is told as that: `…, perhaps up to 3,500`.
     """
     if answer is None or answer.largest is None:
         return ""
-    how = unmodelled(answer.unmodelled) if answer.unmodelled else "foretold"
+    how = unmodelled(answer.unmodelled) if answer.unmodelled else "predicted"
     return fitting(answer.largest, answer.at_best, how)
 
 
-def fitting(largest: int, at_best: int | None = None, how: str = "foretold") -> str:
-    """`3,294 would fit (foretold)`."""
+def fitting(largest: int, at_best: int | None = None, how: str = "predicted") -> str:
+    """`3,294 would fit (predicted)`."""
     size = f"{largest:,}" if largest else "not even batch 1"
     more = f", perhaps up to {at_best:,}" if at_best is not None and at_best > largest else ""
     return f"{size} would fit{more} ({how})"

@@ -180,7 +180,7 @@ async def test_news_breaks_between_words(app: VramtopApp) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await begin(pilot)
         line = app.query_one(NewsLine)
-        news = Failed("1,073 would have fitted (foretold), were there no others", usage=False)
+        news = Failed("1,073 would have fitted (predicted), were there no others", usage=False)
         words = headline(news).text
         for width in range(24, 60):
             shown = NewsView(news, "running", lesson=True)

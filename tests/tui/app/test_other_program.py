@@ -21,7 +21,7 @@ from vramtop.tui.worker.link import WorkerGone
 SIZES = [(80, 24), (120, 40)]
 LESSON_WORDS = (
     "epoch", "batch", "image", "Adam", "adam", "MNIST", "mnist", "lesson", "logits", "targets",
-    "hidden", "accuracy", "sample", "foretold", "None",
+    "hidden", "accuracy", "sample", "predicted", "None",
 )  # fmt: skip
 OUT_OF_MEMORY = OutOfMemory(
     phase="backward",

@@ -113,11 +113,11 @@ async def test_what_plus_would_take_is_in_the_table_and_on_the_bar_before_it_is_
         high, peak = PREDICTED.anatomy.high_water, PREDICTED.anatomy.peak.bytes
         assert row.split()[2] == f"{high.batch_data / 1024:,.1f}"
         assert f"{peak / 1024:,.1f}" in row
-        assert "foretold" in row
+        assert "predicted" in row
         assert f"┊ + makes it {units.size(peak)}" in screen
 
 
-async def test_what_would_not_fit_is_foretold_too(app: VramtopApp) -> None:
+async def test_what_would_not_fit_is_predicted_too(app: VramtopApp) -> None:
     needed = replace(PREDICTED, settings=Settings(batch_size=128, budget=2**21), needed=2**21 + 9)
     async with app.run_test(size=(120, 40)) as pilot:
         await begin(pilot)
@@ -126,6 +126,6 @@ async def test_what_would_not_fit_is_foretold_too(app: VramtopApp) -> None:
         assert "128  would be out of memory: at least 2,097,161 B of 2,097,152 B" in seen(app)
 
 
-def test_a_size_that_was_tried_is_not_foretold() -> None:
+def test_a_size_that_was_tried_is_not_predicted() -> None:
     state = after(configured(batch_size=128), measured(128), configured(), measured(), PREDICTED)
     assert with_prediction(state.lesson.visited, DATA, PREDICTED) == state.lesson.visited

@@ -126,8 +126,8 @@ def test_out_of_memory_is_the_news_also_after_the_way_back() -> None:
 def test_what_would_have_fitted_joins_the_news_the_log_and_the_table() -> None:
     state = after(*BEGUN, configured(batch_size=8192), shortage(64), configured(), WOULD_FIT)
     assert state.news is not None
-    assert headline(state.news).text.endswith(", 4.00 MiB free · 3,294 would fit (foretold)")
-    assert log_of(state)[-1] == "of batch 8,192: 3,294 would fit (foretold) in 24.0 MiB"
+    assert headline(state.news).text.endswith(", 4.00 MiB free · 3,294 would fit (predicted)")
+    assert log_of(state)[-1] == "of batch 8,192: 3,294 would fit (predicted) in 24.0 MiB"
     assert [visit.would_fit for visit in state.lesson.visited] == [None, WOULD_FIT]
 
 

@@ -38,9 +38,9 @@ def told(
 def test_it_is_told_in_fewer_and_fewer_words_and_never_without_the_batch() -> None:
     assert told(EVENT, FAILED, FITS) == (
         "batch 8,192 out of memory, back to 64 · forward, relu wanted 20.0 MiB, 1.00 MiB free"
-        " · 3,294 would fit (foretold)",
-        "batch 8,192 out of memory, back to 64 · forward, relu · 3,294 would fit (foretold)",
-        "batch 8,192 out of memory, back to 64 · 3,294 would fit (foretold)",
+        " · 3,294 would fit (predicted)",
+        "batch 8,192 out of memory, back to 64 · forward, relu · 3,294 would fit (predicted)",
+        "batch 8,192 out of memory, back to 64 · 3,294 would fit (predicted)",
         "batch 8,192 out of memory, back to 64",
     )
 
@@ -88,4 +88,4 @@ def test_as_much_is_told_as_is_known(values: dict[str, Any], end: str) -> None:
 
 def test_a_model_that_leaves_no_room_for_any_batch_is_told_so() -> None:
     none = replace(FITS, largest=0)
-    assert told(EVENT, FAILED, none)[0].endswith(" · not even batch 1 would fit (foretold)")
+    assert told(EVENT, FAILED, none)[0].endswith(" · not even batch 1 would fit (predicted)")

@@ -120,7 +120,7 @@ class VisitedTable(Panel[View | None]):
             forms = _out_of_memory(visit)
             told = next((form for form in forms if len(form) <= width - room), forms[-1])
             return row.append(units.fit(told, width - room), ink(color))
-        told = "foretold" if visit.predicted else ""
+        told = "predicted" if visit.predicted else ""
         later = visit.learned is not None and visit.learned.start > first
         for column in columns:
             text = column.text(visit)

@@ -1,0 +1,13 @@
+"""Faults that an honest mistake would make, for `plant.py`.
+
+Each quotes a passage of the code. Who changes that passage changes it here too; a test checks it.
+"""
+
+from __future__ import annotations
+
+from .fault import Fault
+from .figures import FIGURES
+from .monitor import MONITOR
+from .worker import WORKER
+
+FAULTS: tuple[Fault, ...] = (*WORKER, *FIGURES, *MONITOR)
