@@ -7,9 +7,7 @@ from typing import Literal
 import msgspec
 from vramtop.protocol.split import AllocatorMemory, Anatomy, Category, Phase, Split, Tensors
 
-VERSION = 5
-
-
+VERSION = 5  # raised whenever a message changes its shape
 PACE_SECONDS = 0.25
 
 

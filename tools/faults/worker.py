@@ -187,7 +187,7 @@ WORKER = (
         "protocol/wire/framing.py",
         "if len(self._pending) < _LENGTH + size:",
         "if len(self._pending) < size:",
-        ("tests/protocol/test_protocol.py",),
+        ("tests/protocol/wire/test_framing.py",),
     ),
     Fault(
         "a worker serves a monitor of an older protocol",
