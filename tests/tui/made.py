@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from vramtop.protocol.lesson.formula import lesson
 from vramtop.protocol.lesson.messages import (
     Configured,
     Data,
     LessonMeasured,
+    LessonOutOfMemory,
     LessonSample,
     Noise,
     Picture,
@@ -97,6 +100,21 @@ def sample(
         samples_per_second=64e3,
         resident=2**29,
     )
+
+
+def out_of_memory(**other: Any) -> LessonOutOfMemory:
+    """A batch of 8,192 that did not fit in forward; training goes on with 64."""
+    usual: dict[str, Any] = {
+        "batch_size": 8192,
+        "needed": 43_200_000,
+        "limit": 24 * 2**20,
+        "phase": "forward",
+        "operator": "aten.relu.default",
+        "split": Split(),
+        "restored": 64,
+        "detail": "no",
+    }
+    return LessonOutOfMemory(**(usual | other))
 
 
 def picture(index: int = 0, *, shape: tuple[int, int, int] = (1, 28, 28)) -> Picture:

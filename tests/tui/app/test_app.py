@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from made import HELLO, configured, measured, sample
+from made import HELLO, configured, measured, out_of_memory, sample
 from scripted import BEGUN, Script, begin, seen
 from vramtop.protocol.commands import Pause
-from vramtop.protocol.lesson.messages import LessonOutOfMemory
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Failed, Flow
 from vramtop.protocol.split import Split
@@ -138,16 +137,7 @@ async def test_a_worker_that_is_gone_leaves_its_numbers(app: VramtopApp) -> None
 
 
 async def test_out_of_memory_is_seen(app: VramtopApp) -> None:
-    event = LessonOutOfMemory(
-        batch_size=8192,
-        needed=43_200_000,
-        limit=24 * 2**20,
-        phase="forward",
-        operator="aten.relu.default",
-        split=Split(),
-        restored=64,
-        detail="no",
-    )
+    event = out_of_memory()
     async with app.run_test(size=(120, 40)) as pilot:
         await begin(pilot, *BEGUN, event, configured(), measured())
         assert "batch 8,192 out of memory, back to 64 · forward, relu" in seen(app)

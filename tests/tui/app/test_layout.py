@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from made import HELLO, configured, measured, sample
+from made import HELLO, configured, measured, out_of_memory, sample
 from msgspec.structs import replace
 from rich.text import Text
 from screens import Screen, screen
-from vramtop.protocol.lesson.messages import LessonOutOfMemory
 from vramtop.protocol.messages import Device, Flow
 from vramtop.protocol.split import Split
 from vramtop.tui.widgets.lines import KeyLine
@@ -20,16 +19,7 @@ from vramtop.tui.worker.link import Received
 
 BEGUN = (HELLO, configured(), sample(), measured())
 HELD = (Flow(paused=True, slow=False), sample(704, phase="backward", split=Split(9, 9, 18, 7)))
-SHORTAGE = LessonOutOfMemory(
-    batch_size=8192,
-    needed=43_200_000,
-    limit=24 * 2**20,
-    phase="forward",
-    operator="aten.relu.default",
-    split=Split(),
-    restored=64,
-    detail="no",
-)
+SHORTAGE = out_of_memory()
 # A session: each moment begins with these messages.
 SESSION: dict[str, tuple[Received, ...]] = {
     "starting": (),

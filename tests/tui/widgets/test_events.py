@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from made import HELLO, configured
+from made import HELLO, configured, out_of_memory
 from scripted import BEGUN, begin, seen
 from vramtop.protocol.gpus import Gpu, GpusReport
-from vramtop.protocol.lesson.messages import Evaluated, LessonOutOfMemory
+from vramtop.protocol.lesson.messages import Evaluated
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.split import Split
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.state.folding import fold
 from vramtop.tui.state.lesson.folding import begun
@@ -17,16 +16,7 @@ from vramtop.tui.widgets.events import event
 from vramtop.tui.widgets.headlines import Headline
 from vramtop.tui.worker.link import Received, WorkerGone
 
-SHORTAGE = LessonOutOfMemory(
-    batch_size=8192,
-    needed=43_200_000,
-    limit=24 * 2**20,
-    phase="forward",
-    operator="aten.relu.default",
-    split=Split(),
-    restored=64,
-    detail="",
-)
+SHORTAGE = out_of_memory(detail="")
 HEALTHY = GpusReport((Gpu(0, "GPU-1", "a GPU", total=8),))
 LOST = GpusReport((Gpu(0, "GPU-1", "a GPU", total=8, trouble="GPU is lost"),))
 

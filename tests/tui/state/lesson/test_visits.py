@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import reduce
 
 import pytest
-from made import HELLO, configured, measured, sample
+from made import HELLO, configured, measured, out_of_memory, sample
 from msgspec.structs import replace
-from vramtop.protocol.lesson.messages import Compared, Evaluated, LessonOutOfMemory
+from vramtop.protocol.lesson.messages import Compared, Evaluated
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.split import Split
 from vramtop.tui.state.folding import fold
 from vramtop.tui.state.lesson.folding import begun
 from vramtop.tui.state.lesson.visits import Learned, Visit, epochs_between
@@ -17,16 +16,7 @@ from vramtop.tui.worker.link import Received
 
 BEGUN = (HELLO, configured(), sample(), measured())
 FAIR = Compared(Settings(), 30_000, 2.3, 0.25, 0.9, measured().anatomy, 2e-3, 32e3)
-SHORTAGE = LessonOutOfMemory(
-    batch_size=8192,
-    needed=43_200_000,
-    limit=24 * 2**20,
-    phase="forward",
-    operator="relu",
-    split=Split(),
-    restored=64,
-    detail="no",
-)
+SHORTAGE = out_of_memory(operator="relu")
 
 
 def visits(*messages: Received) -> dict[int, Visit]:

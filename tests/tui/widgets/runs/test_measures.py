@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from made import HELLO, configured, measured, sample
+from made import HELLO, configured, measured, out_of_memory, sample
 from msgspec.structs import replace
 from rich.style import Style
 from screens import Screen, screen
-from vramtop.protocol.lesson.messages import Compared, Evaluated, LessonOutOfMemory
+from vramtop.protocol.lesson.messages import Compared, Evaluated
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.split import Split
 from vramtop.tui.state.lesson.visits import Learned, Visit
@@ -41,16 +41,7 @@ def visit(
     return told + [Evaluated(n, loss, 0.9, 1000, 1000, None) for n, loss in enumerate(ends, epoch)]
 
 
-SHORTAGE = LessonOutOfMemory(
-    batch_size=8192,
-    needed=43_200_000,
-    limit=24 * 2**20,
-    phase="forward",
-    operator="relu",
-    split=Split(),
-    restored=1024,
-    detail="no",
-)
+SHORTAGE = out_of_memory(operator="relu", restored=1024)
 VISITED = (HELLO, *visit(64, 1e4, 0.5, 0.2), *visit(1024, 1e5, 0.2, 0.14, epoch=7))
 FAIR = tuple(
     Compared(Settings(batch_size=size), 30_000, 2.3, after, 0.9, None, None, None)

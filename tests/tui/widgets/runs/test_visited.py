@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from made import HELLO, configured, measured, sample
+from made import HELLO, configured, measured, out_of_memory, sample
 from msgspec.structs import replace
 from screens import Screen, screen
 from scripted import Script, begin, seen
 from vramtop.protocol.lesson.messages import Compared, Evaluated, LessonOutOfMemory
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.split import Split
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.terminal.palette import DARK
 from vramtop.tui.widgets.runs.visited import VisitedTable
@@ -27,26 +26,8 @@ def visit(batch_size: int) -> tuple[Received, ...]:
 
 BEGUN = (HELLO, *visit(64))
 LEARNED = [Evaluated(epoch, 1 / epoch, 0.9, 1000, 1000, None) for epoch in range(1, 7)]
-SHORTAGE = LessonOutOfMemory(
-    batch_size=8192,
-    needed=43_200_000,
-    limit=24 * 2**20,
-    phase="forward",
-    operator="relu",
-    split=Split(),
-    restored=64,
-    detail="no",
-)
-UNTOLD = LessonOutOfMemory(
-    batch_size=8192,
-    needed=None,
-    limit=None,
-    phase="forward",
-    operator="relu",
-    split=Split(),
-    restored=64,
-    detail="CUDA out of memory",
-)
+SHORTAGE = out_of_memory(operator="relu")
+UNTOLD = out_of_memory(needed=None, limit=None, operator="relu", detail="CUDA out of memory")
 
 
 def table(seen: Screen, width: int, height: int = 8) -> list[str]:
