@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from scripted import FACTS, LARGE, SMALL, Said, ScriptedSetup, fail, made, settled
+from scripted_training import FACTS, LARGE, SMALL, Said, ScriptedSetup, fail, made, settled
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.trainer.session.recovery import Recovery, State
 
