@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 from rich.text import Text
 from vramtop.protocol.lesson.formula import FLOAT32_BYTES
-from vramtop.protocol.lesson.messages import Configured
 from vramtop.tui.state.lesson.facts import known
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import ink
@@ -69,7 +68,11 @@ class BatchView(msgspec.Struct, frozen=True):
         return "×".join(map(str, (size, *self.shape)))
 
 
-def _view(configured: Configured) -> BatchView:
+def _view(state: State) -> BatchView | None:
+    """What a batch is made of; None where nothing is configured yet."""
+    configured = known(state.lesson).configured
+    if configured is None:
+        return None
     data = configured.data
     return BatchView(
         images=data.train_images,
@@ -85,8 +88,7 @@ class BatchEnds(Panel[BatchView | None]):
 
     def pick(self, state: State) -> BatchView | None:
         """What a batch is made of."""
-        configured = known(state.lesson).configured
-        return _view(configured) if configured else None
+        return _view(state)
 
     def draw(self, shown: BatchView | None, width: int, height: int) -> Text:
         """A row for each; the shape where there is room for it."""
@@ -117,8 +119,7 @@ class BatchPlaces(Panel[BatchView | None]):
 
     def pick(self, state: State) -> BatchView | None:
         """What a batch is made of."""
-        configured = known(state.lesson).configured
-        return _view(configured) if configured else None
+        return _view(state)
 
     def draw(self, shown: BatchView | None, width: int, height: int) -> Text:
         """A line for each place."""
