@@ -137,5 +137,5 @@ def reasons(report: GpusReport) -> list[str]:
 
 
 def _refusals(whose: str, refused: dict[str, str]) -> list[str]:
-    told = ((field.replace("_", " "), reason) for field, reason in refused.items())
-    return [f"{whose}: {field} not available: {reason}" for field, reason in told]
+    named = ((field.replace("_", " "), reason) for field, reason in refused.items())
+    return [f"{whose}: {field} not available: {reason}" for field, reason in named]

@@ -49,10 +49,10 @@ def _impossible_memory(gpu: Gpu) -> str | None:
         return None
     if gpu.total == 0:
         return "0 B in all cannot be"
-    told = sum(part for part in (gpu.reserved, gpu.used, gpu.free) if part is not None)
-    if told <= gpu.total + _ROUNDING:
+    known = sum(part for part in (gpu.reserved, gpu.used, gpu.free) if part is not None)
+    if known <= gpu.total + _ROUNDING:
         return None
-    return f"{told:,} B used and free of {gpu.total:,} B cannot be"
+    return f"{known:,} B used and free of {gpu.total:,} B cannot be"
 
 
 def _processes(

@@ -47,20 +47,20 @@ def find(gpus: Sequence[Gpu], device: Device | None, pid: int | None) -> Whereab
     return None
 
 
-def accounts(where: Whereabouts | None, told: DeviceMemory | None) -> Accounts | None:
+def accounts(where: Whereabouts | None, memory: DeviceMemory | None) -> Accounts | None:
     """The memory by NVML, or else by CUDA, which the worker has asked; None if neither tells it."""
     holding = where.holding if where else None
     if holding is not None and holding.total is not None and holding.free is not None:
         return Accounts(holding)
-    if told is None:
+    if memory is None:
         return None
-    return Accounts(_by_cuda(told, holding.processes if holding else None), by_cuda=True)
+    return Accounts(_by_cuda(memory, holding.processes if holding else None), by_cuda=True)
 
 
-def _by_cuda(told: DeviceMemory, processes: tuple[GpuProcess, ...] | None) -> Gpu:
-    free = min(told.free, told.total)
-    used = told.total - free
-    return Gpu(0, total=told.total, used=used, free=free, processes=processes)
+def _by_cuda(memory: DeviceMemory, processes: tuple[GpuProcess, ...] | None) -> Gpu:
+    free = min(memory.free, memory.total)
+    used = memory.total - free
+    return Gpu(0, total=memory.total, used=used, free=free, processes=processes)
 
 
 def _instance(gpu: Gpu, device: Device, pid: int | None) -> Gpu | None:

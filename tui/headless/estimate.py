@@ -65,8 +65,8 @@ def _print(
     title: str, rows: Sequence[Estimate | OutOfMemoryRow], form: str, notes: Sequence[str]
 ) -> None:
     if form == "table":
-        told = [_allocator(row) for row in rows if isinstance(row, Estimate) and row.allocator]
-        show(*tables(title, rows, *told, *notes))
+        pools = [_allocator(row) for row in rows if isinstance(row, Estimate) and row.allocator]
+        show(*tables(title, rows, *pools, *notes))
         return
     as_json = form == "json"
     text = f"{msgspec.json.format(msgspec.json.encode(rows)).decode()}\n" if as_json else ""

@@ -1,6 +1,6 @@
 """`vramtop estimate --parameters`: the lesson's closed forms for a model of any kind.
 
-What a batch and its activations take depends on the model, and is not told.
+What a batch and its activations take depends on the model, and is left out.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def lesson(parameters: int, form: str) -> int:
     """Print a row for each optimizer; returns the exit code. Raises `CannotWrite`."""
     rows = [_row(parameters, optimizer) for optimizer in OPTIMIZERS]
     if form == "table":
-        told = f"{parameters:,} parameters of float32, by the formula: 4 B each, as have gradients"
+        head = f"{parameters:,} parameters of float32, by the formula: 4 B each, as have gradients"
         end = "A batch and its activations come on top: they depend on the model."
-        show((Text(f"{told}\n"), _table(rows), Text(f"\n{end}")))
+        show((Text(f"{head}\n"), _table(rows), Text(f"\n{end}")))
         return FINE
     text = f"{msgspec.json.format(msgspec.json.encode(rows)).decode()}\n"
     with contextlib.suppress(BrokenPipeError):

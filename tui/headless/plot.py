@@ -143,8 +143,8 @@ def _out_of_memory(axes: Axes, short: Mapping[int, OutOfMemoryRow]) -> None:
         needed = row.needed or row.budget or axes.get_ylim()[1] / 2
         color = LIGHT.trouble
         axes.bar([place], [needed], width=_BAR, color="none", edgecolor=color, hatch="////", lw=1)
-        told = "out of memory" if row.needed is None else "out of memory\nat least"
-        axes.annotate(told, (place, needed), ha="center", va="bottom", color=LIGHT.trouble)
+        label = "out of memory" if row.needed is None else "out of memory\nat least"
+        axes.annotate(label, (place, needed), ha="center", va="bottom", color=LIGHT.trouble)
     budgets = {row.budget for row in short.values() if row.budget is not None}
     for budget in budgets:
         axes.axhline(budget, color=LIGHT.trouble, lw=0.8, ls=":", label="budget")
@@ -191,8 +191,8 @@ def _accuracy(axes: Axes, rows: Sequence[Row]) -> None:
         if spread is not None:
             axes.plot([place] * 2, [spread.low, spread.high], color=color, lw=5, alpha=0.4)
         axes.plot([place], [row.test_accuracy], color=color, marker="o")
-        told = f"{row.test_accuracy:.1%}"
-        axes.annotate(told, (place, row.test_accuracy), (7, 0), textcoords="offset points")
+        label = f"{row.test_accuracy:.1%}"
+        axes.annotate(label, (place, row.test_accuracy), (7, 0), textcoords="offset points")
     axes.set_title("accuracy on the test data, at the end")
     axes.margins(x=0.12, y=0.25)
     _sizes(axes, rows)

@@ -148,8 +148,8 @@ async def follow(worker: Worker) -> AsyncIterator[FromWorker]:
         elif isinstance(message, Failed):
             raise WorkerFailed(message.error, usage=message.usage)
         else:
-            if isinstance(message, Hello) and (told := missing(message.device)):
-                complain(told)
+            if isinstance(message, Hello) and (reason := missing(message.device)):
+                complain(reason)
             yield message
 
 

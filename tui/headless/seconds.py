@@ -20,5 +20,5 @@ def line(sample: LessonSample, measured: LessonMeasured) -> str:
     """The bytes of each category at the peak, in short; what they are exactly, the table tells."""
     peak = measured.anatomy.peak
     parts = msgspec.structs.astuple(peak.split)
-    told = "".join(f"{units.short(part):>{w}}" for part, w in zip(parts, _WIDTHS, strict=True))
-    return f"{sample.step:>8,}{units.short(peak.bytes):>8}{told}{units.loss(sample.loss):>8}"
+    columns = "".join(f"{units.short(part):>{w}}" for part, w in zip(parts, _WIDTHS, strict=True))
+    return f"{sample.step:>8,}{units.short(peak.bytes):>8}{columns}{units.loss(sample.loss):>8}"

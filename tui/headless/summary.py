@@ -57,13 +57,13 @@ def out_of_memory_line(message: LessonOutOfMemory, answer: WouldFit | None = Non
     times = f" ×{message.accumulation}" if message.accumulation > 1 else ""
     batch = f"batch {message.batch_size:,}{times}"
     if message.needed is None or message.limit is None:
-        told = f"{batch} ran out of memory{where}: {message.detail}"
+        line = f"{batch} ran out of memory{where}: {message.detail}"
     else:
-        told = f"{batch} is out of memory{where}: "
-        told += units.at_least(message.needed, message.limit)
-        told += f"; {out_of_memory.wanted(message)}" if message.wanted is not None else ""
+        line = f"{batch} is out of memory{where}: "
+        line += units.at_least(message.needed, message.limit)
+        line += f"; {out_of_memory.wanted(message)}" if message.wanted is not None else ""
     fits = out_of_memory.prediction(answer)
-    return f"{told}; {fits}" if fits else told
+    return f"{line}; {fits}" if fits else line
 
 
 def _layers(layers: Sequence[Layer], batch_size: int) -> Table:

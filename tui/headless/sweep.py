@@ -144,9 +144,9 @@ class Progress:
 
     def at(self, trial: Trial, run: Run, left: int) -> None:
         """So many trials are left with this one, which has come to where `run` is."""
-        told = f"batch {trial.settings.batch_size:,}" if run.configured else "starting"
+        stage = f"batch {trial.settings.batch_size:,}" if run.configured else "starting"
         done = self._trials - left + _share(trial, run)
-        self._bar.update(self._task, description=told, completed=done)
+        self._bar.update(self._task, description=stage, completed=done)
 
 
 def _curve(trial: Trial) -> LossCurve:
@@ -182,9 +182,9 @@ def _draw(plan: Plan, measured: Measurements, file: str) -> None:
 
     run = next(iter(measured.runs.values()))[0]
     assert run.configured is not None
-    told = compared(plan, run.configured.data.train_images)
+    learned = compared(plan, run.configured.data.train_images)
     curves = {size: [each.points for each in some] for size, some in measured.curves.items()}
     try:
-        picture.write(file, title(plan, run), measured.rows(), curves, told)
+        picture.write(file, title(plan, run), measured.rows(), curves, learned)
     except OSError as error:
         raise CannotWrite(f"cannot write {file}: {error.strerror}") from None

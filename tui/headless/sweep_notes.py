@@ -51,9 +51,9 @@ def compared(plan: Plan, train_images: int) -> str:
     images = plan.trials[0].images
     if images is None:
         steps = sorted({trial.steps for trial in plan.trials if trial.steps})
-        told = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,}"
+        count = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,}"
         return (
-            f"Each size: the same initial parameters, {told} steps; "
+            f"Each size: the same initial parameters, {count} steps; "
             "the larger the batch, the more images it saw."
         )
     passes = images / train_images

@@ -105,8 +105,8 @@ def _spreads(rows: Sequence[Row]) -> Table:
     return table
 
 
-def _ends(spread: Range | None, told: Callable[[float | None], str]) -> str:
-    return f"{told(spread.low)}…{told(spread.high)}" if spread else units.NOTHING
+def _ends(spread: Range | None, write: Callable[[float | None], str]) -> str:
+    return f"{write(spread.low)}…{write(spread.high)}" if spread else units.NOTHING
 
 
 def _accuracy(share: float | None) -> str:
@@ -119,13 +119,13 @@ def _rate(rate: float | None) -> str:
 
 def _out_of_memory(row: OutOfMemoryRow) -> str:
     if row.needed is None or row.budget is None:
-        told = f"batch {row.batch_size:,} is out of the device's memory"
+        message = f"batch {row.batch_size:,} is out of the device's memory"
     else:
-        told = f"batch {row.batch_size:,} is out of memory: "
-        told += units.at_least(row.needed, row.budget)
+        message = f"batch {row.batch_size:,} is out of memory: "
+        message += units.at_least(row.needed, row.budget)
     if row.killed:
-        told = f"batch {row.batch_size:,}: the worker was killed, probably for lack of memory"
+        message = f"batch {row.batch_size:,}: the worker was killed, probably for lack of memory"
     how = unmodelled(row.unmodelled) if row.unmodelled else "predicted"
     if row.would_fit is None:
-        return f"{told} ({how})" if row.unmodelled else told
-    return f"{told}; {out_of_memory.fitting(row.would_fit, row.at_best, how)}"
+        return f"{message} ({how})" if row.unmodelled else message
+    return f"{message}; {out_of_memory.fitting(row.would_fit, row.at_best, how)}"

@@ -73,7 +73,7 @@ def place(event: OutOfMemory) -> str:
 def prediction(answer: WouldFit | None) -> str:
     """`3,294 would fit (predicted)`; empty while it is not known, or cannot be.
 
-    What fits only in some orders of allocation is told as that: `…, perhaps up to 3,500`.
+    What fits only in some orders of allocation is named as that: `…, perhaps up to 3,500`.
     """
     if answer is None or answer.largest is None:
         return ""

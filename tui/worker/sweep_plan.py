@@ -63,10 +63,10 @@ def scaled(sizes: Sequence[Settings], scale: Scale) -> list[Settings]:
 
 def rate(sizes: Sequence[Settings], scale: Scale) -> str:
     """How these unscaled settings' learning rates are scaled: `0.001 × √(batch/64)`."""
-    told = units.learning_rate(sizes[0].rate)
+    first = units.learning_rate(sizes[0].rate)
     base = min(settings.batch_size for settings in sizes)
     ratios = {"none": "", "linear": f" × batch/{base:,}", "sqrt": f" × √(batch/{base:,})"}
-    return told + ratios[scale]
+    return first + ratios[scale]
 
 
 def plan(

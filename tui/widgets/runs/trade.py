@@ -124,16 +124,16 @@ class TradeChart(Panel[View | None]):
 
     def _title(self, measure: Measure, visits: Visits, winner: int | None, room: int) -> Text:
         """The name in as many words as fit beside the best one's figure."""
-        colors, told = self.palette, ""
+        colors, label = self.palette, ""
         if winner is not None:
             visit = next(visit for visit in visits if visit.batch_size == winner)
             value = measure.of(visit)
             assert value is not None
-            told = measure.text(value)
-        best = [f", {measure.best}", ""] if told else [""]
+            label = measure.text(value)
+        best = [f", {measure.best}", ""] if label else [""]
         names = [name + end for name in measure.names for end in best]
-        name = next((name for name in names if len(name) + len(told) < room), names[-1])
-        title = between(Text(name, ink(colors.muted)), Text(told, ink(colors.accent)), room)
+        name = next((name for name in names if len(name) + len(label) < room), names[-1])
+        title = between(Text(name, ink(colors.muted)), Text(label, ink(colors.accent)), room)
         title.pad_right(room - title.cell_len)
         return title
 
@@ -177,14 +177,14 @@ class TradeChart(Panel[View | None]):
         axis = [(" ", ink(colors.muted))] * bars.room
         taken = [False] * bars.room
         for size in sorted(bars.starts, key=lambda size: (size != winner, size not in bars.short)):
-            told = str(size)  # a comma would take the place of a neighbour
-            middle = bars.starts[size] + (bars.width - len(told)) // 2
-            at = min(max(0, middle), bars.room - len(told))
-            if at < 0 or any(taken[max(0, at - 1) : at + len(told) + 1]):
+            label = str(size)  # a comma would take the place of a neighbour
+            middle = bars.starts[size] + (bars.width - len(label)) // 2
+            at = min(max(0, middle), bars.room - len(label))
+            if at < 0 or any(taken[max(0, at - 1) : at + len(label) + 1]):
                 continue
             style = ink(colors.accent, bold=True) if size == winner else ink(colors.muted)
-            axis[at : at + len(told)] = [(character, style) for character in told]
-            taken[at : at + len(told)] = [True] * len(told)
+            axis[at : at + len(label)] = [(character, style) for character in label]
+            taken[at : at + len(label)] = [True] * len(label)
         return _joined(axis)
 
 
@@ -205,11 +205,11 @@ def _notes(shown: View) -> Sequence[str]:
     )
 
 
-def _note(told: Sequence[str], picture: str, width: int) -> str:
+def _note(forms: Sequence[str], picture: str, width: int) -> str:
     """What the charts are, and what the signs in them mean, in as many words as fit."""
     meanings = {_SHORT: " · × out of memory", _ROSE: " · ↑ the loss rose"}
     signs = "".join(meaning for sign, meaning in meanings.items() if sign in picture)
-    notes = [*(note + signs for note in told), *told]
+    notes = [*(note + signs for note in forms), *forms]
     return next((note for note in notes if len(note) <= width), units.fit(notes[-1], width))
 
 

@@ -98,12 +98,12 @@ class Trends(Panel[View]):
         if not shown.learning and all(point.loss is None for point in points):
             makers.remove(self._loss)
         axis = min(2, max(0, (height - 3) // 2))
-        told = _noise(shown.learning, width) if axis else ""
+        noise = _noise(shown.learning, width) if axis else ""
         charts = makers[: max(1, (height - 1) // _CHART)]
         lines = height - axis
-        if told and axis > 1 and (height - 1) % _CHART == 0:
+        if noise and axis > 1 and (height - 1) % _CHART == 0:
             axis -= 1  # in the images' place: a line of its own would cost a chart
-        elif told:
+        elif noise:
             lines -= 1
         picture, drawn = Text(), points and room > 0
         columns = self._columns(shown, room) if drawn else []
@@ -126,7 +126,7 @@ class Trends(Panel[View]):
                 end = units.count(length(points[-1].at))
                 unit = "images" if shown.learning else "steps"
                 picture.append(f"\n{unit:>{_GUTTER - 1}} 0{end:>{room - 1}}", muted)
-        return picture.append(f"\n{told}", muted) if told else picture
+        return picture.append(f"\n{noise}", muted) if noise else picture
 
     def _loss(self, shown: View, width: int) -> Chart:
         """The loss of single steps, on a logarithmic scale; beside it what the test data said."""
@@ -135,12 +135,12 @@ class Trends(Panel[View]):
             point.loss if point.loss is not None and math.isfinite(point.loss) else None
             for point in shown.points
         )
-        told = _tested(learning, shown.points, width - _NAMED) if learning else ""
+        tested = _tested(learning, shown.points, width - _NAMED) if learning else ""
         title = self._title("loss", units.loss(shown.points[-1].loss) if shown.points else "", 7)
         scale = ", log scale"
-        if values and width >= title.cell_len + len(scale) + len(told) + 1:
+        if values and width >= title.cell_len + len(scale) + len(tested) + 1:
             title.append(scale, ink(colors.muted))
-        title = between(title, Text(told, ink(colors.text)), width)
+        title = between(title, Text(tested, ink(colors.text)), width)
         curve = Curve(values, ink(colors.accent))
         return Chart(title, (curve,), logarithmic(_known(curve)), _loss_mark)
 
@@ -295,8 +295,8 @@ def changes(points: Sequence[Point], width: int, marks: Sequence[Mark] = ()) -> 
     stops = [*sizes, width]
     axis = first.ljust(width) if len(first) <= stops[0] else " " * width
     for at, following in pairwise(stops):
-        told = _size_name(sizes[at])
-        told = told if at + len(told) < following else ""
+        name = _size_name(sizes[at])
+        name = name if at + len(name) < following else ""
         sign = _CROSS if at in short else _CHANGE
-        axis = f"{axis[:at]}{sign}{told}{axis[at + 1 + len(told) :]}"
+        axis = f"{axis[:at]}{sign}{name}{axis[at + 1 + len(name) :]}"
     return axis

@@ -118,14 +118,14 @@ class VisitedTable(Panel[View | None]):
         if visit.out_of_memory:
             color = self.palette.muted if visit.predicted else self.palette.trouble
             forms = _out_of_memory(visit)
-            told = next((form for form in forms if len(form) <= width - room), forms[-1])
-            return row.append(units.fit(told, width - room), ink(color))
-        told = "predicted" if visit.predicted else ""
+            fitting = next((form for form in forms if len(form) <= width - room), forms[-1])
+            return row.append(units.fit(fitting, width - room), ink(color))
+        status = "predicted" if visit.predicted else ""
         later = visit.learned is not None and visit.learned.start > first
         for column in columns:
             text = column.text(visit)
-            if told and text == units.NOTHING and column.width > len(told):
-                text, told = told, ""  # in place of the first figure that only a run can give
+            if status and text == units.NOTHING and column.width > len(status):
+                text, status = status, ""  # in place of the first figure that only a run can give
             style = ink(self.palette.muted) if column.live and later else Style()
             row.append(f"{text:>{column.width}}", style)
         return row
@@ -138,15 +138,15 @@ def _first_start(visited: Visits) -> int:
 
 def _out_of_memory(visit: Visit) -> tuple[str, ...]:
     """What is known of a size that did not fit, in fewer and fewer words."""
-    told = "  would be out of memory" if visit.predicted else "  out of memory"
+    message = "  would be out of memory" if visit.predicted else "  out of memory"
     needed = ""
     if visit.peak is not None and visit.limit is not None:
         needed = f": {units.at_least(visit.peak, visit.limit)}"
     fits = out_of_memory.prediction(visit.would_fit)
     if not fits:
-        return (told + needed,)
+        return (message + needed,)
     fits = f" · {fits}"
-    return told + needed + fits, told + fits, told + needed
+    return message + needed + fits, message + fits, message + needed
 
 
 def _name(visit: Visit) -> str:
@@ -230,12 +230,12 @@ def _fair(visited: Visits) -> _Columns:
     if not known:
         return ()
     images = max(known)
-    told = f"fair@{units.count(images)}"
+    title = f"fair@{units.count(images)}"
 
     def loss(visit: Visit) -> str:
         return units.loss(visit.fair.after if visit.fair and visit.fair.images == images else None)
 
-    return (_Column(told, 10, 6, loss),)
+    return (_Column(title, 10, 6, loss),)
 
 
 def _from(visit: Visit) -> str:

@@ -19,8 +19,8 @@ from vramtop.tui.widgets.panel import Panel
 from vramtop.tui.words import units, wording
 
 from .blocks import UPWARD, Cell, bar, drawn, write
+from .captions import Sign, Words, line
 from .stretches import Stretch, column_of, splits, stretches
-from .told import Sign, Words, line
 
 _CAPTIONS = 2  # the line of the signs, the line of the phases
 
@@ -69,8 +69,8 @@ class AnatomyChart(Panel[View]):
         """The chart, in all the room there is."""
         anatomy = shown.anatomy
         if anatomy is None or not anatomy.curve or height <= _CAPTIONS:
-            told = "the anatomy of one step, phase by phase"
-            return Text(told, ink(self.palette.muted))
+            hint = "the anatomy of one step, phase by phase"
+            return Text(hint, ink(self.palette.muted))
         parts = stretches(anatomy, width)
         columns = splits(anatomy, parts)
         rows = height - _CAPTIONS
@@ -115,12 +115,12 @@ class AnatomyChart(Panel[View]):
         at = next((n for n, column in enumerate(columns) if column.place == place), 0)
         if here is not None and shown.place == place:
             at = here
-        told = ["peak"]
+        names = ["peak"]
         if shown.held or shown.spot:
-            told.insert(0, f"peak {units.size(anatomy.peak.bytes)}")
+            names.insert(0, f"peak {units.size(anatomy.peak.bytes)}")
             if anatomy.peak.operator:
-                told.insert(0, f"{told[0]}, by {wording.operator(anatomy.peak.operator)}")
-        words = [((each, ink(colors.muted)),) for each in told]
+                names.insert(0, f"{names[0]}, by {wording.operator(anatomy.peak.operator)}")
+        words = [((each, ink(colors.muted)),) for each in names]
         signs = [Sign(at, "▼", ink(colors.text), words)]
         if here is not None:
             mark = "▼" if here == at else "│"

@@ -68,8 +68,8 @@ class Brief(Panel[View]):
         cell.append(f"{names[place]:<{widths[place]}}", ink(color, bold=chosen))
         here = getattr(split, category) if split else None
         write = units.size if size == _SIZE else units.short
-        told = units.NOTHING if here is None else write(here)
-        cell.append(f"{told:>{size}}", ink(colors.text if here else colors.faint, bold=bool(here)))
+        text = units.NOTHING if here is None else write(here)
+        cell.append(f"{text:>{size}}", ink(colors.text if here else colors.faint, bold=bool(here)))
         if split and here is not None and room - cell.cell_len >= _SHARE:
             cell.append(f"{units.share(here, split.total):>{_SHARE}}", ink(colors.muted))
         if line is not None and room - cell.cell_len >= _VERDICT:
@@ -83,5 +83,5 @@ class Brief(Panel[View]):
             return Text()
         if line.difference.bytes == 0:
             return Text("✓", ink(self.palette.good, bold=True))
-        told = units.difference(line.difference.bytes)
-        return Text(told if len(told) <= _VERDICT - 2 else "≠", ink(self.palette.muted))
+        figure = units.difference(line.difference.bytes)
+        return Text(figure if len(figure) <= _VERDICT - 2 else "≠", ink(self.palette.muted))

@@ -52,5 +52,5 @@ def _words(category: Category, share: str, rows: int, room: int) -> Sequence[str
     if rows > 1:
         name = next((name for name in names if len(name) <= room), "")
         return (name, share if len(share) <= room else "")
-    told = (*(f"{name} {share}" for name in names), share)
-    return (next((text for text in told if len(text) <= room), ""),)
+    forms = (*(f"{name} {share}" for name in names), share)
+    return (next((text for text in forms if len(text) <= room), ""),)

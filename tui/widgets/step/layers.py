@@ -62,18 +62,18 @@ class LayerTable(Panel[tuple[Layer, ...]]):
 
         def row(name: str, cells: Sequence[str]) -> str:
             """A name in so much room, and the rest in columns with some more air between them."""
-            told = (f"{cell:>{c.width + air}}" for cell, c in zip(cells, columns, strict=True))
-            return units.fit(name, room).ljust(room) + "".join(told)
+            padded = (f"{cell:>{c.width + air}}" for cell, c in zip(cells, columns, strict=True))
+            return units.fit(name, room).ljust(room) + "".join(padded)
 
         title = row("layer", [column.title for column in columns])
         table = Text(title[:width], ink(colors.muted))
         rows = height - 2
-        told = shown if len(shown) <= rows else shown[: max(0, rows - 1)]
-        for layer in told:
+        listed = shown if len(shown) <= rows else shown[: max(0, rows - 1)]
+        for layer in listed:
             line = row(layer.name, [column.tell(layer) for column in columns])
             table.append("\n").append(line, ink(colors.text if layer.parameters else colors.muted))
-        if len(told) < len(shown):
-            left = f"… {len(shown) - len(told)} more"
+        if len(listed) < len(shown):
+            left = f"… {len(shown) - len(listed)} more"
             table.append("\n").append(left, ink(colors.muted))
         # Where weights and biases stand apart, their sum has no column of its own.
         name = "Model" if _PARAMETERS in columns else model.name

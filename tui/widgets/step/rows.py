@@ -101,9 +101,9 @@ class Rows(Panel[View]):
         for category in CATEGORIES:
             row = self._title(category, shown.chosen).append("  ")
             fitting = (
-                told
-                for told in meanings(category, lesson=shown.lesson)
-                if len(told) <= width - row.cell_len
+                meaning
+                for meaning in meanings(category, lesson=shown.lesson)
+                if len(meaning) <= width - row.cell_len
             )
             table.append("\n").append_text(row).append(next(fitting, ""), muted)
         return table
@@ -136,18 +136,18 @@ class Rows(Panel[View]):
         """✓, or the difference and as much of the reason as there is room for."""
         colors, difference = self.palette, line.difference
         if difference is None:
-            told = f"in {line.phase}" if line.phase else ""
-            return Text(told if len(told) <= room else "", ink(colors.muted))
+            phase = f"in {line.phase}" if line.phase else ""
+            return Text(phase if len(phase) <= room else "", ink(colors.muted))
         if difference.bytes == 0:
-            told = next((f" {each}" for each in difference.reasons if len(each) + 2 <= room), "")
-            return Text("✓", ink(colors.good, bold=True)).append(told, ink(colors.muted))
-        told = f"{units.difference(difference.bytes)} "
+            why = next((f" {each}" for each in difference.reasons if len(each) + 2 <= room), "")
+            return Text("✓", ink(colors.good, bold=True)).append(why, ink(colors.muted))
+        figure = f"{units.difference(difference.bytes)} "
         reasons = difference.reasons or UNEXPLAINED
-        reason = next((each for each in reasons if len(told + each) <= room), "")
+        reason = next((each for each in reasons if len(figure + each) <= room), "")
         number_color, reason_color = colors.text, colors.muted
         if line.unexplained:
             number_color = reason_color = colors.trouble
-        text = Text().append(units.fit(told, room), ink(number_color))
+        text = Text().append(units.fit(figure, room), ink(number_color))
         return text.append(reason, ink(reason_color))
 
     def _sums(self, shown: View, has: Columns, unit: units.Column, width: int) -> Text:
@@ -160,16 +160,16 @@ class Rows(Panel[View]):
             return row
         figure = unit.text(expected)
         if has.gives:
-            told = f"{figure:>{has.formula + has.gives}}"
+            label = f"{figure:>{has.formula + has.gives}}"
         else:
-            told = f"  {'sum' if has.formula else 'formula'} {figure}"
-        return row.append(told if row.cell_len + len(told) <= width else "", ink(colors.muted))
+            label = f"  {'sum' if has.formula else 'formula'} {figure}"
+        return row.append(label if row.cell_len + len(label) <= width else "", ink(colors.muted))
 
     def _head(self, shown: View, unit: units.Column, has: Columns) -> Text:
         head = Text(f"  {f'{unit.unit} a step':<{NAME - 2}}", ink(self.palette.muted))
         if shown.held:
-            told = "moment" if isinstance(shown.held, Spot) else "held"
-            head.append(f"{told:>{HERE}}", ink(self.palette.accent, bold=True))
+            label = "moment" if isinstance(shown.held, Spot) else "held"
+            head.append(f"{label:>{HERE}}", ink(self.palette.accent, bold=True))
         else:
             head.append(f"{'at peak':>{HERE}}")
         return head.append(has.titles)

@@ -201,13 +201,13 @@ class SplitBar(Panel[View]):
 
     def _scale_texts(self, shown: View, scale: int, *, zoom: bool) -> list[str]:
         """What fills the bar, in fewer and fewer words."""
-        told = f"full bar {units.size(scale)}"
-        named = f"{told} ({self._scale})"
+        full = f"full bar {units.size(scale)}"
+        named = f"{full} ({self._scale})"
         whole = shown.whole
         zoomed = []
         if zoom and whole is not None and whole > scale:
             zoomed = [f"{named}, {units.times(whole / scale)} zoom"]
-        return [*zoomed, named, told]
+        return [*zoomed, named, full]
 
 
 def ghost(now: Split, then: Split, scale: int, width: int, colors: Palette) -> _Marks:

@@ -39,8 +39,8 @@ def tensor_lines(
     others = tensors.others + len(missing)
     if others:
         size = tensors.others_bytes + sum(facts.bytes for facts in missing)
-        told = f"… and {others:,} more, {units.size(size)}"
-        lines.append(Text(units.fit(told, width), ink(colors.muted)))
+        rest = f"… and {others:,} more, {units.size(size)}"
+        lines.append(Text(units.fit(rest, width), ink(colors.muted)))
     return lines[: max(0, room)]
 
 

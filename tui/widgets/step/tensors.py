@@ -68,13 +68,13 @@ class TensorTable(Panel[View | None]):
             return Text()
         colors = self.palette
         words = self._words(shown, width)
-        besides = [piece for told in shown.beside for piece in _wrapped(told, width)]
+        besides = [piece for note in shown.beside for piece in _wrapped(note, width)]
         listed = self._listed(shown, width, height)
         room = height - 1 - len(listed)
         if len(words) > room:
             words = words[1:]
         words = words[: max(0, height - 1 - min(len(listed), _LEAST))]
-        bottom = [Text(told, ink(colors.muted)) for told in besides]
+        bottom = [Text(note, ink(colors.muted)) for note in besides]
         if len(words) + len(bottom) > room:
             bottom = []
         air = room - len(words) - len(bottom)
@@ -94,9 +94,9 @@ class TensorTable(Panel[View | None]):
         if shown.line is None or shown.line.high_water is None:
             return title
         most = shown.line.high_water
-        told = Text(units.size(most), ink(colors.text, bold=True))
-        told.append(f" high water, {units.share(most, shown.whole)} of all", ink(colors.muted))
-        return between(title, told, width)
+        figure = Text(units.size(most), ink(colors.text, bold=True))
+        figure.append(f" high water, {units.share(most, shown.whole)} of all", ink(colors.muted))
+        return between(title, figure, width)
 
     def _words(self, shown: View, width: int) -> list[Text]:
         """What the category means first, which is the first to be left out."""
@@ -114,19 +114,19 @@ class TensorTable(Panel[View | None]):
                 if piece.startswith("✓"):
                     words[-1].stylize(ink(colors.good, bold=True), 0, 1)
         if shown.elsewhere:
-            told = "the rows show one moment, the list the high water"
-            words += [Text(piece, ink(colors.accent)) for piece in _wrapped(told, width)]
+            note = "the rows show one moment, the list the high water"
+            words += [Text(piece, ink(colors.accent)) for piece in _wrapped(note, width)]
         return words
 
     def _listed(self, shown: View, width: int, room: int) -> list[Text]:
         """The tensors, or why there are none."""
         colors = self.palette
         if shown.line is None or shown.tensors is None or not shown.tensors.largest:
-            told = "measuring…"
+            note = "measuring…"
             if shown.line is not None:
-                told = "none at any moment of the step"
-                told = told if shown.tensors else "the worker does not tell its tensors"
-            return [Text(told, ink(colors.muted))]
+                note = "none at any moment of the step"
+                note = note if shown.tensors else "the worker does not tell its tensors"
+            return [Text(note, ink(colors.muted))]
         title = "at high water" + (f", in {shown.line.phase}" if shown.line.phase else "")
         return tensor_lines(shown.tensors, title, width, room, colors)
 
@@ -141,5 +141,5 @@ def _difference(line: Line) -> str:
     return f"{units.difference(line.difference.bytes)}  {reason}"
 
 
-def _wrapped(told: str, width: int) -> list[str]:
-    return wrap(told, width, subsequent_indent="  ")
+def _wrapped(note: str, width: int) -> list[str]:
+    return wrap(note, width, subsequent_indent="  ")

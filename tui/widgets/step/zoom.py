@@ -29,10 +29,10 @@ def connector(part: Part, width: int) -> str:
     line = ["╭", *"─" * (width - 2), "╮"]
     for column in (begin, end):
         line[column] = {0: "├", last: "┤"}.get(column, "┴")
-    told = f" {units.times(part.whole / part.size)} "
+    label = f" {units.times(part.whole / part.size)} "
     # In the longer of the stretches on both sides of the part.
     left, right = (end + 1, last) if last - end >= begin else (1, begin)
-    at = (left + right - len(told)) // 2
+    at = (left + right - len(label)) // 2
     if at >= left:
-        line[at : at + len(told)] = told
+        line[at : at + len(label)] = label
     return "".join(line)
