@@ -11,23 +11,34 @@ from terminal import Terminal
 
 # The key `t` makes the app stuck: in its event loop, in a handler that waits, in the main thread.
 STUCK = {
-    "loop": "def stuck(self):\n    while True: pass",
-    "handler": "async def stuck(self):\n    await asyncio.Event().wait()",
-    "thread": "def stuck(self):\n    threading.Lock().acquire(); threading.Event().wait()",
+    "loop": "def stuck(self):\n    begun()\n    while True: pass",
+    "handler": "async def stuck(self):\n    begun()\n    await asyncio.Event().wait()",
+    "thread": "def stuck(self):\n    begun()\n    threading.Event().wait()",
 }
 PROGRAM = """
 import asyncio, sys, threading
 from vramtop.tui.cli import main as cli
 from vramtop.tui.app import state_app
+from pathlib import Path
+begun = Path({mark!r}).touch
 {stuck}
 state_app.StateApp.action_theme = stuck
 sys.exit(cli.main({arguments}))
 """
 
 
-def terminal_of(stuck, *arguments):
-    program = PROGRAM.format(stuck=STUCK[stuck], arguments=list(arguments))
+def terminal_of(stuck, mark, *arguments):
+    """A monitor that `t` makes stuck; it makes the file `mark` right before."""
+    program = PROGRAM.format(stuck=STUCK[stuck], mark=str(mark), arguments=list(arguments))
     return Terminal(80, 24, "-c", program, program=sys.executable)
+
+
+def wait_for(mark):
+    """Wait until the file is there; fails where it does not come."""
+    end = time.monotonic() + 20
+    while not mark.exists():
+        assert time.monotonic() < end, f"{mark.name}: the app is not stuck"
+        time.sleep(0.01)
 
 
 def is_restored(terminal):
@@ -46,18 +57,19 @@ def has_ended(process):
 
 
 @pytest.mark.parametrize("stuck", STUCK)
-def test_ctrl_c_and_signals_end_a_stuck_app_within_three_seconds(stuck):
+def test_ctrl_c_and_signals_end_a_stuck_app_within_three_seconds(stuck, tmp_path):
     ways = {
         "ctrl-C": lambda terminal: terminal.child.send("\x03"),
         "SIGINT": lambda terminal: terminal.child.kill(signal.SIGINT),
         "SIGTERM": lambda terminal: terminal.child.kill(signal.SIGTERM),
         "SIGHUP": lambda terminal: terminal.child.kill(signal.SIGHUP),
     }
-    terminals = {way: terminal_of(stuck, "gpus") for way in ways}
+    terminals = {way: terminal_of(stuck, tmp_path / way, "gpus") for way in ways}
     for terminal in terminals.values():
         terminal.wait_for("quit")
         terminal.child.send("t")
-    time.sleep(0.5)  # it does not tell that it is stuck
+    for way in ways:
+        wait_for(tmp_path / way)
     asked = time.monotonic()
     for way, terminal in terminals.items():
         ways[way](terminal)
@@ -70,11 +82,12 @@ def test_ctrl_c_and_signals_end_a_stuck_app_within_three_seconds(stuck):
         assert terminal.child.exitstatus == 130, way
 
 
-def test_no_worker_outlives_a_stuck_app():
-    terminal = terminal_of("loop", "--device", "cpu")
+def test_no_worker_outlives_a_stuck_app(tmp_path):
+    terminal = terminal_of("loop", tmp_path / "stuck", "--device", "cpu")
     terminal.wait_for(r"Activations +\S+ +\S+ +37\.0")
     (worker,) = psutil.Process(terminal.child.pid).children(recursive=True)
     terminal.child.send("t")
+    wait_for(tmp_path / "stuck")
     terminal.child.kill(signal.SIGTERM)
     assert terminal.ended() == 130
     assert is_restored(terminal)

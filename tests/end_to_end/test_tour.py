@@ -166,6 +166,7 @@ async def test_leaving_a_held_step_lets_the_training_go_on_as_before() -> None:
         await tour.until(lambda state: state.sample)  # of the model that has come back
         step = app.state.sample.step
         await tour.until(lambda state: state.sample.step > step)
+        assert app.state.lesson.settings == MINE
 
 
 async def test_on_a_gpu_too_a_budget_is_met_and_a_batch_size_found(
