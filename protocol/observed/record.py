@@ -1,0 +1,215 @@
+"""What the observer inside a program says, as JSON: who it is, watched steps, and its end.
+
+A frame is four bytes of length, most significant first, and the JSON of one message. The observer
+imports nothing of ours, so it writes these fields as plain dictionaries; a test decodes each kind.
+
+A place is a number of allocations and releases since the window began: place n lies between event
+n - 1 and event n. Sizes are bytes as asked for, times seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Union
+
+import msgspec
+
+VERSION = 1  # raised whenever one of these messages changes its shape
+
+Owner = Literal["parameters", "gradients", "optimizer_state", "batch_data"]
+Kind = Literal["training", "inference"]
+MarkKind = Literal[
+    "period", "call", "call_end", "backward", "backward_end", "optimizer", "optimizer_end"
+]
+
+
+class Message(msgspec.Struct, frozen=True, tag_field="type", forbid_unknown_fields=True):
+    """Base of all that an observer says; `type` names it."""
+
+
+class Observed(Message, frozen=True, tag="observed", kw_only=True):
+    """The observer's first message.
+
+    `program` is the script's name, `arguments` the whole command line. The ranks are None outside a
+    distributed training. `since_start` says that the observer saw the first allocation.
+    """
+
+    version: int
+    pid: int
+    host: str
+    program: str
+    arguments: tuple[str, ...]
+    python: str
+    torch: str
+    since_start: bool
+    rank: int | None = None
+    world_size: int | None = None
+    local_rank: int | None = None
+
+
+class Events(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The allocations and releases of a window, in order: one place of each list an event.
+
+    A release has a negative size. `lines` and `modules` are places in the lists of the same name of
+    the watched step: the line of the program that allocated, and the module that was running; -1
+    where none is known. A release has -1.
+    """
+
+    addresses: tuple[int, ...]
+    sizes: tuple[int, ...]
+    lines: tuple[int, ...]
+    modules: tuple[int, ...]
+
+
+class Mark(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Something happened at `place`, and what the allocator had then, in bytes.
+
+    `requested`, `allocated` and `reserved` are None on a device whose allocator does not tell.
+    """
+
+    place: int
+    kind: MarkKind
+    requested: int | None = None
+    allocated: int | None = None
+    reserved: int | None = None
+
+
+class Sighting(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """At `place` something belonged to an owner: the memory at `address`.
+
+    `name` is a place in the watched step's `names`; `key` says which of an optimizer's tensors it
+    is, as "exp_avg", and is empty otherwise.
+    """
+
+    place: int
+    address: int
+    owner: Owner
+    name: int
+    key: str = ""
+
+
+class Name(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What an owner calls a tensor: the path of a parameter, or "inputs[0]".
+
+    `trained` is False for a buffer and for a frozen parameter. `view` says that the tensor has
+    another size than the memory beneath it.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: str
+    itemsize: int
+    trained: bool = False
+    buffer: bool = False
+
+
+class Module(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A module by its path from the outermost one (empty for that itself), and its class."""
+
+    path: str
+    kind: str
+
+
+class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A tensor that went into the outermost call."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+class WatchedStep(Message, frozen=True, tag="watched_step", kw_only=True):
+    """Two periods of one kind, recorded together, on one device. The second counts.
+
+    The second period begins at the place `cut`. `number` is that of the watched step, from 1;
+    several devices of one window share it. `blocks` are those alive at the window's end, as address
+    and size. `tensors` are addresses of memory that Python's tensors hold, empty where nobody
+    looked. `workspace_sizes` are the sizes of a cuBLAS workspace on this device. `optimizer` is the
+    class that the steps belong to, empty where there is none. `seconds` is how long the second
+    period took. `missing` says why there are no events, in one line, and is empty otherwise.
+    """
+
+    number: int
+    device: str
+    kind: Kind
+    source: Literal["trace", "operators"]
+    cut: int
+    seconds: float
+    inputs: tuple[Input, ...]
+    marks: tuple[Mark, ...]
+    events: Events
+    blocks: tuple[tuple[int, int], ...]
+    sightings: tuple[Sighting, ...]
+    names: tuple[Name, ...]
+    lines: tuple[str, ...]
+    modules: tuple[Module, ...]
+    optimizer: str = ""
+    tensors: tuple[int, ...] = ()
+    workspace_sizes: tuple[int, ...] = ()
+    missing: str = ""
+
+
+class Progress(Message, frozen=True, tag="progress", kw_only=True):
+    """How the program goes on: sent a few times a second while somebody watches.
+
+    `steps` have passed since the observer came, `step_seconds` is the median of those that were not
+    watched, None before there was one. `watching_share` is the part of the program's time that
+    watching took, by the observer's own measurement.
+    """
+
+    steps: int
+    watched: int
+    step_seconds: float | None
+    watching_share: float
+
+
+class OutOfMemory(Message, frozen=True, tag="out_of_memory", kw_only=True):
+    """A request that the allocator had to deny, in bytes."""
+
+    device: str
+    wanted: int
+    free: int
+    reserved: int
+    line: str
+
+
+class Holder(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Who holds the memory at an address: "history in train.py", or empty where nobody is found."""
+
+    address: int
+    what: str
+
+
+class Holders(Message, frozen=True, tag="holders"):
+    """The answer to `Who`."""
+
+    holders: tuple[Holder, ...]
+
+
+class Removed(Message, frozen=True, tag="removed"):
+    """The observer has removed itself, since something went wrong in it; the program goes on."""
+
+    reason: str
+
+
+class Ended(Message, frozen=True, tag="ended"):
+    """The program's process ends."""
+
+
+FromObserver = Union[Observed, WatchedStep, Progress, OutOfMemory, Holders, Removed, Ended]
+
+
+class Watch(msgspec.Struct, frozen=True, tag_field="type", tag="watch"):
+    """Watch steps from now on."""
+
+
+class Who(msgspec.Struct, frozen=True, tag_field="type", tag="who"):
+    """Look for who holds the memory at these addresses."""
+
+    device: str
+    addresses: tuple[int, ...]
+
+
+class Leave(msgspec.Struct, frozen=True, tag_field="type", tag="leave"):
+    """Watch no more for this screen. Closing the socket does the same."""
+
+
+ToObserver = Union[Watch, Who, Leave]

@@ -1,0 +1,134 @@
+"""What is known of a watched program: what `--output` writes and what the screen shows.
+
+Sizes are bytes as asked for, times seconds. Fields that nobody could know are None.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from .record import Input, Kind
+
+Category = Literal[
+    "parameters",
+    "gradients",
+    "optimizer_state",
+    "batch_data",
+    "activations",
+    "temporaries",
+    "other",
+]
+Phase = Literal["load", "forward", "backward", "optimizer"]
+
+
+class Split(msgspec.Struct, frozen=True):
+    """Bytes by category at one moment. `other` is older than the step and nobody's."""
+
+    parameters: int = 0
+    gradients: int = 0
+    optimizer_state: int = 0
+    batch_data: int = 0
+    activations: int = 0
+    temporaries: int = 0
+    other: int = 0
+
+    @property
+    def total(self) -> int:
+        """The sum over all categories, in bytes."""
+        return sum(msgspec.structs.astuple(self))
+
+
+class Peak(msgspec.Struct, frozen=True):
+    """The moment of a step that holds the most bytes.
+
+    `module` was running and `line` allocated; both are empty where that is not known.
+    """
+
+    bytes: int
+    phase: Phase
+    module: str
+    line: str
+    split: Split
+
+
+class Allocator(msgspec.Struct, frozen=True):
+    """What the device's caching allocator had, in bytes.
+
+    `requested_peak` is that of the step, workspace included; `allocated_peak` and `reserved` are
+    the largest that was read at a boundary of the step. `workspace` is cuBLAS's.
+    """
+
+    requested_peak: int
+    allocated_peak: int | None
+    reserved: int | None
+    workspace: int
+
+
+class Moment(msgspec.Struct, frozen=True, array_like=True):
+    """The split after an allocation or a release. `line` and `module` are those of the former."""
+
+    phase: Phase
+    split: Split
+    line: str = ""
+    module: str = ""
+
+
+class Layer(msgspec.Struct, frozen=True):
+    """What belongs to a module itself, without its children's, at the step's peak of each category.
+
+    `activations` are those made while it was the innermost module running.
+    """
+
+    name: str
+    kind: str
+    parameters: int
+    gradients: int
+    optimizer_state: int
+    activations: int
+
+
+class Held(msgspec.Struct, frozen=True):
+    """Memory that is alike: `count` blocks of `bytes` in all, what they are and who made them."""
+
+    bytes: int
+    count: int
+    what: str
+    line: str
+
+
+class TensorFacts(msgspec.Struct, frozen=True):
+    """One block of a category at its high water."""
+
+    bytes: int
+    name: str
+    line: str
+    module: str
+    shape: tuple[int, ...] | None
+    dtype: str | None
+    born: Phase | None
+
+
+class StepReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A watched step of one kind on one device.
+
+    `boundaries` holds the split at the end of each phase, of its last part where it came more than
+    once; inference has `load` and `forward` only. `unattributed` is the allocator's requested bytes
+    less all categories and the workspace, the largest over all boundaries; None on a device whose
+    allocator does not tell. `phases` are in the order in which they came.
+    """
+
+    kind: Kind
+    inputs: tuple[Input, ...]
+    steps: int
+    boundaries: dict[Phase, Split]
+    high_water: Split
+    peak: Peak
+    allocator: Allocator | None
+    unattributed: int | None
+    phases: tuple[Phase, ...]
+    curve: tuple[Moment, ...]
+    layers: tuple[Layer, ...]
+    other: tuple[Held, ...]
+    tensors: dict[Category, tuple[TensorFacts, ...]]
