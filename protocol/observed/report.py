@@ -114,9 +114,11 @@ class StepReport(msgspec.Struct, frozen=True, kw_only=True):
     """A watched step of one kind on one device.
 
     `boundaries` holds the split at the end of each phase, of its last part where it came more than
-    once; inference has `load` and `forward` only. `unattributed` is the allocator's requested bytes
-    less all categories and the workspace, the largest over all boundaries; None on a device whose
-    allocator does not tell. `phases` are in the order in which they came.
+    once; inference has `load` and `forward` only. `phases` are the same ones, in order.
+    `unattributed` is the allocator's requested bytes less all categories and the workspace, the
+    largest over all boundaries; None on a device whose allocator does not tell. `curve` begins with
+    what there was when the step began. `tensors` has the largest of each category at its high
+    water.
     """
 
     kind: Kind

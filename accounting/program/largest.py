@@ -1,0 +1,25 @@
+"""What is behind a category's high water: the lives that it has there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from vramtop.protocol.observed.report import Category
+
+from .lives import Life, Lives
+from .ownership import Belonging
+from .walk import CATEGORIES, Walk
+
+
+def at_high_water(
+    lives: Lives, belongings: Mapping[Life, Belonging], walk: Walk
+) -> dict[Category, list[Life]]:
+    """The lives of each category at the place of its high water, the largest first."""
+    found: dict[Category, list[Life]] = {category: [] for category in CATEGORIES}
+    for life in lives:
+        belonging = belongings[life]
+        if belonging != "workspace" and life.alive_at(walk.highest_at[belonging]):
+            found[belonging].append(life)
+    for each in found.values():
+        each.sort(key=lambda life: -life.size)
+    return found

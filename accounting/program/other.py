@@ -1,0 +1,29 @@
+"""What is nobody's, alike blocks together, so that a person can guess what it is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from vramtop.protocol.observed.record import WatchedStep
+from vramtop.protocol.observed.report import Held
+
+from .lives import Life
+
+OLDER = "older than both recorded steps"
+KEPT = "kept since the step before"
+
+
+def other_of(step: WatchedStep, lives: Iterable[Life]) -> tuple[Held, ...]:
+    """These lives by where they come from and by size, the most bytes first."""
+    alike = Counter((_what(life), _line(step, life), life.size) for life in lives)
+    held = [Held(size * count, count, what, line) for (what, line, size), count in alike.items()]
+    return tuple(sorted(held, key=lambda each: -each.bytes))
+
+
+def _what(life: Life) -> str:
+    return OLDER if life.birth is None else KEPT
+
+
+def _line(step: WatchedStep, life: Life) -> str:
+    return step.lines[life.line] if life.line >= 0 else ""

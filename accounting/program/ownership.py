@@ -1,0 +1,131 @@
+"""Whose each life is.
+
+A sighting says that at a place the memory at an address belongs to somebody. It holds for the life
+that the address lies in there, from birth to release. In this order:
+
+1. `parameters`, `optimizer_state`, `gradients`: what was sighted so, the first of these that fits.
+2. `batch_data`: what was sighted as a batch and not made inside a call; what was made in `load`
+   before a call of the same period; and what is fetched ahead between a call and its backward. That
+   is known by a line that made something there which later went into a call.
+3. `activations`: made by forward, the loss included, and alive when the next backward begins.
+4. `temporaries`: what else was made in the window. This includes what checkpointing computes again
+   inside a backward. In inference, where no backward comes, it is all that forward makes, the
+   output too.
+5. `other`: nobody's, and older than the watched step.
+
+A life of the first period that is still nobody's at the window's end is `other`: two periods have
+passed and the program keeps it. One that is released in the second period stays what it was in the
+first, as a loss or an output does that its variable holds until the next one overwrites it. For the
+same reason a life that is kept counts as a batch only if it went into a call of the second period.
+
+`workspace` is memory of cuBLAS: it would be `other`, is never released, has exactly a workspace's
+size, and no tensor lies in it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import Literal, TypeAlias
+
+from vramtop.protocol.observed.record import Owner, Sighting, WatchedStep
+from vramtop.protocol.observed.report import Category
+
+from .lives import Life, Lives
+from .phases import Stretch, Timeline
+
+Belonging: TypeAlias = Category | Literal["workspace"]
+Sightings: TypeAlias = dict[Life, list[Sighting]]
+
+_HOLDERS: tuple[Owner, ...] = ("parameters", "optimizer_state", "gradients")
+
+
+def sightings_of(step: WatchedStep, lives: Lives) -> Sightings:
+    """What was sighted in each life; what lies in no block is left out."""
+    found: Sightings = {}
+    for sighting in step.sightings:
+        life = lives.at(sighting.address, sighting.place)
+        if life is not None:
+            found.setdefault(life, []).append(sighting)
+    return found
+
+
+def belongings_of(
+    step: WatchedStep, lives: Lives, timeline: Timeline, sightings: Sightings
+) -> dict[Life, Belonging]:
+    """Whose each life is."""
+    judge = _Judge(step, lives, timeline, sightings)
+    return {life: judge.belonging(life) for life in lives}
+
+
+class _Judge:
+    def __init__(
+        self,
+        step: WatchedStep,
+        lives: Lives,
+        timeline: Timeline,
+        sightings: Sightings,
+    ) -> None:
+        self._cut = step.cut
+        self._timeline = timeline
+        self._sightings = sightings
+        self._backwards = [mark.place for mark in step.marks if mark.kind == "backward"]
+        self._workspace_sizes = frozenset(step.workspace_sizes)
+        end = len(lives.of_event)
+        self._with_tensors = {lives.at(address, end) for address in step.tensors}
+        self._fetching_lines = {
+            life.line
+            for life in sightings
+            if life.line >= 0 and self._made_after_call(life) and self._went_into_call(life)
+        }
+
+    def belonging(self, life: Life) -> Belonging:
+        owners = {sighting.owner for sighting in self._sightings.get(life, ())}
+        for owner in _HOLDERS:
+            if owner in owners:
+                return owner
+        stretch = self._birth(life)
+        if self._went_into_call(life) and not (stretch is not None and stretch.called):
+            return "batch_data"
+        if stretch is None or self._kept(life):
+            return "workspace" if self._is_workspace(life) else "other"
+        if stretch.phase == "load" and stretch.before_call:
+            return "batch_data"
+        if stretch.phase != "forward":
+            return "temporaries"
+        if not stretch.called and life.line in self._fetching_lines:
+            return "batch_data"
+        return "activations" if self._awaits_backward(life) else "temporaries"
+
+    def _birth(self, life: Life) -> Stretch | None:
+        """The stretch in which it was made, None if it is older than the window."""
+        return None if life.birth is None else self._timeline.at(life.birth)
+
+    def _kept(self, life: Life) -> bool:
+        """Whether the program keeps it from the first period beyond the second."""
+        return life.release is None and (life.birth is None or life.birth < self._cut)
+
+    def _went_into_call(self, life: Life) -> bool:
+        """Whether it was sighted as a batch, of the second period if the program keeps it."""
+        since = self._cut if self._kept(life) else 0
+        return any(
+            sighting.owner == "batch_data" and sighting.place >= since
+            for sighting in self._sightings.get(life, ())
+        )
+
+    def _made_after_call(self, life: Life) -> bool:
+        """Whether it was made by forward outside the calls: between two, or before backward."""
+        stretch = self._birth(life)
+        return stretch is not None and stretch.phase == "forward" and not stretch.called
+
+    def _awaits_backward(self, life: Life) -> bool:
+        """Whether it is alive when the first backward after its birth begins."""
+        assert life.birth is not None
+        following = bisect_right(self._backwards, life.birth)
+        return following < len(self._backwards) and life.alive_at(self._backwards[following])
+
+    def _is_workspace(self, life: Life) -> bool:
+        return (
+            life.release is None
+            and life.size in self._workspace_sizes
+            and life not in self._with_tensors
+        )

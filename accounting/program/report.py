@@ -1,0 +1,60 @@
+"""The report of a watched step: whose the bytes are, when and where they peak."""
+
+from __future__ import annotations
+
+from vramtop.protocol.observed.record import WatchedStep
+from vramtop.protocol.observed.report import Allocator, StepReport
+
+from .consistency import check
+from .largest import at_high_water
+from .layers import layers_of
+from .lives import lives_of
+from .other import other_of
+from .ownership import belongings_of, sightings_of
+from .phases import timeline_of
+from .tensors import tensors_of
+from .walk import Walk, walk
+
+
+def report(step: WatchedStep, steps: int) -> StepReport:
+    """The report of a watched step; `steps` of its kind have passed.
+
+    Raises `NoReport` where the record is empty or contradicts itself.
+    """
+    check(step)
+    lives = lives_of(step)
+    timeline = timeline_of(step)
+    sightings = sightings_of(step, lives)
+    belongings = belongings_of(step, lives, timeline, sightings)
+    walked = walk(step, lives, timeline, belongings)
+    highest = at_high_water(lives, belongings, walked)
+    return StepReport(
+        kind=step.kind,
+        inputs=step.inputs,
+        steps=steps,
+        boundaries=walked.boundaries,
+        high_water=walked.high_water,
+        peak=walked.peak,
+        allocator=_allocator(step, walked),
+        unattributed=walked.unattributed,
+        phases=tuple(walked.boundaries),
+        curve=walked.curve,
+        layers=layers_of(step, highest, sightings),
+        other=other_of(step, highest["other"]),
+        tensors=tensors_of(step, timeline, highest, sightings),
+    )
+
+
+def _allocator(step: WatchedStep, walked: Walk) -> Allocator | None:
+    """What the allocator had; None on a device whose allocator does not tell."""
+    if walked.unattributed is None:
+        return None
+    marks = [mark for mark in step.marks if mark.place >= step.cut]
+    allocated = [mark.allocated for mark in marks if mark.allocated is not None]
+    reserved = [mark.reserved for mark in marks if mark.reserved is not None]
+    return Allocator(
+        requested_peak=walked.peak.bytes + walked.workspace,
+        allocated_peak=max(allocated, default=None),
+        reserved=max(reserved, default=None),
+        workspace=walked.workspace,
+    )

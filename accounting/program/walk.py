@@ -1,0 +1,108 @@
+"""A walk through the second period: the split after each event, the peak and the boundaries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, get_args
+
+from vramtop.protocol.observed.record import Mark, WatchedStep
+from vramtop.protocol.observed.report import Category, Moment, Peak, Phase, Split
+
+from .lives import Life, Lives
+from .ownership import Belonging
+from .phases import Timeline
+
+CATEGORIES: tuple[Category, ...] = get_args(Category)
+
+_COLUMNS: dict[Belonging, int] = {category: column for column, category in enumerate(CATEGORIES)}
+
+
+class Walk(NamedTuple):
+    """What a walk found.
+
+    `highest_at` has the first place at which each category is at its high water. `workspace` never
+    changes. `unattributed` is None where no mark has a reading.
+    """
+
+    curve: tuple[Moment, ...]
+    peak: Peak
+    high_water: Split
+    highest_at: dict[Category, int]
+    boundaries: dict[Phase, Split]
+    workspace: int
+    unattributed: int | None
+
+
+def walk(
+    step: WatchedStep,
+    lives: Lives,
+    timeline: Timeline,
+    belongings: Mapping[Life, Belonging],
+) -> Walk:
+    """Walk through the second period of a step."""
+    columns, workspace = _alive_at(step.cut, lives, belongings)
+    watched = timeline.watched
+    split, total = Split(*columns), sum(columns)
+    curve = [Moment(watched[0].phase, split)]
+    peak = Peak(total, watched[0].phase, "", "", split)
+    high, highest_at = list(columns), [step.cut] * len(columns)
+    boundaries: dict[Phase, Split] = {}
+    unattributed = _unattributed(watched[0].since, total + workspace)
+    for stretch in watched:
+        phase = stretch.phase
+        for number in range(stretch.begin, stretch.end):
+            size = step.events.sizes[number]
+            column = _COLUMNS[belongings[lives.of_event[number]]]
+            columns[column] += size
+            total += size
+            split = Split(*columns)
+            line, module = _origin(step, number)
+            curve.append(Moment(phase, split, line, module))
+            if columns[column] > high[column]:
+                high[column], highest_at[column] = columns[column], number + 1
+            if total > peak.bytes:
+                peak = Peak(total, phase, module, line, split)
+        unattributed += _unattributed(stretch.until, total + workspace)
+        # A load that leads to no call belongs to the next step.
+        if phase != "load" or stretch.before_call or phase not in boundaries:
+            boundaries.pop(phase, None)  # so that the order is that of the last parts
+            boundaries[phase] = split
+    return Walk(
+        curve=tuple(curve),
+        peak=peak,
+        high_water=Split(*high),
+        highest_at=dict(zip(CATEGORIES, highest_at, strict=True)),
+        boundaries=boundaries,
+        workspace=workspace,
+        unattributed=max(unattributed, key=abs, default=None),
+    )
+
+
+def _alive_at(
+    place: int, lives: Lives, belongings: Mapping[Life, Belonging]
+) -> tuple[list[int], int]:
+    """The bytes of each category at a place, and those of workspaces, which never change."""
+    columns, workspace = [0] * len(CATEGORIES), 0
+    for life in lives:
+        if not life.alive_at(place):
+            continue
+        belonging = belongings[life]
+        if belonging == "workspace":
+            workspace += life.size
+        else:
+            columns[_COLUMNS[belonging]] += life.size
+    return columns, workspace
+
+
+def _unattributed(mark: Mark, accounted: int) -> list[int]:
+    """What the allocator has at a mark beyond this, if it was read there."""
+    return [] if mark.requested is None else [mark.requested - accounted]
+
+
+def _origin(step: WatchedStep, number: int) -> tuple[str, str]:
+    """The line that an event comes from, and the module that was running."""
+    line, module = step.events.lines[number], step.events.modules[number]
+    return (
+        step.lines[line] if line >= 0 else "",
+        step.modules[module].path if module >= 0 else "",
+    )

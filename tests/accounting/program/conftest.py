@@ -1,0 +1,6 @@
+"""Lets these tests share `fake.py`: pytest's importlib mode puts no folder on the path."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

@@ -1,0 +1,337 @@
+"""The figures of a whole step, of programs that are written out here."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from fake import FakeProgram
+from vramtop.accounting.program.report import report
+from vramtop.protocol.observed.record import Mark, Module, WatchedStep
+from vramtop.protocol.observed.report import (
+    Allocator,
+    Held,
+    Layer,
+    Moment,
+    Peak,
+    Split,
+    TensorFacts,
+)
+
+
+def training() -> FakeProgram:
+    """Two equal steps of a model of one layer, whose loss is released a step later."""
+    program = FakeProgram()
+    weight = program.hold(1000)
+    state = program.hold(2000)
+    program.hold(50)
+    loss = program.hold(4)
+    for _ in range(2):
+        program.period()
+        batch = program.take(100, "train.py:7")
+        with program.call(batch):
+            kept = program.take(300, "train.py:3", "fc")
+            program.give(program.take(500, "train.py:3", "fc"))
+        program.give(loss)
+        loss = program.take(4, "train.py:9")
+        with program.backward():
+            program.give(program.take(800))
+            gradient = program.take(1000)
+            program.give(kept)
+        program.give(program.take(8, "train.py:11"))
+        program.see("gradients", gradient, "fc.weight", (10, 25))
+        with program.optimizer():
+            program.give(program.take(16, "train.py:12"))
+        program.give(batch)
+        program.give(gradient)
+    program.see("parameters", weight, "fc.weight", (10, 25))
+    program.see("optimizer_state", state, "fc.weight", (10, 25), "exp_avg")
+    program.period()
+    return program
+
+
+FIXED = {"parameters": 1000, "optimizer_state": 2000, "other": 50}
+
+
+def test_a_boundary_has_the_split_at_the_end_of_its_phase() -> None:
+    result = training().report()
+    assert result.boundaries == {
+        "load": Split(**FIXED, batch_data=100, activations=4),
+        "forward": Split(**FIXED, batch_data=100, activations=304),
+        "backward": Split(**FIXED, batch_data=100, activations=4, gradients=1000),
+        "optimizer": Split(**FIXED, batch_data=100, activations=4, gradients=1000),
+    }
+    assert result.phases == ("load", "forward", "backward", "optimizer")
+
+
+def test_the_peak_has_its_phase_line_module_and_split() -> None:
+    assert training().report().peak == Peak(
+        4454,
+        "backward",
+        "",
+        "",
+        Split(**FIXED, batch_data=100, activations=304, gradients=1000),
+    )
+
+
+def test_the_peak_is_where_the_module_that_allocated_it_ran() -> None:
+    program = FakeProgram()
+    for _ in range(2):
+        program.period()
+        with program.call():
+            program.give(program.take(8, "train.py:5", "h.0.mlp"))
+    program.period()
+    peak = program.report().peak
+    assert (peak.module, peak.line, peak.phase) == ("h.0.mlp", "train.py:5", "forward")
+
+
+def test_the_first_period_counts_nowhere() -> None:
+    program = FakeProgram()
+    for size in (64, 8):
+        program.period()
+        with program.call():
+            program.give(program.take(size))
+    program.period()
+    result = program.report()
+    assert result.high_water == Split(temporaries=8)
+    assert [moment.split.total for moment in result.curve] == [0, 8, 0]
+    assert result.allocator.requested_peak == 8
+
+
+def test_a_step_that_only_releases_peaks_as_it_begins() -> None:
+    program = FakeProgram()
+    older = program.hold(8)
+    program.period()
+    program.period()
+    program.give(older)
+    program.period()
+    result = program.report()
+    assert result.peak == Peak(8, "load", "", "", Split(other=8))
+    assert result.curve == (Moment("load", Split(other=8)), Moment("load", Split()))
+
+
+def test_the_high_water_is_that_of_each_category_by_itself() -> None:
+    assert training().report().high_water == Split(
+        **FIXED, batch_data=100, activations=304, gradients=1000, temporaries=800
+    )
+
+
+def test_the_curve_has_a_moment_for_each_event_of_the_step() -> None:
+    curve = training().report().curve
+    assert curve[0] == Moment("load", Split(**FIXED, activations=4))
+    assert curve[1] == Moment("load", Split(**FIXED, activations=4, batch_data=100), "train.py:7")
+    assert curve[2] == Moment(
+        "forward", Split(**FIXED, activations=304, batch_data=100), "train.py:3", "fc"
+    )
+    assert [moment.phase for moment in curve[1:]] == [
+        "load", *["forward"] * 5, *["backward"] * 6, *["optimizer"] * 2, *["load"] * 2,
+    ]  # fmt: skip
+
+
+def test_the_last_part_of_a_phase_makes_its_boundary() -> None:
+    program = FakeProgram()
+    for _ in range(2):
+        program.period()
+        for size in (1, 2):
+            held = program.take(size)
+            with program.call():
+                pass
+            with program.backward():
+                pass
+            program.give(held)
+        with program.optimizer():
+            pass
+        program.give(program.take(64))
+    program.period()
+    assert program.report().boundaries["load"] == Split(batch_data=2)
+
+
+def test_the_phases_are_in_the_order_of_their_last_parts() -> None:
+    program = FakeProgram()
+    for _ in range(2):
+        program.period()
+        with program.optimizer():
+            with program.call():
+                pass
+            with program.backward():
+                pass
+    program.period()
+    assert program.report().phases == ("load", "forward", "backward", "optimizer")
+
+
+def test_inference_has_two_boundaries() -> None:
+    program = FakeProgram("inference")
+    for _ in range(2):
+        program.period()
+        batch = program.take(1)
+        with program.call(batch):
+            output = program.take(2)
+        program.give(batch, output)
+    program.period()
+    result = program.report()
+    assert result.boundaries == {
+        "load": Split(batch_data=1),
+        "forward": Split(batch_data=1, temporaries=2),
+    }
+    assert result.phases == ("load", "forward")
+
+
+# ---- the allocator ----------------------------------------------------------------------------
+
+
+def test_a_consistent_record_leaves_nothing_unattributed() -> None:
+    result = training().report(workspace_sizes=(50,))
+    assert result.unattributed == 0
+    assert result.allocator == Allocator(
+        requested_peak=4454,
+        allocated_peak=4154 + 512,  # as backward began and as it ended
+        reserved=4154 + 2048,
+        workspace=50,
+    )
+    assert result.high_water.other == 0
+
+
+def shifted(step: WatchedStep, number: int, size: int) -> WatchedStep:
+    """The same record, but the allocator had more at a mark."""
+    marks = list(step.marks)
+    marks[number] = Mark(marks[number].place, marks[number].kind, marks[number].requested + size)
+    return msgspec.structs.replace(step, marks=tuple(marks))
+
+
+@pytest.mark.parametrize("number", range(7, 15))
+@pytest.mark.parametrize("size", [-3, 3])
+def test_what_the_allocator_has_beyond_it_is_unattributed(number: int, size: int) -> None:
+    """At the cut, at each mark within the step and at its end."""
+    step = training().record()
+    assert step.marks[7].place == step.cut
+    assert report(shifted(step, number, size), 1).unattributed == size
+
+
+def test_a_mark_of_the_first_period_leaves_nothing_unattributed() -> None:
+    assert report(shifted(training().record(), 6, 5), 1).unattributed == 0
+
+
+def test_without_readings_nothing_is_said_of_the_allocator() -> None:
+    step = training().record()
+    marks = tuple(Mark(mark.place, mark.kind) for mark in step.marks)
+    result = training().report(marks=marks)
+    assert result.allocator is None
+    assert result.unattributed is None
+    assert result.boundaries == training().report().boundaries
+
+
+# ---- layers, other, tensors -------------------------------------------------------------------
+
+
+def test_a_layer_has_what_its_parameters_have_and_what_it_made() -> None:
+    result = training().report()
+    assert result.layers == (Layer("fc", "Linear", 1000, 1000, 2000, 300),)
+
+
+def test_a_layer_has_nothing_of_its_childrens() -> None:
+    program = FakeProgram()
+    sizes = {"scale": 1, "h.0.weight": 2, "h.0.mlp.weight": 4, "h.0.mlp.bias": 8}
+    owned = {path: program.hold(size) for path, size in sizes.items()}
+    for _ in range(2):
+        program.period()
+        with program.call():
+            made = [program.take(16, "", "h.0"), program.take(32, "", ""), program.take(64)]
+        with program.backward():
+            program.give(*made)
+    for path, address in owned.items():
+        program.see("parameters", address, path)
+    program.period()
+    assert program.report().layers == (
+        Layer("h.0", "Linear", 2, 0, 0, 16),
+        Layer("", "Linear", 1, 0, 0, 32),
+        Layer("h.0.mlp", "", 12, 0, 0, 0),
+    )
+
+
+def test_gradients_that_share_a_bucket_are_told_apart_by_their_shapes() -> None:
+    program = FakeProgram()
+    bucket = program.hold(100)
+    program.period()
+    program.period()
+    program.see("gradients", bucket, "a.weight", (2, 5))
+    program.see("gradients", bucket + 40, "b.weight", (10,))
+    program.see("gradients", bucket + 40, "b.tied", (10,))
+    program.period()
+    result = program.report()
+    assert [(layer.name, layer.gradients) for layer in result.layers] == [("a", 40), ("b", 40)]
+    (facts,) = result.tensors["gradients"]
+    assert (facts.bytes, facts.name, facts.shape) == (100, "a.weight.grad and 1 more", None)
+
+
+def test_a_layer_counts_what_it_has_at_a_categorys_high_water() -> None:
+    program = FakeProgram()
+    for _ in range(2):
+        program.period()
+        with program.call():
+            made = [program.take(8, "", "a"), program.take(4, "", "b")]
+        with program.backward():
+            program.give(*made)
+        with program.call():
+            later = program.take(2, "", "c")
+        with program.backward():
+            program.give(later)
+    program.period()
+    result = program.report()
+    assert [(layer.name, layer.activations) for layer in result.layers] == [("a", 8), ("b", 4)]
+
+
+def test_what_is_nobodys_is_listed_alike_together_and_largest_first() -> None:
+    program = FakeProgram()
+    for size in (8, 8, 30):
+        program.hold(size)
+    program.period()
+    with program.call():
+        for _ in range(3):
+            program.take(8, "train.py:14")
+        program.give(program.take(500, "train.py:14"))
+    program.period()
+    program.period()
+    result = program.report()
+    assert result.other == (
+        Held(30, 1, "older than both recorded steps", ""),
+        Held(24, 3, "kept since the step before", "train.py:14"),
+        Held(16, 2, "older than both recorded steps", ""),
+    )
+    assert sum(held.bytes for held in result.other) == result.high_water.other
+
+
+def test_a_category_lists_its_largest_tensors() -> None:
+    tensors = training().report().tensors
+    assert tensors["parameters"] == (
+        TensorFacts(1000, "fc.weight", "", "", (10, 25), "float32", None),
+    )
+    assert tensors["gradients"] == (
+        TensorFacts(1000, "fc.weight.grad", "", "", (10, 25), "float32", "backward"),
+    )
+    assert tensors["optimizer_state"] == (
+        TensorFacts(2000, "fc.weight.exp_avg", "", "", (10, 25), "float32", None),
+    )
+    assert tensors["batch_data"] == (
+        TensorFacts(100, "inputs[0]", "train.py:7", "", (), "float32", "load"),
+    )
+    assert tensors["activations"] == (
+        TensorFacts(300, "", "train.py:3", "fc", None, None, "forward"),
+        TensorFacts(4, "", "train.py:9", "", None, None, "forward"),
+    )
+    assert [facts.bytes for facts in tensors["temporaries"]] == [800]
+    assert [facts.bytes for facts in tensors["other"]] == [50]
+
+
+def test_only_the_largest_tensors_are_listed() -> None:
+    program = FakeProgram()
+    for size in range(1, 21):
+        program.hold(size)
+    for _ in range(3):
+        program.period()
+    sizes = [facts.bytes for facts in program.report().tensors["other"]]
+    assert sizes == list(range(20, 12, -1))
+
+
+def test_the_report_repeats_what_the_step_is() -> None:
+    result = training().report(modules=(Module("fc", "Bilinear"),))
+    assert (result.kind, result.inputs, result.steps) == ("training", (), 10)
+    assert result.layers[0].kind == "Bilinear"
