@@ -198,7 +198,9 @@ FromObserver = Union[Observed, WatchedStep, Progress, OutOfMemory, Holders, Remo
 
 
 class Watch(msgspec.Struct, frozen=True, tag_field="type", tag="watch"):
-    """Watch steps from now on."""
+    """Watch steps from now on. An observer of another version closes the socket."""
+
+    version: int = VERSION
 
 
 class Who(msgspec.Struct, frozen=True, tag_field="type", tag="who"):
