@@ -80,6 +80,11 @@ def made_of_others(name: str) -> bool:
 CUDA_START = "_lazy_init"  # the function in which PyTorch starts CUDA
 
 
+def when_cuda_starts(call: Callable[[], object]) -> None:
+    """Call this once CUDA has been started; at once if it has. It must not raise."""
+    torch.cuda._lazy_call(call)  # type: ignore[no-untyped-call]
+
+
 def history_enabled() -> bool:
     """Whether somebody records what CUDA's caching allocator does."""
     enabled: bool = torch._C._cuda_isHistoryEnabled()
