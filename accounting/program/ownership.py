@@ -66,6 +66,8 @@ class _Judge:
         sightings: Sightings,
     ) -> None:
         self._cut = step.cut
+        calls = [each.begin for each in timeline.watched if each.since.kind == "call"]
+        self._watched_call = calls[0] if calls else None
         self._timeline = timeline
         self._sightings = sightings
         self._backwards = [mark.place for mark in step.marks if mark.kind == "backward"]
@@ -106,8 +108,8 @@ class _Judge:
 
     def _went_into_call(self, life: Life) -> bool:
         """Whether it was sighted as a batch, of the second period if the program keeps it."""
-        since = self._cut if self._kept(life) else 0
-        return any(
+        since = self._watched_call if self._kept(life) else 0
+        return since is not None and any(
             sighting.owner == "batch_data" and sighting.place >= since
             for sighting in self._sightings.get(life, ())
         )

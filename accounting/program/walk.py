@@ -64,7 +64,7 @@ def walk(
                 peak = Peak(total, phase, module, line, split)
         unattributed += _unattributed(stretch.until, total + workspace)
         # A load that leads to no call belongs to the next step.
-        if phase != "load" or stretch.before_call or phase not in boundaries:
+        if phase != "load" or stretch.before_call:
             boundaries.pop(phase, None)  # so that the order is that of the last parts
             boundaries[phase] = split
     return Walk(

@@ -131,6 +131,7 @@ def marks(*places: int) -> tuple[Mark, ...]:
         ({"cut": 1}, "the second period begins at 0, and the cut is at 1"),
         ({"marks": (*marks(0, 0), Mark(-1, "call"), *marks(0))}, "not in order"),
         ({"marks": marks(0, 0, 5)}, "not in order"),
+        ({"marks": marks(-1, 0, 0)}, "not in order"),
         ({"events": Events(addresses=(1,), sizes=(), lines=(), modules=())}, "differ in length"),
         ({"events": Events(addresses=(1,), sizes=(1,), lines=(0,), modules=(-1,))}, "a line"),
         ({"events": Events(addresses=(1,), sizes=(1,), lines=(-1,), modules=(-2,))}, "a module"),

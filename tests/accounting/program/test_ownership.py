@@ -43,7 +43,7 @@ HOLDERS: tuple[Owner, ...] = ("parameters", "optimizer_state", "gradients", "bat
 def test_older_memory_is_its_owners(owner: Owner) -> None:
     program = FakeProgram()
     held, nobodys = program.hold(A), program.hold(B)
-    with second_period(program):
+    with second_period(program), program.call():
         program.see(owner, held)
     assert nobodys != held
     step = program.record()
@@ -148,6 +148,17 @@ def test_what_load_makes_before_a_call_is_batch_data() -> None:
     assert category_of(step, D) == "temporaries"
 
 
+def test_what_load_makes_after_the_last_call_of_a_period_is_not_batch_data() -> None:
+    program = FakeProgram()
+    plain_period(program)
+    late = program.take(A)
+    program.period()
+    with program.call():
+        program.give(late)
+    program.period()
+    assert category_of(program.record(), A) == "temporaries"
+
+
 def test_a_batch_loaded_before_an_optimizer_that_calls_is_batch_data() -> None:
     program = FakeProgram()
     with second_period(program):
@@ -186,12 +197,12 @@ def fetch_ahead(program: FakeProgram, inputs: int, sizes: tuple[int, int, int], 
     """A period as nanoGPT's: the next batch is fetched between the call and its backward."""
     program.period()
     with program.call(inputs):
-        pass
+        inside = program.take(sizes[0] << 10, line)
     loss = program.take(sizes[0], "train.py:30")
     following = program.take(sizes[1], line), program.take(sizes[2], line)
     with program.backward():
         pass
-    program.give(loss)
+    program.give(inside, loss)
     with program.optimizer():
         pass
     return following
@@ -210,6 +221,7 @@ def test_a_batch_fetched_ahead_is_batch_data_and_the_loss_is_not() -> None:
     assert category_of(step, 16) == "batch_data"  # will go into the third, of the same line
     assert category_of(step, 32) == "batch_data"
     assert category_of(step, 8) == "activations"
+    assert category_of(step, 8 << 10) == "activations"  # of the same line too, but inside the call
 
 
 def test_lines_that_are_not_known_are_not_the_same() -> None:
@@ -236,6 +248,31 @@ def test_a_line_that_loads_and_computes_the_loss_does_not_make_the_loss_a_batch(
     assert category_of(program.record(), B) == "activations"
 
 
+def test_a_line_whose_result_goes_from_call_to_call_does_not_make_the_loss_a_batch() -> None:
+    program = FakeProgram()
+    with second_period(program):
+        with program.call():
+            picture = program.take(A, "train.py:7")
+        with program.call(picture):
+            pass
+        program.take(B, "train.py:7")
+        with program.backward():
+            pass
+    assert category_of(program.record(), B) == "activations"
+
+
+def test_a_line_that_makes_a_parameter_beside_the_loss_does_not_make_it_a_batch() -> None:
+    program = FakeProgram()
+    with second_period(program):
+        with program.call():
+            pass
+        program.see("parameters", program.take(A, "train.py:7"))
+        program.take(B, "train.py:7")
+        with program.backward():
+            pass
+    assert category_of(program.record(), B) == "activations"
+
+
 def test_an_accumulated_batch_is_batch_data() -> None:
     program = FakeProgram()
     with second_period(program):
@@ -249,15 +286,18 @@ def test_an_accumulated_batch_is_batch_data() -> None:
 
 
 def test_older_memory_is_a_batch_only_while_it_goes_into_calls() -> None:
-    """Of four batches kept on the device, two take part in the two periods."""
+    """Of three batches kept on the device, two take part in the two periods."""
     program = FakeProgram()
     first, second = program.hold(A), program.hold(B)
+    passing = program.hold(E)
     program.hold(C)
     loaded = program.hold(D)
     program.period()
-    with program.call(first):
+    with program.call(first, passing):
         program.give(program.take(UNIMPORTANT))
+        program.see("batch_data", first)  # an argument by keyword is seen as the call ends
     program.period()
+    program.give(passing)
     with program.call(second, loaded):
         pass
     program.give(loaded)
@@ -267,6 +307,7 @@ def test_older_memory_is_a_batch_only_while_it_goes_into_calls() -> None:
     assert category_of(step, B) == "batch_data"
     assert category_of(step, C) == "other"
     assert category_of(step, D) == "batch_data"
+    assert category_of(step, E) == "batch_data"  # until its variable holds the next
 
 
 # ---- activations and temporaries --------------------------------------------------------------

@@ -102,6 +102,12 @@ def test_what_an_exception_left_open_ends_with_what_it_was_in() -> None:
     assert "".join(letters) == "loflfllfl"
 
 
+def test_the_end_of_what_was_under_way_before_the_window_ends_what_is_open() -> None:
+    timeline = timeline_of(record("PCoCcPCcP"))
+    letters = [LETTERS[timeline.at(number).phase] for number in range(8)]
+    assert "".join(letters) == "oflfllfl"
+
+
 def test_empty_stretches_have_no_events() -> None:
     step = record("PCcP" + "CcP")
     together = tuple(

@@ -89,12 +89,38 @@ def test_the_first_period_counts_nowhere() -> None:
     for size in (64, 8):
         program.period()
         with program.call():
-            program.give(program.take(size))
+            held = program.take(size)
+        program.give(held)
     program.period()
     result = program.report()
     assert result.high_water == Split(temporaries=8)
     assert [moment.split.total for moment in result.curve] == [0, 8, 0]
-    assert result.allocator.requested_peak == 8
+    assert result.allocator == Allocator(8, 8 + 512, 8 + 2048, 0)
+
+
+def test_of_equal_peaks_the_first_counts() -> None:
+    program = FakeProgram()
+    for _ in range(2):
+        program.period()
+        with program.call():
+            program.give(program.take(8, "train.py:1"))
+            program.give(program.take(8, "train.py:2"))
+    program.period()
+    result = program.report()
+    assert result.peak.line == "train.py:1"
+    assert [facts.line for facts in result.tensors["temporaries"]] == ["train.py:1"]
+
+
+def test_memory_of_several_owners_has_the_name_that_the_first_gives_it() -> None:
+    program = FakeProgram()
+    weight = program.hold(8)
+    for _ in range(2):
+        program.period()
+        with program.call(weight):
+            pass
+    program.see("parameters", weight, "fc.weight")
+    program.period()
+    assert [facts.name for facts in program.report().tensors["parameters"]] == ["fc.weight"]
 
 
 def test_a_step_that_only_releases_peaks_as_it_begins() -> None:
