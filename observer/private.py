@@ -91,10 +91,17 @@ def history_enabled() -> bool:
     return enabled
 
 
-def start_history(entries: int) -> None:
-    """Let CUDA's caching allocator record what it does, so many entries at most."""
+def start_history(entries: int, *, lines: bool = False) -> None:
+    """Let CUDA's caching allocator record what it does, so many entries at most.
+
+    With `lines`, it also notes the Python frames of each allocation.
+    """
     memory._record_memory_history(
-        "all", context=None, stacks="python", max_entries=entries, clear_history=True
+        "all",
+        context="alloc" if lines else None,
+        stacks="python",
+        max_entries=entries,
+        clear_history=True,
     )
 
 
@@ -118,6 +125,17 @@ def call_when_out_of_memory(noted: Callable[[int, int, int, int], None]) -> None
     torch._C._cuda_attach_out_of_memory_observer(noted)  # type: ignore[attr-defined]
 
 
+def cuda_started() -> bool:
+    """Whether this process uses CUDA."""
+    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
+
+
+def allocator_statistics(index: int) -> dict[str, Any]:
+    """What the caching allocator of the device of this index counts, nested by name."""
+    counted: dict[str, Any] = torch._C._cuda_memoryStats(index)
+    return counted
+
+
 def cublas_workspace_size() -> Callable[[], int] | None:
     """Asks CUDA how many bytes a cuBLAS handle takes at its first use; None in PyTorch 2.9."""
     found: Callable[[], int] | None = getattr(torch._C, "_cuda_getCublasWorkspaceSize", None)
@@ -128,6 +146,49 @@ def cublaslt_workspace_size() -> Callable[[], int] | None:
     """Asks CUDA how many bytes cuBLASLt takes at its first use; None in PyTorch 2.9."""
     found: Callable[[], int] | None = getattr(torch._C, "_cuda_getCublasLtWorkspaceSize", None)
     return found
+
+
+# ---- modules and autograd -------------------------------------------------------------------
+
+# The code that every call of a module runs, whether there are hooks or not.
+MODULE_CALL = torch.nn.Module._call_impl.__code__
+# The function of `torch.autograd` through which every backward pass goes.
+BACKWARD_ENGINE = "_engine_run_backward"
+
+
+def is_made(module: torch.nn.Module) -> bool:
+    """Whether a module's constructor has run, so that it can be asked for its children."""
+    return "_modules" in module.__dict__
+
+
+def in_backward() -> bool:
+    """Whether this thread runs a part of a backward pass."""
+    return torch._C._current_graph_task_id() >= 0
+
+
+# ---- dispatch modes -------------------------------------------------------------------------
+
+
+def dispatch_modes() -> list[object]:
+    """The dispatch modes that this thread is in, the outermost first."""
+    from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
+
+    return list(_get_current_dispatch_mode_stack())
+
+
+def leave_dispatch_mode(mode: TorchDispatchMode) -> None:
+    """Take a mode off this thread's stack; modes that were entered after it stay there."""
+    from torch.utils._python_dispatch import _pop_mode, _push_mode
+
+    modes = dispatch_modes()
+    if not any(mode is entered for entered in modes):
+        return
+    above = []
+    while dispatch_modes()[-1] is not mode:
+        above.append(_pop_mode())
+    mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+    for entered in reversed(above):
+        _push_mode(entered)
 
 
 # ---- optimizers -----------------------------------------------------------------------------

@@ -12,20 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from types import TracebackType
 from typing import NamedTuple, Protocol
 
 import torch
 
 from .journal import Journal
+from .operators import FRESH, writes
 from .ownership import Owners, named_in, storages_on, stored_on
-from .private import TorchDispatchMode, schema, storage_key
+from .private import TorchDispatchMode, storage_key
 from .reader import AllocatorReader
 from .records import AllocatorRecord, HeldStorage, Phase, StepLog, TraceNotes
-
-# `torch.tensor` fills a storage unseen and hands it over as this operator's argument.
-_FRESH = (torch.ops.aten.lift_fresh.default, torch.ops.aten.lift.default)
 
 Operator = Callable[..., object]
 Arguments = tuple[object, ...]
@@ -233,7 +230,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if hook is not None:
             hook.before(self, func, args, kwargs)
         # An argument that is written to may come back with another storage.
-        older = self._storages(args, kwargs) if _writes(func) else None
+        older = self._storages(args, kwargs) if writes(func) else None
         try:
             result = func(*args, **kwargs)
         except BaseException as error:
@@ -248,7 +245,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if tracked is None:
                 # What an operator only passes on was there before the step, unknown to us.
                 if older is None:
-                    older = set() if func in _FRESH else self._storages(args, kwargs)
+                    older = set() if func in FRESH else self._storages(args, kwargs)
                 born = storage_key(storage) not in older
                 journal.see(storage, born=born).look_at(tensor)
             elif tracked.bytes != storage.nbytes():
@@ -272,13 +269,3 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """What comes next is here in the allocator's trace."""
         if self._reader is not None:
             self._journal.at = self._reader.place()
-
-
-@cache
-def _writes(func: Operator) -> bool:
-    """Whether the operator writes into one of its arguments."""
-    known = schema(func)
-    return known is not None and any(
-        argument.alias_info is not None and argument.alias_info.is_write
-        for argument in known.arguments
-    )

@@ -100,6 +100,7 @@ class Name(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     itemsize: int
     trained: bool = False
     buffer: bool = False
+    view: bool = False
 
 
 class Module(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -119,12 +120,14 @@ class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class WatchedStep(Message, frozen=True, tag="watched_step", kw_only=True):
     """Two periods of one kind, recorded together, on one device. The second counts.
 
-    The second period begins at the place `cut`. `number` is that of the watched step, from 1;
-    several devices of one window share it. `blocks` are those alive at the window's end, as address
-    and size. `tensors` are addresses of memory that Python's tensors hold, empty where nobody
-    looked. `workspace_sizes` are the sizes of a cuBLAS workspace on this device. `optimizer` is the
-    class that the steps belong to, empty where there is none. `seconds` is how long the second
-    period took. `missing` says why there are no events, in one line, and is empty otherwise.
+    Marks, events and sightings are those of both periods: the first mark is the first period's, the
+    last one the second's end, at the last event. The second period begins at the place `cut`, and
+    took so many `seconds`. `number` is that of the watched step, from 1; several devices of one
+    window share it. `blocks` are those alive at the window's end, as address and size, and
+    `block_lines` the lines that allocated them, -1 where that is not known. `tensors` are addresses
+    of memory that Python's tensors hold, empty where nobody looked. `workspace_sizes` are the sizes
+    of a cuBLAS workspace on this device. `optimizer` is the class of the one whose steps they are,
+    empty where there is none.
     """
 
     number: int
@@ -137,6 +140,7 @@ class WatchedStep(Message, frozen=True, tag="watched_step", kw_only=True):
     marks: tuple[Mark, ...]
     events: Events
     blocks: tuple[tuple[int, int], ...]
+    block_lines: tuple[int, ...]
     sightings: tuple[Sighting, ...]
     names: tuple[Name, ...]
     lines: tuple[str, ...]
@@ -144,7 +148,6 @@ class WatchedStep(Message, frozen=True, tag="watched_step", kw_only=True):
     optimizer: str = ""
     tensors: tuple[int, ...] = ()
     workspace_sizes: tuple[int, ...] = ()
-    missing: str = ""
 
 
 class Progress(Message, frozen=True, tag="progress", kw_only=True):
@@ -159,6 +162,12 @@ class Progress(Message, frozen=True, tag="progress", kw_only=True):
     watched: int
     step_seconds: float | None
     watching_share: float
+
+
+class Missing(Message, frozen=True, tag="missing"):
+    """A step could not be recorded; the reason in one line."""
+
+    reason: str
 
 
 class OutOfMemory(Message, frozen=True, tag="out_of_memory", kw_only=True):
@@ -194,7 +203,7 @@ class Ended(Message, frozen=True, tag="ended"):
     """The program's process ends."""
 
 
-FromObserver = Union[Observed, WatchedStep, Progress, OutOfMemory, Holders, Removed, Ended]
+FromObserver = Union[Observed, WatchedStep, Progress, Missing, OutOfMemory, Holders, Removed, Ended]
 
 
 class Watch(msgspec.Struct, frozen=True, tag_field="type", tag="watch"):

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ONE_MODULE = ROOT / "observer" / "private.py"
 _PRIVATE = re.compile(r"_(?!_)\w+")
-_PYTHONS = ("_replace", "_exit")  # of NamedTuple and os, both documented
+_PYTHONS = ("_replace", "_exit", "_getframe", "_current_frames")  # documented by Python
 
 
 def private(name: str) -> bool:

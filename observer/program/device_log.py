@@ -1,0 +1,135 @@
+"""What a window notes on one device, by places: marks, owners, and the modules that ran."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from ..ownership import stored_on
+from .lines import NOWHERE, Lines
+from .owners import Owned
+from .recorder import Reading, Recorder
+from .tables import Table
+
+Message = dict[str, object]
+
+
+class DeviceLog:
+    """Notes for one device. It keeps no tensor alive."""
+
+    def __init__(self, recorder: Recorder, device: torch.device) -> None:
+        self.device = device
+        self._recorder = recorder
+        self._marks: list[tuple[str, Reading]] = []
+        self._sightings: list[tuple[int, int, str, int, str]] = []
+        self._names: Table[tuple[str, str], list[object]] = Table()
+        self._running: list[tuple[int, int]] = []  # places, and the module that runs from there on
+        self._gradients: dict[int, int] = {}
+
+    def mark(self, kind: str) -> None:
+        """Something happens here."""
+        self._marks.append((kind, self._recorder.read(self.device)))
+
+    def runs(self, module: int) -> None:
+        """The module of this number runs from here on; -1 for none."""
+        self._running.append((self._recorder.read(self.device).place, module))
+
+    def sight(self, owner: str, owned: Iterable[Owned]) -> None:
+        """These tensors belong to this owner here."""
+        place = self._recorder.read(self.device).place
+        for each in owned:
+            for tensor in stored_on(self.device, each.tensor):
+                storage = tensor.untyped_storage()
+                if size := storage.nbytes():
+                    name = self._name(each, tensor, size)
+                    address = self._recorder.address(storage)
+                    self._sightings.append((place, address, owner, name, each.key))
+
+    def sight_gradients(self, parameters: Iterable[Owned], *, again: bool) -> None:
+        """Note the gradients that these parameters have here; unless `again`, those elsewhere."""
+        changed = []
+        for each in parameters:
+            parameter = each.tensor
+            # A buffer that forward computed has no `.grad`, and PyTorch warns of asking.
+            gradient = parameter.grad if parameter.is_leaf else None
+            if gradient is None:
+                self._gradients.pop(id(parameter), None)
+                continue
+            where = id(gradient)
+            if again or self._gradients.get(id(parameter)) != where:
+                self._gradients[id(parameter)] = where
+                changed.append(each._replace(tensor=gradient))
+        self.sight("gradients", changed)
+
+    def message(self, bounds: tuple[int, ...], lines: Lines) -> Message:
+        """What happened from the first of these three marks to the last, places from 0 there.
+
+        Raises `CannotRecord` where the allocations are not known completely.
+        """
+        begin, cut, end = (self._marks[bound][1].place for bound in bounds)
+        recorded = self._recorder.recorded(self.device, lines)
+        blocks, block_lines = dict(recorded.blocks), dict(recorded.block_lines)
+        for number in range(len(recorded.addresses) - 1, end - 1, -1):
+            # The allocator went on after the window's end.
+            address, size = recorded.addresses[number], recorded.sizes[number]
+            if size > 0:
+                del blocks[address]
+                block_lines.pop(address, None)
+            else:
+                blocks[address] = -size
+        return {
+            "device": str(self.device),
+            "source": self._recorder.source,
+            "cut": cut - begin,
+            "marks": self._marks_between(bounds, begin),
+            "events": {
+                "addresses": recorded.addresses[begin:end],
+                "sizes": recorded.sizes[begin:end],
+                "lines": recorded.lines[begin:end],
+                "modules": self._modules(recorded.sizes, begin, end),
+            },
+            "blocks": list(blocks.items()),
+            "block_lines": [block_lines.get(address, NOWHERE) for address in blocks],
+            "sightings": [
+                [place - begin, *rest] for place, *rest in self._sightings if begin <= place <= end
+            ],
+            "names": self._names.values,
+            "lines": lines.texts,
+        }
+
+    def _marks_between(self, bounds: tuple[int, ...], begin: int) -> list[list[object]]:
+        first, _, last = bounds
+        marks: list[list[object]] = []
+        for number in range(first, last + 1):
+            kind, (place, *figures) = self._marks[number]
+            if number > first:
+                marks.append([place - begin, kind, *figures])
+            if number in bounds:
+                marks.append([place - begin, "period", *figures])
+        return marks
+
+    def _modules(self, sizes: list[int], begin: int, end: int) -> list[int]:
+        """The module that ran at each event; -1 for a release."""
+        places = [place for place, _ in self._running]
+        running = [NOWHERE, *(module for _, module in self._running)]
+        return [
+            NOWHERE if sizes[number] < 0 else running[bisect_right(places, number)]
+            for number in range(begin, end)
+        ]
+
+    def _name(self, owned: Owned, tensor: Tensor, size: int) -> int:
+        shape, dtype = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
+        whole = tensor.numel() * tensor.itemsize == size
+        facts = [
+            owned.path,
+            list(shape),
+            dtype,
+            tensor.itemsize,
+            owned.trained,
+            owned.buffer,
+            not whole,
+        ]
+        return self._names.add((owned.path, f"{shape}{dtype}{owned.key}{whole}"), facts)

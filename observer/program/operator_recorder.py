@@ -1,0 +1,155 @@
+"""Records by a dispatch mode, where the allocator keeps no trace: on the CPU.
+
+A storage is allocated when an operator first returns it, and released when its last reference is
+gone. What operators take and give back within stays unseen.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+import torch
+from torch import UntypedStorage
+
+from ..operators import FRESH, writes
+from ..ownership import storages_on, stored_on
+from ..private import TorchDispatchMode, dispatch_modes, leave_dispatch_mode, storage_key
+from .lines import NOWHERE, Lines
+from .recorder import CannotRecord, Reading, Recorded
+
+
+class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Hands each operator's results over. `torch.compile` compiles in it as without it."""
+
+    def __init__(self, seen: OperatorRecorder) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._seen = seen
+
+    @classmethod
+    def ignore_compile_internals(cls) -> bool:
+        return True
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., object],
+        types: tuple[type, ...],
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
+        kwargs = kwargs or {}
+        values = [*args, *kwargs.values()]
+        # An argument that is written to may come back with another storage.
+        before = self._seen.keys(values) if writes(func) else None
+        result = func(*args, **kwargs)
+        self._seen.ran(func, values, before, result)
+        return result
+
+
+class OperatorRecorder:
+    """Sees each operator that the thread runs; addresses are numbers of storages, from 1."""
+
+    source: Literal["trace", "operators"] = "operators"
+
+    def __init__(self, device: torch.device) -> None:
+        self.devices = [device]
+        self._device = device
+        self._lines = Lines()
+        self._mode = _Mode(self)
+        self._failure: Exception | None = None
+        self._alive: dict[int, tuple[int, weakref.ref[UntypedStorage]]] = {}
+        self._sizes: dict[int, int] = {}
+        self._number = 0
+        self._events: list[tuple[int, int, int]] = []
+        self._recording = False
+
+    def start(self) -> None:
+        """Begin. Raises `CannotRecord`."""
+        if dispatch_modes():
+            raise CannotRecord("another dispatch mode is active in the program")
+        self._recording = True
+        self._mode.__enter__()  # type: ignore[no-untyped-call]
+
+    def read(self, _: torch.device) -> Reading:
+        """The place now; a CPU's allocator tells nothing."""
+        return Reading(len(self._events))
+
+    def address(self, storage: UntypedStorage) -> int:
+        """The number of a storage; one that no operator has returned is older than the window."""
+        return self._known(storage) or self._track(storage, older=True)
+
+    def stop(self) -> None:
+        """End. Modes that the program has entered meanwhile stay as they are."""
+        self._recording = False
+        leave_dispatch_mode(self._mode)
+
+    def recorded(self, _: torch.device, lines: Lines) -> Recorded:
+        """What there was. Raises what went wrong while it was recorded."""
+        if self._failure is not None:
+            raise self._failure
+        numbers = [lines.add_text(text) for text in self._lines.texts]
+        events = self._events
+        return Recorded(
+            [address for address, _, _ in events],
+            [size for _, size, _ in events],
+            [NOWHERE if line == NOWHERE else numbers[line] for _, _, line in events],
+            {number: size for number, size in self._sizes.items() if size},
+            {},
+        )
+
+    def ran(
+        self,
+        func: Callable[..., object],
+        values: list[object],
+        before: set[int] | None,
+        result: object,
+    ) -> None:
+        """An operator has made this of these values; `before` are their keys, if it writes."""
+        try:
+            for tensor in stored_on(self._device, result):
+                storage = tensor.untyped_storage()
+                number = self._known(storage)
+                if number is None:
+                    if before is None:
+                        before = set() if func in FRESH else self.keys(values)
+                    self._track(storage, older=storage_key(storage) in before)
+                elif self._sizes[number] != storage.nbytes():
+                    self._change(number, storage.nbytes())
+        except Exception as error:
+            self._failure = self._failure or error
+
+    def keys(self, values: list[object]) -> set[int]:
+        """The keys of the storages in an operator's arguments."""
+        return set(map(storage_key, storages_on(self._device, values)))
+
+    def _known(self, storage: UntypedStorage) -> int | None:
+        found = self._alive.get(storage_key(storage))
+        return None if found is None else found[0]
+
+    def _track(self, storage: UntypedStorage, *, older: bool) -> int:
+        self._number += 1
+        number, key = self._number, storage_key(storage)
+        self._alive[key] = number, weakref.ref(storage, partial(self._gone, key, number))
+        if older:
+            self._sizes[number] = storage.nbytes()
+        else:
+            self._sizes[number] = 0
+            self._change(number, storage.nbytes())
+        return number
+
+    def _gone(self, key: int, number: int, _: object) -> None:
+        if self._alive.get(key, (None,))[0] == number:
+            del self._alive[key]
+        if self._recording:
+            self._change(number, 0)
+
+    def _change(self, number: int, size: int) -> None:
+        """A storage has so many bytes from now on."""
+        old = self._sizes[number]
+        if old:
+            self._events.append((number, -old, NOWHERE))
+        if size:
+            self._events.append((number, size, self._lines.here()))
+        self._sizes[number] = size

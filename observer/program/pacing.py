@@ -1,0 +1,45 @@
+"""How often steps are watched: as often as costs at most one part in a hundred, by measurement."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from statistics import median
+
+MOST_SHARE = 0.01
+LEAST_SECONDS = 0.5  # from a watched step to the next one
+_KEPT = 32
+
+
+class Pacing:
+    """Adds up what watching takes of the program's time, in seconds."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+        self._spent = 0.0
+        self._due = self._began
+        self._plain: deque[float] = deque(maxlen=_KEPT)
+
+    @property
+    def share(self) -> float:
+        """The part of the program's time that watching took so far."""
+        return self._spent / max(time.perf_counter() - self._began, 1e-9)
+
+    @property
+    def step_seconds(self) -> float | None:
+        """The median of steps that were not watched; None before there was one."""
+        return median(self._plain) if self._plain else None
+
+    def plain_step(self, seconds: float) -> None:
+        """A step that was not watched took so long."""
+        self._plain.append(seconds)
+
+    def spend(self, seconds: float) -> None:
+        """Watching took so long; the next watched step is due when that is small enough."""
+        now = time.perf_counter()
+        self._spent += seconds
+        self._due = max(now + LEAST_SECONDS, self._began + self._spent / MOST_SHARE)
+
+    def wait(self) -> float:
+        """The seconds until the next watched step is due."""
+        return max(0.0, self._due - time.perf_counter())

@@ -1,0 +1,150 @@
+"""Records by the trace of CUDA's caching allocator, on all of the process's GPUs."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import UntypedStorage
+
+from ..private import (
+    allocator_snapshot,
+    allocator_statistics,
+    history_enabled,
+    start_history,
+    stop_history,
+)
+from .lines import NOWHERE, Lines
+from .recorder import CannotRecord, Reading, Recorded
+
+MOST_ENTRIES = 2**18  # an allocation and its release take three
+_TRIES = 100
+
+
+class TraceRecorder:
+    """Lets the allocator itself note each allocation and release.
+
+    Where the program records this history already, it is read and goes on.
+    """
+
+    source: Literal["trace", "operators"] = "trace"
+
+    def __init__(self) -> None:
+        used = [
+            index
+            for index in range(torch.cuda.device_count())
+            if allocator_statistics(index)["reserved_bytes"]["all"]["current"]
+        ]
+        indices = used or [torch.cuda.current_device()]
+        self.devices = [torch.device("cuda", index) for index in indices]
+        self._ours = False
+        self._snapshot: dict[str, Any] = {}
+        self._ends: dict[int, int] = {}
+        self._begun: dict[int, int] = {}
+
+    def start(self) -> None:
+        """Begin. Raises `CannotRecord`."""
+        self._ours = not history_enabled()
+        for _ in range(_TRIES):
+            before = self._counts()
+            if self._ours:
+                try:
+                    start_history(MOST_ENTRIES, lines=True)
+                except (AttributeError, RuntimeError, TypeError) as error:
+                    reason = str(error).partition("\n")[0]
+                    raise CannotRecord(f"this allocator keeps no trace: {reason}") from error
+            # Another thread may have allocated meanwhile.
+            if self._counts() == before:
+                self._begun = before
+                return
+        raise CannotRecord("another thread of the program allocates all the time")
+
+    def read(self, device: torch.device) -> Reading:
+        """The place now, and the allocator's figures."""
+        statistics = allocator_statistics(device.index)
+        return Reading(
+            _count(statistics) - self._begun[device.index],
+            statistics["requested_bytes"]["all"]["current"],
+            statistics["allocated_bytes"]["all"]["current"],
+            statistics["reserved_bytes"]["all"]["current"],
+        )
+
+    def address(self, storage: UntypedStorage) -> int:
+        """The address by which events name this memory."""
+        return storage.data_ptr()
+
+    def stop(self) -> None:
+        """End; the snapshot is taken now."""
+        try:
+            for _ in range(_TRIES):
+                self._ends = self._counts()
+                self._snapshot = allocator_snapshot(self.devices[0])
+                if self._counts() == self._ends:
+                    break
+            else:
+                self._snapshot = {}
+        finally:
+            self._end_history()
+
+    def recorded(self, device: torch.device, lines: Lines) -> Recorded:
+        """What there was. Raises `CannotRecord` where that is not complete."""
+        if not self._snapshot:
+            raise CannotRecord("another thread of the program allocates all the time")
+        entries = self._entries(device.index)
+        count = self._ends[device.index] - self._begun[device.index]
+        if len(entries) < count:
+            raise CannotRecord(
+                f"the allocator's trace has {len(entries):,} of the step's {count:,} events"
+            )
+        entries = entries[len(entries) - count :]
+        freed = [entry["action"] == "free_completed" for entry in entries]
+        blocks, block_lines = {}, {}
+        for segment in self._snapshot["segments"]:
+            if segment["device"] != device.index:
+                continue
+            for block in segment["blocks"]:
+                if block["state"].startswith("active"):
+                    blocks[block["address"]] = block["requested_size"]
+                    block_lines[block["address"]] = lines.of_frames(block.get("frames", []))
+        return Recorded(
+            [entry["addr"] for entry in entries],
+            [
+                -entry["size"] if gone else entry["size"]
+                for entry, gone in zip(entries, freed, strict=True)
+            ],
+            [
+                NOWHERE if gone else lines.of_frames(entry.get("frames", []))
+                for entry, gone in zip(entries, freed, strict=True)
+            ],
+            blocks,
+            block_lines,
+        )
+
+    def _entries(self, index: int) -> list[dict[str, Any]]:
+        return [
+            entry
+            for entry in self._snapshot["device_traces"][index]
+            if entry["action"] in ("alloc", "free_completed")
+        ]
+
+    def _end_history(self) -> None:
+        """Stop recording, unless the program has meanwhile begun to record for itself."""
+        if not self._ours:
+            return
+        theirs = self._snapshot and any(
+            len(self._entries(index)) < end - self._begun[index]
+            and len(self._snapshot["device_traces"][index]) < MOST_ENTRIES
+            for index, end in self._ends.items()
+        )
+        if not theirs:
+            stop_history()
+
+    def _counts(self) -> dict[int, int]:
+        return {device.index: _count(allocator_statistics(device.index)) for device in self.devices}
+
+
+def _count(statistics: dict[str, Any]) -> int:
+    """The allocations and releases since the process began."""
+    active = statistics["active"]["all"]
+    count: int = active["allocated"] + active["freed"]
+    return count
