@@ -14,8 +14,6 @@ class NoReport(Exception):
 
 def check(step: WatchedStep) -> None:
     """Raise `NoReport` where the record is empty or its parts do not fit together."""
-    if step.missing:
-        raise NoReport(step.missing)
     events = step.events
     count = len(events.sizes)
     if not len(events.addresses) == len(events.lines) == len(events.modules) == count:

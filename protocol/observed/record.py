@@ -124,10 +124,10 @@ class WatchedStep(Message, frozen=True, tag="watched_step", kw_only=True):
     last one the second's end, at the last event. The second period begins at the place `cut`, and
     took so many `seconds`. `number` is that of the watched step, from 1; several devices of one
     window share it. `blocks` are those alive at the window's end, as address and size, and
-    `block_lines` the lines that allocated them, -1 where that is not known. `tensors` are addresses
-    of memory that Python's tensors hold, empty where nobody looked. `workspace_sizes` are the sizes
-    of a cuBLAS workspace on this device. `optimizer` is the class of the one whose steps they are,
-    empty where there is none.
+    `block_lines` the lines that allocated them, -1 where that is not known; it may be empty.
+    `tensors` are addresses of memory that Python's tensors hold, empty where nobody looked.
+    `workspace_sizes` are the sizes of a cuBLAS workspace on this device. `optimizer` is the class
+    of the one whose steps they are, empty where there is none.
     """
 
     number: int
@@ -140,11 +140,11 @@ class WatchedStep(Message, frozen=True, tag="watched_step", kw_only=True):
     marks: tuple[Mark, ...]
     events: Events
     blocks: tuple[tuple[int, int], ...]
-    block_lines: tuple[int, ...]
     sightings: tuple[Sighting, ...]
     names: tuple[Name, ...]
     lines: tuple[str, ...]
     modules: tuple[Module, ...]
+    block_lines: tuple[int, ...] = ()
     optimizer: str = ""
     tensors: tuple[int, ...] = ()
     workspace_sizes: tuple[int, ...] = ()

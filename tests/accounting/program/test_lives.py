@@ -126,7 +126,6 @@ def marks(*places: int) -> tuple[Mark, ...]:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"missing": "cudaMallocAsync has no trace"}, "cudaMallocAsync has no trace"),
         ({"marks": marks(0, 0)}, "three marks of a period, and this one 2"),
         ({"cut": 1}, "the second period begins at 0, and the cut is at 1"),
         ({"marks": (*marks(0, 0), Mark(-1, "call"), *marks(0))}, "not in order"),
