@@ -1,0 +1,160 @@
+"""Programs that are started to be observed: what they get, what is passed on, and how they end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from piloted import until
+from vramtop.protocol.observed.record import Progress
+from vramtop.tui.programs import launch
+from vramtop.tui.programs.launch import CannotStart, callers, environment, exit_code, start
+
+
+@pytest.fixture(autouse=True)
+def simple_agent(observer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "AUTOLOAD", observer / "program" / "autoload")
+
+
+async def test_a_program_calls_with_its_first_work_with_pytorch() -> None:
+    called = await callers()
+    code = "import torch; torch.nn.Linear(1, 1); input()"
+    shell = ("sh", "-c", f'echo | exec "{sys.executable}" -c "{code}"')
+    process = await start(shell, called.path)
+    watching = await asyncio.wait_for(called.next(), 60)
+    assert watching.observed.since_start
+    watching.watch()
+    await watching.close()
+    assert await process.wait() == 0
+    called.close()
+    assert not called.path.exists()
+
+
+async def test_each_rank_calls_for_itself_and_their_launcher_does_not(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text("import time, torch; torch.nn.Linear(1, 1); time.sleep(60)")
+    called = await callers()
+    ranks = ("-m", "torch.distributed.run", "--nproc-per-node", "2", str(script))
+    process = await start((sys.executable, *ranks), called.path)
+    watching = [await asyncio.wait_for(called.next(), 120) for _ in range(2)]
+    pids = {each.observed.pid for each in watching}
+    assert len(pids) == 2
+    assert process.pid not in pids
+    watching[0].watch()
+    assert isinstance(await anext(watching[0].messages()), Progress)
+    process.terminate()
+    await process.wait()
+    for each in watching:
+        await each.close()
+    called.close()
+
+
+def test_the_users_own_pythonpath_stays_and_nothing_else_changes() -> None:
+    ours = str(launch.AUTOLOAD)
+    for given, wanted in (
+        ({"PYTHONPATH": "/a:/b"}, f"{ours}:/a:/b"),
+        ({"PYTHONPATH": ""}, ours),  # an empty part would be the current folder
+        ({}, ours),
+    ):
+        made = environment(Path("/m"), given)
+        assert made.pop("PYTHONPATH") == wanted
+        assert made == {"VRAMTOP_SOCKETS": f"/tmp/vramtop-{os.geteuid()}", "VRAMTOP_MONITOR": "/m"}
+
+
+def test_where_pytorch_would_not_load_the_observer_that_is_told() -> None:
+    assert launch.why_not({}) is None
+    assert launch.why_not({"TORCH_DEVICE_BACKEND_AUTOLOAD": "1"}) is None
+    told = launch.why_not({"TORCH_DEVICE_BACKEND_AUTOLOAD": "0"})
+    assert told == "TORCH_DEVICE_BACKEND_AUTOLOAD is 0, which keeps the observer out; " + (
+        "vramtop attach works"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("no-such-command", "no-such-command: no such command"),
+        ("/etc/passwd", "/etc/passwd: Permission denied"),
+        ("/tmp", "/tmp: Permission denied"),
+    ],
+)
+async def test_a_command_that_cannot_be_started_is_told(command: str, why: str) -> None:
+    with pytest.raises(CannotStart) as raised:
+        await start((command,), Path("/nonexistent"))
+    assert str(raised.value) == why
+
+
+async def test_a_program_goes_on_where_the_monitor_cannot_be_called() -> None:
+    code = "import torch; torch.nn.Linear(1, 1); print('trained')"
+    process = await start((sys.executable, "-c", code), Path("/nonexistent/run"))
+    assert await process.wait() == 0
+
+
+# ---- with the caller's own streams, signals and exit code ---------------------------------------
+
+HEADLESS = """
+import asyncio, sys
+from pathlib import Path
+from vramtop.tui.programs.launch import exit_code, signals_passed_on, start
+async def main():
+    process = await start(sys.argv[1:], Path("/nonexistent"))
+    with signals_passed_on(process):
+        print("started", process.pid, file=sys.stderr, flush=True)
+        return exit_code(await process.wait())
+sys.exit(asyncio.run(main()))
+"""
+
+
+def headless(*command: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", HEADLESS, *command],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def test_streams_and_the_exit_code_are_the_programs_own() -> None:
+    process = headless("sh", "-c", "cat; echo complaint >&2; exit 7")
+    said, complained = process.communicate("typed\n")
+    assert (process.returncode, said) == (7, "typed\n")
+    assert "complaint\n" in complained
+    ended = headless("sh", "-c", "kill -9 $$")
+    ended.communicate()
+    assert ended.returncode == 128 + signal.SIGKILL
+    assert [exit_code(code) for code in (0, 3, -15)] == [0, 3, 143]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
+def test_signals_are_passed_on_and_the_program_decides(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    code = (
+        "import signal, sys, time\n"
+        f"signal.signal({int(number)}, lambda *_: sys.exit(5))\n"
+        f"open({str(tmp_path / 'ready')!r}, 'w').close()\n"
+        "time.sleep(60)"
+    )
+    process = headless(sys.executable, "-c", code)
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("started")
+    until((tmp_path / "ready").exists)
+    process.send_signal(number)
+    process.communicate()
+    assert process.returncode == 5
+
+
+def test_a_signal_that_the_caller_ignores_is_ignored_by_the_program_too(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        process = headless("sh", "-c", f"touch {tmp_path / 'ready'}; read line; exit 3")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    until((tmp_path / "ready").exists)
+    os.killpg(process.pid, signal.SIGHUP)
+    process.communicate("\n")
+    assert process.returncode == 3

@@ -1,0 +1,162 @@
+"""Brings the observer into a process that runs already.
+
+Python's main thread is asked to start a thread, which does the rest. gdb asks it, while the process
+stands still for some milliseconds: all addresses are looked up before, and gdb reads no symbols.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from . import sockets
+from .target import CannotAttach, Target, find, refusal
+
+OBSERVER = Path(__file__).parents[2] / "observer"
+_LOADER = Path("program/autoload/_vramtop_autoload.py")
+_ANSWER_SECONDS = 2.0  # a main thread that runs Python needs a hundredth of that
+_PASSING_SECONDS = 5.0
+_GDB_SECONDS = 20.0
+_PAGE, _READ_WRITE, _PRIVATE = 4096, 3, 0x22
+
+# gdb must read no file of the process, however many it has loaded, and change nothing in it.
+_QUIET = (
+    "set debuginfod enabled off",
+    "set auto-load no",
+    "set auto-solib-add off",
+    "set sysroot /nonexistent",
+    "set libthread-db-search-path /nonexistent",
+    "set confirm off",
+)
+
+
+def attach(pid: int, observer: Path = OBSERVER) -> Path:
+    """Let a process be observed; returns its socket. It takes up to some seconds.
+
+    Where it is observed already, nothing is done. Raises `CannotAttach`.
+    """
+    target = find(pid)
+    if sockets.answers(target.socket):
+        return target.socket
+    gdb = shutil.which("gdb")
+    if gdb is None:
+        raise CannotAttach(
+            "attaching needs gdb (apt install gdb), or start the program with: vramtop run"
+        )
+    try:
+        sockets.make_folder(target.socket.parent, target.uid)
+        with suppress(FileNotFoundError):
+            target.failure.unlink()
+        code = _code(_visible(observer, target) / _LOADER, target.folder)
+    except OSError as error:
+        raise CannotAttach(f"{error.filename}: {error.strerror}") from error
+    _ask(gdb, target, code, passing=False)
+    if _answered(target, _ANSWER_SECONDS):
+        return target.socket
+    # The main thread waits in C. Whatever thread works with PyTorch passes here.
+    _ask(gdb, target, code, passing=True)
+    if _answered(target, _ANSWER_SECONDS):
+        return target.socket
+    raise CannotAttach(
+        f"process {pid} runs no Python code now, as if all its threads waited; try again later"
+    )
+
+
+def _visible(observer: Path, target: Target) -> Path:
+    """The observer's folder as the process sees it; in a container it gets a copy."""
+    there = Path(f"{target.root}{observer}")
+    with suppress(OSError):
+        if there.samefile(observer):
+            return observer
+    copy = Path(tempfile.mkdtemp(prefix="vramtop-observer-", dir=f"{target.root}/tmp"))
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(observer, copy / "observer", ignore=ignored)
+    copy.chmod(0o755)
+    return Path("/", (copy / "observer").relative_to(target.root))
+
+
+def _code(loader: Path, folder: str) -> str:
+    """One line of Python that starts a thread, and leaves no name behind."""
+    thread = (
+        "try:\n"
+        " import importlib.util as util\n"
+        f" spec = util.spec_from_file_location('_vramtop_autoload', {str(loader)!r})\n"
+        " loader = util.module_from_spec(spec)\n"
+        " spec.loader.exec_module(loader)\n"
+        f" loader.attach({folder!r})\n"
+        "except Exception: pass\n"
+    )
+    start = f"import _thread; _thread.start_new_thread(exec, ({thread!r}, {{}}))"
+    return f"exec({start!r}, {{}})"
+
+
+def _ask(gdb: str, target: Target, code: str, *, passing: bool) -> None:
+    """Let the process run a line of Python: at its next bytecode, or where a thread passes."""
+    at = target.functions
+    page = f"((long)0, (long){_PAGE}, {_READ_WRITE}, {_PRIVATE}, -1, (long)0)"
+    run = at["PyRun_SimpleString"]
+    asking = f"print ((int(*)()){at['Py_AddPendingCall']})((long){run}, $page)"
+    with tempfile.NamedTemporaryFile(prefix="vramtop-") as file:
+        file.write(code.encode() + b"\0")
+        file.flush()
+        commands = ["set language c"]
+        if passing:
+            commands += [f"tbreak *{at['PyEval_SaveThread']}", "continue"]
+            asking = f"print ((int(*)()){run})($page)"
+        commands += [
+            f"set $page = ((long(*)()){at['mmap']}){page}",
+            f"restore {file.name} binary $page",
+            asking,
+            "detach",
+        ]
+        arguments = [gdb, "-nx", "-batch"]
+        for each in _QUIET:
+            arguments += ["-iex", each]
+        arguments += ["-p", str(target.pid)]
+        for each in commands:
+            arguments += ["-ex", each]
+        _run(arguments, target, _PASSING_SECONDS if passing else _GDB_SECONDS)
+
+
+def _run(arguments: list[str], target: Target, seconds: float) -> None:
+    process = subprocess.Popen(
+        arguments,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        told, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.terminate()  # gdb takes its breakpoint out and lets the process go
+        process.communicate()
+        return
+    if "$1 = 0" not in told:
+        find(target.pid)  # it may have ended
+        if "ptrace:" in told or "Could not attach" in told:
+            raise refusal(target.pid)
+        raise CannotAttach(f"gdb could not enter process {target.pid}: {_last_line(told)}")
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"
+
+
+def _answered(target: Target, seconds: float) -> bool:
+    """Whether the observer is in, within this time; raises `CannotAttach` where it says why not."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if target.socket.exists() and sockets.answers(target.socket):
+            return True
+        if target.failure.exists():
+            reason = target.failure.read_text()
+            target.failure.unlink()
+            raise CannotAttach(f"process {target.pid}: {reason}")
+        if not Path(f"/proc/{target.pid}").exists():
+            break
+        time.sleep(0.02)
+    find(target.pid)
+    return False
