@@ -34,7 +34,9 @@ def test_all_that_is_needed_is_in_it_and_nothing_else(wheel: Path) -> None:
         if path.is_file() and (path.suffix in kinds or path.name == "py.typed")
     }
     wanted |= {
-        f"vramtop/trainer/sample/{path.name}" for path in (ROOT / "trainer" / "sample").iterdir()
+        f"vramtop/{path.relative_to(ROOT).as_posix()}"
+        for folder in ("trainer/sample", "observer/program/autoload/vramtop_autoload-1.dist-info")
+        for path in (ROOT / folder).iterdir()
     }
     held = {name for name in zipfile.ZipFile(wheel).namelist() if not name.endswith("/")}
     about = {name for name in held if name.split("/")[0].endswith(".dist-info")}
