@@ -26,13 +26,15 @@ def listen(folder: str) -> tuple[socket.socket, str]:
         folder = default_folder()
     _own(folder)
     path = _path(folder)
+    new = Path(path).with_suffix(".new")  # a monitor takes one that does not listen yet for left
     with suppress(FileNotFoundError):
-        Path(path).unlink()  # left by an earlier process of this number
+        new.unlink()
     link = socket.socket(socket.AF_UNIX)
     try:
-        link.bind(path)
+        link.bind(str(new))
         link.listen(8)
         link.setblocking(False)
+        new.replace(path)
     except OSError:
         link.close()
         raise

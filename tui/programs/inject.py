@@ -90,7 +90,13 @@ def _code(loader: Path, folder: str) -> str:
         f" loader.attach({folder!r})\n"
         "except Exception: pass\n"
     )
-    start = f"import _thread; _thread.start_new_thread(exec, ({thread!r}, {{}}))"
+    # An error here would be raised in the program, wherever it is.
+    start = (
+        "try:\n"
+        " import _thread\n"
+        f" _thread.start_new_thread(exec, ({thread!r}, {{}}))\n"
+        "except Exception: pass\n"
+    )
     return f"exec({start!r}, {{}})"
 
 

@@ -29,7 +29,9 @@ def attach(folder: str) -> None:
         importlib.import_module(NAME + ".program.entry").from_attach(folder)
     except Exception as error:
         with suppress(OSError):
-            Path(f"{folder}/{os.getpid()}.failed").write_text(f"{type(error).__name__}: {error}")
+            new = Path(f"{folder}/{os.getpid()}.new")
+            new.write_text(f"{type(error).__name__}: {error}")
+            new.replace(new.with_suffix(".failed"))
 
 
 def load() -> None:

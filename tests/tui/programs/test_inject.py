@@ -7,9 +7,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from piloted import Monitor, monitor, until
 from vramtop.protocol.observed.record import Observed, Progress
@@ -49,6 +51,21 @@ os.read({}, 1)
 while True:
     torch.ones(9).sum()
     print("works", file=said, flush=True)
+"""
+
+
+# Looks as if it had loaded torch.
+LOADED = """
+import mmap, os, sys, types
+sys.modules["torch"] = types.ModuleType("torch")
+os.makedirs("/tmp/vramtop-test", exist_ok=True)
+with open("/tmp/vramtop-test/libtorch_python.so", "w+b") as file:
+    file.write(bytes(4096))
+    file.flush()
+    kept = mmap.mmap(file.fileno(), 4096)
+print("ready", flush=True)
+while True:
+    sum(range(9))
 """
 
 
@@ -123,19 +140,30 @@ def test_where_no_thread_runs_python_that_is_told_and_the_program_lives_on(
     until(lambda: (tmp_path / "said").read_text().count("works") > 1000)
 
 
+def test_a_program_in_which_no_thread_can_start_goes_on(
+    run: Callable[[str], int],
+    observer: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(inject, "_ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(inject, "_PASSING_SECONDS", 0.5)
+    pid = run(f"import _thread; _thread.start_new_thread = None\n{HEARTBEAT}")
+    with pytest.raises(CannotAttach):
+        inject.attach(pid, observer)
+    size = (tmp_path / "said").stat().st_size
+    os.kill(pid, signal.SIGSTOP)  # so that its worst pause grows once more
+    time.sleep(1)
+    os.kill(pid, signal.SIGCONT)
+    until(lambda: (tmp_path / "said").stat().st_size > size)
+
+
 @pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.13"])
-def test_every_python_is_entered(observer: Path, tmp_path: Path, version: str) -> None:
+def test_every_python_is_entered(observer: Path, version: str) -> None:
     found = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
     if not found:
         pytest.skip(f"no Python {version}")
-    library = tmp_path / "libtorch_python.so"
-    library.write_bytes(b"x" * 4096)
-    code = (
-        "import mmap, sys, types; sys.modules['torch'] = types.ModuleType('torch');"
-        f"file = open({str(library)!r}, 'r+b'); kept = mmap.mmap(file.fileno(), 4096);"
-        "print('ready', flush=True)\nwhile True: sum(range(9))"
-    )
-    program = subprocess.Popen([found[-1], "-I", "-c", code], stdout=subprocess.PIPE)
+    program = started(str(found[-1]), "-I", "-c", LOADED)
     try:
         assert program.stdout is not None
         program.stdout.readline()
@@ -156,6 +184,27 @@ def test_an_observer_that_cannot_come_in_says_why(
     pid = run(HEARTBEAT)
     with pytest.raises(CannotAttach, match=f"process {pid}: RuntimeError: this torch is too old"):
         inject.attach(pid, tmp_path / "observer")
+
+
+def test_a_program_in_a_container_is_entered_by_the_pid_that_it_has_outside(observer: Path) -> None:
+    container = ("unshare", "--mount", "--fork", "--pid", "--mount-proc", "--kill-child")
+    if subprocess.run([*container, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("no namespaces of our own here")
+    # It has a /tmp of its own, so it sees neither the observer's folder nor ours of sockets.
+    inside = "mount -t tmpfs none /tmp && mkdir -p $(dirname $VRAMTOP_SOCKETS) && exec "
+    copied = Path.home() / f".vramtop-test-{os.getpid()}.py"
+    copied.write_text(LOADED)
+    shell = started(*container, "sh", "-c", f"{inside} {sys.executable} -I {copied}")
+    try:
+        assert shell.stdout is not None
+        shell.stdout.readline()
+        (child,) = psutil.Process(shell.pid).children()
+        greeted = monitor(inject.attach(child.pid, observer)).read()
+        assert greeted.pid != child.pid
+    finally:
+        copied.unlink()
+        shell.kill()
+        shell.communicate()
 
 
 # ---- where it cannot be tried -------------------------------------------------------------------

@@ -97,6 +97,7 @@ async def test_a_program_goes_on_where_the_monitor_cannot_be_called() -> None:
 
 # ---- with the caller's own streams, signals and exit code ---------------------------------------
 
+PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 HEADLESS = """
 import asyncio, sys
 from pathlib import Path
@@ -110,11 +111,15 @@ sys.exit(asyncio.run(main()))
 """
 
 
-def headless(*command: str) -> subprocess.Popen[str]:
+def headless(*command: str, ignored: tuple[signal.Signals, ...] = ()) -> subprocess.Popen[str]:
+    def handle_signals() -> None:  # whatever whoever runs the tests ignores
+        for number in PASSED_ON:
+            signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+
     return subprocess.Popen(
         [sys.executable, "-c", HEADLESS, *command],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
+        start_new_session=True, preexec_fn=handle_signals,  # noqa: PLW1509
     )  # fmt: skip
 
 
@@ -129,7 +134,7 @@ def test_streams_and_the_exit_code_are_the_programs_own() -> None:
     assert [exit_code(code) for code in (0, 3, -15)] == [0, 3, 143]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
+@pytest.mark.parametrize("number", PASSED_ON)
 def test_signals_are_passed_on_and_the_program_decides(
     number: signal.Signals, tmp_path: Path
 ) -> None:
@@ -149,11 +154,8 @@ def test_signals_are_passed_on_and_the_program_decides(
 
 
 def test_a_signal_that_the_caller_ignores_is_ignored_by_the_program_too(tmp_path: Path) -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
-    try:
-        process = headless("sh", "-c", f"touch {tmp_path / 'ready'}; read line; exit 3")
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    wait = f"touch {tmp_path / 'ready'}; read line; exit 3"
+    process = headless("sh", "-c", wait, ignored=(signal.SIGHUP,))  # as nohup does
     until((tmp_path / "ready").exists)
     os.killpg(process.pid, signal.SIGHUP)
     process.communicate("\n")
