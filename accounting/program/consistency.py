@@ -18,8 +18,11 @@ def check(step: WatchedStep) -> None:
     count = len(events.sizes)
     if not len(events.addresses) == len(events.lines) == len(events.modules) == count:
         raise NoReport("the lists of events differ in length")
+    if step.block_lines and len(step.block_lines) != len(step.blocks):
+        raise NoReport("there are more or fewer lines than blocks")
     _check_marks(step, count)
     _check_numbers("line", events.lines, -1, len(step.lines))
+    _check_numbers("line", step.block_lines, -1, len(step.lines))
     _check_numbers("module", events.modules, -1, len(step.modules))
     _check_numbers("name", [sighting.name for sighting in step.sightings], 0, len(step.names))
 

@@ -19,7 +19,8 @@ class Life:
 
     `birth` is the number of the event that allocated it, None if it is older than the window.
     `release` is the event that released it, None if it was alive at the window's end. `line` and
-    `module` are numbers as in the events.
+    `module` are numbers as in the events. Of what is older, only a block that is alive at the end
+    has a line.
     """
 
     address: int
@@ -84,6 +85,8 @@ def lives_of(step: WatchedStep) -> Lives:
             life = alive.pop(address)
             life.release = number
         of_event.append(life)
+    for (address, _), line in zip(step.blocks, step.block_lines, strict=False):
+        alive[address].line = line
     return Lives(older, of_event)
 
 

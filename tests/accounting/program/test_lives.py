@@ -11,6 +11,21 @@ from vramtop.accounting.program.report import report
 from vramtop.protocol.observed.record import Events, Mark, WatchedStep
 
 
+def test_older_memory_has_the_line_that_its_block_has_at_the_end() -> None:
+    program = FakeProgram()
+    released, held = program.hold(8), program.hold(16)
+    program.period()
+    program.give(released)
+    again = program.take(32, "train.py:1")
+    assert again == released
+    program.period()
+    program.period()
+    step = program.record(lines=("train.py:1", "model.py:2"))
+    assert [address for address, _ in step.blocks] == [held, again]
+    lives = lives_of(msgspec.structs.replace(step, block_lines=(1, 0)))
+    assert [(life.size, life.line) for life in lives] == [(16, 1), (8, -1), (32, 0)]
+
+
 def facts(life: Life) -> tuple[int, int | None, int | None]:
     return life.size, life.birth, life.release
 
@@ -131,6 +146,8 @@ def marks(*places: int) -> tuple[Mark, ...]:
         ({"marks": (*marks(0, 0), Mark(-1, "call"), *marks(0))}, "not in order"),
         ({"marks": marks(0, 0, 5)}, "not in order"),
         ({"marks": marks(-1, 0, 0)}, "not in order"),
+        ({"block_lines": (-1,)}, "more or fewer lines than blocks"),
+        ({"blocks": ((1, 8),), "block_lines": (0,)}, "a line"),
         ({"events": Events(addresses=(1,), sizes=(), lines=(), modules=())}, "differ in length"),
         ({"events": Events(addresses=(1,), sizes=(1,), lines=(0,), modules=(-1,))}, "a line"),
         ({"events": Events(addresses=(1,), sizes=(1,), lines=(-1,), modules=(-2,))}, "a module"),
