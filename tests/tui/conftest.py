@@ -32,11 +32,7 @@ def script() -> Script:
 @pytest.fixture
 def app(script: Script) -> VramtopApp:
     """The monitor on the scripted worker."""
-
-    async def start() -> Script:
-        return script
-
-    return VramtopApp(Settings(), start)
+    return VramtopApp(Settings(), script.start)
 
 
 class Machine:

@@ -1,13 +1,18 @@
-"""GPUs as NVML tells of them, and how the table of them reads on the screen."""
+"""GPUs as NVML reports them, a training on one of them, and how their table reads."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from made import begun_on
 from msgspec.structs import replace
 from vramtop.protocol.gpus import Gpu, GpuProcess, GpusReport
+from vramtop.protocol.messages import Device
 
 GIB = 2**30
+DEVICE = Device("cuda:0", "X100 80GB", 80 * GIB, "GPU-0")
+# A training on the first of the GPUs.
+TRAINING = begun_on(DEVICE)
 
 
 def make_gpu(index: int, *processes: GpuProcess, **values: Any) -> Gpu:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Region
 from textual.pilot import Pilot
+from textual.widget import Widget
 from vramtop.protocol.commands import Pace
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.wire.envelope import Envelope
@@ -28,6 +30,10 @@ class Silent:
     """A worker that says nothing of its own, at whatever pace, and leaves no snapshot."""
 
     kept = None
+
+    async def start(self) -> Silent:
+        """How an app starts it."""
+        return self
 
     async def messages(self) -> AsyncIterator[Envelope[Received]]:
         await asyncio.Event().wait()
@@ -85,6 +91,15 @@ class Screen:
         return found
 
 
+def assert_apart(panels: Iterable[Widget], screen: Region) -> list[Widget]:
+    """Each panel that has room is within the screen and over no other; returns those."""
+    parts = [part for part in panels if part.region.area]
+    for index, part in enumerate(parts):
+        assert screen.contains_region(part.region), part
+        assert not [other for other in parts[:index] if part.region.overlaps(other.region)], part
+    return parts
+
+
 def _visible(segment: Segment) -> str:
     style = segment.style
     # The terminal's own ink and its own paper are both called default.
@@ -100,10 +115,7 @@ async def screen(
     terminal: Terminal = FULL,
     config: Config = NO_CONFIG,
 ) -> AsyncIterator[Screen]:
-    async def start() -> Silent:
-        return Silent()
-
-    app = VramtopApp(Settings(), start, terminal=terminal, config=config)
+    app = VramtopApp(Settings(), Silent().start, terminal=terminal, config=config)
     async with app.run_test(size=(width, height), notifications=True) as pilot:
         shown = Screen(app, pilot)
         await pilot.pause()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic
 
 import pytest
-from made import HELLO, configured, measured, sample
+from made import BEGUN, configured, measured
 from screens import screen
 from scripted import begin, seen
 from vramtop.protocol.lesson.messages import SearchEnded, Tried
@@ -13,7 +13,6 @@ from vramtop.protocol.messages import Answer
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.widgets.lines import KeyLine, NewsLine
 
-BEGUN = (HELLO, configured(), sample(), measured())
 SIZES = [(60, 18), (80, 24), (120, 40)]
 LONG = "cannot be: " + "a reason that is far longer than a line of the terminal, " * 2
 

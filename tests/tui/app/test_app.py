@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from made import HELLO, configured, measured, out_of_memory, sample
-from scripted import BEGUN, Script, begin, seen
+from made import BEGUN, HELLO, configured, measured, out_of_memory, sample
+from scripted import Script, begin, seen
 from vramtop.protocol.commands import Pause
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Failed, Flow
@@ -73,10 +73,7 @@ async def test_without_colours_the_glyphs_tell_the_categories_apart(
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
 
-    async def start() -> Script:
-        return script
-
-    app = VramtopApp(Settings(), start)
+    app = VramtopApp(Settings(), script.start)
     async with app.run_test(size=(120, 40)) as pilot:
         await begin(pilot)
         for name, glyph in (("Parameters", "█"), ("Gradients", "▚"), ("Batch data", "░")):

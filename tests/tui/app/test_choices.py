@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from made import HELLO, configured, log_of, measured, sample
-from screens import screen
+from made import BEGUN, log_of, sample
+from screens import assert_apart, screen
 from scripted import Script
 from vramtop.protocol.commands import Pace
 from vramtop.protocol.lesson.settings import Settings
@@ -18,9 +18,7 @@ from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.terminal.capabilities import Terminal
 from vramtop.tui.terminal.palette import PALETTES
 from vramtop.tui.widgets.panel import Panel
-from vramtop.tui.worker.link import Link
 
-BEGUN = (HELLO, configured(), sample(), measured())
 ALL = {
     "StatusLine", "DeviceBar", "SplitBar", "Rows", "AnatomyChart", "Trends", "VisitedTable",
     "Log", "NewsLine", "KeyLine",
@@ -113,10 +111,7 @@ async def test_p_goes_through_the_layouts_and_nothing_overlaps(width: int, heigh
             assert f"layout: {layout}" in shown.text
             now = visible(shown.app.query(Panel))
             assert set(now) - {"LayerTable"} == parts - {"LayerTable"}
-            for part in now.values():
-                assert shown.app.screen.region.contains_region(part.region), part
-                others = [other for other in now.values() if other is not part]
-                assert not any(part.region.overlaps(other.region) for other in others), part
+            assert_apart(now.values(), shown.app.screen.region)
             assert now["KeyLine"].region.bottom == height
         assert now == before
 
@@ -155,10 +150,7 @@ async def test_the_worker_is_told_how_often_it_is_painted(config: Config) -> Non
 async def paces(config: Config, *keys: str) -> list[float]:
     script = Script()
 
-    async def start() -> Link:
-        return script
-
-    async with VramtopApp(Settings(), start, config=config).run_test() as pilot:
+    async with VramtopApp(Settings(), script.start, config=config).run_test() as pilot:
         await pilot.pause()
         await pilot.press(*keys)
     return [command.seconds for command in script.sent if isinstance(command, Pace)]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from made import HELLO, configured, measured, sample
+from made import BEGUN, configured, measured
 from screens import Screen, screen
 from vramtop.tui.terminal.palette import DARK
 from vramtop.tui.widgets.step.anatomy import AnatomyChart
 from vramtop.tui.widgets.step.rows import Rows
 from vramtop.tui.widgets.step.split_bar import SplitBar
 from vramtop.tui.widgets.step.tensors import TensorTable
-
-BEGUN = (HELLO, configured(), sample(), measured())
 
 
 def marked(seen: Screen) -> list[str]:

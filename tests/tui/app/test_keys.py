@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from made import HELLO, configured, sample
-from scripted import BEGUN, Script, begin, seen
+from made import BEGUN, HELLO, configured, sample
+from scripted import Script, begin, seen
 from textual.events import Key
 from textual.widgets import Input, Static
 from vramtop.protocol.commands import Advance, GiveBack, Pause, SlowMotion

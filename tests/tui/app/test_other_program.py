@@ -39,10 +39,7 @@ OUT_OF_MEMORY = OutOfMemory(
 def other(script: Script) -> VramtopApp:
     """The monitor on a scripted worker that observes a program of its own."""
 
-    async def start() -> Script:
-        return script
-
-    return VramtopApp(None, start)
+    return VramtopApp(None, script.start)
 
 
 def row(text: str, name: str) -> str:

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import pytest
-from made import HELLO, configured, measured, picture, sample
+from made import BEGUN, HELLO, begun_on, configured, measured, out_of_memory, picture, sample
 from msgspec.structs import replace
-from screens import Screen, screen
+from screens import Screen, assert_apart, screen
 from textual.widgets import Input
-from vramtop.protocol.lesson.messages import LessonOutOfMemory
 from vramtop.protocol.messages import Device, Flow
-from vramtop.protocol.split import Split
 from vramtop.tui.tour.panel import TourStrip
 from vramtop.tui.widgets.step.brief import Brief
 from vramtop.tui.widgets.step.rows import Rows
 from vramtop.tui.widgets.step.split_bar import SplitBar
 
-BEGUN = (HELLO, configured(), sample(), measured())
 HEIGHTS = list(range(6, 18))
 WIDTHS = [40, 60, 120]
-CARD = Device("cuda:0", "a GPU", 4 * 2**30)
-ON_CARD = (replace(HELLO, device=CARD), replace(configured(), device=CARD), *BEGUN[2:])
+ON_GPU = begun_on(Device("cuda:0", "a GPU", 4 * 2**30))
 
 
 def assert_each_in_its_place(seen: Screen) -> None:
     """Within the screen, over no other, and down to the last line."""
-    parts = [part for part in seen.app.panels if part.region.area]
-    for index, part in enumerate(parts):
-        assert seen.app.screen.region.contains_region(part.region), part
-        assert not [other for other in parts[:index] if part.region.overlaps(other.region)]
+    parts = assert_apart(seen.app.panels, seen.app.screen.region)
     assert max(part.region.bottom for part in parts) == seen.app.size.height
     assert sum(part.region.height for part in parts) >= seen.app.size.height
 
@@ -50,7 +43,7 @@ async def test_the_split_has_its_place_in_every_pane(height: int) -> None:
 @pytest.mark.parametrize("height", [6, 9, 10, 12, 16])
 @pytest.mark.parametrize("width", [40, 120])
 async def test_in_every_layout_no_part_covers_another(width: int, height: int) -> None:
-    async with screen(width, height, *ON_CARD) as seen:
+    async with screen(width, height, *ON_GPU) as seen:
         # A category, none again; trends, trade, the anatomy; two more layouts; at last the tour.
         for key in ("down", "escape", "y", "x", "x", "p", "p", "T"):
             await seen.press(key)
@@ -103,22 +96,12 @@ async def test_a_click_on_a_category_in_a_pane_chooses_it() -> None:
 
 @pytest.mark.parametrize("width", [40, 80])
 async def test_news_and_keys_share_a_line_where_there_is_one(width: int) -> None:
-    short = LessonOutOfMemory(
-        batch_size=8192,
-        needed=2**25,
-        limit=2**24,
-        phase="forward",
-        operator="aten.relu.default",
-        split=Split(),
-        restored=64,
-        detail="no",
-    )
     async with screen(width, 6, *BEGUN) as seen:
         assert seen.lines[-1].startswith(" + - batch  b type  ")
         await seen.hear(configured(batch_size=128), measured(128))
         assert seen.lines[-1].startswith(" ▸ batch 64 → 128" if width == 80 else " ▸ ")
         assert "2.33 MiB" in seen.lines[-1]
-        await seen.hear(short)
+        await seen.hear(out_of_memory())
         assert seen.lines[-1].startswith(" ! batch 8,192 out")
         assert seen.lines[-1].endswith("  ? help  q quit ")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from made import HELLO, configured, measured, sample
+from made import BEGUN, HELLO, begun_on, configured, measured, sample
 from msgspec.structs import replace
-from scripted import BEGUN, Script
+from scripted import Script
 from vramtop.protocol.commands import Advance, GiveBack, Pause, SlowMotion
 from vramtop.protocol.gpus import Gpu, GpusReport
 from vramtop.protocol.lesson.commands import CallOff, Compare, FindLargest, Reset, ShowImage
@@ -252,8 +252,7 @@ ON_ONE = replace(HELLO.device, name="cuda:1", uuid="GPU-1")
 
 
 def on_the_second(*messages: Received) -> Desk:
-    hello, begun = replace(HELLO, device=ON_ONE), replace(configured(), device=ON_ONE)
-    return Desk(hello, begun, TWO, *messages)
+    return Desk(*begun_on(ON_ONE), TWO, *messages)
 
 
 def test_a_training_moves_to_the_gpu_at_a_place() -> None:

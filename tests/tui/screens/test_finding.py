@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
+import made
 import pytest
-from made import DATA, HELLO, configured, log_of, measured, sample
+from made import BEGUN, DATA, configured, log_of, measured
 from msgspec.structs import replace
 from scripted import Script, begin, seen
 from vramtop.protocol.lesson.commands import CallOff, FindLargest
@@ -13,7 +12,6 @@ from vramtop.protocol.lesson.messages import Found, Predicted, SearchEnded, Time
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.state.folding import fold
-from vramtop.tui.state.lesson.folding import begun
 from vramtop.tui.state.lesson.visits import with_prediction
 from vramtop.tui.state.state import State
 from vramtop.tui.widgets.headlines import headline
@@ -21,11 +19,11 @@ from vramtop.tui.words import units
 from vramtop.tui.worker.link import Received
 
 FOUND = Found(4711, 3768, "memory", 24 * 2**20, 2**24, 2**25, 2, 1, 512, (Timed(512, 1e5),))
-BEGUN = (HELLO, configured(), sample(), measured())
 
 
 def after(*messages: Received) -> State:
-    return reduce(fold, (*BEGUN, *messages), begun(Settings()))
+    """The state after these messages of a training that has begun."""
+    return made.after(*BEGUN, *messages)
 
 
 def news(state: State) -> str:

@@ -8,6 +8,7 @@ import pytest
 from made import HELLO, configured, measured, picture, sample
 from msgspec.structs import replace
 from rich.text import Text
+from screens import assert_apart
 from scripted import Script, begin, seen
 from vramtop.protocol.lesson.commands import Change, ShowImage
 from vramtop.protocol.lesson.messages import Data
@@ -216,10 +217,7 @@ async def test_every_part_has_its_place_and_nothing_is_cut(
     async with app.run_test(size=size) as pilot:
         await show(pilot, HELLO, *messages)
         for _ in range(3):
-            parts = [part for part in app.screen.query("Panel") if part.region.area]
-            for index, part in enumerate(parts):
-                assert app.screen.region.contains_region(part.region), part
-                assert not [other for other in parts[:index] if part.region.overlaps(other.region)]
+            parts = assert_apart(app.screen.query("Panel"), app.screen.region)
             (keys,) = (part for part in parts if isinstance(part, KeyHints))
             assert keys.region.bottom == size[1]
             for part in parts:

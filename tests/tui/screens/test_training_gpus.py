@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from gpu_table import GIB, chosen, line_of, make_gpu, marked, report
-from made import HELLO, configured, measured, sample
+from gpu_table import DEVICE, GIB, TRAINING, chosen, line_of, make_gpu, marked, report
+from made import BEGUN, HELLO, begun_on, configured, measured
 from msgspec.structs import replace
-from scripted import BEGUN, Script, begin, seen
+from scripted import Script, begin, seen
 from vramtop.protocol.gpus import GpuProcess, GpusReport
-from vramtop.protocol.messages import Device, DeviceMemory
+from vramtop.protocol.messages import DeviceMemory
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.screens.gpus import TrainingGpus
 from vramtop.tui.screens.prompt import Prompt
@@ -16,13 +16,6 @@ from vramtop.tui.widgets.headlines import headline
 
 OURS = HELLO.pid
 MIB = 2**20
-DEVICE = Device("cuda:0", "X100 80GB", 80 * GIB, "GPU-0")
-TRAINING = (
-    replace(HELLO, device=DEVICE),
-    replace(configured(), device=DEVICE),
-    sample(),
-    measured(),
-)
 TWO = report(make_gpu(0, GpuProcess(OURS, GIB, "me", "python -m trainer")), make_gpu(1))
 
 
@@ -131,7 +124,7 @@ async def test_a_gpu_has_the_number_that_cuda_visible_devices_gives_it(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,0")
     there = replace(DEVICE, uuid="GPU-1")
     async with app.run_test(size=(80, 24)) as pilot:
-        await begin(pilot, replace(HELLO, device=there), replace(configured(), device=there), TWO)
+        await begin(pilot, *begun_on(there), TWO)
         await pilot.press("g", "enter")
     assert script.moves == ["cuda:1"]
 
@@ -158,7 +151,7 @@ async def test_where_the_training_is_already_it_stays(app: VramtopApp, script: S
 
 
 async def test_after_a_move_the_mark_stands_at_the_other_gpu(app: VramtopApp) -> None:
-    there = Device("cuda:1", "X100 80GB", 80 * GIB, "GPU-1")
+    there = replace(DEVICE, name="cuda:1", uuid="GPU-1")
     async with app.run_test(size=(120, 40)) as pilot:
         await begin(pilot, *TRAINING, TWO)
         await pilot.press("g")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from made import DATA, HELLO, P, configured, measured, sample
+from made import DATA, HELLO, P, after, configured, measured, sample
 from screens import screen
 from scripted import Script, begin, seen
 from vramtop.protocol.lesson.messages import LessonMeasured
@@ -13,7 +13,6 @@ from vramtop.protocol.split import Anatomy, Moment, Peak, Phase, Split
 from vramtop.trainer.session.expectations import differences, expectations
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.state.folding import fold
-from vramtop.tui.state.lesson.folding import begun
 from vramtop.tui.state.moments import boundary
 from vramtop.tui.widgets.headlines import headline
 from vramtop.tui.widgets.runs.visited import VisitedTable
@@ -99,9 +98,7 @@ async def test_the_table_has_both_and_a_click_goes_to_either(
 
 
 def test_a_setting_of_its_own_is_measured_of_its_own() -> None:
-    state = begun(Settings())
-    for message in (HELLO, configured(), measured(), ADDED):
-        state = fold(state, message)
+    state = after(HELLO, configured(), measured(), ADDED)
     assert state.measured is None
     state = fold(state, measured())  # the last of the step before
     assert state.measured is None

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
+import made
 import pytest
-from made import HELLO, configured, sample
+from made import HELLO, configured, out_of_memory, sample
 from msgspec.structs import replace
 from recorded import ANATOMY, BOUNDARIES, CURVE, GOES, PAUSED, PEAK, RECORDED, SLOW, held
-from vramtop.protocol.lesson.messages import LessonOutOfMemory
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.split import Phase, Split
+from vramtop.protocol.split import Phase
 from vramtop.tui.state import cursor, moments
 from vramtop.tui.state.folding import fold
 from vramtop.tui.state.lesson.folding import begun
@@ -16,10 +16,8 @@ from vramtop.tui.worker.link import Received
 
 
 def after(*messages: Received) -> State:
-    state = begun(Settings())
-    for message in (HELLO, configured(), RECORDED, *messages):
-        state = fold(state, message)
-    return state
+    """The state after these messages of a training whose step is recorded."""
+    return made.after(HELLO, configured(), RECORDED, *messages)
 
 
 @pytest.mark.parametrize(
@@ -126,17 +124,7 @@ def test_the_cursor_stays_while_the_same_step_is_measured_again_and_goes_with_it
     other = replace(ANATOMY, curve=CURVE[:-1])
     assert fold(state, replace(RECORDED, anatomy=other)).cursor is None
     assert fold(state, configured(batch_size=128)).cursor is None
-    short = LessonOutOfMemory(
-        batch_size=64,
-        needed=None,
-        limit=None,
-        phase=None,
-        operator="",
-        split=Split(),
-        restored=32,
-        detail="",
-    )
-    assert fold(state, short).cursor is None
+    assert fold(state, out_of_memory(batch_size=64, restored=32)).cursor is None
 
 
 def test_a_moment_tells_what_changed_and_which_operator_allocated_it() -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from textwrap import wrap
 
 import pytest
-from made import HELLO, configured, measured, sample
+from made import BEGUN, HELLO, configured, measured, out_of_memory, sample
 from msgspec.structs import replace
-from scripted import BEGUN, Script, begin, seen
+from scripted import Script, begin, seen
 from vramtop.protocol.commands import Advance, Pause, SlowMotion
-from vramtop.protocol.lesson.messages import LessonOutOfMemory
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Flow
 from vramtop.protocol.split import Split
@@ -149,17 +148,7 @@ def test_a_budget_that_is_too_small_is_told_with_what_goes_on(walk: Walk) -> Non
     walk.becomes(batch_size=256, optimizer="sgd", budget=budget)
     assert walk.script.changes[-1] == {"batch_size": 6000}
     walk.hear(configured(batch_size=6000, optimizer="sgd", budget=budget))
-    event = LessonOutOfMemory(
-        batch_size=6000,
-        needed=20_000_000,
-        limit=budget,
-        phase="load",
-        operator="batch",
-        split=Split(),
-        restored=256,
-        detail="no",
-    )
-    walk.hear(event)
+    walk.hear(out_of_memory(batch_size=6000, needed=20_000_000, limit=budget, restored=256))
     assert walk.guide.progress.waiting
     walk.becomes(batch_size=256, optimizer="sgd", budget=budget)
     assert "batch 6,000 out of memory: at least 19.1 MiB of" in walk.guide.progress.text
@@ -176,18 +165,7 @@ def test_the_practice_doubles_until_it_does_not_fit_and_takes_four_fifths() -> N
         assert walk.script.changes[-1] == {"batch_size": size}
         walk.becomes(batch_size=size, **small)
     walk.hear(configured(batch_size=128, **small))
-    walk.hear(
-        LessonOutOfMemory(
-            batch_size=128,
-            needed=2**24,
-            limit=2**23,
-            phase="forward",
-            operator="x",
-            split=Split(),
-            restored=64,
-            detail="no",
-        )
-    )
+    walk.hear(out_of_memory(batch_size=128, needed=2**24, limit=2**23))
     walk.becomes(batch_size=64, **small)
     assert walk.script.changes[-1] == {"batch_size": 51}
     walk.becomes(batch_size=51, **small)
@@ -284,10 +262,7 @@ async def test_a_second_tour_is_the_first_one_still(app: VramtopApp) -> None:
 
 
 async def test_a_tour_can_be_asked_for_before_there_is_a_worker(script: Script) -> None:
-    async def start() -> Script:
-        return script
-
-    app = VramtopApp(Settings(batch_size=64), start, tour=True)
+    app = VramtopApp(Settings(batch_size=64), script.start, tour=True)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         assert "1 of 7" in seen(app)

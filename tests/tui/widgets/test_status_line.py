@@ -5,27 +5,17 @@ from __future__ import annotations
 import re
 
 import pytest
-from made import HELLO, configured, sample
+from made import HELLO, configured, out_of_memory, sample
 from msgspec.structs import replace
 from screens import screen
 from vramtop.protocol.lesson.messages import LessonOutOfMemory
 from vramtop.protocol.messages import Flow
-from vramtop.protocol.split import Split
 
 BUDGET = 24 * 2**20
 CONFIGURED = configured(dataset="cifar10", optimizer="momentum", batch_size=6000, budget=BUDGET)
 SYNTHETIC = replace(CONFIGURED, data=replace(CONFIGURED.data, source="synthetic"))
 PAUSED = Flow(paused=True, slow=False)
-STUCK = LessonOutOfMemory(
-    batch_size=6000,
-    needed=None,
-    limit=None,
-    phase=None,
-    operator="",
-    split=Split(),
-    restored=None,
-    detail="no room",
-)
+STUCK = out_of_memory(batch_size=6000, restored=None)
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from made import HELLO, configured, measured, noise, sample
+from made import HELLO, after, configured, measured, noise, sample
 from msgspec.structs import replace
 from screens import screen
 from vramtop.protocol.lesson.messages import LessonEnded, Noise
 from vramtop.tui.headless.run import Run
 from vramtop.tui.headless.summary import summaries
 from vramtop.tui.state.folding import fold
-from vramtop.tui.state.lesson.folding import begun
 from vramtop.tui.widgets.runs.trends import Trends
 from vramtop.tui.words import noise as words
 from vramtop.tui.words.noise import sentence
@@ -62,9 +61,7 @@ def test_what_is_too_noisy_gives_no_figure() -> None:
 
 
 def test_a_scale_stays_with_its_step_when_it_cannot_be_told_any_more() -> None:
-    state = begun(configured().settings)
-    for message in (*BEGUN, noise(), noise(None)):
-        state = fold(state, message)
+    state = after(*BEGUN, noise(), noise(None))
     assert (state.lesson.noise, state.lesson.noise_known) == (noise(None), noise())
     assert words.line(state.lesson.noise, state.lesson.noise_known, 64, 110) == (
         "noise scale ≈ 310 (180–520) at step 640; "
@@ -91,9 +88,7 @@ async def test_it_stands_below_the_trends(size: tuple[int, int]) -> None:
 
 
 def test_another_model_has_another_noise_and_another_batch_the_same() -> None:
-    state = begun(configured().settings)
-    for message in (*BEGUN, noise(), configured(batch_size=128)):
-        state = fold(state, message)
+    state = after(*BEGUN, noise(), configured(batch_size=128))
     assert state.lesson.noise == noise()
     assert fold(state, configured(batch_size=128, hidden=64)).lesson.noise is None
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from made import HELLO, configured, measured, sample
+from made import BEGUN, configured, out_of_memory, sample
 from msgspec.structs import replace
-from scripted import BEGUN, Script, begin, seen
+from scripted import Script, begin, seen
 from vramtop.protocol.lesson.commands import CallOff, Compare, Reset
 from vramtop.protocol.lesson.messages import (
     Compared,
     Comparing,
     ComparisonEnded,
     Evaluated,
-    LessonOutOfMemory,
 )
 from vramtop.protocol.lesson.settings import SettingError, Settings
-from vramtop.protocol.split import Split
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.state.lesson import fair
 from vramtop.tui.state.lesson.visits import Visit
@@ -134,18 +132,8 @@ def folded(app: VramtopApp, *messages: object) -> None:
 
 async def test_fresh_weights_begin_the_curves_anew_and_keep_the_sizes(app: VramtopApp) -> None:
     ends = [Evaluated(epoch, 1 / epoch, 0.9, 1000, 1000, None) for epoch in range(1, 7)]
-    short = LessonOutOfMemory(
-        batch_size=8192,
-        needed=2**30,
-        limit=2**20,
-        phase="forward",
-        operator="relu",
-        split=Split(),
-        restored=64,
-        detail="no",
-    )
     async with app.run_test(size=(80, 24)) as pilot:
-        await begin(pilot, *BEGUN, sample(64_000), *ends, short)
+        await begin(pilot, *BEGUN, sample(64_000), *ends, out_of_memory())
         folded(app, replace(configured(), fresh=True))
         state = app.state
     assert (state.history.points, state.sample, state.lesson.evaluated) == ((), None, None)
@@ -158,6 +146,6 @@ async def test_the_training_that_comes_back_from_a_comparison_goes_on_comparing(
 ) -> None:
     ends = [Evaluated(epoch, 1 / epoch, 0.9, 1000, 1000, None) for epoch in range(1, 7)]
     async with app.run_test(size=(80, 24)) as pilot:
-        await begin(pilot, HELLO, configured(), sample(), measured(), *ends[:3])
+        await begin(pilot, *BEGUN, *ends[:3])
         folded(app, configured(), *ends[3:])
         assert app.state.lesson.visited[0].learned is not None

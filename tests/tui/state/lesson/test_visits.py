@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
 import pytest
-from made import HELLO, configured, measured, out_of_memory, sample
+from made import BEGUN, HELLO, after, configured, measured, out_of_memory, sample
 from msgspec.structs import replace
 from vramtop.protocol.lesson.messages import Compared, Evaluated
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.tui.state.folding import fold
-from vramtop.tui.state.lesson.folding import begun
 from vramtop.tui.state.lesson.visits import Learned, Visit, epochs_between
 from vramtop.tui.worker.link import Received
 
-BEGUN = (HELLO, configured(), sample(), measured())
 FAIR = Compared(Settings(), 30_000, 2.3, 0.25, 0.9, measured().anatomy, 2e-3, 32e3)
-SHORTAGE = out_of_memory(operator="relu")
+OUT_OF_MEMORY = out_of_memory()
 
 
 def visits(*messages: Received) -> dict[int, Visit]:
-    state = reduce(fold, messages, begun(Settings()))
+    state = after(*messages)
     assert [v.batch_size for v in state.lesson.visited] == sorted(
         {v.batch_size for v in state.lesson.visited}
     )
@@ -57,8 +52,8 @@ def test_the_loss_is_compared_between_two_ends_of_epochs_of_one_size() -> None:
 @pytest.mark.parametrize("change", [{"batch_size": 128}, {"learning_rate": 0.1}])
 def test_a_change_in_between_begins_the_comparison_anew(change: dict[str, object]) -> None:
     told = [evaluated(epoch, 1 / epoch) for epoch in range(3, 8)]
-    after = visits(*BEGUN, *told, configured(**change), evaluated(8, 0.1), evaluated(9, 0.1))
-    assert all(visit.learned is None for visit in after.values())
+    found = visits(*BEGUN, *told, configured(**change), evaluated(8, 0.1), evaluated(9, 0.1))
+    assert all(visit.learned is None for visit in found.values())
 
 
 def test_what_began_earlier_is_kept_whatever_comes_later() -> None:
@@ -117,7 +112,7 @@ def test_a_size_that_ran_before_is_not_crossed_out_by_a_comparison() -> None:
 
 def test_a_size_that_runs_out_of_memory_keeps_what_it_had_learned() -> None:
     first = [evaluated(epoch, 1 / epoch) for epoch in range(1, 7)]
-    short = replace(SHORTAGE, batch_size=64, restored=None)
+    short = replace(OUT_OF_MEMORY, batch_size=64, restored=None)
     told = (*BEGUN, *first, FAIR, short)
     visit = visits(*told)[64]
     assert visit.out_of_memory
@@ -135,12 +130,12 @@ def test_settled_bytes_do_not_give_way_to_those_of_a_first_step() -> None:
 
 
 def test_a_size_that_did_not_fit_has_what_it_needed_and_what_there_was() -> None:
-    visit = visits(*BEGUN, configured(batch_size=8192), SHORTAGE)[8192]
+    visit = visits(*BEGUN, configured(batch_size=8192), OUT_OF_MEMORY)[8192]
     assert (visit.out_of_memory, visit.peak, visit.limit) == (True, 43_200_000, 24 * 2**20)
 
 
 def test_a_size_that_fits_at_last_is_no_longer_out_of_memory() -> None:
     again = (configured(batch_size=8192), measured(8192))
-    visit = visits(*BEGUN, configured(batch_size=8192), SHORTAGE, configured(), *again)[8192]
+    visit = visits(*BEGUN, configured(batch_size=8192), OUT_OF_MEMORY, configured(), *again)[8192]
     assert (visit.out_of_memory, visit.limit) == (False, None)
     assert visit.peak == measured(8192).anatomy.peak.bytes

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
 import pytest
-from made import HELLO, configured, measured
+from made import HELLO, after, configured, measured
 from msgspec.structs import replace
 from rich.style import Style
 from scripted import Script, begin
@@ -17,7 +15,6 @@ from vramtop.protocol.split import AllocatorMemory, Reading
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.gpus.condition import Sign
 from vramtop.tui.gpus.holders import Held
-from vramtop.tui.state.folding import fold
 from vramtop.tui.state.lesson.folding import begun
 from vramtop.tui.terminal.capabilities import Repertoire, Terminal
 from vramtop.tui.terminal.palette import ink
@@ -38,7 +35,7 @@ CARD = Gpu(
 
 
 def seen(*messages: Received) -> Usage:
-    told = usage(reduce(fold, messages, begun(Settings())))
+    told = usage(after(*messages))
     assert told is not None
     return told
 
@@ -144,10 +141,7 @@ async def test_heat_and_a_slowdown_stand_out_beside_the_bar(
 ) -> None:
     script = Script()
 
-    async def start() -> Script:
-        return script
-
-    app = VramtopApp(Settings(), start, terminal=Terminal(characters=characters))
+    app = VramtopApp(Settings(), script.start, terminal=Terminal(characters=characters))
     named = replace(GPU, description="NVIDIA H100 80GB HBM3")
     on_it = (Hello(1, 7, "2.9.0", named), replace(configured(), device=named))
     async with app.run_test(size=size) as pilot:

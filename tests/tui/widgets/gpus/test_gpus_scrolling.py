@@ -6,14 +6,11 @@ import re
 from itertools import chain
 
 import pytest
-from gpu_table import GIB, make_gpu, report
-from made import HELLO, configured, measured, sample
-from msgspec.structs import replace
+from gpu_table import GIB, TRAINING, make_gpu, report
 from scripted import Script, begin, seen
 from textual.events import MouseScrollDown, MouseScrollUp
 from textual.widget import Widget
 from vramtop.protocol.gpus import Gpu, GpuProcess, GpusReport
-from vramtop.protocol.messages import Device
 from vramtop.tui.app.gpu_app import GpuApp
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.widgets.gpus.processes import ProcessTable
@@ -22,13 +19,6 @@ from vramtop.tui.widgets.gpus.window import Window, window
 
 SIZES = [(80, 24), (80, 12), (60, 8), (120, 40)]
 PIDS = [4000 + 10 * gpu + number for gpu in range(8) for number in range(4)]
-DEVICE = Device("cuda:0", "X100 80GB", 80 * GIB, "GPU-0")
-TRAINING = (
-    replace(HELLO, device=DEVICE),
-    replace(configured(), device=DEVICE),
-    sample(),
-    measured(),
-)
 
 
 def many() -> GpusReport:

@@ -41,13 +41,13 @@ def visit(
     return told + [Evaluated(n, loss, 0.9, 1000, 1000, None) for n, loss in enumerate(ends, epoch)]
 
 
-SHORTAGE = out_of_memory(operator="relu", restored=1024)
+OUT_OF_MEMORY = out_of_memory(restored=1024)
 VISITED = (HELLO, *visit(64, 1e4, 0.5, 0.2), *visit(1024, 1e5, 0.2, 0.14, epoch=7))
 FAIR = tuple(
     Compared(Settings(batch_size=size), 30_000, 2.3, after, 0.9, None, None, None)
     for size, after in ((64, 0.3), (1024, 0.5))
 )
-ENDED = (*VISITED, configured(batch_size=8192), SHORTAGE, configured(batch_size=1024))
+ENDED = (*VISITED, configured(batch_size=8192), OUT_OF_MEMORY, configured(batch_size=1024))
 
 
 def test_a_fall_is_by_image_and_at_the_speed_of_plain_steps_by_second() -> None:

@@ -26,8 +26,8 @@ def visit(batch_size: int) -> tuple[Received, ...]:
 
 BEGUN = (HELLO, *visit(64))
 LEARNED = [Evaluated(epoch, 1 / epoch, 0.9, 1000, 1000, None) for epoch in range(1, 7)]
-SHORTAGE = out_of_memory(operator="relu")
-UNTOLD = out_of_memory(needed=None, limit=None, operator="relu", detail="CUDA out of memory")
+OUT_OF_MEMORY = out_of_memory()
+WITHOUT_FIGURES = out_of_memory(needed=None, limit=None, detail="CUDA out of memory")
 
 
 def table(seen: Screen, width: int, height: int = 8) -> list[str]:
@@ -73,17 +73,17 @@ async def test_figures_end_where_their_titles_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shortage", "told"),
+    ("failed", "row"),
     [
-        (SHORTAGE, "8,192  out of memory: at least 41.2 MiB of 24.0 MiB"),
-        (UNTOLD, "8,192  out of memory"),
+        (OUT_OF_MEMORY, "8,192  out of memory: at least 41.2 MiB of 24.0 MiB"),
+        (WITHOUT_FIGURES, "8,192  out of memory"),
     ],
 )
 async def test_a_size_that_did_not_fit_says_what_was_missing(
-    shortage: LessonOutOfMemory, told: str
+    failed: LessonOutOfMemory, row: str
 ) -> None:
-    async with screen(80, 24, *BEGUN, configured(batch_size=8192), shortage) as seen:
-        assert table(seen, 58)[-1].strip("▸ ") == told
+    async with screen(80, 24, *BEGUN, configured(batch_size=8192), failed) as seen:
+        assert table(seen, 58)[-1].strip("▸ ") == row
 
 
 async def test_of_more_rows_than_room_those_around_the_one_in_force_are_shown() -> None:
@@ -98,8 +98,8 @@ async def test_of_more_rows_than_room_those_around_the_one_in_force_are_shown() 
 
 async def test_the_least_that_did_not_fit_is_shown_however_far_it_is() -> None:
     sizes = [size for power in range(9) for size in visit(2**power)]
-    for_lack = [configured(batch_size=8192), SHORTAGE]
-    async with screen(120, 40, HELLO, *sizes, *for_lack, *visit(4)) as seen:
+    too_large = [configured(batch_size=8192), OUT_OF_MEMORY]
+    async with screen(120, 40, HELLO, *sizes, *too_large, *visit(4)) as seen:
         batches = [row.strip("▸ ").split()[0] for row in table(seen, 78, 6)[1:]]
         assert batches == ["1", "2", "4", "8", "8,192"]
         batches = [row.strip("▸ ").split()[0] for row in table(seen, 78, 4)[1:]]

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import pytest
-from made import HELLO, configured, measured, sample
+from made import BEGUN, measured, sample
 from screens import Screen, screen
 from vramtop.protocol.messages import Flow
 from vramtop.protocol.split import Phase, Split
 from vramtop.tui.terminal.palette import DARK
 from vramtop.tui.widgets.step.stretches import column_of, stretches
 
-BEGUN = (HELLO, configured(), sample(), measured())
 HELD = Flow(paused=True, slow=False)
 
 

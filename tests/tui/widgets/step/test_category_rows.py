@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import pytest
-from made import HELLO, P, configured, measured, sample
+from made import BEGUN, HELLO, P, configured, measured, sample
 from screens import screen
 from vramtop.protocol.messages import Flow
 from vramtop.protocol.split import Split
 from vramtop.tui.terminal.palette import DARK
 from vramtop.tui.widgets.step.columns import Columns, columns
 
-BEGUN = (HELLO, configured(), sample(), measured())
 PAUSED = Flow(paused=True, slow=False)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made import configured, measured
+from made import BEGUN, configured, measured
 from screens import screen
-from scripted import BEGUN
 from vramtop.tui.widgets.step.zoom import Part, connector
 
 
