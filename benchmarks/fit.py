@@ -24,7 +24,8 @@ from vramtop.protocol.lesson.messages import Timed, Tried
 from vramtop.protocol.lesson.settings import Settings, parse_size
 from vramtop.trainer.data.datasets import Library
 from vramtop.trainer.fitting.search import Search
-from vramtop.trainer.training.training import Training, Unwatched
+from vramtop.trainer.training.training import Training
+from vramtop.trainer.training.watcher import Unwatched
 
 CPU = torch.device("cpu")
 P, W = 407_080, 401_408

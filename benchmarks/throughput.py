@@ -40,7 +40,8 @@ from vramtop.trainer.session.outbox import Outbox
 from vramtop.trainer.session.session import Session
 from vramtop.trainer.session.watching import OBSERVE_SECONDS
 from vramtop.trainer.training import models
-from vramtop.trainer.training.training import Training, Unwatched
+from vramtop.trainer.training.training import Training
+from vramtop.trainer.training.watcher import Unwatched
 
 DEVICE = torch.device(*sys.argv[1:2] or ("cpu",))
 TIMES, ROUNDS = 4, 5  # how often all are made anew, and how many turns each then has

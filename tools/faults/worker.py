@@ -86,7 +86,7 @@ WORKER = (
     Fault(
         "images of a step that failed are lost",
         "trainer/training/training.py",
-        "        self.batches.seek(*self._place)\n",
+        "        self.batches.seek(*self._before_step)\n",
         "",
         ("tests/trainer/session/test_session_out_of_memory.py",),
     ),

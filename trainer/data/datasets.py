@@ -25,15 +25,13 @@ from vramtop.protocol.lesson.settings import DatasetName
 
 from . import drawings, folders, idx, sources
 from .folders import BINARY_RECORD, Layout
-from .sources import Source
+from .sources import SHAPES, Source
 
 # The lesson's normalisation: mean and standard deviation, the same for every channel.
 NORMALISATION: dict[DatasetName, tuple[float, float]] = {
     "mnist": (0.1307, 0.3081),
     "cifar10": (0.5, 0.5),
 }
-# Channels, height and width.
-SHAPES: dict[DatasetName, tuple[int, int, int]] = {"mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
 _NAMES: dict[DatasetName, str] = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
 
 

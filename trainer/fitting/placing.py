@@ -8,7 +8,8 @@ state. Each order here begins with all of their memory freed and an empty cache.
 from __future__ import annotations
 
 from vramtop.trainer.device import memory
-from vramtop.trainer.training.training import Snapshot, Training, Unwatched
+from vramtop.trainer.training.training import Snapshot, Training
+from vramtop.trainer.training.watcher import Unwatched
 
 RESTORED = None  # the optimizer's state is allocated right after the parameters, without a step
 LEAST = 1  # the optimizer's state is made by a step on one image

@@ -15,7 +15,8 @@ from vramtop.protocol.lesson.messages import Found, Timed, Tried, Trying
 from vramtop.protocol.lesson.settings import SettingError, Settings
 from vramtop.trainer.device import memory
 from vramtop.trainer.training.out_of_memory import out_of_memory_facts
-from vramtop.trainer.training.training import Snapshot, Training, Unwatched
+from vramtop.trainer.training.training import Snapshot, Training
+from vramtop.trainer.training.watcher import Unwatched
 
 from .bisection import bisect
 from .gpu_traits import gpu_traits

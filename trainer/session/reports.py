@@ -9,7 +9,6 @@ import torch
 from msgspec.structs import replace
 from torch import Tensor
 from vramtop.accounting.account import NoAccount
-from vramtop.protocol.lesson.formula import lesson
 from vramtop.protocol.lesson.messages import (
     Configured,
     Evaluated,
@@ -19,15 +18,15 @@ from vramtop.protocol.lesson.messages import (
     Noise,
 )
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Device, DeviceMemory, Expectation, Note
+from vramtop.protocol.messages import Device, Expectation, Note
 from vramtop.protocol.split import Phase, Split
-from vramtop.trainer.device.memory import of_device
+from vramtop.trainer.device.memory import device_memory
 from vramtop.trainer.training.ledger import RecordedStep
 from vramtop.trainer.training.out_of_memory import OutOfMemoryFacts
 from vramtop.trainer.training.timing import Fetch, Mean, stopwatch
 from vramtop.trainer.training.training import Score, Training
 
-from .expectations import differences, expectations
+from .expectations import differences, expectations, formula_for
 from .outbox import Outbox
 
 SAMPLE_SECONDS = 0.1
@@ -79,15 +78,9 @@ class Reports:
     ) -> None:
         """These settings are in force now; a `fresh` training begins with them."""
         self._forget(training.device)
-        dataset = training.dataset
-        formula = lesson(
-            pixels=dataset.pixels,
-            hidden=settings.hidden,
-            batch_size=settings.batch_size,
-            optimizer=settings.optimizer,
-        )
+        data = training.dataset.data
         self._settings = settings
-        self._expected = expectations(settings, dataset.data.shape)
+        self._expected = expectations(settings, data.shape)
         self._outbox.post(
             Configured(
                 "MLP",
@@ -95,8 +88,8 @@ class Reports:
                 training.layers(),
                 self._expected,
                 settings=settings,
-                data=dataset.data,
-                formula=formula,
+                data=data,
+                formula=formula_for(settings, data.shape),
                 fresh=fresh,
             )
         )
@@ -201,7 +194,6 @@ class Reports:
         except NoAccount as reason:
             self.no_account(reason)
             return
-        memory = of_device(training.device)
         self._end_of_step = {rows: anatomy.boundaries["zero_grad"]}
         full = rows == self._settings.effective_batch
         message = LessonMeasured(
@@ -214,7 +206,7 @@ class Reports:
             differences=differences(self._settings, self._expected, anatomy.high_water)
             if full
             else (),
-            device_memory=DeviceMemory(*memory) if memory else None,
+            device_memory=device_memory(training.device),
         )
         if news:
             self._outbox.post(message)

@@ -32,7 +32,8 @@ from vramtop.trainer.device.devices import describe
 from vramtop.trainer.fitting.search import Search
 from vramtop.trainer.training.ledger import RecordedStep
 from vramtop.trainer.training.out_of_memory import out_of_memory_facts
-from vramtop.trainer.training.training import Progress, Snapshot, Unwatched, Watcher
+from vramtop.trainer.training.training import Progress, Snapshot
+from vramtop.trainer.training.watcher import Unwatched, Watcher
 
 from .comparison import Comparison
 from .conversation import CalledOff, Conversation, StopSession, Waiting
@@ -161,7 +162,7 @@ class Session:
         training, schedule = self._setup.training, self._setup.schedule
         self._recovery.step_ended(full=full)
         settled = schedule.settled
-        schedule.passed(full=full, seen=recording is not None)
+        schedule.passed(full=full, recorded=recording is not None)
         if recording is not None:
             self._reports.anatomy(
                 training, recording, rows, settled=schedule.settled, news=not settled

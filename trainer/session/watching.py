@@ -46,10 +46,10 @@ class Schedule:
             return True
         return full and self._plain_since and time.monotonic() - self._last >= self._interval
 
-    def passed(self, *, full: bool, seen: bool) -> None:
-        """A step has ended; it may have been recorded (`seen`)."""
-        self._plain_since = not seen
-        if seen:
+    def passed(self, *, full: bool, recorded: bool) -> None:
+        """A step has ended; it may have been `recorded`."""
+        self._plain_since = not recorded
+        if recorded:
             self._full_steps += full
             self._last = time.monotonic()
 

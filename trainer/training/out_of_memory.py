@@ -11,7 +11,7 @@ from vramtop.trainer.device.memory_errors import is_out_of_memory
 
 from .ledger import RecordedStep
 from .limit import LimitExceeded
-from .training import Unwatched
+from .watcher import Unwatched
 
 Place = Literal["evaluation", "model"]
 

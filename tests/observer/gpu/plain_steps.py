@@ -13,7 +13,8 @@ from vramtop.trainer.data.datasets import Library
 from vramtop.trainer.device.devices import describe
 from vramtop.trainer.session.outbox import Outbox
 from vramtop.trainer.session.reports import SAMPLE_SECONDS, Reports
-from vramtop.trainer.training.training import Training, Unwatched
+from vramtop.trainer.training.training import Training
+from vramtop.trainer.training.watcher import Unwatched
 
 DEVICE = torch.device("cuda", 0)
 

@@ -10,7 +10,8 @@ import json
 import msgspec
 import torch
 from vramtop.protocol.lesson.settings import DATASETS, OPTIMIZERS, Settings
-from vramtop.trainer.data.datasets import SHAPES, Library
+from vramtop.trainer.data.datasets import Library
+from vramtop.trainer.data.sources import SHAPES
 from vramtop.trainer.fitting.gpu_traits import gpu_traits
 from vramtop.trainer.fitting.predictor import predict
 from vramtop.trainer.fitting.reductions import sum_buffers

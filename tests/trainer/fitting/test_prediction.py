@@ -14,7 +14,8 @@ from vramtop.protocol.lesson.settings import (
     Settings,
 )
 from vramtop.protocol.split import Anatomy
-from vramtop.trainer.data.datasets import SHAPES, Library
+from vramtop.trainer.data.datasets import Library
+from vramtop.trainer.data.sources import SHAPES
 from vramtop.trainer.fitting import predictor
 from vramtop.trainer.fitting.predictor import Predictor, predict
 from vramtop.trainer.training.training import Training

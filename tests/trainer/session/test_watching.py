@@ -15,7 +15,7 @@ def seen_in(monkeypatch, *, seconds, step, accumulation=1):
     while now < seconds:
         settled, due = schedule.settled, schedule.due(full=True)
         began, now = now, now + step
-        schedule.passed(full=True, seen=due)
+        schedule.passed(full=True, recorded=due)
         if settled and due:
             looked.append(began)
     return looked
@@ -26,7 +26,7 @@ def test_the_first_two_full_steps_are_looked_at_and_short_ones_beside(monkeypatc
     schedule, seen = Schedule(1), []
     for full in (True, False, True, True):
         seen.append(schedule.due(full=full))
-        schedule.passed(full=full, seen=seen[-1])
+        schedule.passed(full=full, recorded=seen[-1])
     assert seen == [True, True, True, False]
 
 
@@ -50,7 +50,7 @@ def test_a_change_is_looked_at_at_once_and_until_it_has_settled(monkeypatch):
     monkeypatch.setattr(watching.time, "monotonic", lambda: 0.0)
     schedule = Schedule(1)
     for _ in range(3):
-        schedule.passed(full=True, seen=schedule.due(full=True))
+        schedule.passed(full=True, recorded=schedule.due(full=True))
     schedule.unsettle(1)
     assert not schedule.settled
     assert [_pass(schedule) for _ in range(3)] == [True, True, False]
@@ -58,5 +58,5 @@ def test_a_change_is_looked_at_at_once_and_until_it_has_settled(monkeypatch):
 
 def _pass(schedule):
     due = schedule.due(full=True)
-    schedule.passed(full=True, seen=due)
+    schedule.passed(full=True, recorded=due)
     return due

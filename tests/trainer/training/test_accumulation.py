@@ -9,7 +9,8 @@ from vramtop.protocol.lesson.checks import check
 from vramtop.protocol.lesson.settings import SettingError, Settings, parse_accumulation
 from vramtop.trainer.data.datasets import Images
 from vramtop.trainer.fitting.predictor import predict
-from vramtop.trainer.training.training import Training, Unwatched
+from vramtop.trainer.training.training import Training
+from vramtop.trainer.training.watcher import Unwatched
 
 CPU = torch.device("cpu")
 P, W = 407_080, 401_408  # bytes of all parameters, and of the first weight

@@ -13,7 +13,8 @@ from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Note
 from vramtop.trainer.training import noise
 from vramtop.trainer.training.noise import DECAY, Estimate, NoiseSampler, Smoothed, estimate
-from vramtop.trainer.training.training import Training, Unwatched
+from vramtop.trainer.training.training import Training
+from vramtop.trainer.training.watcher import Unwatched
 
 CPU = torch.device("cpu")
 P = 407_080

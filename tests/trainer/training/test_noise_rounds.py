@@ -6,7 +6,8 @@ from per_sample import per_sample
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.trainer.training import noise
 from vramtop.trainer.training.noise import Estimate, NoiseSampler, Smoothed, estimate
-from vramtop.trainer.training.training import Training, Unwatched
+from vramtop.trainer.training.training import Training
+from vramtop.trainer.training.watcher import Unwatched
 
 CPU = torch.device("cpu")
 

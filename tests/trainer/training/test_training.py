@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.trainer.data.datasets import Dataset, Images
-from vramtop.trainer.training.training import Training, Unwatched
+from vramtop.trainer.training.training import Training
+from vramtop.trainer.training.watcher import Unwatched
 
 CPU = torch.device("cpu")
 
