@@ -16,6 +16,7 @@ from vramtop.protocol.lesson.messages import (
     LessonOutOfMemory,
     LessonSample,
     Noise,
+    Predicted,
 )
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Device, Expectation, Note
@@ -217,7 +218,7 @@ class Reports:
         """There is no account of a step; the same reason is reported once."""
         if str(reason) != self._reason:
             self._reason = str(reason)
-            self._outbox.post(Note(f"no account of this device's memory: {reason}"))
+            self.note(f"no account of this device's memory: {reason}")
 
     def evaluation(
         self, training: Training, score: Score, batch_size: int, peak: Split | None
@@ -238,7 +239,7 @@ class Reports:
     def noise(self, noise: Noise | None) -> None:
         """The gradient's noise was estimated; None means that there was no memory for it."""
         if noise is None:
-            self._outbox.post(Note("no memory to spare for estimating the gradient's noise"))
+            self.note("no memory to spare for estimating the gradient's noise")
         else:
             self._outbox.offer(noise, at_once=False)
 
@@ -247,7 +248,7 @@ class Reports:
         text = "this device's allocator keeps no cache"
         if size is not None:
             text = f"{size:,} B of cache given back" if size else "there was no cache to give back"
-        self._outbox.post(Note(text))
+        self.note(text)
 
     def out_of_memory(
         self, facts: OutOfMemoryFacts, failed: Settings, back: Settings | None
@@ -284,5 +285,12 @@ class Reports:
     def retrying(self, facts: OutOfMemoryFacts) -> None:
         """A step did not fit and is taken once more."""
         where = f" in {facts.phase}" if facts.phase else ""
-        text = f"out of memory{where}: the step is taken again, with the cache given back"
+        self.note(f"out of memory{where}: the step is taken again, with the cache given back")
+
+    def predicted(self, larger: Predicted) -> None:
+        """What a larger batch would hold was predicted."""
+        self._outbox.post(larger)
+
+    def note(self, text: str) -> None:
+        """A line for the log."""
         self._outbox.post(Note(text))
