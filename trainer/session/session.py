@@ -21,7 +21,7 @@ from vramtop.protocol.lesson.commands import (
 from vramtop.protocol.lesson.messages import ComparisonEnded, LessonEnded, SearchEnded
 from vramtop.protocol.lesson.settings import DatasetName, SettingError, Settings
 from vramtop.protocol.lesson.shelf import Shelf
-from vramtop.protocol.messages import Answer, Device, Note
+from vramtop.protocol.messages import Answer, Device
 from vramtop.protocol.wire.framing import ToWorker
 from vramtop.trainer.data.datasets import DataError, Dataset
 from vramtop.trainer.data.pictures import Gallery
@@ -74,7 +74,7 @@ class Session:
         self._keeper = Keeper(shelf)
         self._begin(start.settings, start, self._keeper.latest() if start.resume else None)
         if reason := unaccounted(device):
-            outbox.post(Note(f"the allocator's figures are N/A: {reason}"))
+            self._reports.note(f"the allocator's figures are N/A: {reason}")
 
     @property
     def progress(self) -> Progress:
