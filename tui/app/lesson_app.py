@@ -91,6 +91,8 @@ class VramtopApp(StateApp):
 
     def compose(self) -> ComposeResult:
         """The parts of the main screen."""
+        # The screen has its classes before it has parts, so that these are styled only once.
+        main.resize(self.screen, self.size)
         yield from main.parts()
 
     def on_mount(self) -> None:

@@ -81,11 +81,18 @@ class StateApp(App[int]):
 
     def get_default_screen(self) -> Page:
         """The first screen of the stack."""
-        return Page(id="_default")
+        return Page(id="_default", classes=self._choices.layout)
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Style all parts anew; before there are any, only take over the theme's colours."""
+        if self.screen_stack:
+            super().refresh_css(animate)
+        else:
+            # Textual would parse all styles here, and once more when the first part is there.
+            self.stylesheet.set_variables(self.get_css_variables())
 
     def on_mount(self) -> None:
         """Draw the first frame, then begin."""
-        self.screen.set_class(True, self._choices.layout)
         self.painter.paint_anew(self.state)
         self._clock = self.set_interval(WHOLE_SECONDS, lambda: self.painter.catch_up(self.state))
         # While the app was suspended, the terminal has forgotten the whole screen.

@@ -52,4 +52,5 @@ def fit(screen: Screen[Any], size: Size, least: tuple[int, int] = ENOUGH, way: s
     )
     text = [f"A little more room, please:\nthis needs {least[0]} by {least[1]}"]
     text.append(f",\nand here is {width} by {height}." if height > 2 else "")
-    screen.query_one(TooSmall).update("".join(text) + (f"\n{way}" if height > 3 else ""))
+    for notice in screen.query(TooSmall):  # none before the screen has its parts
+        notice.update("".join(text) + (f"\n{way}" if height > 3 else ""))
