@@ -45,7 +45,7 @@ def report(*gpus: Gpu, **values: Any) -> GpusReport:
 
 
 def line_of(text: str, start: str) -> str:
-    """The line of the GPU table that begins with this, the marks aside."""
+    """The line of the GPU table that begins with this, without its marks."""
     lines = [line for line in text.splitlines() if line[3:].lstrip().startswith(start)]
     assert lines, f"no {start!r} in\n{text}"
     return lines[0]

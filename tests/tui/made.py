@@ -1,4 +1,4 @@
-"""Messages as the worker would send them, made by hand."""
+"""Messages as the worker sends them, made by hand, and the state after them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The monitor's screen, on messages alone: what stands where, for tests of its look."""
+"""The monitor's screen after messages made by hand, for tests of how it looks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MARGIN = " " + "".join(GLYPHS.values())
 
 
 class Silent:
-    """A worker that says nothing of its own, at whatever pace, and leaves no snapshot."""
+    """A worker that sends nothing and leaves no snapshot."""
 
     kept = None
 
@@ -48,7 +48,7 @@ class Silent:
 
 
 class Screen:
-    """An app that has heard these messages, as it stands in its terminal."""
+    """An app that has heard messages, and what its terminal shows."""
 
     def __init__(self, app: VramtopApp, pilot: Pilot[int]) -> None:
         self.app = app
@@ -66,7 +66,7 @@ class Screen:
 
     @property
     def lines(self) -> list[str]:
-        """What one sees: a character in the colour of its paper is none."""
+        """The lines as a viewer sees them: text in the colour of its background is invisible."""
         strips = self.app.screen._compositor.render_strips()
         return ["".join(_visible(segment) for segment in strip) for strip in strips]
 
@@ -75,7 +75,7 @@ class Screen:
         return "\n".join(self.lines)
 
     def line(self, start: str) -> str:
-        """The line that begins so, without the margins and the glyph of a category."""
+        """The first line that begins with this, apart from margins and the glyph of a category."""
         lines = (line.strip(_MARGIN) for line in self.lines)
         return next(line for line in lines if line.startswith(start))
 
@@ -102,7 +102,7 @@ def assert_apart(panels: Iterable[Widget], screen: Region) -> list[Widget]:
 
 def _visible(segment: Segment) -> str:
     style = segment.style
-    # The terminal's own ink and its own paper are both called default.
+    # The terminal's own text and background colours are both called default.
     hidden = style and style.color and style.color == style.bgcolor and not style.color.is_default
     return " " * len(segment.text) if hidden else segment.text
 

@@ -189,7 +189,7 @@ def _pickled(layout: Layout) -> tuple[Parts, tuple[str, ...]]:
 
 
 def _binary(layout: Layout) -> tuple[Parts, tuple[str, ...]]:
-    """The same from CIFAR-10's binary files: each record is a label and the pixels."""
+    """The same as `_pickled`, from CIFAR-10's binary files: each record is a label and pixels."""
     return [_records(layout.files[:-1]), _records(layout.files[-1:])], layout.classes
 
 

@@ -1,7 +1,7 @@
 """A device's memory, and the budget that it is held to.
 
-Knows PyTorch and nothing of this trainer. The CPU's allocator cannot be held to a budget, so the
-ledger checks it there.
+Does not depend on this trainer. The CPU's allocator cannot be held to a budget; there the ledger
+checks it.
 """
 
 from __future__ import annotations

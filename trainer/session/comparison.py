@@ -83,12 +83,12 @@ class Comparison:
                 # It may fit with an empty cache, which is not fragmented by earlier runs.
                 memory.release(self._device)
                 if not again:
-                    self._outbox.post(self._short(settings, facts))
+                    self._outbox.post(self._ran_out(settings, facts))
                     break
                 again = False
             memory.release(self._device)
 
-    def _short(self, settings: Settings, facts: OutOfMemoryFacts) -> Compared:
+    def _ran_out(self, settings: Settings, facts: OutOfMemoryFacts) -> Compared:
         return Compared(
             settings,
             self._compare.images,

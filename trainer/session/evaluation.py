@@ -28,7 +28,7 @@ class Listener(Protocol):
 
 
 class Evaluation:
-    """Evaluates a model on the test data and tells the `listener`.
+    """Evaluates a model on the test data and reports to the `listener`.
 
     With `observe` the first evaluation is recorded. Its sizes depend only on the settings, so later
     ones are not: a small dataset ends many epochs a second.

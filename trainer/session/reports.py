@@ -130,7 +130,7 @@ class Reports:
             self._deliver(wait=wanted)
 
     def rest(self, training: Training) -> None:
-        """Report the latest step before a pause that came too late; its loss is lost."""
+        """At a pause, report the latest step, without its loss, if no sample has reported it."""
         self._deliver(wait=True)
         if self._unreported is not None:
             sample = self._sample(training, self._unreported, "zero_grad", None)
@@ -186,7 +186,7 @@ class Reports:
         settled: bool,
         news: bool,
     ) -> None:
-        """A recorded step has ended; as `news` it is sent even if a newer one follows.
+        """A recorded step has ended. As `news` its anatomy is sent even if a newer one follows.
 
         Where there is no account of it, the reason is reported once.
         """
@@ -223,7 +223,7 @@ class Reports:
     def evaluation(
         self, training: Training, score: Score, batch_size: int, peak: Split | None
     ) -> None:
-        """An epoch has ended and the model was evaluated; `peak` is what that held at most."""
+        """The model was evaluated; `peak` is the split at the evaluation's own peak."""
         self._outbox.post(
             Evaluated(
                 epoch=training.epoch,

@@ -45,9 +45,10 @@ class Session:
     """Trains until told to stop.
 
     `load` gives the dataset of a name and may raise `DataError`. Commands come from the `inbox`;
-    None means that nobody is left to send any. Snapshots go to the `shelf`. `described` is what is
-    known of the device already. The session belongs to one thread, which makes it and calls `run`.
-    Raises `SettingError` or `DataError` where it cannot begin.
+    None ends the session. Snapshots go to the `shelf`. `described` is the device's description; if
+    it is missing, the session makes one. The session belongs to one thread, which makes it and
+    calls `run`. Raises `SettingError` or `DataError` where it cannot begin, and `CannotKeep` where
+    there is no snapshot to resume from.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Session:
         self._outbox = outbox
         self._talk = Conversation(inbox, outbox, self._aside)
         self._observe = start.observe
-        # A prediction helps whoever may press a key; nobody can change a run of every step.
+        # A prediction of a larger batch helps only where a user can change the batch size.
         self._predicts = start.observe and not start.every_step
         self._reports = Reports(outbox, every_step=start.every_step)
         self._gallery = Gallery()
@@ -82,7 +83,7 @@ class Session:
         return self._setup.training.progress
 
     def run(self) -> None:
-        """Train and obey until `Stop`, or until nobody is left to command."""
+        """Train and obey commands until `Stop`, or until the inbox gives None."""
         try:
             while True:
                 self._obey()
@@ -157,7 +158,7 @@ class Session:
         self._outbox.post(Answer(command.command, refusal))
 
     def _take(self, command: Waiting) -> None:
-        """Put a change into force, or answer why not and leave everything as it was."""
+        """Obey a command about the settings; where that is refused, nothing changes."""
         facts, refusal = None, None
         try:
             match command:
@@ -215,7 +216,7 @@ class Session:
         self._talk.handing_over = True
 
     def _find(self) -> None:
-        """Find the largest batch size; any other change calls the search off."""
+        """Find the largest batch size; another command about the settings calls the search off."""
         self._recovery.require_room("searched")
         self._talk.called_off = False
         setup, found, facts = self._setup, None, None
@@ -234,7 +235,7 @@ class Session:
             raise SettingError(f"the search ran out of memory: {facts.detail}")
 
     def _compare(self, compare: Compare) -> None:
-        """Train each of several settings from the start; any other change calls that off."""
+        """Compare settings; another command about the settings calls the comparison off."""
         setup, recovery, complete = self._setup, self._recovery, False
         recovery.require_room("compared")
         here = setup.snapshot()
@@ -274,7 +275,7 @@ class Session:
         self._end()
 
     def _end(self) -> None:
-        """Say once that the training is over."""
+        """Report once that the training has ended."""
         if not self._ended:
             self._ended = True
             self._outbox.post(LessonEnded(self.progress.steps, self.progress.images))

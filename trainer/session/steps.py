@@ -1,4 +1,4 @@
-"""One step of a session: recorded if it is due, reported, and answered for if it fails."""
+"""A step of a session: taken, recorded if that is due, reported, and recovered from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model, its optimizer and its place in the data; one training step."""
+"""A training: the model, its optimizer, its place in the data, and a step."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Training:
     def step(
         self, batch_size: int, watcher: Watcher, accumulation: int = 1, most: int | None = None
     ) -> Tensor:
-        """Take one training step; returns the mean loss of its images, still on the device.
+        """Take a training step; returns the mean loss of its images, float32 (), on the device.
 
         The step takes `accumulation` batches of `batch_size` images, at most what the epoch has
         left, and at most `most` images. Each batch is weighted by its images, so the accumulated

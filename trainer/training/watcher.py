@@ -1,4 +1,4 @@
-"""Who is told what a step does: a recording, or nobody."""
+"""What is called during a step: a recording of it, or a stand-in that does nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vramtop.protocol.split import Phase
 
 
 class Watcher(Protocol):
-    """Is told what a step does. Entered when the step begins, left when it ends or fails."""
+    """Is called as a step proceeds. Entered when the step begins, left when it ends or fails."""
 
     def __enter__(self) -> object: ...
 

@@ -119,6 +119,9 @@ class Worker:
             self.kill()
             await self._process.wait()
         self._writer.close()
+        # A worker that has just ended may have missed the last command. asyncio would report that.
+        with suppress(ConnectionError):
+            await self._writer.wait_closed()
         self._task.cancel()
         rest.cancel()
         await asyncio.gather(self._task, rest, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""What a key is answered with: it hides neither the news that it leads to nor the keys."""
+"""The answer to a key hides neither the news that follows nor the line of keys."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ async def test_after_a_while_the_news_is_back(
 
 
 @pytest.mark.parametrize(
-    ("width", "told"),
+    ("width", "line"),
     [
         (60, "▸ batch 128, sgd, lr 0.01: peak 2.14 MiB → 2.33 MiB"),
         (
@@ -93,7 +93,7 @@ async def test_after_a_while_the_news_is_back(
         ),
     ],
 )
-async def test_news_of_two_changes_at_once_comes_with_its_result(width: int, told: str) -> None:
+async def test_news_of_two_changes_at_once_comes_with_its_result(width: int, line: str) -> None:
     news = (configured(batch_size=128, optimizer="sgd"), measured(128))
     async with screen(width, 18, *BEGUN, *news) as shown:
-        assert shown.lines[-2].strip() == told
+        assert shown.lines[-2].strip() == line

@@ -12,7 +12,7 @@ from vramtop.protocol.split import Split
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.screens.help import Help
 from vramtop.tui.widgets.headlines import headline
-from vramtop.tui.widgets.lines import NewsLine, NewsView
+from vramtop.tui.widgets.lines import NewsFacts, NewsLine
 from vramtop.tui.worker.link import WorkerGone
 
 
@@ -170,7 +170,7 @@ async def test_news_breaks_between_words(app: VramtopApp) -> None:
         news = Failed("1,073 would have fitted (predicted), were there no others", usage=False)
         words = headline(news).text
         for width in range(24, 60):
-            shown = NewsView(news, "running", lesson=True)
+            shown = NewsFacts(news, "running", lesson=True)
             drawn = line.draw(shown, width, 4).plain.split("\n")
             assert [word for row in drawn for word in row.split()] == ["!", *words.split()]
             assert max(map(len, drawn)) <= width

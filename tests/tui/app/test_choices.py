@@ -1,4 +1,4 @@
-"""The keys that choose how the monitor looks, and that it looks so the next time."""
+"""The keys that choose how the monitor looks, and that the choices are kept."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from vramtop.tui.terminal.palette import PALETTES
 from vramtop.tui.widgets.panel import Panel
 
 ALL = {
-    "StatusLine", "DeviceBar", "SplitBar", "Rows", "AnatomyChart", "Trends", "VisitedTable",
-    "Log", "NewsLine", "KeyLine",
+    "StatusLine", "DeviceBar", "SplitBar", "CategoryTable", "AnatomyChart", "Trends",
+    "VisitedTable", "Log", "NewsLine", "KeyLine",
 }  # fmt: skip
 SIZES = [(60, 18), (80, 24), (120, 40), (200, 60)]
 
@@ -103,7 +103,7 @@ async def test_p_goes_through_the_layouts_and_nothing_overlaps(width: int, heigh
     async with screen(width, height, *BEGUN) as shown:
         before = visible(shown.app.query(Panel))
         for layout, parts in (
-            ("memory", frame | {"DeviceBar", "SplitBar", "Rows"}),
+            ("memory", frame | {"DeviceBar", "SplitBar", "CategoryTable"}),
             ("charts", frame | {"SplitBar", "AnatomyChart", "Trends"}),
             ("everything", set(before)),
         ):
@@ -137,12 +137,12 @@ async def test_a_terminal_too_small_says_so_in_every_layout(layout: str, config:
 
 async def test_r_changes_how_often_it_is_painted_and_says_so(config: Config) -> None:
     async with screen(80, 24, *BEGUN, config=config) as shown:
-        for told in ("2 refreshes", "1 refresh", "10 refreshes", "4 refreshes"):
+        for rate in ("2 refreshes", "1 refresh", "10 refreshes", "4 refreshes"):
             await shown.press("r")
-            assert f"{told} a second" in shown.text
+            assert f"{rate} a second" in shown.text
 
 
-async def test_the_worker_is_told_how_often_it_is_painted(config: Config) -> None:
+async def test_the_worker_hears_how_often_the_screen_is_painted(config: Config) -> None:
     assert await paces(config, "r", "r", "r", "r", "r") == [0.5, 1, 0.1, 0.25, 0.5]
     assert await paces(config) == [0.5]  # as it was left
 
@@ -200,7 +200,7 @@ async def test_what_was_chosen_is_as_it_was_the_next_time(config: Config) -> Non
         assert "10 refreshes a second" in shown.text
 
 
-async def test_a_broken_config_is_told_on_the_screen_and_in_the_log(
+async def test_a_broken_config_is_reported_on_the_screen_and_in_the_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

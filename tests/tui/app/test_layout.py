@@ -1,4 +1,4 @@
-"""At every size: nothing beyond its room, nothing over something else, nothing cut."""
+"""At every size each part is within the screen and over no other, and nothing is cut."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def assert_each_in_its_place(seen: Screen) -> list[Widget]:
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_every_part_has_its_place(width: int, height: int) -> None:
+async def test_every_part_has_its_place_and_nothing_is_cut(width: int, height: int) -> None:
     async with screen(width, height) as seen:
-        for messages in SESSION.values():
+        for moment, messages in SESSION.items():
             await seen.hear(*messages)
             parts = assert_each_in_its_place(seen)
             (table,) = (part for part in parts if isinstance(part, VisitedTable))
@@ -56,40 +56,29 @@ async def test_every_part_has_its_place(width: int, height: int) -> None:
             if height >= 34:
                 (anatomy,) = (part for part in parts if isinstance(part, AnatomyChart))
                 assert anatomy.region.height >= 8
-
-
-@pytest.mark.parametrize(("width", "height"), SIZES)
-@pytest.mark.parametrize("device", [HELLO.device, Device("cuda:0", "a GPU", 4 * 2**30)])
-async def test_a_chosen_category_has_its_place(width: int, height: int, device: Device) -> None:
-    async with screen(width, height, *begun_on(device)) as seen:
-        # In each of the three layouts, and beside the tour.
-        for key, least in (("down", 5), ("p", 5), ("p", 5), ("p", 5), ("T", 1)):
-            await seen.pilot.press(key)
-            await seen.pilot.pause()
-            assert_each_in_its_place(seen)
-            assert seen.app.query_one(TensorTable).region.height >= least
-
-
-@pytest.mark.parametrize(("width", "height"), SIZES)
-@pytest.mark.parametrize("device", [HELLO.device, Device("cuda:0", "a GPU", 4 * 2**30)])
-async def test_a_gpus_bar_and_the_tour_leave_every_part_its_place(
-    width: int, height: int, device: Device
-) -> None:
-    async with screen(width, height, *begun_on(device)) as seen:
-        assert_each_in_its_place(seen)
-        await seen.pilot.press("T")
-        await seen.pilot.pause()
-        assert_each_in_its_place(seen)
-
-
-@pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_nothing_is_cut(width: int, height: int) -> None:
-    async with screen(width, height) as seen:
-        for moment, messages in SESSION.items():
-            await seen.hear(*messages)
             # A device may lose the end of its name, and an out of memory the end of its line.
             whole = [line for line in seen.lines if not re.search("machine memory|!", line)]
             assert "…" not in MAY_END.sub("", "\n".join(whole)), moment
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize("device", [HELLO.device, Device("cuda:0", "a GPU", 4 * 2**30)])
+async def test_the_tour_and_a_chosen_category_leave_every_part_its_place(
+    width: int, height: int, device: Device
+) -> None:
+    async with screen(width, height, *begun_on(device)) as seen:
+        # The tour alone; a chosen category in each of the three layouts, and beside the tour.
+        for keys, least in (
+            (("T",), 0),
+            (("escape", "down"), 5),
+            ("p", 5),
+            ("p", 5),
+            ("p", 5),
+            ("T", 1),
+        ):
+            await seen.press(*keys)
+            assert_each_in_its_place(seen)
+            assert seen.app.query_one(TensorTable).region.height >= least
 
 
 @pytest.mark.parametrize("height", [2, 4, 8])

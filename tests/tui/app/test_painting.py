@@ -123,7 +123,7 @@ def test_a_part_that_came_later_is_shown_the_same_state(wall: Wall) -> None:
         (BEGUN, WorkerGone(1, ()), True),
     ],
 )
-def test_what_somebody_waits_for(
+def test_which_messages_are_painted_at_once(
     before: tuple[Received, ...], message: Received, waited: bool
 ) -> None:
     state = after(*before)

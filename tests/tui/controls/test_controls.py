@@ -133,7 +133,7 @@ def test_a_batch_is_never_larger_than_the_data() -> None:
         ({"hidden": 128}, "nothing to change"),
     ],
 )
-def test_a_change_while_a_step_is_held_is_said_to_come(
+def test_a_change_while_a_step_is_held_waits_for_the_next_step(
     values: dict[str, object], text: str
 ) -> None:
     desk = Desk(*BEGUN, *HELD)
@@ -195,7 +195,9 @@ def test_a_comparison_says_what_it_takes() -> None:
     plan = fair.planned(Settings(), "16,64", 6_000)
     reply = runs.compare(desk.state, desk.commands, plan)
     images = plan.trials[0].images
-    assert reply == Reply(f"{fair.asked(plan)}; escape calls it off")
+    assert reply == Reply(
+        "comparing 2 batch sizes on 30,000 images each, 60,000 in all; escape calls it off"
+    )
     assert desk.sent == [Compare(1, tuple(trial.settings for trial in plan.trials), images)]
 
 

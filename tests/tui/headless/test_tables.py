@@ -1,4 +1,4 @@
-"""The tables that a headless run and a sweep print: every figure whole, in any terminal."""
+"""The tables of a headless run and of a sweep: no figure is cut in any terminal."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_repeats_are_medians_in_the_table_and_a_spread_below_it(printed: Print) 
         assert "2.00 ms" in above
 
 
-def test_a_long_step_is_told_in_seconds(printed: Print) -> None:
+def test_a_long_step_is_given_in_seconds(printed: Print) -> None:
     run = run_of()
     run.step_seconds = [83.5]
     text = "\n".join(printed(*tables(TITLE, [make_row([run])])))

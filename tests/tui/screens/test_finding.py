@@ -1,4 +1,4 @@
-"""The search for the largest batch size, as the state and the keys have it."""
+"""The search for the largest batch size: its news, its keys and its prediction."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ async def test_escape_calls_a_search_off_and_does_nothing_else(
 PREDICTED = Predicted(Settings(batch_size=128), "cpu", measured(128).anatomy, None, None)
 
 
-async def test_what_plus_would_take_is_in_the_table_and_on_the_bar_before_it_is_pressed(
+async def test_the_prediction_for_plus_is_in_the_table_and_on_the_bar(
     app: VramtopApp,
 ) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
@@ -115,7 +115,7 @@ async def test_what_plus_would_take_is_in_the_table_and_on_the_bar_before_it_is_
         assert f"┊ + makes it {units.size(peak)}" in screen
 
 
-async def test_what_would_not_fit_is_predicted_too(app: VramtopApp) -> None:
+async def test_a_prediction_that_does_not_fit_says_so(app: VramtopApp) -> None:
     needed = replace(PREDICTED, settings=Settings(batch_size=128, budget=2**21), needed=2**21 + 9)
     async with app.run_test(size=(120, 40)) as pilot:
         await begin(pilot)

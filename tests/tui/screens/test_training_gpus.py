@@ -6,7 +6,7 @@ import pytest
 from gpu_table import DEVICE, GIB, TRAINING, chosen, line_of, make_gpu, marked, report
 from made import BEGUN, HELLO, begun_on, configured, measured
 from msgspec.structs import replace
-from scripted import Script, begin, seen
+from scripted import Script, begin, painted, seen
 from vramtop.protocol.gpus import GpuProcess, GpusReport
 from vramtop.protocol.messages import DeviceMemory
 from vramtop.tui.app.lesson_app import VramtopApp
@@ -63,22 +63,18 @@ async def test_both_screens_tell_the_same_bytes_in_use(app: VramtopApp) -> None:
         )
     )
     async with app.run_test(size=(120, 40)) as pilot:
-        await begin(pilot, *TRAINING, busy)
-        app.paint()
-        await pilot.pause()
+        await painted(pilot, *TRAINING, busy)
         assert "in use   1.18 GiB of 80.0 GiB" in seen(app)
         await pilot.press("g")
         assert "in use/total" in seen(app)
         assert "1.18G/80.0G" in line_of(seen(app), "0 X100")
 
 
-async def test_memory_by_cuda_is_told_on_both_screens(app: VramtopApp) -> None:
+async def test_both_screens_say_that_the_memory_is_by_cuda(app: VramtopApp) -> None:
     untold = make_gpu(0, total=None, reserved=None, used=None, free=None)
     said = replace(measured(), device_memory=DeviceMemory(80 * GIB, 60 * GIB))
     async with app.run_test(size=(120, 40)) as pilot:
-        await begin(pilot, *TRAINING[:-1], said, report(untold))
-        app.paint()
-        await pilot.pause()
+        await painted(pilot, *TRAINING[:-1], said, report(untold))
         assert "in use, says CUDA   20.0 GiB of 80.0 GiB" in seen(app)
         await pilot.press("g")
         assert "20.0G/80.0G" in line_of(seen(app), "0 X100")
@@ -89,9 +85,7 @@ async def test_the_screen_follows_what_nvml_says(app: VramtopApp) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await begin(pilot, *TRAINING, TWO)
         await pilot.press("g")
-        app.receive(report(TWO.gpus[0], make_gpu(1, gpu_utilization=99)))
-        app.paint()
-        await pilot.pause()
+        await painted(pilot, report(TWO.gpus[0], make_gpu(1, gpu_utilization=99)))
         assert "99%" in line_of(seen(app), "1 X100")
 
 

@@ -68,7 +68,7 @@ def test_another_steps_curve_is_never_walked(other: Received) -> None:
     assert state.seen is state.held
 
 
-def test_a_step_that_made_the_optimizers_state_is_no_guide() -> None:
+def test_a_first_optimizer_step_is_not_walked() -> None:
     unsettled = replace(RECORDED, settled=False)
     assert after(unsettled, PAUSED, held("optimizer")).walk is None
 
@@ -80,7 +80,7 @@ def test_the_next_boundary_ends_a_walk_at_once() -> None:
     assert (state.walk, state.cursor) == (None, None)
 
 
-def test_who_pauses_on_a_walk_stops_it_where_it_is() -> None:
+def test_a_pause_stops_a_walk_where_it_is() -> None:
     walking = cursor.walked(after(SLOW, held("backward")), 0.45)
     assert walking.cursor == 6
     paused = fold(walking, replace(PAUSED, slow=True))
@@ -136,7 +136,7 @@ def test_a_moment_tells_what_changed_and_which_operator_allocated_it() -> None:
     )
 
 
-def test_what_is_released_is_told_after_the_last_operator_of_its_phase() -> None:
+def test_a_release_is_named_after_the_last_operator_of_its_phase() -> None:
     spot = moments.spot(ANATOMY, 6)
     assert spot.changes == (("activations", -30_720), ("temporaries", -30_720))
     assert (spot.operator, spot.grew) == ("aten.mm.default", False)

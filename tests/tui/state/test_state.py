@@ -7,7 +7,7 @@ from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Answer, Failed, Flow, Note
 from vramtop.protocol.split import Split
 from vramtop.tui.state.folding import fold
-from vramtop.tui.state.history import History, Mark
+from vramtop.tui.state.history import History, OutOfMemoryMark
 from vramtop.tui.state.program import MAX_ENTRIES
 from vramtop.tui.widgets.headlines import Headline, headline
 from vramtop.tui.worker.link import WorkerGone, WorkerLine
@@ -90,14 +90,14 @@ def test_out_of_memory_is_the_news_also_after_the_way_back() -> None:
     state = after(*BEGUN, configured(batch_size=8192), failed(64), configured(), measured())
     assert state.news is not None
     assert headline(state.news).trouble
-    told = "batch 8,192 out of memory, back to 64 · forward, relu wanted 16.0 MiB, 4.00 MiB free"
-    assert headline(state.news).text == told
-    assert log_of(state)[-4:-1] == (
-        told,
+    text = "batch 8,192 out of memory, back to 64 · forward, relu wanted 16.0 MiB, 4.00 MiB free"
+    assert headline(state.news).text == text
+    assert log_of(state)[-3:] == (
+        text,
         "held then 4.39 MiB: parameters 397.5 KiB, activations 4.00 MiB; "
         "it would have been at least 41.2 MiB of 24.0 MiB",
         "batch 8,192 → 64",
-    ) or told in log_of(state)
+    )
     assert [(visit.batch_size, visit.out_of_memory) for visit in state.lesson.visited] == [
         (64, False),
         (8192, True),
@@ -126,10 +126,10 @@ def test_where_it_cannot_be_known_nothing_is_said_of_what_would_fit() -> None:
 
 def test_an_out_of_memory_has_its_place_on_the_trends_axis() -> None:
     state = after(*BEGUN, configured(batch_size=8192), failed(64))
-    assert state.history.out_of_memory == (Mark(640, 8192),)
+    assert state.history.out_of_memory == (OutOfMemoryMark(640, 8192),)
     # The settings that come back may be older than the last step, a short one that did fit.
     back = fold(fold(state, configured()), sample(576))
-    assert back.history.out_of_memory == (Mark(576, 8192),)
+    assert back.history.out_of_memory == (OutOfMemoryMark(576, 8192),)
     later = fold(fold(back, sample(1280)), sample(64))
     assert later.history.out_of_memory == ()
 
@@ -172,13 +172,13 @@ def test_a_short_last_batch_does_not_count_as_a_visit() -> None:
     assert len(after(*BEGUN, sample(700, batch_size=48)).lesson.visited) == 1
 
 
-@pytest.mark.parametrize(("code", "told"), [(-9, "SIGKILL"), (3, "exit code 3"), (-99, "99")])
-def test_a_worker_that_is_gone_says_how(code: int, told: str) -> None:
+@pytest.mark.parametrize(("code", "text"), [(-9, "SIGKILL"), (3, "exit code 3"), (-99, "99")])
+def test_a_worker_that_is_gone_says_how(code: int, text: str) -> None:
     state = after(*BEGUN, WorkerLine("said"), WorkerGone(code, ("said", "last words")))
     assert state.resident == 0
     assert state.life == "gone"
     assert state.news is not None
-    assert told in headline(state.news).text
+    assert text in headline(state.news).text
     assert "last words" in headline(state.news).text
     assert log_of(state).count("said") == 1
     assert state.measured is not None
@@ -191,12 +191,12 @@ def test_a_reason_given_outlives_the_exit_that_follows() -> None:
     assert "the disk is full" in headline(state.news).text
 
 
-def test_an_answer_is_worth_a_line_only_if_it_is_no() -> None:
+def test_only_a_refusal_is_logged() -> None:
     assert after(Answer(1, None)).log == ()
     assert log_of(after(Answer(1, "cannot be"))) == ("cannot be",)
 
 
-def test_an_evaluation_and_an_end_are_told() -> None:
+def test_an_evaluation_is_logged_and_an_end_ends_the_session() -> None:
     state = after(*BEGUN, Evaluated(1, 0.3, 0.9, 1000, 1000, None), LessonEnded(10, 640))
     assert state.life == "ended"
     assert any("90.00%" in line for line in log_of(state))
@@ -225,19 +225,19 @@ def test_an_evaluation_that_does_not_fit_does_not_hide_a_batch_that_did_not() ->
     evaluation = out_of_memory(
         batch_size=1000, phase="evaluation", operator="aten.addmm.default", restored=500
     )
-    told = "test data 1,000 at a time out of memory, now 500 · addmm"
+    text = "test data 1,000 at a time out of memory, now 500 · addmm"
     assert after(*BEGUN, evaluation).news is None
     both = after(*BEGUN, failed(restored=64), evaluation)
     assert both.news is not None
     assert headline(both.news).trouble
     assert "back to 64" in headline(both.news).text
-    assert log_of(both)[-1] == told
+    assert log_of(both)[-1] == text
 
 
-def test_what_only_the_allocator_knows_is_told_in_its_words() -> None:
+def test_the_allocators_own_words_are_logged_where_it_gives_no_figures() -> None:
     state = after(
         *BEGUN,
         out_of_memory(batch_size=128, needed=None, limit=None, operator="", detail="no bytes left"),
     )
-    told = "batch 128 out of memory, back to 64 · forward"
-    assert log_of(state)[-2:] == ("no bytes left", told)
+    text = "batch 128 out of memory, back to 64 · forward"
+    assert log_of(state)[-2:] == ("no bytes left", text)

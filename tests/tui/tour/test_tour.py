@@ -122,8 +122,8 @@ def test_the_optimizer_changes_once_the_bar_with_adam_was_seen(walk: Walk) -> No
     walk.to(3)
     walk.becomes(batch_size=256)
     before = len(walk.script.changes)
-    told = "Adam: peak 2.72 MiB, optimizer state 795.1 KiB, 2.0 × the parameters"
-    assert (walk.guide.progress.text, walk.guide.progress.enter) == (told, "change to SGD")
+    text = "Adam: peak 2.72 MiB, optimizer state 795.1 KiB, 2.0 × the parameters"
+    assert (walk.guide.progress.text, walk.guide.progress.enter) == (text, "change to SGD")
     assert walk.guide.go_on()
     assert walk.script.changes[before:] == [{"optimizer": "sgd"}]
     walk.becomes(batch_size=256, optimizer="sgd")
@@ -140,7 +140,7 @@ def test_a_viewer_may_press_the_phases_key_too(walk: Walk) -> None:
     assert sum(isinstance(command, Advance) for command in walk.script.sent) == 1
 
 
-def test_a_budget_that_is_too_small_is_told_with_what_goes_on(walk: Walk) -> None:
+def test_the_out_of_memory_step_says_which_batch_goes_on(walk: Walk) -> None:
     walk.to(5)
     walk.becomes(batch_size=256, optimizer="sgd")
     budget = walk.script.changes[-1]["budget"]
@@ -169,8 +169,8 @@ def test_the_practice_doubles_until_it_does_not_fit_and_takes_four_fifths() -> N
     walk.becomes(batch_size=64, **small)
     assert walk.script.changes[-1] == {"batch_size": 51}
     walk.becomes(batch_size=51, **small)
-    told = "16 32 64 fit, 128 out of memory; 0.8 × 64 = 51, peak "
-    assert walk.guide.progress.text.startswith(told)
+    text = "16 32 64 fit, 128 out of memory; 0.8 × 64 = 51, peak "
+    assert walk.guide.progress.text.startswith(text)
     assert not walk.guide.go_on()
 
 
@@ -219,11 +219,11 @@ async def test_it_covers_neither_bars_nor_rows(app: VramtopApp, size: tuple[int,
         rows = [line for line in before.splitlines() if "Parameters" in line or "Total" in line]
         await pilot.press("T")
         await pilot.pause()
-        told = seen(app)
-        assert "1 of 7  What the bars show" in told
-        assert "of it parameters 397.5 KiB" in " ".join(told.split())
-        assert all(row in told for row in rows)
-        assert "full bar 4.00 MiB" in told
+        screen = seen(app)
+        assert "1 of 7  What the bars show" in screen
+        assert "of it parameters 397.5 KiB" in " ".join(screen.split())
+        assert all(row in screen for row in rows)
+        assert "full bar 4.00 MiB" in screen
         await pilot.press("escape")
         await pilot.pause()
         assert seen(app) == before

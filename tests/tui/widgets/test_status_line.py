@@ -25,13 +25,13 @@ STUCK = out_of_memory(batch_size=6000, restored=None)
 @pytest.mark.parametrize(
     ("message", "flag"), [(PAUSED, r" PAUSED "), (STUCK, r" (OOM|OUT OF MEMORY) ")]
 )
-async def test_synthetic_capped_and_halted_are_told_at_every_width(
+async def test_synthetic_capped_and_halted_are_shown_at_every_width(
     width: int, height: int, cap: str, message: Flow | LessonOutOfMemory, flag: str
 ) -> None:
     async with screen(width, height, HELLO, SYNTHETIC, sample(), message) as seen:
         first = seen.lines[0]
-        for told in ("CIFAR-10 synthetic", "batch 6,000", "momentum", f"  {cap} "):
-            assert told in first
+        for text in ("CIFAR-10 synthetic", "batch 6,000", "momentum", f"  {cap} "):
+            assert text in first
         assert re.search(flag, first)
         assert "…" not in first
 

@@ -1,4 +1,4 @@
-"""The gradient's noise in words: what it says of the batch, and where it stands."""
+"""The noise of the gradient in words, and where it is shown."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from vramtop.tui.words.noise import sentence
 BEGUN = (HELLO, configured(), measured(), sample(640), sample(1280))
 
 
-def told(latest: Noise | None, batch_size: int, width: int) -> str:
-    """Of the only noise that there was."""
+def line_of(latest: Noise | None, batch_size: int, width: int) -> str:
+    """The line after a single estimate."""
     known = latest if latest and latest.scale is not None else None
     return words.line(latest, known, batch_size, width)
 
@@ -32,35 +32,35 @@ def told(latest: Noise | None, batch_size: int, width: int) -> str:
     ],
 )
 def test_it_says_where_the_batch_stands(batch_size: int, says: str) -> None:
-    assert told(noise(), batch_size, 80).endswith(says)
+    assert line_of(noise(), batch_size, 80).endswith(says)
 
 
 @pytest.mark.parametrize("width", range(120))
 def test_it_is_whole_at_every_width(width: int) -> None:
     for one in (noise(), noise(None), noise(12_345.0, 9_876.0, 23_456.0), noise(0.3, 0.0, 1.2)):
-        text = told(one, 64, width)
+        text = line_of(one, 64, width)
         assert len(text) <= width
         assert text or width < 20
-    assert told(None, 64, width) == ""
+    assert line_of(None, 64, width) == ""
 
 
 def test_the_band_stands_beside_the_scale() -> None:
-    assert told(noise(), 64, 30) == "noise scale ≈ 310 (180–520)"
-    assert told(noise(12_345.0, 9_876.0, 23_456.0), 64, 34) == "noise scale ≈ 12.3k (9.9k–23.5k)"
+    assert line_of(noise(), 64, 30) == "noise scale ≈ 310 (180–520)"
+    assert line_of(noise(12_345.0, 9_876.0, 23_456.0), 64, 34) == "noise scale ≈ 12.3k (9.9k–23.5k)"
 
 
 def test_what_is_too_noisy_gives_no_figure() -> None:
-    assert told(noise(None), 64, 110) == (
+    assert line_of(noise(None), 64, 110) == (
         "gradient noise scale: batches of 64 are too noisy to tell it; "
         "larger ones do, and fresh weights (0)"
     )
-    assert told(noise(None), 64, 60) == "noise scale: too noisy at batch 64; + or 0 helps"
+    assert line_of(noise(None), 64, 60) == "noise scale: too noisy at batch 64; + or 0 helps"
     assert sentence(noise(None)) == "Gradient noise scale: too noisy after 12 estimates"
     first = replace(noise(None), estimates=1)
     assert sentence(first) == "Gradient noise scale: too noisy after 1 estimate"
 
 
-def test_a_scale_stays_with_its_step_when_it_cannot_be_told_any_more() -> None:
+def test_a_scale_stays_with_its_step_when_it_can_no_longer_be_estimated() -> None:
     state = after(*BEGUN, noise(), noise(None))
     assert (state.lesson.noise, state.lesson.noise_known) == (noise(None), noise())
     assert words.line(state.lesson.noise, state.lesson.noise_known, 64, 110) == (

@@ -1,4 +1,4 @@
-"""Sizes compared from fresh weights, and fresh weights alone: keys, words and what is asked."""
+"""Comparing sizes from fresh weights, and fresh weights alone: keys, news and commands."""
 
 from __future__ import annotations
 
@@ -51,7 +51,6 @@ def test_the_plan_is_a_sweeps() -> None:
     expected = [Settings(seed=7, hidden=32, batch_size=size) for size in (16, 64)]
     assert [trial.settings for trial in chosen.trials] == expected
     assert {trial.images for trial in chosen.trials} == {30_000}
-    assert fair.asked(chosen) == "comparing 2 batch sizes on 30,000 images each, 60,000 in all"
 
 
 # ---- keys ---------------------------------------------------------------------------------------
@@ -89,8 +88,8 @@ async def test_escape_calls_a_comparison_off_and_a_second_one_waits(
 ) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await begin(pilot, *BEGUN, Comparing(256, 3, 5, 12_000, 30_000))
-        told = "comparing batch 256 (3 of 5): 12,000 of 30,000 images, escape calls it off"
-        assert told in seen(app)
+        text = "comparing batch 256 (3 of 5): 12,000 of 30,000 images, escape calls it off"
+        assert text in seen(app)
         await pilot.press("F")
         await pilot.pause()
         assert len(app.screen_stack) == 1
@@ -109,8 +108,8 @@ async def test_its_end_says_which_size_learned_most(app: VramtopApp) -> None:
     ]
     async with app.run_test(size=(120, 40)) as pilot:
         await begin(pilot, *BEGUN, *runs, ComparisonEnded(complete=True))
-        told = "compared from fresh weights: batch 16 has the least test loss, 0.2350; x shows all"
-        assert told in seen(app)
+        text = "compared from fresh weights: batch 16 has the least test loss, 0.2350; x shows all"
+        assert text in seen(app)
 
 
 async def test_a_key_begins_again_with_fresh_weights(app: VramtopApp, script: Script) -> None:

@@ -6,7 +6,7 @@ import pytest
 from made import HELLO, configured, measured, out_of_memory, sample
 from msgspec.structs import replace
 from screens import Screen, screen
-from scripted import Script, begin, seen
+from scripted import Script, begin, painted, seen
 from vramtop.protocol.lesson.messages import Compared, Evaluated, LessonOutOfMemory
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.tui.app.lesson_app import VramtopApp
@@ -108,9 +108,7 @@ async def test_the_least_that_did_not_fit_is_shown_however_far_it_is() -> None:
 
 async def test_a_click_on_a_row_goes_back_to_its_size(app: VramtopApp, script: Script) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
-        await begin(pilot, *BEGUN, *visit(128), *visit(256))
-        app.paint()
-        await pilot.pause()
+        await painted(pilot, *BEGUN, *visit(128), *visit(256))
         await pilot.click(VisitedTable, offset=(10, 1))
         assert script.changes == [{"batch_size": 64}]
         await pilot.click(VisitedTable, offset=(10, 0))
@@ -124,9 +122,9 @@ async def test_a_click_on_the_size_that_runs_says_so_and_asks_for_nothing(
     added = {"accumulation": accumulation}
     images = 64 * accumulation
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await begin(pilot, HELLO, configured(**added), sample(batch_size=images), measured(images))
-        app.paint()
-        await pilot.pause()
+        await painted(
+            pilot, HELLO, configured(**added), sample(batch_size=images), measured(images)
+        )
         await pilot.click(VisitedTable, offset=(10, 1))
         await pilot.pause()
         batch = "64" if accumulation == 1 else "64 ×4 = 256"
@@ -158,8 +156,8 @@ async def test_what_was_compared_fairly_has_a_column_of_its_own() -> None:
 
 async def test_a_live_loss_that_began_later_than_others_is_dim() -> None:
     later = [replace(each, epoch=each.epoch + 9) for each in LEARNED]
-    told = (*BEGUN, *LEARNED, *visit(128), *later)
-    async with screen(120, 40, *told) as seen:
+    messages = (*BEGUN, *LEARNED, *visit(128), *later)
+    async with screen(120, 40, *messages) as seen:
         part = seen.app.query_one(VisitedTable)
         text = part.draw(part.pick(seen.app.state), 140, 8)
     at = [text.plain.index(start) for start in ("6k", "60k")]
