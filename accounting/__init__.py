@@ -1,1 +1,1 @@
-"""Arithmetic on what an observer recorded: whose bytes, the peak, tensors. No torch, no screen."""
+"""Turns an observer's records into bytes by category, peaks and tensors. No torch, no screen."""

@@ -1,10 +1,12 @@
 """The bytes of a step on a CUDA device, from the trace of its allocator.
 
-The step has noted which storage was seen at which address, and when each operator ended. The trace
-has every allocation and release. A block in which a storage was seen is that storage's, from its
-allocation to its release. Of all others, a block that an operator took and gave back before it
-ended is a buffer of that operator. One that an operator took and kept is a workspace until it is
-released. The rest is older than the step, or was made outside all operators, and is nobody's.
+The trace has every allocation and every release of a block. The step's notes say which storage was
+seen at which address, and when each operator ended. Each block is one of four kinds:
+
+- a storage's, from its allocation to its release, if a storage was seen in it;
+- an operator's buffer, if an operator allocated and released it before it ended;
+- a workspace, if an operator allocated it and kept it, until it is released;
+- other: older than the step, or allocated outside all operators.
 
 Sizes are bytes as asked for.
 """
@@ -20,15 +22,15 @@ from vramtop.protocol.split import Phase
 
 from .records import Change, LogPosition, PhaseLog, StepLog, StepTrace, StorageRecord
 
-_NOTHING = 0  # the run of no operator
+_NO_RUN = 0  # the number of the run that stands for no operator
 
 
 class NoAccount(Exception):
-    """It is not known what the bytes on a device are; the message says why, in one line."""
+    """There is no account of a device's bytes; the message is the reason, in one line."""
 
 
 class Total(NamedTuple):
-    """Bytes at the end of a phase: the step's, those of workspaces, and those that are nobody's."""
+    """Bytes at the end of a phase: of the step's storages, of workspaces, and other bytes."""
 
     step: int
     workspace: int
@@ -36,9 +38,9 @@ class Total(NamedTuple):
 
 
 class Account(NamedTuple):
-    """The step's log as the trace has it, and the totals at the end of each of its phases.
+    """The step's log by the trace, and the totals at the end of each phase.
 
-    `workspaces` are those alive at the end, bytes by address.
+    `workspaces` are those alive at the step's end: bytes by address.
     """
 
     log: StepLog
@@ -47,10 +49,11 @@ class Account(NamedTuple):
 
 
 class _Block:
-    """A block from its allocation (None if it is older than the step) to its release.
+    """A block of the allocator. `begin` and `end` are the events that allocate and release it.
 
-    It is memory of `storage`, from its allocation or from where that was `declared`: the number of
-    the phase, and the place.
+    `begin` is None if it is older than the step, `end` if it outlives the step. `storage` is the
+    storage in it, if any. The block counts for the storage from its allocation, or from where it
+    was `declared`: the number of the phase, and the place.
     """
 
     def __init__(self, address: int, size: int, begin: int | None) -> None:
@@ -62,7 +65,7 @@ class _Block:
 
 
 def account(log: StepLog, trace: StepTrace, workspaces: Mapping[int, int]) -> Account:
-    """What the step was, by its trace; `workspaces` are those that were known before it.
+    """The account of a step; `workspaces` are those known before it, bytes by address.
 
     Raises `NoAccount` where log and trace contradict each other.
     """
@@ -74,18 +77,18 @@ def account(log: StepLog, trace: StepTrace, workspaces: Mapping[int, int]) -> Ac
     phases: list[PhaseLog] = []
     totals: list[Total] = []
     loss: LogPosition | None = None
-    for number, steps in enumerate(_steps(blocks, trace)):
+    for number, events in enumerate(_by_phase(blocks, trace)):
         phase, _ = trace.ends[number]
         if log.loss is not None and trace.loss is not None and log.loss[0] == number:
-            loss = number, sum(step.changes for step in steps if step.place < trace.loss)
-        phases.append((phase, walk.changes(number, phase, steps)))
+            loss = number, sum(event.logged for event in events if event.place < trace.loss)
+        phases.append((phase, walk.changes(number, phase, events)))
         totals.append(walk.total)
     kept = {block.address: block.size for block in blocks if block.workspace and block.end is None}
     return Account(StepLog(walk.storages(), start, phases, log.operators, loss), totals, kept)
 
 
 def _blocks(trace: StepTrace) -> list[_Block]:
-    """Each block that there was, in the order of allocation, those older than the step first."""
+    """All blocks, in the order of allocation; those older than the step come first."""
     older = dict(trace.blocks)
     for freed, address, size in reversed(trace.events):
         known = older.get(address)
@@ -109,7 +112,10 @@ def _blocks(trace: StepTrace) -> list[_Block]:
 def _give_to_storages(
     blocks: Iterable[_Block], trace: StepTrace, storages: list[StorageRecord]
 ) -> list[tuple[int, int]]:
-    """Note whose the blocks are in which storages were seen; those that the step began with."""
+    """Assign storages to the blocks in which they were seen.
+
+    Returns the storages that the step began with, and their bytes.
+    """
     by_address: dict[int, list[_Block]] = defaultdict(list)
     for block in blocks:
         by_address[block.address].append(block)
@@ -119,7 +125,7 @@ def _give_to_storages(
         if seen_in is None:
             raise NoAccount("a tensor lies in memory that is not the caching allocator's")
         if seen_in.storage is not None:
-            continue  # two storages upon one block
+            continue  # a second storage in the same block
         seen_in.storage = storage
         if declared or (seen_in.begin is None and storages[storage].born is not None):
             seen_in.declared = phase, place
@@ -129,7 +135,7 @@ def _give_to_storages(
 
 
 def _alive_at(place: int, blocks: Iterable[_Block]) -> _Block | None:
-    """The one of an address's blocks that was alive then."""
+    """The one of these blocks, all of one address, that was alive at this place."""
     for block in blocks:
         begun = block.begin is None or block.begin < place
         if begun and (block.end is None or block.end >= place):
@@ -143,9 +149,9 @@ def _give_to_operators(
     workspaces: Mapping[int, int],
     storages: list[StorageRecord],
 ) -> None:
-    """Tell the blocks in which no storage was seen apart: buffers, workspaces, and nobody's.
+    """Classify the blocks in which no storage was seen: buffers, workspaces and others.
 
-    A buffer becomes a storage too.
+    A buffer becomes a storage of its own.
     """
     ends = [end for _, _, end, _ in trace.runs]
     for block in blocks:
@@ -167,38 +173,38 @@ def _give_to_operators(
             storages.append(StorageRecord(0, trace.ends[phase][0], None, run))
 
 
-class _Step(NamedTuple):
-    """A block comes (1), goes (-1), or is declared to be its storage's (0)."""
+class _BlockEvent(NamedTuple):
+    """At `place`, a block is allocated (sign 1), released (-1), or declared its storage's (0)."""
 
     place: int
-    event: bool  # what is declared at a place comes before the event there
+    traced: bool  # a declaration is not in the trace, and comes before what is traced at its place
     sign: int
     block: _Block
 
     @property
-    def changes(self) -> bool:
-        """Whether it belongs into the step's log."""
+    def logged(self) -> bool:
+        """Whether it is a change in the step's log."""
         storage, declared = self.block.storage, self.block.declared
         return storage is not None and (self.sign <= 0 or declared is None)
 
 
-def _steps(blocks: Iterable[_Block], trace: StepTrace) -> Iterator[list[_Step]]:
-    """What happened, in order, phase by phase; what came after the last phase is left out."""
+def _by_phase(blocks: Iterable[_Block], trace: StepTrace) -> Iterator[list[_BlockEvent]]:
+    """The events of each phase, in order; those after the last phase are left out."""
     ends = [end for _, end in trace.ends]
-    phases: list[list[_Step]] = [[] for _ in (*ends, None)]
+    phases: list[list[_BlockEvent]] = [[] for _ in (*ends, None)]
     for block in blocks:
         for place, sign in ((block.begin, 1), (block.end, -1)):
             if place is not None:
-                phases[bisect_right(ends, place)].append(_Step(place, True, sign, block))
+                phases[bisect_right(ends, place)].append(_BlockEvent(place, True, sign, block))
         if block.declared is not None:
             phase, place = block.declared
-            phases[phase].append(_Step(place, False, 0, block))
-    for steps in phases[:-1]:
-        yield sorted(steps, key=lambda step: (step.place, step.event))
+            phases[phase].append(_BlockEvent(place, False, 0, block))
+    for events in phases[:-1]:
+        yield sorted(events, key=lambda event: (event.place, event.traced))
 
 
 class _Walk:
-    """Goes through the step once, from the storages that it began with, and adds up."""
+    """Goes through the events of a step once, in order, and keeps the totals."""
 
     def __init__(
         self,
@@ -219,21 +225,21 @@ class _Walk:
 
     @property
     def total(self) -> Total:
-        """The bytes now."""
+        """The bytes at the event reached so far."""
         return Total(self._step, self._workspace, self._other)
 
     def storages(self) -> list[StorageRecord]:
-        """The storages, born and gone when the trace says so."""
+        """The storages, with `born` and `gone` as the trace has them."""
         return [
             record._replace(born=born, gone=gone)
             for record, born, gone in zip(self._storages, self._born, self._gone, strict=True)
         ]
 
-    def changes(self, number: int, phase: Phase, steps: Iterable[_Step]) -> list[Change]:
-        """The changes in a phase."""
+    def changes(self, number: int, phase: Phase, events: Iterable[_BlockEvent]) -> list[Change]:
+        """Go through the events of phase `number`; returns the changes for its log."""
         changes: list[Change] = []
-        run = _NOTHING  # of the latest allocation
-        for place, event, sign, block in steps:
+        run = _NO_RUN  # of the latest allocation
+        for place, traced, sign, block in events:
             storage, size = block.storage, block.size
             if storage is None and block.workspace:
                 self._workspace += sign * size
@@ -244,19 +250,20 @@ class _Walk:
                 self._gone[storage] = phase
                 changes.append((storage, -size, self._released(number, place, run)))
             else:
-                if not event:
+                if not traced:
                     self._other -= size
                 if self._born[storage] is None:
-                    self._born[storage] = phase  # nobody saw its beginning
+                    self._born[storage] = phase  # the step did not see it made
                 self._step += size
                 run = self._storages[storage].run
                 changes.append((storage, size, run))
         return changes
 
     def _released(self, number: int, place: int, latest: int) -> int:
-        """The run after which something was released, `_NOTHING` where none was in this phase.
+        """The run to which a release belongs; `_NO_RUN` where no operator has run in this phase.
 
-        What is released before the run of an operator has allocated anything comes before that.
+        A release within a run belongs to that run if the run has already allocated something: then
+        `latest` is its number. Otherwise the release belongs to the run before it.
         """
         at = bisect_right(self._ends, place)
         for phase, _, _, run in self._runs[at : at + 1]:
@@ -266,4 +273,4 @@ class _Walk:
             phase, _, _, run = self._runs[at - 1]
             if phase == number:
                 return run
-        return _NOTHING
+        return _NO_RUN

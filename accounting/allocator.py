@@ -1,4 +1,4 @@
-"""What an allocator said of a step, held against the account of it."""
+"""The allocator's figures for a step, checked against the step's account."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .records import AllocatorFigures
 
 
 def reconcile(figures: AllocatorFigures, account: Account) -> None:
-    """Raise `NoAccount` unless the account has all bytes that the allocator counts."""
+    """Raise `NoAccount` unless the account's bytes equal the allocator's at every boundary."""
     for (phase, requested, _), total in zip(figures.boundaries, account.totals, strict=True):
         if requested is not None and (sum(total) != requested or min(total) < 0):
             raise NoAccount(
@@ -20,7 +20,7 @@ def reconcile(figures: AllocatorFigures, account: Account) -> None:
 
 
 def allocator_memory(figures: AllocatorFigures, account: Account | None) -> AllocatorMemory:
-    """The step's figures as a message has them; without an account no workspace is known."""
+    """The figures in the protocol's form. Without an account, workspaces are not known."""
     boundaries = {
         phase: Reading(requested, allocated) for phase, requested, allocated in figures.boundaries
     }

@@ -1,4 +1,4 @@
-"""A step's anatomy, from the changes noted while it ran. Sizes are bytes."""
+"""The anatomy of a step, from its log. Sizes are bytes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ _ACTIVATIONS, _TEMPORARIES = _INDEX["activations"], _INDEX["temporaries"]
 
 
 def category_index(owner: Category | None, survived_forward: bool) -> int:
-    """The place of a storage's category in `CATEGORIES`.
+    """The index of a storage's category in `CATEGORIES`.
 
-    What nobody owns is an activation if forward made it and it was alive at forward's end.
+    A storage without an owner is an activation if forward made it and it was alive at forward's
+    end; otherwise it is temporary.
     """
     if owner is not None:
         return _INDEX[owner]
@@ -24,7 +25,7 @@ def category_index(owner: Category | None, survived_forward: bool) -> int:
 
 
 def category_indices(log: StepLog) -> list[int]:
-    """The same for each storage of a step."""
+    """The index of the category of each storage of a step."""
     return [category_index(record.owner, record.survived_forward) for record in log.storages]
 
 
@@ -39,7 +40,7 @@ def split_of(held: Iterable[HeldStorage]) -> Split:
 def anatomy(log: StepLog) -> Anatomy:
     """The anatomy of a step. The curve begins with what the step held when it began.
 
-    What one run of an operator allocates makes one moment, and so does what is released after it.
+    All allocations of one run of an operator are one moment, and so are all releases after it.
     """
     indices = category_indices(log)
     sizes = [0] * len(CATEGORIES)
@@ -64,7 +65,7 @@ def anatomy(log: StepLog) -> Anatomy:
                 total += change
             rows.append(tuple(sizes))
             split = Split(*sizes)
-            # When something is released is not the doing of the operator that ran last.
+            # The operator that ran last is not the cause of a release.
             _, change, run = moment[0]
             operator = log.operators[run] if change > 0 else ""
             curve.append(Moment(phase, split, operators.setdefault(operator, len(operators))))
@@ -77,7 +78,7 @@ def anatomy(log: StepLog) -> Anatomy:
 
 
 def moments(changes: Iterable[Change]) -> Iterator[list[Change]]:
-    """What one run of an operator allocates, or what is released after it, at a time."""
+    """The changes in groups: all allocations of one run, or all releases after it."""
     for _, group in groupby(changes, key=_run_and_direction):
         yield list(group)
 

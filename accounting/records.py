@@ -1,7 +1,7 @@
-"""What accounting reads of a recorded step. An observer's plain values fit as they are.
+"""The records of a step that accounting reads. An observer's plain values have the same form.
 
-Sizes are bytes as asked for. A storage is named by its place in `StepLog.storages`, the run of an
-operator by its place in `StepLog.operators`.
+Sizes are bytes as asked for. A storage is given by its index in `StepLog.storages`, a run of an
+operator by its index in `StepLog.operators`.
 """
 
 from __future__ import annotations
@@ -11,27 +11,28 @@ from typing import NamedTuple, TypeAlias
 
 from vramtop.protocol.split import Category, Phase
 
-# A storage, by how many bytes it changed, and the run of an operator that this belongs to.
+# A storage, the bytes that it grew by (negative: shrank), and the run that this belongs to.
 Change: TypeAlias = tuple[int, int, int]
 
 # A phase and the changes within it, in order.
 PhaseLog: TypeAlias = tuple[Phase, Sequence[Change]]
 
-# A place between changes: the number of the phase, and how many of its changes come before.
+# A position between changes: the number of the phase, and how many of its changes come before.
 LogPosition: TypeAlias = tuple[int, int]
 
-# A storage that is alive at some moment: its owner, whether it survived forward, and its bytes.
+# A storage alive at some moment: its owner, whether it survived forward, and its bytes.
 HeldStorage: TypeAlias = tuple[Category | None, bool, int]
 
 
 class StorageRecord(NamedTuple):
-    """A storage from the moment it was noticed to its end.
+    """A storage of a step.
 
-    `key` tells it from all others that were alive with it. It was made in the phase `born` (None if
-    it is older than the step) by the operator's run number `run`, and given back in the phase
-    `gone` (None if it was alive at the end). `owner` and `name` are None unless it belongs to
-    somebody. `shape` and `dtype`, whose elements take `itemsize` bytes, are those of the tensor
-    that was first seen in it, or that it belongs to; None where none was seen.
+    `key` differs from that of every storage alive at the same time. The storage was made in the
+    phase `born` (None if it is older than the step) by the run `run`, and released in the phase
+    `gone` (None if it was alive at the end). `owner` and `name` are None where it has no owner.
+    `shape`, `dtype` and `itemsize` (bytes of an element) are those of its owner's tensor, else of
+    the first tensor seen in it; None where none was seen. `survived_forward` is True if forward
+    made it and it was alive at forward's end.
     """
 
     key: int
@@ -49,9 +50,9 @@ class StorageRecord(NamedTuple):
 class StepLog(NamedTuple):
     """A whole step.
 
-    `start` has the storages that it began with, and their bytes. `operators` has the name of each
-    run of an operator, empty for what no operator did. `loss` is where the loss began, None if
-    nobody told.
+    `start` has the storages that it began with, and their bytes. `operators` has the name of the
+    operator of each run; it is empty for a run that stands for no operator. `loss` is where the
+    loss began, None if that is not known.
     """
 
     storages: Sequence[StorageRecord]
@@ -61,18 +62,19 @@ class StepLog(NamedTuple):
     loss: LogPosition | None = None
 
 
-# Place n in an allocator's trace is between event n - 1 and event n.
+# Place n in an allocator's trace lies between event n - 1 and event n.
 
 
 class StepTrace(NamedTuple):
-    """What the allocator's trace has of a step, and what the step noted by places in it.
+    """The allocator's trace of a step, and the step's notes, which refer to places in the trace.
 
-    `events` are allocations and releases: whether it is a release, the address, the bytes. `blocks`
-    are alive at the step's end, bytes by address. `sightings` are storages that were alive at a
-    place: that place, the number of the phase, the address, the storage, and whether it counts from
-    that place on (else from its allocation). `runs` are those of operators: the number of the
-    phase, begin and end, and the run. `ends` has each phase and its end, and `loss` is the place
-    at which the loss began.
+    From the trace: `events` are allocations and releases, each as (whether it is a release,
+    address, bytes). `blocks` are those alive at the step's end, bytes by address.
+
+    From the notes: `sightings` are storages seen alive, each as (place, number of the phase,
+    address, storage, whether it counts only from that place on instead of from its allocation).
+    `runs` are runs of operators, each as (number of the phase, begin, end, run). `ends` has each
+    phase and the place of its end. `loss` is the place where the loss began.
     """
 
     events: Sequence[tuple[bool, int, int]]
@@ -84,12 +86,12 @@ class StepTrace(NamedTuple):
 
 
 class AllocatorFigures(NamedTuple):
-    """What an allocator said of a step, in bytes; None is what it does not tell.
+    """An allocator's figures for a step, in bytes; None where it does not report one.
 
-    `boundaries` has the live bytes at the end of each phase, as asked for and as given. At the
-    step's end it had `reserved` bytes from the driver, of which `inactive` lay between live blocks.
-    Both peaks are within the step. Since the process began it gave back its cache to serve
-    `retries` requests, and denied `denied` requests.
+    `boundaries` has the live bytes at the end of each phase, as requested and as allocated. At the
+    step's end the allocator had `reserved` bytes from the driver, of which `inactive` were free but
+    lay between live blocks. Both peaks are within the step. Since the process began, `retries`
+    requests succeeded only after the cache was given back, and `denied` requests failed.
     """
 
     boundaries: Sequence[tuple[Phase, int | None, int]]

@@ -1,4 +1,4 @@
-"""The tensors behind a high-water mark: which ones a category has when it is largest."""
+"""The tensors that a category consists of at its high-water mark."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ LISTED = 8
 
 
 def tensors(log: StepLog, anatomy: Anatomy) -> dict[Category, Tensors]:
-    """The largest tensors of each category at the first moment that it is at its high-water mark.
+    """The `LISTED` largest tensors of each category when it first reaches its high-water mark.
 
-    `anatomy` is what was made of the same log.
+    `anatomy` must be that of the same log.
     """
     marks = _marks(anatomy)
     indices = category_indices(log)
@@ -40,7 +40,7 @@ def tensors(log: StepLog, anatomy: Anatomy) -> dict[Category, Tensors]:
 
 
 def _marks(anatomy: Anatomy) -> dict[int, list[Category]]:
-    """The categories by the number of moments that pass until they are first at their highest."""
+    """The categories, by the index of the moment at which they first reach their mark."""
     marks: dict[int, list[Category]] = {}
     columns = zip(*(astuple(moment.split) for moment in anatomy.curve), strict=True)
     for category, column, most in zip(

@@ -3,10 +3,10 @@
     python benchmarks/fit.py [BUDGET …]
 
 All train the same MLP with Adam on the same images, within the same emulated budgets. The true
-maximum is that of the closed forms, and the ledger must agree with it: that size fits, the next one
-does not. For the others a step that would hold more raises before it begins, and one that fits is a
-plain step: none of their time goes into our instruments. Lightning and accelerate must be
-installed, each is left out where it is not.
+maximum comes from closed forms, and the ledger must agree: that size fits, the next one does not.
+For the other finders, a step that would exceed the budget raises before it begins, and one that
+fits is a plain step, so that none of their time is spent on recording. Lightning and accelerate are
+left out where they are not installed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from vramtop.protocol.lesson.messages import Timed, Tried
 from vramtop.protocol.lesson.settings import Settings, parse_size
 from vramtop.trainer.data.datasets import Library
 from vramtop.trainer.fitting.search import Search
-from vramtop.trainer.training.training import Training, Unwatched
+from vramtop.trainer.training.training import Training
+from vramtop.trainer.training.watcher import Unwatched
 
 CPU = torch.device("cpu")
 P, W = 407_080, 401_408
@@ -53,7 +54,7 @@ def truth(budget: int) -> int:
 
 
 class Tries:
-    """Real steps within the budget, counted; what each finder takes of time, and nobody else."""
+    """Real steps within the budget, counted, for the finders that try sizes."""
 
     def __init__(self, budget: int) -> None:
         self.steps = self.failures = 0
@@ -62,7 +63,7 @@ class Tries:
         self._training.step(1, Unwatched())  # makes Adam's state
 
     def step(self, batch_size: int) -> None:
-        """One more; where it does not fit, raises in the words by which the finders know that."""
+        """Take one more; where it does not fit, raise the error that the finders recognise."""
         self.steps += 1
         if not fits(batch_size, self._budget):
             self.failures += 1
@@ -73,7 +74,7 @@ class Tries:
 
 @dataclass(frozen=True)
 class Result:
-    """What a finder found, with how many real steps, and after how many seconds it knew."""
+    """The size that a finder found, its real steps, and the seconds until it knew."""
 
     size: int
     steps: int
@@ -82,7 +83,7 @@ class Result:
 
 
 def ours(budget: int, _: Tries) -> Result:
-    """Predicted, then proved. Speeds, which the others do not measure, come after the proof."""
+    """Predicted, then proved. It measures speeds after the proof, which is not timed here."""
     training = Training(Settings(budget=budget), IMAGES, CPU)
     tried: list[float] = []
     began = time.perf_counter()
@@ -93,7 +94,7 @@ def ours(budget: int, _: Tries) -> Result:
 
     found = Search(training, Settings(budget=budget), tell, lambda: None).run()
     if len(tried) != found.trial_steps:
-        sys.exit(f"{len(tried)} real steps were told of, and {found.trial_steps} counted")
+        sys.exit(f"{len(tried)} real steps were reported, and {found.trial_steps} counted")
     return Result(found.max_batch_size, found.trial_steps, found.oom_trials, tried[-1])
 
 
@@ -109,7 +110,7 @@ def timed(find: Callable[[Tries], int]) -> Callable[[int, Tries], Result]:
 
 
 def accelerate(tries: Tries) -> int:
-    """It begins with all images and takes nine tenths, or half, until one fits."""
+    """It begins with all images and shrinks to nine tenths, or to half, until a size fits."""
     from accelerate.utils import find_executable_batch_size
 
     @find_executable_batch_size(starting_batch_size=len(IMAGES.train))

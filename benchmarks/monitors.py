@@ -4,12 +4,12 @@
 
 Each command runs behind pseudo-terminals of 120 by 40 and 80 by 24 on the same machine of two
 simulated GPUs (tests/simgpu), on which another process holds 1 GiB. Beside the commands given (such
-as nvitop=…/nvitop and gpustat=…/gpustat), vramtop is measured while it trains and while it only
-looks, and a bare Textual app.
+as nvitop=…/nvitop and gpustat=…/gpustat), it measures vramtop while it trains, vramtop while it
+only watches, and a bare Textual app.
 
-All are timed from the start of their process until the same reading of the first GPU stands on
-their screen, the bare app until its one word does. A monitor that ends meanwhile, or whose reading
-is another one, ends the benchmark.
+Each is timed from the start of its process until its screen shows the same reading of the first
+GPU; the bare app until its one word appears. The benchmark ends where a monitor ends meanwhile, or
+shows another reading.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ SETTLE_SECONDS, STEADY_SECONDS = 6, 15
 BARE_APP = "bare app"
 OWN = {
     "vramtop": f"{VRAMTOP} --device cuda:0",
-    "vramtop, looking": f"{VRAMTOP} gpus",
+    "vramtop, watching": f"{VRAMTOP} gpus",
     BARE_APP: shlex.join([PYTHON, "-c", BARE]),
 }
 READING = r"\b54\s*[°']?C\b"  # the temperature that the simulated GPUs have
-# What each shows of a device: its temperature, its power, and the bytes in use.
+# Readings of a device to print: its temperature, its power, and the bytes in use.
 FIGURES = {"°C": r"(\d+)\s*°?'?C\b", "W": r"(\d+)W?\s*/\s*\d+\s*W", "memory": r"[\d.]+\s*[GM]iB"}
 
 
@@ -53,7 +53,7 @@ def machine() -> dict[str, str]:
 
 
 def measure(name: str, command: str, size: Size) -> None:
-    """Run one monitor for a while and print what it cost and showed."""
+    """Run one monitor for a while, and print its costs and its readings."""
     program, *arguments = shlex.split(command)
     screen = Screen(program, arguments, size)
     try:

@@ -1,7 +1,7 @@
 """What one round of questions to NVML costs, for 1 and for 8 GPUs.
 
-The GPUs are simulated (tests/simgpu): their answers cost next to nothing, so what is measured is
-vramtop's own part. This process holds memory on each, so that users and commands are looked up too.
+The GPUs are simulated (tests/simgpu) and answer in almost no time, so this measures vramtop's own
+part. This process holds memory on each of them, so that users and commands are looked up too.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def measure(reader: Reader) -> tuple[list[float], float]:
 
 
 def one_round() -> None:
-    """Print what a round costs on the GPUs that there are."""
+    """Print what a round costs on all GPUs."""
     reader = Reader()
     began = time.perf_counter()
     report = reader.read()
@@ -50,7 +50,7 @@ def one_round() -> None:
 
 if __name__ == "__main__":
     os.environ.update(machine())
-    # Loaded first, it is what the loader gives pynvml under the same name.
+    # pynvml loads a library of the same name and gets this one.
     libraries = os.environ["LD_LIBRARY_PATH"]
     ctypes.CDLL(f"{libraries}/libnvidia-ml.so.1", ctypes.RTLD_GLOBAL)
     for devices in (1, 8):

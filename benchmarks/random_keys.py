@@ -1,10 +1,10 @@
-"""Whether the screen still listens: random keys and sizes, then esc and `q`, two runs side by side.
+"""Random keys and sizes of the terminal, then esc and `q`: does the screen still respond?
 
-    python benchmarks/random_keys.py [RUNS [KEYS]]     20 runs of 500 keys, unless told otherwise
+    python benchmarks/random_keys.py [RUNS [KEYS]]     20 runs of 500 keys by default
 
-The installed command trains on the CPU behind a pseudo-terminal. Each 25th key comes with another
-size of the terminal, 1 to 60 lines of 1 to 200 columns. Ends with exit code 1 where a run did not
-end as `q` ends it: still there after half a minute, or ended by a fault.
+Two runs at a time. The installed command trains on the CPU behind a pseudo-terminal. Each 25th key
+comes with another size of the terminal, 1 to 60 lines of 1 to 200 columns. The exit code is 1 where
+a run still goes on half a minute after `q`, or ended by a fault.
 """
 
 from __future__ import annotations
@@ -60,16 +60,16 @@ class Pressed:
 
     @property
     def text(self) -> str:
-        """What stands on the terminal, as far as it was drawn."""
+        """The screen, as far as it was drawn."""
         return "\n".join(line.rstrip() for line in self._screen.display)
 
     @property
     def last_words(self) -> str:
-        """What it wrote last, without control sequences."""
+        """The latest output, without control sequences."""
         return re.sub(r"\x1b\[[\d;?<>=]*[A-Za-z]", "", self._latest.decode(errors="replace"))
 
     def press(self, count: int) -> Outcome | None:
-        """Press so many keys; one that leaves starts the next monitor. None where all is well."""
+        """Press so many keys. Where one quits, the next monitor starts. None where all is well."""
         for number in range(count):
             key = self._random.choice(KEYS)
             self._child.send(key)
@@ -119,24 +119,24 @@ class Pressed:
 
 
 def run(seed: int, count: int) -> tuple[Outcome, str]:
-    """How a run of so many keys has ended, and where it has not, what stands on the screen."""
+    """How a run of so many keys ended, and its last screen or output where it did not end well."""
     with tempfile.TemporaryDirectory(prefix="vramtop-") as config:
         pressed = Pressed(seed, config)
         outcome = pressed.press(count) or pressed.leave()
-        told = {"ended": "", "stuck": pressed.text, "failed": pressed.last_words}[outcome]
-        return outcome, told
+        text = {"ended": "", "stuck": pressed.text, "failed": pressed.last_words}[outcome]
+        return outcome, text
 
 
 def main(runs: int, count: int) -> int:
     """All runs; returns the exit code."""
     bad = {"stuck": 0, "failed": 0}
     with ThreadPoolExecutor(2) as pool:
-        for seed, (outcome, told) in enumerate(
+        for seed, (outcome, text) in enumerate(
             pool.map(lambda seed: run(seed, count), range(runs))
         ):
             if outcome != "ended":
                 bad[outcome] += 1
-                print(f"run {seed}: {outcome}\n{told}")
+                print(f"run {seed}: {outcome}\n{text}")
     print(
         f"{runs} runs of {count:,} keys, two side by side: {bad['stuck']} stuck, "
         f"{bad['failed']} ended by a fault"

@@ -3,8 +3,8 @@
 The installed command runs behind a pseudo-terminal of 120 by 40 and one of 80 by 24, beside a bare
 Textual app that is started the same way; both in turn.
 
-A figure is only told of a program that did what it is a figure of: the steps went on while it
-trained, and stood still while it was paused.
+The figures count only where the program did what is measured: steps went on while it trained, and
+stood still while it was paused.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PRESSES = 50
 Size = tuple[int, int]
 SIZES: tuple[Size, ...] = ((120, 40), (80, 24))
 SETTLE_SECONDS, STEADY_SECONDS = 2, 15
-DEADLINE_SECONDS = 60  # for what a program is waited for
+DEADLINE_SECONDS = 60  # for anything to appear on a screen
 CONFIG = tempfile.mkdtemp(prefix="vramtop-")
 
 
@@ -74,8 +74,8 @@ class Screen:
     def __init__(self, command: str, arguments: list[str], size: Size) -> None:
         columns, lines = size
         environment = dict(os.environ, TERM="xterm-256color", COLORTERM="truecolor")
-        environment["XDG_CONFIG_HOME"] = CONFIG  # what somebody chose once is not what is measured
-        # As where it is installed: what is imported is compiled once, not at each start.
+        environment["XDG_CONFIG_HOME"] = CONFIG  # without anybody's own choices
+        # Modules are compiled once, as in an installation, not at each start.
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         self.bytes = 0
         self.began = time.perf_counter()
@@ -84,7 +84,7 @@ class Screen:
         self.stream = pyte.ByteStream(self.screen)
 
     def read(self, seconds: float, *, draw: bool = True) -> None:
-        """Take what the program writes within so many seconds, and draw it unless told not to."""
+        """Take what the program writes within so many seconds, and draw it if wanted."""
         try:
             data = self.child.read_nonblocking(1 << 20, seconds)
         except pexpect.TIMEOUT:
@@ -94,7 +94,7 @@ class Screen:
             self.stream.feed(data)
 
     def until(self, pattern: str) -> float:
-        """Seconds from now until the screen shows the pattern; where it never does, the end."""
+        """Seconds until the screen shows the pattern; ends the benchmark where it never does."""
         began = time.perf_counter()
         while not re.search(pattern, self.text()):
             if time.perf_counter() - began > DEADLINE_SECONDS:
@@ -160,7 +160,7 @@ def first_frame(command: str, arguments: list[str], size: Size, pattern: str) ->
 
 
 def frames(size: Size) -> None:
-    """First frames of both, in turn, once all that they import is compiled."""
+    """First frames of both in turn, after one start that compiles the modules."""
     first_frame(VRAMTOP, ["--device", "cpu"], size, "starting")
     ours, bare = [], []
     for _ in range(FRAMES):

@@ -2,14 +2,13 @@
 
     python benchmarks/throughput.py [DEVICE]
 
-Every loop runs for a second in turn, round after round, so that a machine whose speed drifts drifts
-for all; ratios are those of seconds next to each other. Two loops of the very same kind differ by a
-per cent or two, by where their arrays happen to lie: so all are made anew several times, and one of
-them runs twice to show how much such a difference is worth.
+Loops take turns of a second, round after round, so that a drift of the machine's speed affects all
+of them; ratios compare neighbouring turns. Two loops of the same kind differ by a per cent or two,
+depending on where their arrays lie in memory. So all loops are made anew several times, and one of
+them runs twice to show the size of that difference.
 
-Images are those that the training itself counts as trained on. Its place in the data and the rate
-that it reports count the same images in two other ways; where they contradict, the benchmark ends
-with an error.
+The session counts the images it has trained on. Its place in the data and the rate that it reports
+must agree with that count; otherwise the benchmark ends with an error.
 """
 
 from __future__ import annotations
@@ -40,18 +39,19 @@ from vramtop.trainer.session.outbox import Outbox
 from vramtop.trainer.session.session import Session
 from vramtop.trainer.session.watching import OBSERVE_SECONDS
 from vramtop.trainer.training import models
-from vramtop.trainer.training.training import Training, Unwatched
+from vramtop.trainer.training.training import Training
+from vramtop.trainer.training.watcher import Unwatched
 
 DEVICE = torch.device(*sys.argv[1:2] or ("cpu",))
-TIMES, ROUNDS = 4, 5  # how often all are made anew, and how many turns each then has
+TIMES, ROUNDS = 4, 5  # how often loops are made anew, and the turns of each
 STEPS = 300
-# Twice the interval between observations: a turn begins with one that is due, and has its share.
+# Twice the interval between observations, so that each turn has its share of them.
 TURN_SECONDS = 1.0
-DEADLINE_SECONDS = 60  # for what takes a turn at most
-RATES_AGREE = 1.15  # a step's own timing varies by so much
+DEADLINE_SECONDS = 60  # for a turn to end
+RATES_AGREE = 1.15  # the variation of a step's own timing
 
 SAMPLE = Library(None).load("mnist")
-# One test image: its evaluation takes no time to speak of.
+# With one test image, an evaluation takes almost no time.
 UNTESTED = replace(SAMPLE, test=Images(SAMPLE.test.inputs[:1], SAMPLE.test.targets[:1]))
 
 
@@ -66,9 +66,9 @@ class Loop(Protocol):
 
 
 class _Turns(queue.SimpleQueue):
-    """A session's inbox, which it looks into between its steps: there it waits for its turn.
+    """A session's inbox, in which the session waits for its turn.
 
-    How often it looks is its own affair; `images` tells how many it has trained on by then.
+    The session asks `empty` between its steps; `images` is how many it has trained on so far.
     """
 
     def __init__(self) -> None:
@@ -102,18 +102,18 @@ class _Turns(queue.SimpleQueue):
             sys.exit(f"the session did not come to the end of a turn in {DEADLINE_SECONDS} s")
 
     def stop(self) -> None:
-        """Let the session find that it is to stop."""
+        """Tell the session to stop."""
         self._closing = True
         self.put(Stop())
         self._begins.release()
 
 
 class SessionLoop:
-    """The trainer's own loop, its messages taken out as they come."""
+    """The trainer's own loop, whose messages are read as they come."""
 
     def __init__(self, dataset: Dataset, batch_size: int, *, observe: bool) -> None:
         self._outbox, self._train_images = Outbox(), len(dataset.train)
-        self._batch_size, self._rates, self._told = batch_size, list[float](), list[float]()
+        self._batch_size, self._rates, self._reported = batch_size, list[float](), list[float]()
         self._inbox = _Turns()
         start = Start(VERSION, Settings(batch_size=batch_size), observe=observe)
         inbox: queue.SimpleQueue[ToWorker | None] = self._inbox
@@ -132,7 +132,7 @@ class SessionLoop:
         return self._rates[-1]
 
     def close(self) -> None:
-        """End the session, and hold what was counted against what it says of itself."""
+        """End the session, and compare what was counted with what it reported."""
         self._inbox.stop()
         self._thread.join(DEADLINE_SECONDS)
         self._outbox.close()
@@ -143,24 +143,24 @@ class SessionLoop:
 
     def _check(self) -> None:
         last = self._sample
-        if last is None or not self._told:
-            sys.exit("the session told of no step and no rate")
+        if last is None or not self._reported:
+            sys.exit("the session reported no step or no rate")
         by_place = (last.epoch - 1) * self._train_images + last.position
         if last.images != by_place:
             sys.exit(
                 f"{last.images:,} images were counted, but the place in the data is {by_place:,}"
             )
-        # An epoch's last step may be short, so steps bound the images from both sides.
+        # Each epoch's last step may be short, so the steps give a range of images.
         steps = self._steps() - self._steps() // -(-self._train_images // self._batch_size) - 1
         images = self._inbox.images()
         if not steps * self._batch_size <= images <= self._steps() * self._batch_size:
             sys.exit(f"{self._steps():,} steps of {self._batch_size} are not {images:,} images")
         # The session times its steps alone, so its rate is the higher one.
-        counted, told = median(self._rates), median(self._told)
-        if counted > RATES_AGREE * told:
+        counted, reported = median(self._rates), median(self._reported)
+        if counted > RATES_AGREE * reported:
             sys.exit(
-                f"{counted:,.0f} images a second were counted, but the training itself tells of "
-                f"{told:,.0f}"
+                f"{counted:,.0f} images a second were counted, but the training reports "
+                f"{reported:,.0f}"
             )
 
     def _drain(self) -> None:
@@ -169,11 +169,11 @@ class SessionLoop:
                 if isinstance(message, LessonSample):
                     self._sample = message
                     if message.samples_per_second is not None:
-                        self._told.append(message.samples_per_second)
+                        self._reported.append(message.samples_per_second)
 
 
 class PlainLoop:
-    """A loop as one writes it, over any batches, with the same model and optimizer."""
+    """A plain training loop over any batches, with the same model and optimizer."""
 
     def __init__(self, batches: Callable[[], Iterable[tuple[Tensor, Tensor]]]) -> None:
         self._batches = _forever(batches)
@@ -194,7 +194,7 @@ class PlainLoop:
         return images / elapsed
 
     def close(self) -> None:
-        """It stands still already."""
+        """Nothing to end: it only runs during a turn."""
 
 
 def _forever(
@@ -205,7 +205,7 @@ def _forever(
 
 
 def ready(batch_size: int) -> PlainLoop:
-    """A tight loop on tensors that were made before."""
+    """A tight loop on tensors made beforehand."""
     batches, made = Batches(SAMPLE, 42), []
     while batches.remaining >= batch_size:
         batch = batches.next(batch_size)
@@ -235,12 +235,12 @@ def torchvision_loop(batch_size: int) -> PlainLoop:
 
 
 def compare(title: str, makers: dict[str, Callable[[], Loop]]) -> None:
-    """All loops in turn, every other round in reverse; the first is held against each other."""
+    """All loops in turn, every other round in reverse; prints the first against each other one."""
     rates: dict[str, list[float]] = {name: [] for name in makers}
     for _ in range(TIMES):
         loops = {name: make() for name, make in makers.items()}
         for loop in loops.values():
-            loop.turn()  # what happens once only: imports, the optimizer's state
+            loop.turn()  # imports, and makes the optimizer's state
         for round_ in range(ROUNDS):
             for name in list(loops) if round_ % 2 else reversed(loops):
                 rates[name].append(loops[name].turn())
@@ -258,7 +258,7 @@ def compare(title: str, makers: dict[str, Callable[[], Loop]]) -> None:
 
 
 def observation(batch_size: int) -> None:
-    """What looking at one step costs, and what share of the time that is at the usual rate."""
+    """The cost of recording a step, and its share of the time at the usual rate."""
     training = Training(Settings(batch_size=batch_size), UNTESTED, DEVICE)
 
     def step(*, observe: bool) -> float:

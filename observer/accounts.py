@@ -1,4 +1,4 @@
-"""Whether a CUDA device's allocator keeps an account of what it gives out."""
+"""Whether a CUDA device's allocator keeps an account of the memory that it allocates."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from functools import cache
 
 import torch
 
-UNCACHED = "PYTORCH_NO_CUDA_MEMORY_CACHING"  # whatever its value
+UNCACHED = "PYTORCH_NO_CUDA_MEMORY_CACHING"  # any value counts as set
 
 
 @cache
 def unaccounted(device: torch.device) -> str | None:
-    """Why it is not known what a CUDA device's allocator holds; None where it is known.
+    """The reason in one line where a CUDA device's allocator keeps no account; else None.
 
-    None also for a device of another kind.
+    None for any other device.
     """
     if device.type != "cuda":
         return None

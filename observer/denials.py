@@ -1,4 +1,4 @@
-"""Requests that CUDA's caching allocator had to deny, in exact bytes; the error rounds them."""
+"""Requests that CUDA's caching allocator denied, in bytes. PyTorch's error rounds them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .private import call_when_out_of_memory
 class Denial(NamedTuple):
     """A request that failed, in bytes.
 
-    `wanted` is what the allocator asked the driver for: a whole segment. `free` is what it could
-    have had, by what the device has left and by the process's limit. `reserved` is what the
-    allocator had from the driver at that moment.
+    `wanted` is the segment that the allocator asked the driver for. `free` is what it could have
+    had, by the device's free memory and by the process's limit. `reserved` is what it had from the
+    driver at that moment.
     """
 
     wanted: int
@@ -34,12 +34,12 @@ def watch() -> None:
 
 
 def take() -> Denial | None:
-    """The latest one that was not taken yet."""
+    """The latest denial, unless it was taken already."""
     return _latest.pop() if _latest else None
 
 
 def pending() -> bool:
-    """Whether there is one that was not taken yet."""
+    """Whether there is a denial that was not taken yet."""
     return bool(_latest)
 
 

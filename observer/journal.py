@@ -1,4 +1,4 @@
-"""What is alive in a step and how that changes, noted phase by phase while the step runs.
+"""Notes which storages are alive in a step, and how that changes, while the step runs.
 
 Sizes are bytes as asked for.
 """
@@ -30,7 +30,7 @@ from .records import (
 
 
 class TrackedStorage:
-    """A storage while the step runs; it becomes a `StorageRecord`, whose facts these are."""
+    """A storage while the step runs. Its fields are those of the later `StorageRecord`."""
 
     __slots__ = (
         "born",
@@ -62,11 +62,11 @@ class TrackedStorage:
         self.reference: weakref.ref[UntypedStorage] | None = None
 
     def look_at(self, tensor: Tensor) -> None:
-        """Note what tensor this is the storage of."""
+        """Take shape and dtype from this tensor, whose storage it is."""
         self.shape, self.dtype = tensor.shape, tensor.dtype
 
     def record(self) -> StorageRecord:
-        """What is known of it by now."""
+        """The record of what is known by now."""
         dtype, itemsize = (None, None) if self.dtype is None else _element(self.dtype)
         return StorageRecord(
             self.key,
@@ -85,12 +85,12 @@ class TrackedStorage:
 class Journal:
     """The storages of a step on `device`, each counted once, until its last reference is gone.
 
-    It begins in `load`, with what the owners hold when it is made. It keeps no tensor alive. `held`
-    is how many bytes are alive now, `phase` the one under way, and `run` the number of the
-    operator's run that changes belong to; `before` bytes were alive when that run began.
+    It begins in `load`, with what the owners hold when it is made. It keeps no tensor alive.
+    `phase` is the present phase, `run` the number of the run that changes belong to. `held` bytes
+    are alive now; `before` bytes were alive when that run began.
 
-    Where the device's allocator has a trace, `notes` has what belongs to it. Whoever reads the
-    allocator sets the place, `at`, before the journal looks at anything.
+    With `traced`, `notes` refer to places in the allocator's trace. The caller sets the present
+    place, `at`, before it calls other methods.
     """
 
     def __init__(self, device: torch.device, owners: Owners, *, traced: bool = False) -> None:
@@ -112,12 +112,12 @@ class Journal:
     # ---- phases -----------------------------------------------------------------------------
 
     def turn(self, phase: Phase) -> None:
-        """End the phase under way, and start this one."""
+        """End the present phase and start this one."""
         self._close()
         self._open(phase)
 
     def end(self) -> list[HeldStorage]:
-        """End the step, and let go of everything; what was alive at its end."""
+        """End the step and drop all references. Returns what was alive at its end."""
         # Parameters and buffers may have been made within the step.
         self.own("parameters", self._roster.owners.parameters())
         self._close()
@@ -143,14 +143,14 @@ class Journal:
         return _name(self._operators[run])
 
     def ran(self, at: int) -> None:
-        """The operator has run, up to this place in the allocator's trace."""
+        """The operator has run; it ended at this place in the allocator's trace."""
         if self.notes is not None:
             self.notes.runs.append(OperatorRun(len(self._phases), self.at, at, self.run))
         self.at = at
 
     @property
     def has_loss(self) -> bool:
-        """Whether it is known already where the loss begins."""
+        """Whether `loss` was called."""
         return self._loss is not None
 
     def loss(self, at: int | None) -> None:
@@ -170,7 +170,7 @@ class Journal:
         )
 
     def alive(self) -> list[HeldStorage]:
-        """What is alive right now, as far as it is known."""
+        """The storages known to be alive now."""
         self._identify()
         return self._now()
 
@@ -188,7 +188,7 @@ class Journal:
         for tracked in list(self._alive.values()):
             storage = tracked.reference() if tracked.reference else None
             if storage is not None and storage.nbytes() != tracked.bytes:
-                # Resized directly, past all operators.
+                # It was resized directly, without an operator.
                 self.look_again(tracked, storage)
             if self.phase == tracked.born == "forward":
                 tracked.survived_forward = True
@@ -210,7 +210,7 @@ class Journal:
     # ---- storages ---------------------------------------------------------------------------
 
     def own(self, owner: Owner, named: Iterable[Named], *, born: bool = False) -> None:
-        """Note whose these tensors are, and count those not known before, as `see` does."""
+        """Note that these tensors belong to `owner`; those not counted yet are counted by `see`."""
         for name, whole in named:
             for tensor in stored_on(self._device, whole):
                 storage = tensor.untyped_storage()
@@ -220,20 +220,20 @@ class Journal:
                     tracked.look_at(tensor)
 
     def _identify(self) -> None:
-        """Name what parameters and optimizers hold by now."""
+        """Find the owner of gradients and optimizer state that exist by now."""
         self.own("gradients", self._roster.gradients())
         self.own("optimizer_state", self._roster.optimizer_state())
 
     def tracked(self, storage: UntypedStorage) -> TrackedStorage | None:
-        """What is known of a storage that is counted already."""
+        """The storage if it is counted already."""
         return self._alive.get(storage_key(storage))
 
     def see(self, storage: UntypedStorage, *, born: bool, declared: bool = False) -> TrackedStorage:
-        """Count a storage not known before, from now on or else from the step's start.
+        """Begin to count a storage: from now on if it was `born` now, else from the step's start.
 
-        By the allocator's trace, one that is not `declared` counts from its allocation.
+        In the account by the allocator's trace, it counts from its allocation unless `declared`.
         """
-        # What nobody saw being made is a run of its own.
+        # A storage that was not seen being made gets a run of its own, without an operator.
         run = self.run if born else self._new_run("")
         tracked = self._track(storage_key(storage), self.phase if born else None, run)
         tracked.reference = weakref.ref(storage, partial(self._release, tracked))
@@ -248,12 +248,12 @@ class Journal:
         return tracked
 
     def look_again(self, tracked: TrackedStorage, storage: UntypedStorage) -> None:
-        """Note how large a storage is by now, which may be elsewhere."""
+        """Note the present size and address of a storage, both of which may have changed."""
         self._resize(tracked, storage.nbytes())
         self._sight(tracked, storage, declared=False)
 
     def pass_through(self, *sizes: int) -> None:
-        """Count buffers that the operator took, all at once, and gave back within."""
+        """Count buffers that the operator held all at once and released before it ended."""
         buffers = [self._track(0, self.phase, self.run) for _ in sizes]
         for buffer, size in zip(buffers, sizes, strict=True):
             buffer.gone = self.phase
@@ -273,7 +273,7 @@ class Journal:
             self.notes.sightings.append(seen)
 
     def _resize(self, tracked: TrackedStorage, size: int) -> None:
-        """Note that a storage has so many bytes from now on."""
+        """Note the new size of a storage."""
         change = size - tracked.bytes
         if change:
             tracked.bytes = size
@@ -281,13 +281,13 @@ class Journal:
             self._changes.append((tracked.number, change, self.run))
 
     def _release(self, tracked: TrackedStorage, _: object) -> None:
-        """The last reference to a storage is gone; its address may soon be another's."""
+        """The last reference to a storage is gone; another storage may soon have its key."""
         self._alive.pop(tracked.key, None)
         tracked.reference, tracked.gone = None, self.phase
         self._resize(tracked, 0)
 
 
-# Operators and their names, by the operator's `id`: PyTorch computes both name and hash in Python.
+# Operators and their names by `id`, which is fast: PyTorch computes name and hash in Python.
 _names: dict[int, tuple[object, str]] = {}
 
 

@@ -9,7 +9,7 @@ import torch
 
 from .private import schema
 
-# `torch.tensor` fills a storage unseen and hands it over as this operator's argument.
+# `torch.tensor` makes a storage without an operator, and passes it to one of these.
 FRESH = (torch.ops.aten.lift_fresh.default, torch.ops.aten.lift.default)
 
 

@@ -1,4 +1,4 @@
-"""What modules and optimizers own, under which names, and the storages beneath a tensor."""
+"""The tensors that modules and optimizers own, with names, and the storages of a tensor."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Named: TypeAlias = tuple[str, Tensor]
 
 @dataclass(frozen=True)
 class Owners:
-    """The modules and optimizers of a program; all else in a step belongs to the step."""
+    """The modules and optimizers of a program."""
 
     modules: tuple[nn.Module, ...]
     optimizers: tuple[torch.optim.Optimizer, ...]
 
     def parameters(self) -> Iterator[Named]:
-        """All parameters and buffers, also parameters that only an optimizer knows.
+        """All parameters and buffers, and parameters that only an optimizer has.
 
-        Of several modules, a name begins with the module's place among them.
+        With several modules, each name begins with the module's index.
         """
         for place, module in enumerate(self.modules):
             prefix = str(place) if len(self.modules) > 1 else ""
@@ -43,10 +43,10 @@ class Owners:
 
 
 class Roster:
-    """What the owners hold at a moment, by name, in one step.
+    """The gradients and the optimizer state of the owners' parameters, with names, in one step.
 
-    The parameters are listed once, when it is made: to walk the modules at every boundary would
-    take too long. It keeps no tensor alive.
+    The parameters are listed once, when it is made, since walking the modules at every boundary
+    would take too long. It keeps no tensor alive.
     """
 
     def __init__(self, owners: Owners) -> None:
@@ -56,19 +56,19 @@ class Roster:
             self._parameters.setdefault(id(tensor), (name, weakref.ref(tensor)))
 
     def forget(self) -> None:
-        """The step has ended."""
+        """Drop all references when the step has ended."""
         self.owners, self._parameters = Owners((), ()), {}
 
     def gradients(self) -> Iterator[Named]:
-        """The gradients that the parameters have at this moment."""
+        """The gradients that the parameters have now."""
         for name, reference in self._parameters.values():
             parameter = reference()
-            # A buffer that forward computed has no `.grad`, and PyTorch warns of asking.
+            # PyTorch warns if one asks for the `.grad` of a tensor that is no leaf.
             if parameter is not None and parameter.is_leaf and parameter.grad is not None:
                 yield f"{name}.grad", parameter.grad
 
     def optimizer_state(self) -> Iterator[Named]:
-        """The tensors that the optimizers keep at this moment."""
+        """The tensors that the optimizers hold now."""
         for optimizer in self.owners.optimizers:
             for parameter, state in optimizer.state.items():
                 owner, _ = self._parameters.get(id(parameter), ("a parameter", None))
@@ -81,7 +81,7 @@ class Roster:
 
 
 def tensors_in(tree: object) -> Iterator[Tensor]:
-    """The tensors in a nesting of PyTorch's containers, mappings, sequences, sets, dataclasses."""
+    """The tensors in nested containers: PyTorch's, mappings, sequences, sets and dataclasses."""
     for leaf in tree_iter(tree):
         if isinstance(leaf, Tensor):
             yield leaf
@@ -94,7 +94,7 @@ def tensors_in(tree: object) -> Iterator[Tensor]:
 
 
 def named_in(name: str, tree: object) -> list[Named]:
-    """The tensors in a nesting under one name, numbered where there are several."""
+    """The tensors in nested containers, under one name; numbered where there are several."""
     found = list(tensors_in(tree))
     if len(found) == 1:
         return [(name, found[0])]
@@ -109,7 +109,7 @@ def storages_on(device: torch.device, value: object) -> Iterable[UntypedStorage]
 def stored_on(device: torch.device, value: object) -> Iterable[Tensor]:
     """The tensors on `device`, each with one storage, of what an operator takes or returns.
 
-    That is tensors, tuples and lists; a general tree takes ten times as long to walk.
+    Only tensors, tuples and lists are walked; a general walk would take ten times as long.
     """
     if isinstance(value, Tensor):
         return _stored(device, value)
@@ -119,7 +119,7 @@ def stored_on(device: torch.device, value: object) -> Iterable[Tensor]:
 
 
 def _stored(device: torch.device, tensor: Tensor) -> Iterable[Tensor]:
-    """The tensor, or its parts that hold the values; none where PyTorch does not show them."""
+    """The tensor, or the tensors that it consists of; none where PyTorch does not show them."""
     layout = tensor.layout
     if type(tensor) is not Tensor and type(tensor) is not nn.Parameter:
         if is_lazy(tensor):

@@ -1,4 +1,4 @@
-"""PyTorch's private names, under plain ones. No other module of the observer or trainer has any.
+"""Access to PyTorch's private names. No other module of the observer or the trainer uses any.
 
 All are the same in PyTorch 2.9, 2.10 and 2.14, except where a docstring says otherwise.
 """
@@ -40,9 +40,9 @@ def storage_key(storage: UntypedStorage) -> int:
 
 
 def sparse_parts(tensor: Tensor) -> list[Tensor]:
-    """The tensors that a sparse one consists of; none where its layout is unknown.
+    """The tensors that a sparse tensor consists of; none where its layout is unknown.
 
-    Asking for them is an operator too, which no dispatch mode sees.
+    The operators that fetch them are hidden from dispatch modes.
     """
     layout = tensor.layout
     with torch._C._DisableTorchDispatch():
@@ -56,7 +56,7 @@ def sparse_parts(tensor: Tensor) -> list[Tensor]:
 
 
 def fake_tensor_mode(*, allow_real_inputs: bool = False) -> FakeTensorMode:
-    """A mode in which operators make tensors without contents. Its import takes a while."""
+    """A mode in which operators make tensors without contents. Its import is slow."""
     from torch._subclasses.fake_tensor import FakeTensorMode
 
     return FakeTensorMode(allow_non_fake_inputs=allow_real_inputs)
@@ -66,7 +66,7 @@ def fake_tensor_mode(*, allow_real_inputs: bool = False) -> FakeTensorMode:
 
 
 def schema(operator: Callable[..., object]) -> torch._C.FunctionSchema | None:
-    """What arguments and results an operator has; None of a plain function."""
+    """The schema of an operator's arguments and results; None for a plain function."""
     return operator._schema if isinstance(operator, OpOverload) else None
 
 
@@ -86,15 +86,15 @@ def when_cuda_starts(call: Callable[[], object]) -> None:
 
 
 def history_enabled() -> bool:
-    """Whether somebody records what CUDA's caching allocator does."""
+    """Whether the history of CUDA's caching allocator is being recorded."""
     enabled: bool = torch._C._cuda_isHistoryEnabled()
     return enabled
 
 
 def start_history(entries: int, *, lines: bool = False) -> None:
-    """Let CUDA's caching allocator record what it does, so many entries at most.
+    """Start to record the history of CUDA's caching allocator, with at most `entries` entries.
 
-    With `lines`, it also notes the Python frames of each allocation.
+    With `lines`, it also has the Python frames of each allocation.
     """
     memory._record_memory_history(
         "all",
@@ -106,20 +106,20 @@ def start_history(entries: int, *, lines: bool = False) -> None:
 
 
 def stop_history() -> None:
-    """Record no more of it, and free what was recorded."""
+    """Stop recording, and free the recorded history."""
     memory._record_memory_history(None)
 
 
 def allocator_snapshot(device: torch.device) -> dict[str, Any]:
-    """All blocks that CUDA's caching allocator has, and what it has recorded."""
+    """All blocks of CUDA's caching allocator, and its recorded history."""
     taken: dict[str, Any] = memory._snapshot(device)
     return taken
 
 
 def call_when_out_of_memory(noted: Callable[[int, int, int, int], None]) -> None:
-    """Call this for each request that CUDA's caching allocator denies.
+    """Call `noted` for each request that CUDA's caching allocator denies.
 
-    It is told the device's index, then in bytes: what was wanted, what the process is allowed, and
+    Its arguments are the device's index, and in bytes the size wanted, the process's limit, and
     what is free on the device.
     """
     torch._C._cuda_attach_out_of_memory_observer(noted)  # type: ignore[attr-defined]
@@ -202,9 +202,9 @@ def foreach_devices() -> list[str]:
 
 
 def skip_capture_check(optimizer: torch.optim.Optimizer) -> None:
-    """Let an optimizer not ask CUDA before each step whether work is being captured.
+    """Disable an optimizer's check before each step whether CUDA work is being captured.
 
-    Asking would make a context on a GPU. The check has two names, by the version of PyTorch.
+    The check would make a context on a GPU. Its name depends on the version of PyTorch.
     """
     for name in ("_cuda_graph_capture_health_check", "_accelerator_graph_capture_health_check"):
         setattr(optimizer, name, _nothing)

@@ -1,6 +1,6 @@
-"""What a device's allocator says of a step while it is recorded.
+"""Reads a device's allocator while a step is recorded.
 
-A CPU has no such allocator, and no reader.
+The CPU has no such allocator, and so no reader.
 """
 
 from __future__ import annotations
@@ -19,31 +19,30 @@ from .trace import NoTrace, Trace
 class AllocatorReader(Protocol):
     """Reads a device's allocator while a step is recorded.
 
-    Where it is `traced`, the allocator tells each allocation and release. A place is how many of
-    these there were since the step began.
+    Where it is `traced`, the allocator records each allocation and release. A place in this trace
+    is the number of these since the step began.
     """
 
     traced: bool
 
     def start(self) -> None:
-        """A step begins: peaks, places and boundaries are those from now on."""
+        """A step begins: peaks, places and boundaries count from now on."""
 
     def place(self) -> int:
         """The place in the trace now."""
 
     def boundary(self, phase: Phase) -> int:
-        """A phase has ended, at the place that is returned."""
+        """A phase has ended; returns the place in the trace."""
 
     def end(self) -> AllocatorRecord:
-        """The step has ended; what the allocator told of it."""
+        """The step has ended; returns the allocator's record of it."""
 
 
 class CudaReader:
     """Reads a CUDA device's caching allocator, with its trace.
 
-    The trace also has memory that no tensor ever holds: buffers that an operator takes and gives
-    back before it ends (PyTorch's reductions do), and cuBLAS's workspaces, which are taken at first
-    use and kept for good.
+    The trace also has memory that no tensor holds: buffers that an operator releases before it
+    ends, as PyTorch's reductions do, and cuBLAS's workspaces, allocated at first use and kept.
     """
 
     traced = True
@@ -55,7 +54,7 @@ class CudaReader:
         self._trace = Trace(device)
 
     def start(self) -> None:
-        """A step begins: peaks, places and boundaries are those from now on."""
+        """A step begins: peaks, places and boundaries count from now on."""
         self._boundaries: list[Boundary] = []
         settling.settle(self._device)  # gradients of the step before may still be held
         torch.cuda.reset_peak_memory_stats(self._device)
@@ -66,7 +65,7 @@ class CudaReader:
         return self._trace.place(self._statistics())
 
     def boundary(self, phase: Phase) -> int:
-        """A phase has ended; a backward pass, once autograd holds nothing of it."""
+        """A phase has ended; returns the place in the trace. Waits for autograd after backward."""
         if phase == "backward":
             settling.settle(self._device)
         now = self._statistics()
@@ -76,7 +75,7 @@ class CudaReader:
         return self._trace.place(now)
 
     def end(self) -> AllocatorRecord:
-        """The step has ended; what the allocator told of it."""
+        """The step has ended; returns the allocator's record of it."""
         now = self._statistics()
         figures = AllocatorFigures(
             boundaries=self._boundaries,
@@ -97,32 +96,32 @@ class CudaReader:
 
 
 class MetalReader:
-    """Reads the allocator of an Apple GPU, which tells what is live and what it has, no more."""
+    """Reads the allocator of an Apple GPU, which reports only its live and its reserved bytes."""
 
     traced = False
 
     def start(self) -> None:
-        """A step begins: boundaries are those from now on."""
+        """A step begins: boundaries count from now on."""
         self._boundaries: list[Boundary] = []
 
     def place(self) -> int:
-        """There is no trace, and so no place in it."""
+        """There is no trace; returns 0."""
         return 0
 
     def boundary(self, phase: Phase) -> int:
-        """A phase has ended."""
+        """A phase has ended; returns 0."""
         self._boundaries.append(Boundary(phase, None, torch.mps.current_allocated_memory()))
         return 0
 
     def end(self) -> AllocatorRecord:
-        """The step has ended; what the allocator told of it."""
+        """The step has ended; returns the allocator's record of it."""
         reserved = torch.mps.driver_allocated_memory()
         return AllocatorRecord(AllocatorFigures(self._boundaries, reserved))
 
 
 @cache
 def allocator_reader(device: torch.device) -> AllocatorReader | None:
-    """The device's one reader; None without an allocator, or without an account of it."""
+    """The device's only reader; None where its allocator keeps no account, or there is none."""
     if device.type == "cuda" and not unaccounted(device):
         return CudaReader(device)
     return MetalReader() if device.type == "mps" else None

@@ -1,9 +1,9 @@
 """Records one step of a program: every storage, and which operator made it.
 
 A dispatch mode sees each operator of the step, in forward, backward and optimizer. A storage is
-counted once, from the operator that made it until its last reference is gone. Whose it is, is known
-only later: a gradient is made by `mm`, and only when backward has put it into `.grad` can anybody
-tell that it is one. So the recording notes changes as they come, and owners as they become known.
+counted once, from the operator that made it until its last reference is gone. Its owner is often
+known only later: `mm` makes a gradient, but only when backward has put it into `.grad` is it known
+to be one. So changes are noted as they come, and owners as they become known.
 
 Sizes are bytes as asked for.
 """
@@ -32,7 +32,8 @@ Keywords = dict[str, object]
 class OperatorHook(Protocol):
     """Is called around each operator of a recorded step.
 
-    An error that it raises becomes the operator's. Before it raises one, it calls `Recording.fail`.
+    An error that it raises appears as the operator's. Before it raises one, it must call
+    `Recording.fail`.
     """
 
     def before(
@@ -45,7 +46,7 @@ class OperatorHook(Protocol):
 
 
 class _Failure(NamedTuple):
-    """What was alive when an operator failed: on its way up, the error lets go of much of it."""
+    """What was alive when an operator failed. Much of it is freed before the step has ended."""
 
     error: BaseException | None
     run: int
@@ -53,15 +54,14 @@ class _Failure(NamedTuple):
 
 
 class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """One step on `device`. Enter it, `begin` each phase, leave it, ask what there was.
+    """Records one step on `device`. Enter it, `begin` each phase, leave it, then read the results.
 
-    The device is named as tensors on it say, "cuda:0" and not "cuda". `reader` is that of its
-    allocator.
+    `device` has an index as tensors have it: "cuda:0", not "cuda". `reader` reads its allocator.
 
-    It begins in `load`, with what modules and optimizers own when it is made. It keeps no tensor
-    alive. Storages that no operator makes and nobody declares stay unseen, as the state of a
-    random number generator. PyTorch's higher-order operators (`torch.cond` and the like) cannot be
-    recorded; they raise `NotImplementedError`.
+    The recording begins in `load`, with what modules and optimizers own when it is made. It keeps
+    no tensor alive. Storages that no operator makes and that are not declared are not seen, such as
+    the state of a random number generator. PyTorch's higher-order operators (such as `torch.cond`)
+    cannot be recorded; they raise `NotImplementedError`.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._failure: _Failure | None = None
         self._last: list[HeldStorage] | None = None
 
-    # ---- what the program tells of its step -------------------------------------------------
+    # ---- calls from the program during its step -------------------------------------------------
 
     def __enter__(self) -> Recording:
         super().__enter__()  # type: ignore[no-untyped-call]
@@ -101,33 +101,33 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if self._reader is not None:
             self._allocator = self._reader.end()
         failure = self._failure
-        # An error that was caught on its way did not end the step. What cleans up after an error
-        # may be an operator too, and not every error stays the same object.
+        # The failure ended the step if its error arrives here, or if no operator ran after it.
+        # Clean-up after an error may run operators, and an error may be replaced on its way.
         if failure and failure.run != self._journal.run and failure.error is not error:
             self._failure = None
         elif failure and error is not None:
             self._last = failure.alive
         if self._failure is not None:
-            # Its traceback would keep all of the step.
+            # The error's traceback would keep the tensors of the step alive.
             self._failure = self._failure._replace(error=None)
         self._hook = None
 
     def begin(self, phase: Phase) -> None:
-        """End the phase before and start this one; phases may repeat."""
+        """End the present phase and start this one; phases may repeat."""
         self._bound()
         self._journal.turn(phase)
 
     def loss(self) -> None:
-        """From here on, until the phase ends, it is the loss that is computed.
+        """The rest of the phase computes the loss.
 
-        Where forward comes more than once, the log knows of its first loss.
+        Where forward comes several times, the log has the first loss.
         """
         if not self._journal.has_loss:
             self._journal.loss(self._reader.place() if self._reader is not None else None)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """What is made in here counts only once it is declared as the batch."""
+        """A context whose allocations count only once they are declared as the batch."""
         self._aside = True
         try:
             yield
@@ -136,14 +136,13 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._move_on()
 
     def operate(self, name: str) -> None:
-        """What follows belongs to something of this name that is not an operator."""
+        """Changes belong from now on to something of this name that is not an operator."""
         self._journal.operate(name)
 
     def batch(self, *tensors: object, **named: object) -> None:
-        """Declare what the batch is: tensors in any nesting, under their names or without.
+        """Declare the batch: tensors in nested containers, with or without names.
 
-        Tensors older than the step count from this point. Raises `TypeError` where no tensor can be
-        found.
+        Tensors older than the step count from this point. Raises `TypeError` if there is no tensor.
         """
         self.operate("batch")
         self._move_on()
@@ -156,18 +155,18 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._journal.own("batch_data", found, born=True)
 
     def fail(self, error: BaseException) -> None:
-        """Note that the operator under way raises this, and what is alive at this moment."""
+        """Note that the present operator raises this error, and what is alive now."""
         self._failure = _Failure(error, self._journal.run, self.alive())
 
     def pass_through(self, *sizes: int) -> None:
-        """Count buffers that the operator took, all at once, and gave back before it ended."""
+        """Count buffers that the operator held all at once and released before it ended."""
         self._journal.pass_through(*sizes)
 
-    # ---- what is known of it ----------------------------------------------------------------
+    # ---- results ----------------------------------------------------------------
 
     @property
     def phase(self) -> Phase:
-        """The phase under way."""
+        """The present phase."""
         return self._journal.phase
 
     @property
@@ -187,14 +186,14 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @property
     def failure(self) -> tuple[Phase, str]:
-        """Where a step that failed has ended: the phase, and the operator, empty if in none."""
+        """The phase and the operator in which the step failed; the operator is empty if in none."""
         operator = self._journal.operator_of(self._failure.run) if self._failure else ""
         return self._journal.phase, operator
 
     def alive(self) -> list[HeldStorage]:
-        """What is alive right now, as far as it is known; after the step, what was at its end.
+        """The storages known to be alive now; after the step, those alive at its end.
 
-        After a step that failed in an operator, what was alive when that failed.
+        After a step that failed in an operator, those alive when the operator failed.
         """
         return self._journal.alive() if self._last is None else self._last
 
@@ -203,14 +202,11 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return self._journal.log()
 
     def notes(self) -> TraceNotes | None:
-        """What the log's storages and operators have to do with the allocator's trace.
-
-        None on a device whose allocator has none.
-        """
+        """The notes that relate the log to the allocator's trace; None where there is no trace."""
         return self._journal.notes
 
     def allocator(self) -> AllocatorRecord | None:
-        """What the allocator said of the step, right after its end; None on a device without."""
+        """The allocator's record of the step, made at its end; None without a reader."""
         return self._allocator
 
     # ---- operators --------------------------------------------------------------------------
@@ -243,7 +239,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
             storage = tensor.untyped_storage()
             tracked = journal.tracked(storage)
             if tracked is None:
-                # What an operator only passes on was there before the step, unknown to us.
+                # A storage that the operator only passes on is older than the step.
                 if older is None:
                     older = set() if func in FRESH else self._storages(args, kwargs)
                 born = storage_key(storage) not in older
@@ -256,16 +252,16 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
     def _storages(self, args: Arguments, kwargs: Keywords) -> set[int]:
-        """What the arguments of an operator hold now."""
+        """The keys of the storages that an operator's arguments have now."""
         passed = [*args, *kwargs.values()]
         return set(map(storage_key, storages_on(self._device, passed)))
 
     def _bound(self) -> None:
-        """The phase under way ends here in the allocator's trace."""
+        """Note that the present phase ends here in the allocator's trace."""
         if self._reader is not None:
             self._journal.at = self._reader.boundary(self._journal.phase)
 
     def _move_on(self) -> None:
-        """What comes next is here in the allocator's trace."""
+        """Update the present place in the allocator's trace."""
         if self._reader is not None:
             self._journal.at = self._reader.place()

@@ -1,7 +1,7 @@
-"""What the observer records of a step: plain values, of numbers, strings and nothing else.
+"""The records of a step: plain values that consist of numbers and strings.
 
-Sizes are bytes as asked for. A storage is named by its place in `StepLog.storages`, the run of an
-operator by its place in `StepLog.operators`.
+Sizes are bytes as asked for. A storage is given by its index in `StepLog.storages`, a run of an
+operator by its index in `StepLog.operators`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ Owner = Literal["parameters", "gradients", "optimizer_state", "batch_data"]
 
 
 class StorageRecord(NamedTuple):
-    """A storage from the moment it was noticed to its end.
+    """A storage of a step.
 
-    `key` tells it from all others that were alive with it. It was made in the phase `born` (None if
-    it is older than the step) by the operator's run number `run`, and given back in the phase
-    `gone` (None if it was alive at the end). `owner` and `name` are None unless it belongs to
-    somebody. `shape` and `dtype`, whose elements take `itemsize` bytes, are those of the tensor
-    that was first seen in it, or that it belongs to; None where none was seen. One born in forward
-    has `survived_forward` if it was alive at forward's end.
+    `key` differs from that of every storage alive at the same time. The storage was made in the
+    phase `born` (None if it is older than the step) by the run `run`, and released in the phase
+    `gone` (None if it was alive at the end). `owner` and `name` are None where it has no owner.
+    `shape`, `dtype` and `itemsize` (bytes of an element) are those of its owner's tensor, else of
+    the first tensor seen in it; None where none was seen. `survived_forward` is True if forward
+    made it and it was alive at forward's end.
     """
 
     key: int
@@ -37,7 +37,7 @@ class StorageRecord(NamedTuple):
     survived_forward: bool
 
 
-# A storage, by how many bytes it changed, and the run of an operator that this belongs to.
+# A storage, the bytes that it grew by (negative: shrank), and the run that this belongs to.
 Change: TypeAlias = tuple[int, int, int]
 
 
@@ -49,7 +49,7 @@ class PhaseLog(NamedTuple):
 
 
 class LogPosition(NamedTuple):
-    """A place between changes: the number of the phase, and how many of its changes come before."""
+    """A position between changes: the phase's number, and how many of its changes come before."""
 
     phase: int
     changes: int
@@ -58,9 +58,10 @@ class LogPosition(NamedTuple):
 class StepLog(NamedTuple):
     """A whole step.
 
-    `start` has the storages that it began with, and their bytes. `operators` has the name of each
-    run of an operator as PyTorch's dispatcher writes it, or "batch" where the batch was declared;
-    it is empty for what no operator did. `loss` is where the loss began, None if nobody told.
+    `start` has the storages that it began with, and their bytes. `operators` has the name of the
+    operator of each run, as PyTorch's dispatcher writes it. It is "batch" where the batch was
+    declared, and empty for a run that stands for no operator. `loss` is where the loss began, None
+    if that is not known.
     """
 
     storages: list[StorageRecord]
@@ -71,18 +72,18 @@ class StepLog(NamedTuple):
 
 
 class HeldStorage(NamedTuple):
-    """A storage that is alive at some moment, as `StorageRecord` has it if forward ended then."""
+    """A storage alive at some moment; in forward, everything made there has survived so far."""
 
     owner: Owner | None
     survived_forward: bool
     bytes: int
 
 
-# ---- what the allocator said of it ----------------------------------------------------------
+# ---- the allocator's figures and trace ----------------------------------------------------------
 
 
 class Boundary(NamedTuple):
-    """An allocator's live bytes at the end of a phase: as asked for (if it tells), and as given."""
+    """Live bytes at the end of a phase. `requested` is None where it is not reported."""
 
     phase: Phase
     requested: int | None
@@ -90,11 +91,11 @@ class Boundary(NamedTuple):
 
 
 class AllocatorFigures(NamedTuple):
-    """What the allocator said of a step, in bytes; None is what it does not tell.
+    """An allocator's figures for a step, in bytes; None where it does not report one.
 
-    At the step's end it had `reserved` bytes from the driver, of which `inactive` lay between live
-    blocks. Both peaks are within the step. Since the process began it gave back its cache to serve
-    `retries` requests, and denied `denied` requests.
+    At the step's end the allocator had `reserved` bytes from the driver, of which `inactive` were
+    free but lay between live blocks. Both peaks are within the step. Since the process began,
+    `retries` requests succeeded only after the cache was given back, and `denied` requests failed.
     """
 
     boundaries: list[Boundary]
@@ -107,7 +108,7 @@ class AllocatorFigures(NamedTuple):
 
 
 class Event(NamedTuple):
-    """An allocation, or a release, of a block of so many bytes as were asked for."""
+    """The allocation or release of a block, for which `size` bytes were asked."""
 
     freed: bool
     address: int
@@ -117,7 +118,7 @@ class Event(NamedTuple):
 class History(NamedTuple):
     """The allocator's trace: events since the step began, and the blocks alive at its end.
 
-    Of the blocks: bytes as asked for, by address.
+    `blocks` has bytes by address.
     """
 
     events: list[Event]
@@ -125,9 +126,9 @@ class History(NamedTuple):
 
 
 class AllocatorRecord(NamedTuple):
-    """All that an allocator told of a step.
+    """An allocator's figures for a step, and its trace.
 
-    Where it has a trace but `history` is None, `missing` says why, in one line.
+    Where it should have a trace but `history` is None, `missing` is the reason in one line.
     """
 
     figures: AllocatorFigures
@@ -135,14 +136,14 @@ class AllocatorRecord(NamedTuple):
     missing: str = ""
 
 
-# ---- what belongs to the allocator's trace --------------------------------------------------
+# ---- notes that refer to places in the trace --------------------------------------------------
 
 
 class Sighting(NamedTuple):
-    """A storage that was alive at `place`, in phase number `phase`, and its address.
+    """A storage that was alive at `place`, in phase number `phase`, at `address`.
 
-    Place n is between event n - 1 of the trace and event n. The storage counts from its
-    allocation, a `declared` one from here on.
+    Place n lies between event n - 1 of the trace and event n. The storage counts from its
+    allocation; with `declared`, only from this place on.
     """
 
     place: int
@@ -153,7 +154,7 @@ class Sighting(NamedTuple):
 
 
 class OperatorRun(NamedTuple):
-    """The run of an operator in phase number `phase`, from the end of what was before it."""
+    """A run of an operator in phase number `phase`, between two places."""
 
     phase: int
     begin: int
@@ -162,9 +163,9 @@ class OperatorRun(NamedTuple):
 
 
 class TraceNotes(NamedTuple):
-    """What a step noted by places in the allocator's trace; `ends` has each phase and its end.
+    """A step's notes, which refer to places in the allocator's trace.
 
-    `loss` is the place at which the loss began.
+    `ends` has each phase and the place of its end. `loss` is the place where the loss began.
     """
 
     sightings: list[Sighting]

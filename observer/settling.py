@@ -1,7 +1,7 @@
-"""Waits until autograd has let go of what it held.
+"""Waits until autograd has dropped its references to a step's tensors.
 
-PyTorch runs the backward pass of a CUDA device on a thread of its own. That thread lets go of the
-last references to a step's tensors only after `backward` has returned or raised.
+PyTorch runs the backward pass of a CUDA device on a thread of its own. That thread drops the last
+references to a step's tensors only after `backward` has returned or raised.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from .private import without_dispatch_modes
 
 
 def prepare(device: torch.device) -> None:
-    """Make what `settle` needs; to be called before the first step.
+    """Make the graph that `settle` needs. To be called before the first step.
 
-    Of all operators that wait, autograd's thread takes the one that was made last. So the operator
-    of `settle` must be older than those of any step.
+    Of all operators that wait, autograd's thread takes the newest first. So the operator of
+    `settle` must be older than those of any step.
     """
     _graph(device)
 
 
 def settle(device: torch.device) -> None:
-    """Wait until autograd's thread for this CUDA device holds nothing of what it ran before.
+    """Wait until autograd's thread for this CUDA device holds no tensor of an earlier pass.
 
-    It runs a backward pass of no bytes, whose turn comes after that. No memory is needed. A device
-    that has failed raises nothing here, but at the program's next operator.
+    This runs a backward pass over an empty tensor, which comes after the earlier ones and needs no
+    memory. If the device has failed, nothing is raised here; the program's next operator raises.
     """
     leaf, result = _graph(device)
-    # This operator is not the program's, so no dispatch mode is to see it.
+    # This operator is not the program's, so it is hidden from dispatch modes.
     with (
         suppress(RuntimeError),
         without_dispatch_modes(),

@@ -1,4 +1,4 @@
-"""The trace of CUDA's caching allocator: each allocation and each release, by its address."""
+"""The trace of CUDA's caching allocator: each allocation and release, with its address."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _TRIES = 100
 
 
 class NoTrace(Exception):
-    """The trace is not there or not complete; the message says why, in one line."""
+    """The trace is missing or incomplete; the message is the reason, in one line."""
 
 
 class Trace:
-    """What the allocator of one CUDA device does between `start` and `stop`.
+    """The trace of one CUDA device's allocator between `start` and `stop`.
 
-    Where somebody else records the history already, as a profiler does, it is read and goes on.
+    If the program already records the history, as a profiler does, it is read and left running.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -30,7 +30,7 @@ class Trace:
         self._refusal: str | None = None
 
     def start(self) -> None:
-        """Begin. Where the allocator keeps no trace, `stop` raises `NoTrace`."""
+        """Begin. If the allocator keeps no trace, `stop` raises `NoTrace`."""
         self._refusal = None
         try:
             self._ours = not history_enabled()
@@ -41,11 +41,11 @@ class Trace:
         self._started = self._count()
 
     def place(self, statistics: dict[str, Any]) -> int:
-        """How many allocations and releases there were since the start, by these statistics."""
+        """The number of allocations and releases since the start, by these statistics."""
         return _count(statistics) - self._started
 
     def stop(self) -> History:
-        """End, and return what there was. Raises `NoTrace` where that is not known completely."""
+        """End, and return the history. Raises `NoTrace` where it is missing or incomplete."""
         if self._refusal is not None:
             raise NoTrace(self._refusal)
         try:
@@ -74,11 +74,11 @@ class Trace:
         return History(events[len(events) - count :], blocks)
 
     def _snapshot(self) -> tuple[dict[str, Any], int]:
-        """A snapshot, and how many events there were until then."""
+        """A snapshot, and the number of events until then."""
         for _ in range(_TRIES):
             before = self._count()
             snapshot = allocator_snapshot(self._device)
-            # Autograd's thread may let go of something meanwhile.
+            # Autograd's thread may release memory meanwhile.
             if self._count() == before:
                 return snapshot, before
         raise NoTrace("another thread of this process allocates all the time")

@@ -1,1 +1,1 @@
-"""The messages between a worker and whoever watches it, and their words. No torch, no screen."""
+"""Messages and commands between a worker and the monitor. No torch, no screen."""

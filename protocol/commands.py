@@ -1,4 +1,4 @@
-"""What any worker can be told."""
+"""Commands that any worker obeys. `command` is a number that the worker's `Answer` repeats."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ SLOW_SECONDS = 1.5
 
 
 class Pause(Message, frozen=True, tag="pause"):
-    """Hold the program at the next boundary, or let it go on."""
+    """Hold the program at the next boundary, or let it continue."""
 
     command: int
     paused: bool
 
 
 class Advance(Message, frozen=True, tag="advance"):
-    """Pause, and go on by one phase."""
+    """Run one phase, then pause."""
 
     command: int
 
 
 class SlowMotion(Message, frozen=True, tag="slow_motion"):
-    """Hold every boundary for so many seconds, or stop doing so."""
+    """Wait `seconds` at every boundary; `slow` False ends that."""
 
     command: int
     slow: bool
@@ -29,15 +29,15 @@ class SlowMotion(Message, frozen=True, tag="slow_motion"):
 
 
 class GiveBack(Message, frozen=True, tag="give_back"):
-    """Give the allocator's cache back to the driver; a `Note` tells how much that was."""
+    """Give the allocator's cache back to the driver. A `Note` says how many bytes that was."""
 
     command: int
 
 
 class Pace(Message, frozen=True, tag="pace"):
-    """Send what nobody waits for, such as samples, at most once in so many seconds.
+    """Send messages that are not urgent, such as samples, at most once in `seconds`.
 
-    A worker that is not told does so in `PACE_SECONDS`.
+    Without this command a worker uses `PACE_SECONDS`.
     """
 
     command: int

@@ -1,9 +1,8 @@
 """What NVML says of every GPU at one moment.
 
-A field is None where NVML does not tell it. `refused` gives the reason under the field's name.
-Where one question asks for several fields, the reason is under `memory`, `utilization` or
-`instances`; under `graphics_processes` and `mps_processes` it says which lists of `processes` are
-missing.
+A field is None where NVML gives no value. `refused` then has NVML's reason, by the field's name.
+Reasons under `memory`, `utilization` and `instances` concern several fields. One under
+`graphics_processes` or `mps_processes` says why `processes` lacks that list.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from vramtop.protocol.messages import Message
 class GpuProcess(msgspec.Struct, frozen=True):
     """A process that holds memory on a GPU; `used` in bytes, its context included.
 
-    `user` and `command` are None where this machine does not know the process: it has just ended,
-    or it belongs to another namespace.
+    `user` and `command` are None where the process cannot be looked up: it has just ended, or it
+    belongs to another namespace.
     """
 
     pid: int
@@ -26,21 +25,21 @@ class GpuProcess(msgspec.Struct, frozen=True):
 
 
 class Gpu(msgspec.Struct, frozen=True):
-    """A GPU, or an instance of one that is split by MIG.
+    """A GPU, or a MIG instance of one.
 
-    `index` is NVML's own: GPUs count in the order of the PCI bus, instances by their slots within
-    the GPU. Memory is in bytes. Where `reserved` is a number, the driver keeps that much for itself
-    and `used` is what processes hold: total = reserved + used + free. Older drivers do not tell
-    `reserved`; then `used` includes it: total = used + free.
+    `index` is NVML's: GPUs are in the order of the PCI bus, instances in that of their slots within
+    the GPU. Memory is in bytes. `reserved` is what the driver keeps for itself, `used` what
+    processes hold: total = reserved + used + free. Older drivers do not report `reserved`; then
+    `used` includes it: total = used + free.
 
     Utilizations and the fan are in percent, power in watts, clocks in MHz. Temperatures are in °C;
     at `slowdown_at` the GPU slows itself down, at `shutdown_at` it shuts down. `performance_state`
     counts from 0, the fastest, to 15. `ecc_errors` are the uncorrected ones since the driver was
-    loaded. `throttled` names what holds the clocks down; an idle GPU is not throttled. An instance
-    has an identity, memory and processes of its own; the rest belongs to the whole GPU.
+    loaded. `throttled` names the reasons for lower clocks; idleness is not one. An instance has an
+    identity, memory and processes of its own; all other fields belong to the whole GPU.
 
-    `trouble` is why the GPU cannot be asked at all. Then only the fields that never change are
-    kept.
+    `trouble` is the reason where the GPU does not answer at all. Then only the fields that never
+    change are set.
     """
 
     index: int
@@ -71,14 +70,14 @@ class Gpu(msgspec.Struct, frozen=True):
 
     @property
     def in_use(self) -> int | None:
-        """The bytes that are not free: what processes hold and what the driver keeps."""
+        """Bytes that are not free: what processes hold and what the driver keeps."""
         if self.total is not None and self.free is not None:
             return max(0, self.total - self.free)
         return None if self.used is None else self.used + (self.reserved or 0)
 
 
 class GpusReport(Message, frozen=True, tag="gpus"):
-    """All GPUs of the machine; `trouble` is why there is none, or why NVML cannot be asked."""
+    """All GPUs of the machine; `trouble` is why there is none, or why NVML does not answer."""
 
     gpus: tuple[Gpu, ...] = ()
     driver_version: str | None = None

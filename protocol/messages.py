@@ -1,4 +1,4 @@
-"""What any worker says: its device, its program, its steps, what they held, what went wrong."""
+"""Messages that any worker sends: its device, its program, its steps, and what went wrong."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ PACE_SECONDS = 0.25
 
 
 class Message(msgspec.Struct, frozen=True, tag_field="type"):
-    """Base of all that is sent, either way; `type` names it on the wire."""
+    """Base of all messages and commands; `type` names each on the wire."""
 
 
 class Device(msgspec.Struct, frozen=True):
-    """Where the program runs. `total_bytes` is the device's memory, the machine's for a CPU.
+    """Where the program runs. `total_bytes` is the device's memory; for a CPU, the machine's.
 
-    `uuid` is that of an NVIDIA GPU, as NVML writes it. `missing` says why it is a CPU, where CUDA
-    does not start although there is a driver. `container` says that the memory is less than the
-    machine's: what a container allows.
+    `uuid` is that of an NVIDIA GPU, as NVML writes it. `missing` is the reason where there is an
+    NVIDIA driver but CUDA does not start. With `container`, `total_bytes` is what a container
+    allows, which is less than the machine has.
     """
 
     name: str
@@ -32,17 +32,17 @@ class Device(msgspec.Struct, frozen=True):
 
 
 class DeviceMemory(msgspec.Struct, frozen=True):
-    """What CUDA says of a whole device's memory, whoever holds it, in bytes."""
+    """The memory of a whole CUDA device, over all processes, as CUDA reports it; in bytes."""
 
     total: int
     free: int
 
 
 class Layer(msgspec.Struct, frozen=True):
-    """A row of the layer table; `output_shape` leaves out the output's first dimension.
+    """A row of the layer table. `output_shape` leaves out the batch dimension.
 
-    `kind` is the class of the module. `parameters` counts `weights` and `biases` together, `bytes`
-    is what they take.
+    `kind` is the class of the module. `parameters` is the number of `weights` and `biases`
+    together, `bytes` their size.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Layer(msgspec.Struct, frozen=True):
 
 
 class Expectation(msgspec.Struct, frozen=True):
-    """The `bytes` that a formula gives for a category's high water.
+    """The `bytes` that a formula gives for a category's high-water mark.
 
     `formula` is its text, with numbers: "4 × 101,770".
     """
@@ -66,10 +66,10 @@ class Expectation(msgspec.Struct, frozen=True):
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """How many `bytes` a category's high water is above what was expected; below it, negative.
+    """By how many `bytes` a category's high-water mark exceeds the expectation; may be negative.
 
-    `reasons` say why, each in fewer words than the one before; where there is no difference, what
-    is remarkable in that. A difference without a reason is unexplained.
+    `reasons` is one reason in several wordings, each shorter than the previous one. It is empty for
+    a difference that is not explained. A difference of 0 can have a reason too.
     """
 
     category: Category
@@ -87,9 +87,9 @@ class Hello(Message, frozen=True, tag="hello"):
 
 
 class Program(Message, frozen=True, tag="program"):
-    """What runs now: sent at the start and after every change of it.
+    """The program that runs now, sent at the start and after every change.
 
-    `expected` has at most one row a category; of the others nothing is expected.
+    `expected` has at most one row for a category; a category without one has no expectation.
     """
 
     name: str
@@ -101,10 +101,9 @@ class Program(Message, frozen=True, tag="program"):
 class Sample(Message, frozen=True, tag="step", kw_only=True):
     """A step that has ended, or the boundary at which a paused one is held.
 
-    `step_seconds` is None where nothing was timed yet, `loss` where there is none. `split` is None
-    until a step like this one was measured; `resident` is the worker's resident memory in bytes.
-    Where a step goes through a phase several times, `part` says in which of them it is held, from
-    1.
+    `step_seconds` is None until a step was timed, `loss` where there is none. `split` is None until
+    a step of this kind was recorded. `resident` is the worker's resident memory, in bytes. Where a
+    phase comes several times in a step, `part` is the number of the present one, from 1.
     """
 
     step: int
@@ -117,13 +116,13 @@ class Sample(Message, frozen=True, tag="step", kw_only=True):
 
 
 class Measured(Message, frozen=True, tag="step_measured", kw_only=True):
-    """The anatomy of an instrumented step.
+    """The anatomy of a recorded step.
 
-    `settled` is False for a first step, in which the optimizer's state does not exist yet when it
-    begins. `allocator` is None on a device without one. `tensors` says what each category consists
-    of at its high water, to the byte; empty where nobody tells. `differences` compare the high
-    waters with what the program expects, a row for each of its expectations. `device_memory` is
-    that of a CUDA device right after the step, for where NVML does not tell it.
+    `settled` is False for a first step, which begins without the optimizer's state. `allocator` is
+    None on a device without one. `tensors` has what each category consists of at its high-water
+    mark; empty where that is not known. `differences` compare the high-water marks with what the
+    program expects, a row for each expectation. `device_memory` is that of a CUDA device right
+    after the step; it serves where NVML does not answer.
     """
 
     step: int
@@ -136,15 +135,16 @@ class Measured(Message, frozen=True, tag="step_measured", kw_only=True):
 
 
 class OutOfMemory(Message, frozen=True, tag="step_out_of_memory", kw_only=True):
-    """A step that did not fit.
+    """A step that ran out of memory in `phase` and `operator`.
 
-    In bytes: the allocation that failed, in `phase` and `operator`, `wanted` so many while there
-    were `free` ones. With it there would have been `needed` of the `limit`, counted as the limit
-    counts: on a CUDA device what its allocator takes from the driver, elsewhere what the step asks
-    for. All four are None where the device does not tell. `split` is what the step held then.
-    `operator` is "batch" where the input is too large by itself, and empty where nobody watched.
-    Two phases are none of a step's: "model", where the model has no room on the device, and
-    "evaluation". `detail` is PyTorch's own account.
+    The failed allocation `wanted` so many bytes when `free` bytes were left. It would have brought
+    the total to `needed` bytes, more than the `limit`. Both count what the limit counts: on a CUDA
+    device the bytes that its allocator takes from the driver, elsewhere the bytes that the step
+    asks for. All four are None where they are not known. `split` is what the step held then.
+
+    `operator` is "batch" where loading the batch failed, and empty where it is not known. Two
+    phases are not a step's: "model", where the model itself has no room, and "evaluation".
+    `detail` is the first line of the error.
     """
 
     phase: Phase | Literal["evaluation", "model"] | None
@@ -165,7 +165,7 @@ class Flow(Message, frozen=True, tag="flow"):
 
 
 class Answer(Message, frozen=True, tag="answer"):
-    """What became of a command: `error` is None if it was taken, else one line."""
+    """The answer to a command: `error` is None if it was obeyed, else the reason in one line."""
 
     command: int
     error: str | None
@@ -178,13 +178,13 @@ class Note(Message, frozen=True, tag="note"):
 
 
 class Failed(Message, frozen=True, tag="failed"):
-    """The worker cannot go on. `usage` says that what it was told was wrong (exit code 2)."""
+    """The worker cannot continue. `usage` says that its settings were wrong (exit code 2)."""
 
     error: str
     usage: bool
 
 
 class Ended(Message, frozen=True, tag="program_ended"):
-    """The program has come to its end, or was told to stop, after so many steps of its own."""
+    """The program has ended, or was told to stop, after `steps` steps."""
 
     steps: int

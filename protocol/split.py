@@ -1,7 +1,6 @@
 """The vocabulary of memory: categories, phases, splits and the anatomy of a step.
 
-All sizes are bytes as asked for, before any rounding by an allocator. No torch in here: the
-monitor reads these values too.
+All sizes are bytes as asked for, before any rounding by an allocator. No torch.
 """
 
 from __future__ import annotations
@@ -38,8 +37,8 @@ class Split(msgspec.Struct, frozen=True):
 class Peak(msgspec.Struct, frozen=True):
     """The moment of a step that holds the most bytes.
 
-    `operator` is the one whose result made it so, as PyTorch's dispatcher names it, or an empty
-    string where nothing was allocated after the step began.
+    `operator` is the one whose allocation reached the peak, as PyTorch's dispatcher names it. It is
+    empty where the step held the most when it began.
     """
 
     bytes: int
@@ -51,7 +50,7 @@ class Peak(msgspec.Struct, frozen=True):
 class Moment(msgspec.Struct, frozen=True, array_like=True):
     """The split right after one allocation or release inside a step.
 
-    `operator` is the place among the anatomy's `operators` of the one that allocated.
+    `operator` is the index, in the anatomy's `operators`, of the one that allocated.
     """
 
     phase: Phase
@@ -60,14 +59,14 @@ class Moment(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Anatomy(msgspec.Struct, frozen=True):
-    """One instrumented step.
+    """One recorded step.
 
-    `boundaries` holds the split at the end of each phase (of the last one, where a phase came more
-    than once, as in gradient accumulation); `high_water` each category's own largest value within
-    the step; `curve` the split after every allocation and release, in order. `operators` are those
-    that the curve's moments refer to, as PyTorch's dispatcher names them; the first is an empty
-    string, for the step's start and for releases. `loss` is the place in the curve of the loss's
-    first moment, which belongs to forward; None where nobody told of its beginning.
+    `boundaries` has the split at the end of each phase; at its last end, where a phase came several
+    times, as in gradient accumulation. `high_water` has each category's own largest value within
+    the step. `curve` has the split after every allocation and release, in order. `operators` are
+    those that the curve's moments refer to, as PyTorch's dispatcher names them. The first is an
+    empty string, for the step's start and for releases. `loss` is the index in the curve of the
+    loss's first moment, which belongs to forward; None where it is not known.
     """
 
     boundaries: dict[Phase, Split]
@@ -79,14 +78,14 @@ class Anatomy(msgspec.Struct, frozen=True):
 
 
 class TensorFacts(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What sits in one storage, of `bytes` bytes.
+    """A tensor with a storage of `bytes` bytes.
 
-    `name` is what its owner calls it, as in "1.weight", "1.weight.grad", "exp_avg of 1.weight" or
-    "inputs"; empty where it is nobody's. `operator` made it, as PyTorch's dispatcher names it;
-    empty where it is older than the step. `shape` and `dtype` are the tensor's, both None for a
-    buffer that only the allocator saw, within the operator. `born` is the phase in which it was
-    made, None if it is older than the step, `gone` the one in which it was given back, None if
-    that was after the step. A `view` has another size than its storage.
+    `name` is its owner's name for it, as in "1.weight", "1.weight.grad", "exp_avg of 1.weight" or
+    "inputs"; empty where it has no owner. `operator` made it, as PyTorch's dispatcher names it;
+    empty where it is older than the step. `shape` and `dtype` are None for a buffer inside an
+    operator, which no tensor shows. `born` is the phase in which it was made, None if it is older
+    than the step. `gone` is the phase in which it was released, None if it outlived the step. With
+    `view` the tensor has another size than its storage.
     """
 
     bytes: int
@@ -100,9 +99,9 @@ class TensorFacts(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Tensors(msgspec.Struct, frozen=True):
-    """What a category consists of when it is at its high water: the largest first.
+    """The tensors of a category when it is at its high-water mark: the `largest`, in order.
 
-    So many `others` are not listed, of `others_bytes` bytes in all.
+    `others` more tensors are not listed; they have `others_bytes` bytes in all.
     """
 
     largest: tuple[TensorFacts, ...] = ()
@@ -111,11 +110,12 @@ class Tensors(msgspec.Struct, frozen=True):
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """Live bytes of an allocator: as they were asked for (None where it does not tell), and given.
+    """Live bytes of an allocator: as `requested`, and as `allocated` after rounding.
 
-    The difference is what it rounds up. Of those asked for, operators keep `workspace` bytes for
-    good (None where that is not known), and `other` bytes are older than the step and nobody's, as
-    what a step before it has not let go of yet. All the rest is the step's.
+    `requested` is None where the allocator does not report it. It consists of the step's bytes,
+    `workspace` bytes that operators keep for good (None where not known), and `other` bytes. Those
+    are older than the step and have no owner, such as tensors of an earlier step that are still
+    held.
     """
 
     requested: int | None
@@ -125,16 +125,17 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 class AllocatorMemory(msgspec.Struct, frozen=True):
-    """What the device's caching allocator says of an instrumented step, in bytes.
+    """The caching allocator's figures for a recorded step, in bytes.
 
-    `boundaries` holds its live bytes at the end of each phase, `reserved` what it has from the
-    driver at the step's end, `inactive` what of that lies between live blocks and cannot be given
-    back. Both peaks are within the step. `workspace` is what operators took and keep for good
-    although no tensor holds it: cuBLAS's buffers, each of `workspace_each` where all are alike. So
-    at each boundary the requested bytes are those of the split, of the workspaces and of what is
-    nobody's, and the allocated ones those and the rounding. `retries` and `shortages` count since
-    the worker began: allocations that first had the cache given back, and those that failed. None
-    is what an allocator does not tell.
+    `boundaries` has the live bytes at the end of each phase. `reserved` is what the allocator has
+    from the driver at the step's end; `inactive` bytes of it are free but lie between live blocks,
+    so they cannot be given back. Both peaks are within the step. `workspace` is what operators keep
+    for good although no tensor holds it: cuBLAS's buffers, each of `workspace_each` bytes where all
+    are alike.
+
+    At each boundary, requested = split + workspace + other, and allocated = requested + rounding.
+    Since the worker began, `retries` allocations succeeded only after the cache was given back,
+    and `shortages` allocations failed. A field is None where the allocator does not report it.
     """
 
     boundaries: dict[Phase, Reading]
@@ -154,11 +155,11 @@ class AllocatorMemory(msgspec.Struct, frozen=True):
 
     @property
     def cache(self) -> int:
-        """What the allocator has from the driver and nobody uses, in bytes."""
+        """Bytes that the allocator has from the driver and that are not in use."""
         return self.reserved - self.end.allocated
 
     @property
     def rounding(self) -> int | None:
-        """What the allocator gave out beyond what was asked for, in bytes; None if it hides it."""
+        """Bytes allocated beyond those requested; None where they are not reported."""
         end = self.end
         return None if end.requested is None else end.allocated - end.requested

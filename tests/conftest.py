@@ -1,9 +1,11 @@
-"""The simulated GPU (simgpu/README.md), for every test that asks for it; and one thread each."""
+"""Fixtures of all tests: the simulated GPU (simgpu/README.md) and imports; one thread each."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,20 @@ def simgpu(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
     except CannotBuildError as reason:
         pytest.skip(f"no simulated GPU: {reason}")
     return SimulatedGpu(libraries, tmp_path_factory.mktemp("simgpu"))
+
+
+@pytest.fixture(scope="session")
+def modules_after() -> Callable[[str], set[str]]:
+    """The names of all modules that a fresh Python has imported after some code."""
+
+    def run(code: str) -> set[str]:
+        program = f"import sys; {code}; print(*sys.modules)"
+        ran = subprocess.run(
+            [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60
+        )
+        return set(ran.stdout.split())
+
+    return run
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -34,7 +34,7 @@ def cut(raw: Path, kind: str, each: int) -> None:
 
 
 def write(name: str, content: bytes) -> None:
-    """Write a gzipped file without the time of its making."""
+    """Write a gzipped file without a time stamp."""
     (SAMPLE / f"{name}.gz").write_bytes(gzip.compress(content, 9, mtime=0))
 
 

@@ -1,9 +1,8 @@
 """Plant faults and see whether the tests notice: `python tools/plant.py [--jobs N] [WORDS…]`.
 
-Each fault of `faults/`, or those whose names contain one of the words, is planted in a copy of
-its own of this checkout, with an environment of its own that imports that copy, also in the
-processes that tests start. So nothing here changes, whenever this is interrupted. First the same
-tests run in a copy without a fault: where they fail, nothing can be said.
+Each fault of `faults/`, or those whose names contain one of the words, is planted in its own copy
+of this checkout. Tests import the copy, also in the processes that they start. So the checkout
+never changes. First the same tests run in a copy without a fault, where they must pass.
 
 Exit codes: 0 all are caught, 1 some survived, 2 a fault cannot be planted or tests fail without.
 """
@@ -28,7 +27,7 @@ from faults import FAULTS, Fault
 
 ROOT = Path(__file__).parent.parent
 LIMIT_SECONDS = 900.0
-_PASSED, _FAILED = 0, 1  # pytest's exit codes; all others say that nothing was tested
+_PASSED, _FAILED = 0, 1  # pytest's exit codes; any other means that nothing was tested
 _VRAMTOP = """\
 #!{python}
 import sys
@@ -38,13 +37,13 @@ sys.exit(main())
 
 
 class CannotPlantError(Exception):
-    """The checkout is not as the list of faults has it; the text is one line."""
+    """A fault does not fit the checkout, or its tests cannot run; the text says why."""
 
 
 def planted(fault: Fault, text: str) -> str:
     """The text of the fault's file with the fault in it.
 
-    Raises `CannotPlantError` unless it stands there as it is to be replaced, once.
+    Raises `CannotPlantError` unless the passage to replace stands there exactly once.
     """
     count = text.count(fault.old)
     if count != 1:
@@ -56,9 +55,9 @@ def planted(fault: Fault, text: str) -> str:
 
 @contextmanager
 def copied(root: Path) -> Iterator[Path]:
-    """A copy of what git knows of the checkout, or would add to it, with a Python that imports it.
+    """A copy of the checkout without ignored files; `copy/.venv/bin/python` imports the copy.
 
-    Packages come from the environment that runs this; `copy/.venv/bin` has the python.
+    All other packages come from the environment that runs this.
     """
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -92,31 +91,23 @@ def _environment(copy: Path) -> None:
 
 
 def run(copy: Path, tests: Iterable[str], *more: str) -> tuple[int, str]:
-    """pytest's exit code for these tests in the copy, up to the first that fails; what it said.
+    """pytest's exit code and output for these tests in the copy, up to the first failure.
 
     Raises `CannotPlantError` where they do not end.
     """
     python = copy / ".venv" / "bin" / "python"
     environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
     command = [python, "-m", "pytest", "-x", "--tb=line", *more, *tests]
-    with subprocess.Popen(
-        command,
-        cwd=copy,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        try:
-            told, _ = process.communicate(timeout=LIMIT_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise CannotPlantError(f"no end of {' '.join(tests)}") from None
-        finally:
-            process.kill()
-    if process.returncode not in (_PASSED, _FAILED):
-        raise CannotPlantError(f"pytest cannot run {' '.join(tests)}:\n{told}")
-    return process.returncode, told
+    try:
+        ended = subprocess.run(
+            command, cwd=copy, env=environment, stdin=subprocess.DEVNULL, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=LIMIT_SECONDS,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise CannotPlantError(f"no end of {' '.join(tests)}") from None
+    if ended.returncode not in (_PASSED, _FAILED):
+        raise CannotPlantError(f"pytest cannot run {' '.join(tests)}:\n{ended.stdout}")
+    return ended.returncode, ended.stdout
 
 
 def caught(fault: Fault, root: Path = ROOT) -> bool:
@@ -140,9 +131,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             planted(fault, (ROOT / fault.file).read_text())
         with copied(ROOT) as copy:
             tests = sorted({test for fault in wanted for test in fault.tests})
-            code, told = run(copy, tests, "-n", str(given.jobs))
+            code, output = run(copy, tests, "-n", str(given.jobs))
             if code != _PASSED:
-                raise CannotPlantError(f"these tests fail without any fault:\n{told}")
+                raise CannotPlantError(f"these tests fail without any fault:\n{output}")
         survived = _plant(wanted, given.jobs)
     except CannotPlantError as error:
         print(f"plant: {error}", file=sys.stderr)
@@ -152,13 +143,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _plant(wanted: Sequence[Fault], jobs: int) -> list[Fault]:
-    """Those that no test noticed, each told of as it is known."""
+    """The faults that no test noticed; prints each result as soon as it is known."""
 
     def one(fault: Fault) -> bool:
         began = time.monotonic()
         found = caught(fault)
-        told = "caught" if found else "SURVIVED"
-        print(f"{told:8} {time.monotonic() - began:6.1f} s  {fault.name}", flush=True)
+        result = "caught" if found else "SURVIVED"
+        print(f"{result:8} {time.monotonic() - began:6.1f} s  {fault.name}", flush=True)
         return found
 
     with ThreadPoolExecutor(jobs) as pool:

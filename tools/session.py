@@ -1,9 +1,9 @@
 """Record a real session for the pictures: `python tools/session.py [DEVICE]`.
 
-Trains on the CPU, or on a GPU, under a budget: at larger and larger batch sizes up to one that may
-be out of memory, then at a smaller one again, and at last one phase at a time. The recording of
-what the worker and NVML say is docs/session-cpu.jsonl or docs/session-gpu.jsonl. The tests in
-tests/tui/app/test_pictures.py draw the screens from it.
+Trains on the CPU or on a GPU, under a budget: at larger and larger batch sizes up to one that may
+run out of memory, then at a smaller one, and at last one phase at a time. Messages of the worker
+and readings of NVML are recorded in docs/session-cpu.jsonl or docs/session-gpu.jsonl. The tests in
+tests/tui/app/test_pictures.py draw the screens from them.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ RUNS = {
     "gpu": (100 * 2**20, (256, 1024, 2048, 4096, 1024)),
 }
 SECONDS = 3.0  # at each size
-EPOCHS = 12  # after a change, all of whose ends are kept
+EPOCHS = 12  # after a change, whose evaluations are all kept
 PHASES = ("load", "forward", "backward", "optimizer")
 
 
 class Recorder:
-    """Folds what a worker and NVML say, and keeps it."""
+    """Folds the messages of a worker and the readings of NVML, and keeps them."""
 
     def __init__(self, worker: Worker, settings: Settings) -> None:
         self.worker = worker
@@ -65,7 +65,7 @@ class Recorder:
                 return
 
     async def sized(self, size: int) -> None:
-        """Go to a batch size and train there for a while, or see that it does not fit."""
+        """Train at a batch size for a while, or see that it does not fit."""
         self.worker.send(Change(next(self._numbers), batch_size=size))
         end = asyncio.get_running_loop().time() + SECONDS
         await self.until(
@@ -78,7 +78,7 @@ class Recorder:
         )
 
     async def held(self) -> None:
-        """Pause, and go on to the end of the step's optimizer phase."""
+        """Pause, and walk to the end of the step's optimizer phase."""
         self.worker.send(Pause(next(self._numbers), paused=True))
         await self.until(lambda state: state.paused)
         for phase in PHASES:
@@ -98,7 +98,7 @@ class Recorder:
 
 
 async def main(device: str) -> None:
-    """Record, and write what was said."""
+    """Record a session and write it."""
     name = "cpu" if device == "cpu" else "gpu"
     budget, sizes = RUNS[name]
     settings = Settings(device=device, budget=budget)
@@ -116,9 +116,9 @@ async def main(device: str) -> None:
 
 
 def thinned(envelopes: Iterable[Envelope[Recorded]]) -> list[Envelope[Recorded]]:
-    """Without measurements that repeat the one before, and without most ends of quick epochs.
+    """The envelopes without repeated measurements and without most evaluations of quick epochs.
 
-    After a change the first `EPOCHS` are kept; later, of several between two samples, the last one.
+    After a change the first `EPOCHS` evaluations are kept; of later ones in a row, the last.
     """
     kept: list[Envelope[Recorded]] = []
     last: object = None

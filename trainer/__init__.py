@@ -1,1 +1,1 @@
-"""The trainer: a process of its own that trains and counts the bytes it uses."""
+"""The lesson's trainer: a process that trains MLPs and accounts for the memory it uses."""

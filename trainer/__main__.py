@@ -132,7 +132,7 @@ def _train(start: Start, outbox: Outbox, inbox: Inbox, shelf: Shelf | None) -> i
 
 
 def _read(connection: socket.socket, inbox: Inbox) -> None:
-    """Commands from the socket into the inbox; None once there will be no more."""
+    """Put commands from the socket into the inbox, and None when no more can come."""
     decoder = to_worker()
     try:
         while data := connection.recv(_RECEIVE_BYTES):
@@ -144,7 +144,7 @@ def _read(connection: socket.socket, inbox: Inbox) -> None:
 
 
 def _write(connection: socket.socket, outbox: Outbox, inbox: Inbox) -> None:
-    """Messages from the outbox to the socket, until it is closed or nobody reads any more."""
+    """Send messages from the outbox until it is closed or the socket has no reader."""
     try:
         while envelopes := outbox.take():
             connection.sendall(b"".join(map(encode, envelopes)))

@@ -1,1 +1,1 @@
-"""What only the lesson's worker says and is told: settings, images, searches, comparisons."""
+"""Messages and commands of the lesson's worker: settings, images, searches, comparisons."""

@@ -1,4 +1,4 @@
-"""Whether settings go together: the batch with the data, the budget with the model. No torch."""
+"""Checks that settings fit together: the batch and the data, the budget and the model. No torch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .settings import MAX_ACCUMULATION, MAX_HIDDEN, MAX_RATE, SettingError, Sett
 
 
 def check(settings: Settings, *, pixels: int, images: int) -> None:
-    """Raise `SettingError` where these settings cannot work on `images` of `pixels` values each."""
+    """Raise `SettingError` if these settings cannot work with `images` of `pixels` values each."""
     if not 1 <= settings.batch_size <= images:
         raise SettingError(
             f"batch size is a whole number from 1 to {images:,}, the training images at hand, "

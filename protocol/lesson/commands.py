@@ -1,4 +1,4 @@
-"""What only the lesson's worker can be told."""
+"""Commands that only the lesson's worker obeys."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from vramtop.protocol.messages import Message
 class Start(Message, frozen=True, tag="start"):
     """The monitor's first message.
 
-    `steps` ends the training after so many, `images` after exactly so many: its last step takes no
-    more than are left. With `evaluate` the test data is seen at that end too. `every_step` asks
-    for each step's sample, and the training waits for a slow reader; otherwise only the latest
-    counts and nothing ever waits.
-    `observe` False trains without a single instrumented step; `train` False only predicts, without
-    data and without anything on a device. `resume` goes on from the latest snapshot on the worker's
-    shelf, whose dataset, hidden width and optimizer the settings have. `free` are the bytes free on
-    each GPU by its UUID, as far as they are known: where the device is left open, the one with most
-    is taken. `began` is when the session began, by `time.monotonic()` on this machine; None is when
-    the worker reads this.
+    The training ends after `steps` steps or `images` images; the last step takes no more images
+    than are left. With `evaluate` the model is evaluated at that end too. With `every_step` every
+    step sends a sample, and the training waits for a slow reader. Otherwise a newer sample replaces
+    one that was not sent yet, and the training never waits.
+
+    `observe` False trains without recorded steps. `train` False only predicts: no data is loaded
+    and nothing is allocated on a device. `resume` continues from the latest snapshot on the
+    worker's shelf; the settings must have its dataset, hidden width and optimizer. `free` has the
+    free bytes of each GPU by its UUID, as far as they are known. Where the settings do not name one
+    GPU, the one with the most free bytes is taken. `began` is when the session began, by
+    `time.monotonic()` on this machine; None means the moment at which the worker reads this.
     """
 
     version: int
@@ -37,7 +38,7 @@ class Start(Message, frozen=True, tag="start"):
 
 
 class Change(Message, frozen=True, tag="change"):
-    """New settings from the next step on; what is unset stays."""
+    """Use new settings from the next step on; fields that are unset stay as they are."""
 
     command: int
     batch_size: int | UnsetType = UNSET
@@ -50,7 +51,7 @@ class Change(Message, frozen=True, tag="change"):
 
 
 class Reset(Message, frozen=True, tag="reset"):
-    """Begin again with the initial parameters, at step 0, up to the end that `Start` tells of."""
+    """Begin again at step 0 with the initial parameters. For the end see `Start`."""
 
     command: int
     settings: Settings
@@ -60,14 +61,14 @@ class Reset(Message, frozen=True, tag="reset"):
 
 
 class ShowImage(Message, frozen=True, tag="show_image"):
-    """Send a `Picture` of a training image; without an `index`, of the one after the last shown."""
+    """Send a `Picture` of a training image. Without an `index` it is the next one."""
 
     command: int
     index: int | None = None
 
 
 class Predict(Message, frozen=True, tag="predict"):
-    """Say what these settings will hold; for a worker that only predicts."""
+    """Predict what a step with these settings holds. Only for a worker that does not train."""
 
     command: int
     settings: Settings
@@ -76,17 +77,17 @@ class Predict(Message, frozen=True, tag="predict"):
 class FindLargest(Message, frozen=True, tag="find_largest"):
     """Find the largest batch size that fits the budget, or the device's free memory.
 
-    The training goes on afterwards as if nothing had been.
+    Afterwards the training continues unchanged.
     """
 
     command: int
 
 
 class Compare(Message, frozen=True, tag="compare"):
-    """Train with each of these settings on so many `images`, from the initial parameters on.
+    """Train with each of these settings on `images` images, from the initial parameters.
 
-    All `runs` have the dataset and the device of the settings in force. The training waits
-    meanwhile, its memory given back, and goes on afterwards as if nothing had been.
+    All `runs` have the dataset and the device of the settings in force. Meanwhile the training
+    waits and its memory is freed. Afterwards it continues unchanged.
     """
 
     command: int
@@ -95,18 +96,18 @@ class Compare(Message, frozen=True, tag="compare"):
 
 
 class CallOff(Message, frozen=True, tag="call_off"):
-    """End a search before it has found anything, or a comparison before its last run."""
+    """End a search or a comparison before it is complete."""
 
     command: int
 
 
 class HandOver(Message, frozen=True, tag="hand_over"):
-    """Put the training on the shelf as it is, and hold it until `GoOn` or `Stop`."""
+    """Put a snapshot of the training on the shelf, and hold the training until `GoOn` or `Stop`."""
 
     command: int
 
 
 class GoOn(Message, frozen=True, tag="go_on"):
-    """Nobody took the training over: go on with it."""
+    """Continue the training after a `HandOver`, because no other process took it over."""
 
     command: int

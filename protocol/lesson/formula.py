@@ -17,7 +17,7 @@ STATE_FLOATS: dict[OptimizerName, int] = {"sgd": 0, "momentum": 1, "adam": 2, "a
 
 
 class Formula(msgspec.Struct, frozen=True):
-    """The lesson's bytes by category; it knows no temporaries."""
+    """The lesson's bytes by category. The lesson has no formula for temporaries."""
 
     parameters: int
     gradients: int
@@ -27,7 +27,7 @@ class Formula(msgspec.Struct, frozen=True):
 
     @property
     def total(self) -> int:
-        """The lesson's total, in bytes."""
+        """The sum over these categories, in bytes."""
         return sum(msgspec.structs.astuple(self))
 
 
@@ -37,7 +37,7 @@ def mlp_parameters(pixels: int, hidden: int) -> int:
 
 
 def lesson(*, pixels: int, hidden: int, batch_size: int, optimizer: OptimizerName) -> Formula:
-    """The lesson's figures for an MLP on images of `pixels` = C·H·W values."""
+    """The lesson's bytes for an MLP on images of `pixels` = C·H·W values."""
     parameters = FLOAT32_BYTES * mlp_parameters(pixels, hidden)
     return Formula(
         parameters=parameters,

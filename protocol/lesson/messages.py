@@ -1,4 +1,4 @@
-"""What only the lesson's worker says: its settings, images, tests, searches and comparisons."""
+"""Messages that only the lesson's worker sends: settings, images, searches, comparisons."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from vramtop.protocol.messages import (
 )
 from vramtop.protocol.split import AllocatorMemory, Anatomy, Split
 
-Source = Literal["files", "sample", "synthetic"]
+SourceKind = Literal["files", "sample", "synthetic"]
 
 
 class Data(msgspec.Struct, frozen=True):
-    """The images at hand. `source` says where they come from; synthetic ones are drawn."""
+    """The images in use. `source` says where they come from; synthetic ones are drawn."""
 
-    source: Source
+    source: SourceKind
     description: str
     train_images: int
     test_images: int
@@ -32,9 +32,9 @@ class Data(msgspec.Struct, frozen=True):
 
 
 class Stage(msgspec.Struct, frozen=True):
-    """A tensor on an image's way, as it really is after `operation`.
+    """The tensor that `operation` makes of an image.
 
-    `bytes` is its element's size times how many it has; `low`, `high` and `mean` are of its values.
+    `bytes` is the size of its elements, `low`, `high` and `mean` are those of its values.
     """
 
     operation: str
@@ -47,7 +47,7 @@ class Stage(msgspec.Struct, frozen=True):
 
 
 class Configured(Program, frozen=True, tag="configured", kw_only=True):
-    """The settings now in force, sent at the start and after every change.
+    """The settings in force, sent at the start and after every change.
 
     `fresh` says that the training begins with its initial parameters, at step 0.
     """
@@ -59,11 +59,11 @@ class Configured(Program, frozen=True, tag="configured", kw_only=True):
 
 
 class LessonSample(Sample, frozen=True, tag="sample", kw_only=True):
-    """A step of the training, on a batch or on several that it adds up.
+    """A training step, on one batch or on several whose gradients it adds up.
 
-    `position` counts the images of this epoch that were trained on; `images` those since the
-    session began. `batch_size` is the rows of this very step, all batches that it adds up together
-    (the last of an epoch can be short); `part` says in which of those batches a step is held.
+    `position` counts the images trained on in this epoch, `images` those since the training began.
+    `batch_size` is the number of images in this step, over all its batches; an epoch's last step
+    can be short. `part` is the number of the batch in which the step is held.
     """
 
     epoch: int
@@ -74,20 +74,21 @@ class LessonSample(Sample, frozen=True, tag="sample", kw_only=True):
 
 
 class LessonMeasured(Measured, frozen=True, tag="measured", kw_only=True):
-    """The anatomy of an instrumented step on `batch_size` rows, all its batches together.
+    """The anatomy of a recorded step on `batch_size` images, over all its batches.
 
-    It is not settled after a change of model or optimizer.
+    The first steps after a change of model or optimizer are not `settled`.
     """
 
     batch_size: int
 
 
 class LessonOutOfMemory(OutOfMemory, frozen=True, tag="out_of_memory", kw_only=True):
-    """A step that did not fit. `restored` is the batch size that goes on, None if none does.
+    """A step, or an evaluation, that ran out of memory.
 
-    The step added up `accumulation` batches of `batch_size`. The settings that go on are `back`,
-    with all that was learned; in an evaluation nothing but `restored` changes. The `limit` is the
-    budget, where there is one.
+    The step added up `accumulation` batches of `batch_size` images. The training continues with the
+    settings `back`, keeping its parameters; `restored` is their batch size. Both are None if it
+    cannot continue. After an evaluation only `restored` is set: the batch size that is tried next.
+    `limit` is the budget, where there is one.
     """
 
     batch_size: int
@@ -97,15 +98,17 @@ class LessonOutOfMemory(OutOfMemory, frozen=True, tag="out_of_memory", kw_only=T
 
 
 class LessonEnded(Ended, frozen=True, tag="ended"):
-    """The training reached its number of steps or was told to stop; both count from its start."""
+    """The training reached its end or was told to stop, after so many steps and images."""
 
     images: int
 
 
 class Evaluated(Message, frozen=True, tag="evaluated"):
-    """The test data, seen once at the end of an epoch or of all, `batch_size` images at a time.
+    """The model on the test data, at the end of an epoch or of the training.
 
-    `peak` is the split at the evaluation's own peak, None where nothing is observed.
+    `loss` is the mean over all `images`, `accuracy` the share classified rightly. `batch_size`
+    images are evaluated at a time. `peak` is the split at the evaluation's own peak, None where it
+    was not recorded.
     """
 
     epoch: int
@@ -117,15 +120,15 @@ class Evaluated(Message, frozen=True, tag="evaluated"):
 
 
 class Noise(Message, frozen=True, tag="noise"):
-    """How much the gradients of two batches differ, estimated from `images` before a step.
+    """The gradient noise scale (McCandlish et al. 2018), estimated before steps up to `step`.
 
-    `noise` is tr(Σ), the summed variance of the gradients of single images, and `signal` is |G|²,
-    the squared norm of the gradient over all images: exponential moving means of so many
-    `estimates` before consecutive steps, the last of them `step`, each weighing 0.95 times as much
-    as the one after it. Their ratio is the simple
-    noise `scale`, in images: the batch size beyond which more images in a batch gain little; `low`
+    `noise` is tr(Σ), the summed variance of the gradients of single images. `signal` is |G|², the
+    squared norm of the gradient over all images. Both are exponential moving means over so many
+    `estimates`, each made from `images` images. An estimate weighs 0.95 times as much as the next.
+
+    Their ratio is the simple noise `scale`, in images. Batches larger than that gain little. `low`
     and `high` are the ends of its 90% confidence interval. All three are None while the signal
-    cannot be told from zero. `peak` is the split at the estimate's own peak, in bytes.
+    cannot be told from zero. `peak` is the split at an estimate's own peak.
     """
 
     step: int
@@ -140,14 +143,16 @@ class Noise(Message, frozen=True, tag="noise"):
 
 
 class WouldFit(Message, frozen=True, tag="would_fit"):
-    """The `largest` batch size of settings that ran out of memory that would have fitted `limit`.
+    """The `largest` batch size that would have fitted, for `settings` that ran out of memory.
 
-    It comes some time after each `LessonOutOfMemory` of a step, unless another one comes before,
-    and is predicted: no step was tried. `limit` is their budget or what the device had for them, in
-    bytes. 0 is not even one image, None what cannot be told. On a CUDA device it fits from an empty
-    cache, in whatever order memory is taken; up to `at_best` may fit in one of the orders.
-    `unmodelled` are settings of the allocator that are not modelled, so that the numbers are
-    estimates.
+    It is predicted: no step was tried. It follows each `LessonOutOfMemory` of a step after some
+    time, unless another one comes first. `limit` is the budget, or what the device had available,
+    in bytes. `largest` is 0 where not even one image fits, and None where the prediction does not
+    explain the failure.
+
+    On a CUDA device `largest` fits from an empty cache in every order of allocation. Sizes up to
+    `at_best` fit in some order. `unmodelled` names settings of the allocator that the prediction
+    ignores; with any, the numbers are estimates.
     """
 
     settings: Settings
@@ -158,10 +163,11 @@ class WouldFit(Message, frozen=True, tag="would_fit"):
 
 
 class Predicted(Message, frozen=True, tag="predicted"):
-    """What a settled step with these settings will hold, on `device`; nothing was allocated.
+    """The prediction of a settled step with these settings on `device`; nothing was allocated.
 
-    `allocator` is what a CUDA device's will say, its `reserved` to within a segment. `needed` are
-    the bytes at which the budget of the settings is passed, None where they fit.
+    `allocator` is predicted for a CUDA device, its `reserved` to within a segment; else it is None.
+    `needed` is None where the step fits the settings' budget, else the bytes that it needs. For
+    `unmodelled` see `WouldFit`.
     """
 
     settings: Settings
@@ -173,20 +179,20 @@ class Predicted(Message, frozen=True, tag="predicted"):
 
 
 class Trying(Message, frozen=True, tag="trying"):
-    """A search is about to take real steps of a batch size."""
+    """A search is about to take real steps with this batch size."""
 
     batch_size: int
 
 
 class Tried(Message, frozen=True, tag="tried"):
-    """A real step of a search: a batch size that fitted, or one that did not."""
+    """A search has taken real steps with this batch size; `fits` says whether they fitted."""
 
     batch_size: int
     fits: bool
 
 
 class Timed(Message, frozen=True, tag="timed"):
-    """How fast plain steps of a batch size were, measured."""
+    """The measured speed of plain steps with this batch size."""
 
     batch_size: int
     samples_per_second: float
@@ -195,18 +201,18 @@ class Timed(Message, frozen=True, tag="timed"):
 class Found(Message, frozen=True, tag="found"):
     """The largest batch size that fits `budget` bytes, and four fifths of it.
 
-    `limited_by` data means that all training images in one batch would still fit. `peak_at_max`
-    and `peak_beyond` (that of one image more; None where the data ends) count what the budget
-    counts: on a CUDA device what its allocator takes from the driver, elsewhere the bytes that the
-    step asks for. `trial_steps` were real ones, `oom_trials` of them ran out of memory. `speeds`
-    were measured at doubling sizes; `fast_batch_size` is the smallest of them within 5% of the
-    best. `no_room` are those of all these sizes for which an allocator has no room although it has
-    for the largest: the segments that it takes are cut up well for one size and badly for another.
-    All steps add up `accumulation` batches.
+    `limited_by` is "data" where all training images in one batch would still fit. `peak_at_max` is
+    the peak of the largest size, `peak_beyond` that of one image more, None where the data ends.
+    Both count as the budget does: on a CUDA device the bytes that its allocator takes from the
+    driver, elsewhere the bytes that the step asks for. `trial_steps` real steps were taken;
+    `oom_trials` trials ran out of memory. `speeds` were measured at doubling sizes;
+    `fast_batch_size` is the smallest of them within 5% of the best. `no_room` are the sizes among
+    these that did not fit although the largest does, because the allocator's segments are cut up
+    differently. All steps add up `accumulation` batches.
 
-    On a CUDA device the sizes were tried from an empty cache in so many `orders` of allocation: the
-    largest fits in each of them. Up to `at_best` may fit in one of them, by prediction; None where
-    there is no such size, or `unmodelled` settings of the allocator stand against a prediction.
+    On a CUDA device each size was tried from an empty cache in `orders` orders of allocation, and
+    the largest fits in all of them. By prediction, sizes up to `at_best` fit in some order. It is
+    None where there is no larger such size, or where settings of the allocator are `unmodelled`.
     """
 
     max_batch_size: int
@@ -227,13 +233,13 @@ class Found(Message, frozen=True, tag="found"):
 
 
 class SearchEnded(Message, frozen=True, tag="search_ended"):
-    """A search is over and the training as it was before; None was found if it was called off."""
+    """A search is over and the training continues; `found` is None if it found nothing."""
 
     found: Found | None
 
 
 class Comparing(Message, frozen=True, tag="comparing"):
-    """How far a comparison is: in run `number`, from 1, of `runs`, on `done` of `images` images."""
+    """A comparison's progress: run `number` of `runs`, from 1, at image `done` of `images`."""
 
     batch_size: int
     number: int
@@ -243,13 +249,13 @@ class Comparing(Message, frozen=True, tag="comparing"):
 
 
 class Compared(Message, frozen=True, tag="compared"):
-    """A run of a comparison has ended: the `settings` trained on so many `images` from the start.
+    """A run of a comparison has ended: `settings` trained on `images` images from the start.
 
-    `before` and `after` are the mean losses on the whole test data with the initial parameters and
-    at the end, `accuracy` the share classified rightly then. The `anatomy` is that of a settled
-    step. Timings, in seconds, are means over plain steps on full batches; None where there was
-    none. A run that was out of memory has no results but the bytes that it `needed` at least, of a
-    `limit`, None where the device does not tell.
+    `before` and `after` are the mean losses on the test data, with the initial parameters and at
+    the end. `accuracy` is the share classified rightly at the end. `anatomy` is that of a settled
+    step. Timings, in seconds, are means over plain steps on full batches, None where there were
+    none. A run that was `out_of_memory` has only the bytes that it `needed` at least and the
+    `limit`, both None where they are not known.
     """
 
     settings: Settings
@@ -266,7 +272,7 @@ class Compared(Message, frozen=True, tag="compared"):
 
 
 class ComparisonEnded(Message, frozen=True, tag="comparison_ended"):
-    """A comparison is over, and the training as it was before; `complete` unless called off."""
+    """A comparison is over and the training continues; `complete` is False if it was called off."""
 
     complete: bool
 
@@ -274,16 +280,15 @@ class ComparisonEnded(Message, frozen=True, tag="comparison_ended"):
 class Picture(Message, frozen=True, tag="picture"):
     """A training image, from the file to the model and back to what a screen can draw.
 
-    `stages` begin with the uint8 tensor as it is stored, (C, H, W), then what the model gets:
-    scaled, normalised by `normalisation` (mean and standard deviation), with the batch's dimension.
-    The last two go back: de-normalised to uint8, and with the channels last, (H, W, C). `pixels`
-    are the values of that last one, row by row.
+    The `stages` are: uint8 as stored, (C, H, W); scaled to 0…1; normalised by `normalisation`
+    (mean and standard deviation); with a batch dimension, as the model gets it; de-normalised to
+    uint8; with the channels last, (H, W, C). `pixels` are the last one's values, row by row.
     """
 
     index: int
     label: int
     class_name: str
-    source: Source
+    source: SourceKind
     normalisation: tuple[float, float]
     stages: tuple[Stage, ...]
     pixels: bytes

@@ -1,7 +1,6 @@
-"""What can be set, and its limits. No torch: the command line and the screen check with it too.
+"""Settings, their limits, and how they are read from text. No torch.
 
-Every check raises `SettingError`, whose text is one line that says what was wrong and what would
-be right.
+All functions raise `SettingError` for a text that is no such setting.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ DATASETS: tuple[DatasetName, ...] = get_args(DatasetName)
 OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
 
 MAX_HIDDEN = 65_536
-MAX_ACCUMULATION = 256  # an anatomy draws them all
+MAX_ACCUMULATION = 256  # an anatomy shows every batch
 MAX_PARAMETERS = 10**15
-MAX_ESTIMATED = 10**9  # images of a batch that is never made
+MAX_ESTIMATED = 10**9  # batch size of a prediction, which makes no batch
 MAX_RATE = 1000
 MAX_SEED = 2**63 - 1
-MAX_BYTES = 2**63 - 1  # MessagePack and the allocator hold no larger size
+MAX_BYTES = 2**63 - 1  # the largest size for MessagePack and the allocator
 USUAL_LEARNING_RATE: dict[OptimizerName, float] = {
     "sgd": 1e-2,
     "momentum": 1e-2,
@@ -41,15 +40,15 @@ _DEVICE = re.compile(r"auto|cpu|mps|cuda(:(0|[1-9][0-9]?))?")  # torch refuses c
 
 
 class SettingError(ValueError):
-    """A value that cannot be; the text is one line and says what would be right."""
+    """An impossible setting; the text is one line that says what is wrong and what is right."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything a training session is told. `budget` is in bytes; None means no limit.
+    """The settings of a training. `budget` is in bytes; None means no limit.
 
-    A step adds up the gradients of `accumulation` batches of `batch_size` images, one loaded at a
-    time, before it updates the parameters. A `learning_rate` of None means the usual one of the
-    optimizer, also after a switch.
+    A step adds up the gradients of `accumulation` batches of `batch_size` images before it updates
+    the parameters; one batch is loaded at a time. A `learning_rate` of None means the usual one of
+    the optimizer in use.
     """
 
     dataset: DatasetName = "mnist"
@@ -65,7 +64,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def effective_batch(self) -> int:
-        """The images whose mean gradient makes one update."""
+        """The number of images whose mean gradient makes one update."""
         return self.batch_size * self.accumulation
 
     @property
@@ -79,8 +78,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def parse_whole(text: str, *, what: str, low: int, high: int, beyond: str = "") -> int:
     """A whole number from `low` to `high`; `1,024` and `1_024` are read as well.
 
-    A comma anywhere but before each three digits is not: 1,2 may be meant as two numbers. `beyond`
-    is what is said of a larger one.
+    A comma must stand before each three digits: 1,2 may be meant as two numbers. `what` begins the
+    error's text, and `beyond` ends it where the number is too large.
     """
     plain = text.strip()
     right = f"a whole number from {low:,} to {high:,}"
@@ -101,7 +100,7 @@ def parse_batch_size(text: str, images: int, beyond: str = _NO_MORE) -> int:
 
 
 def parse_batch_sizes(text: str, images: int, beyond: str = _NO_MORE) -> list[int]:
-    """Batch sizes with commas between them, each as `parse_batch_size` has it, each once."""
+    """Batch sizes with commas between them, each read by `parse_batch_size` and given once."""
     sizes = [size.strip() for size in text.split(",")]
     if not all(sizes):
         raise SettingError(f"batch sizes are whole numbers with a comma between two, not {text!r}")
@@ -166,7 +165,7 @@ def parse_size(text: str) -> int:
 
 
 def parse_device(text: str) -> str:
-    """A device name; whether there is such a device, only the worker can tell."""
+    """A device name. The worker checks whether there is such a device."""
     if not _DEVICE.fullmatch(text):
         raise SettingError(f"device is auto, cpu, mps, cuda or cuda:N, not {text!r}")
     return text

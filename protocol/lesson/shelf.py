@@ -1,7 +1,7 @@
-"""Where a training's latest snapshot lies: in files without a name, outside the worker.
+"""A training's latest snapshot, in files without a name.
 
-The monitor makes them and hands them to its workers, so they outlive any worker. The system frees
-them once no process holds them any more, however that came about: nothing is left to remove.
+The monitor makes the files and hands their descriptors to its workers, so the files outlive any
+worker. The system frees them when no process has them open, so nothing has to be removed.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _CATALOGUE_BYTES = 65_536
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What a snapshot is of: its settings, and the steps and images trained until then.
+    """The catalogue's entry of a snapshot: its settings, and the steps and images trained by then.
 
-    `slot` is the file that holds it, 0 or 1.
+    `slot` is the number of its file, 0 or 1.
     """
 
     settings: Settings
@@ -33,8 +33,8 @@ class Kept(msgspec.Struct, frozen=True):
 class Shelf:
     """Two files for snapshots, written in turns, and a catalogue that names the complete one.
 
-    `files` are their three descriptors, the catalogue's last. The catalogue changes only once a
-    snapshot is complete, so a writer that dies leaves the snapshot before it in force.
+    `files` are the three descriptors, the catalogue's last. The catalogue is written after the
+    snapshot is complete, so if a writer dies, the previous snapshot stays the latest.
     """
 
     def __init__(self, files: Sequence[int]) -> None:
@@ -51,10 +51,10 @@ class Shelf:
         return msgspec.json.decode(entry, type=Kept) if end else None
 
     def put(self, kept: Kept, write: Callable[[BinaryIO], None]) -> None:
-        """Let `write` fill the free file; from then on that is the latest snapshot.
+        """Let `write` fill the free file, which then is the latest snapshot.
 
-        Raises what `write` raises, and `OSError` where there is no space; the snapshot before it
-        then stays the latest.
+        Raises what `write` raises, and `OSError` where there is no space. Then the previous
+        snapshot stays the latest.
         """
         before = self.latest()
         slot = 0 if before is None else 1 - before.slot
@@ -65,11 +65,11 @@ class Shelf:
         os.pwrite(self.files[2], entry + b"\n", 0)
 
     def open(self, kept: Kept) -> BinaryIO:
-        """The file of that snapshot, at its beginning."""
+        """The file of that snapshot, opened at its beginning."""
         return _opened(self.files[kept.slot])
 
     def close(self) -> None:
-        """Let go of the files; they are gone once every other process has done so too."""
+        """Close the files in this process."""
         for file in self.files:
             os.close(file)
 
@@ -84,7 +84,7 @@ def _nameless() -> int:
     try:
         with tempfile.TemporaryFile() as file:
             return os.dup(file.fileno())
-    except OSError:  # no folder for it: then in memory
+    except OSError:  # no folder for temporary files
         if not hasattr(os, "memfd_create"):
             raise
         return os.memfd_create("snapshot")

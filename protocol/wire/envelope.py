@@ -1,7 +1,7 @@
 """The envelope around every message: who sent it, and when.
 
-Several processes can take part in a session. Whoever reads their messages tells them apart by
-their senders, and puts them in order by their times. No torch in here.
+Several processes can take part in a session. Their messages are told apart by the sender and put
+in order by the time. No torch.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _Content_co = TypeVar("_Content_co", covariant=True)
 class Sender(msgspec.Struct, frozen=True, array_like=True):
     """A process that sends messages.
 
-    `rank` is its number in a distributed training, None outside of one. `device` is the device that
-    it computes on, None before it has chosen one, and for a process that computes nothing.
+    `rank` is its number in a distributed training, else None. `device` is the name of the device
+    that it computes on; None before it has chosen one, and for a process that does not compute.
     """
 
     host: str
@@ -32,7 +32,7 @@ class Sender(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Envelope(msgspec.Struct, Generic[_Content_co], frozen=True, array_like=True):
-    """A message with its sender, and the seconds from the session's begin until it was sent.
+    """A message with its sender, and the seconds from the session's start until it was sent.
 
     The seconds of one sender never decrease.
     """
@@ -45,8 +45,8 @@ class Envelope(msgspec.Struct, Generic[_Content_co], frozen=True, array_like=Tru
 class Stamp:
     """Makes the envelopes of this process.
 
-    `began` is when the session began, by `time.monotonic()`; None is now. Python's monotonic clock
-    is the same in all processes of a machine, so they can share this number.
+    `began` is when the session began, by `time.monotonic()`; None means now. Python's monotonic
+    clock is the same in all processes of a machine, so they can share this number.
     """
 
     def __init__(self, began: float | None = None) -> None:

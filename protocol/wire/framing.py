@@ -1,9 +1,8 @@
-"""Frames: how messages and commands are written to a stream, and read from it in any pieces.
+"""Frames: messages and commands in a stream of bytes.
 
-A frame is four bytes of length, most significant first, and MessagePack. From a worker that is an
-envelope, an array whose last element is the message; to a worker it is the command alone. Messages
-and commands are maps with a `type`. Messages without envelopes, as JSON, are the lines of a
-headless run. No torch in here.
+A frame is a length of four bytes, most significant first, and a body in MessagePack. A worker sends
+envelopes: arrays whose last element is the message. A worker receives plain commands. Messages and
+commands are maps with a `type`. A headless run prints messages as JSON, without envelopes.
 """
 
 from __future__ import annotations
@@ -112,7 +111,7 @@ ToWorker = Union[
 
 
 class ProtocolError(Exception):
-    """The other side sent what this side cannot read."""
+    """The other side sent bytes that are no message of this protocol."""
 
 
 _Kinds = TypeVar("_Kinds")
@@ -131,10 +130,10 @@ def to_json(message: FromWorker) -> str:
 
 
 class Decoder(Generic[_Kinds]):
-    """Reads frames from a stream of bytes that arrives in any pieces.
+    """Reads frames from a stream of bytes that arrives in pieces of any size.
 
-    Made by `from_worker` or `to_worker`. Raises `ProtocolError` at a frame that is too large, and
-    at one that holds something else than this direction allows.
+    Made by `from_worker` or `to_worker`. Raises `ProtocolError` for a frame that is too large, and
+    for one whose content this direction does not allow.
     """
 
     def __init__(self, decoder: msgspec.msgpack.Decoder[_Kinds]) -> None:
@@ -142,7 +141,7 @@ class Decoder(Generic[_Kinds]):
         self._pending = bytearray()
 
     def feed(self, data: bytes) -> Iterator[_Kinds]:
-        """What the frames hold that `data` completes; it is kept even if this is not iterated."""
+        """The contents of the frames that `data` completes. `data` is kept without iteration."""
         self._pending += data
         return self._complete()
 

@@ -1,7 +1,7 @@
-"""Recordings of sessions: everything that was said, in a file, so that it can be shown again.
+"""Recordings of sessions: files with all messages, from which a session can be shown again.
 
-The first line is a header, every other line an envelope, both as JSON. Envelopes stand in the order
-in which they arrived. No torch in here.
+The first line is a header, every other line an envelope, both as JSON. Envelopes are in the order
+in which they arrived. No torch.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .envelope import Envelope
 from .framing import FromWorker
 
 FORMAT = 1
-_HEADER_BYTES = 4096  # a file that is no recording may have no line ends
+_HEADER_BYTES = 4096  # at most; a file that is no recording may have no line ends
 
 Recorded: TypeAlias = FromWorker | GpusReport
 
@@ -30,7 +30,7 @@ class RecordingError(Exception):
 
 
 class _Format(msgspec.Struct, frozen=True):
-    """What the headers of all formats have in common."""
+    """The part of the header that is the same in all formats."""
 
     format: int = msgspec.field(name="vramtop_recording")
 
@@ -43,9 +43,9 @@ class Header(_Format, frozen=True):
 
 
 class Writer:
-    """Writes a recording to `path`, and replaces a file that is there.
+    """Writes a recording to `path`; an existing file is replaced.
 
-    A context manager. Each envelope is in the file once `write` returns. Everything here raises
+    A context manager. Each envelope is in the file once `write` returns. All methods raise
     `OSError` where the file cannot be written.
     """
 
@@ -75,11 +75,11 @@ class Writer:
 class Reader:
     """The envelopes of the recording at `path`; can be iterated several times.
 
-    Raises `RecordingError` where the file is no recording, is of another format or of another
-    protocol, and while it is iterated at a line that holds no envelope. `OSError` is passed on.
+    Raises `RecordingError` where the file is no recording, or has another format or protocol. The
+    iteration raises it at a line that is no envelope. `OSError` is passed on.
 
-    A last line that was not written to its end is left out. Then `cut_off` says so, in one line,
-    once the iteration has come to it.
+    An incomplete last line is left out. Once the iteration has reached it, `cut_off` says so in one
+    line of text.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""An account by an allocator's trace, of traces written out here."""
+"""Accounts by an allocator's trace; each trace is written out here."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def account_of(
     return account(StepLog(storages, [], [], OPERATORS), trace, workspaces or {})
 
 
-def test_buffers_results_workspaces_and_older_blocks_are_told_apart() -> None:
+def test_buffers_results_workspaces_and_older_blocks_are_distinguished() -> None:
     """An operator takes a result of 10, a buffer of 200 and a workspace of 3,000."""
     older = storage(1, None)._replace(owner="parameters")
     trace = StepTrace(
@@ -55,27 +55,27 @@ def test_buffers_results_workspaces_and_older_blocks_are_told_apart() -> None:
     assert [moment.split.temporaries for moment in step.curve] == [0, 210, 10]
 
 
-def test_a_buffer_given_back_before_the_result_is_taken_does_not_add_to_it() -> None:
+def test_a_buffer_released_before_the_result_is_taken_does_not_add_to_it() -> None:
     events = [take(20, 150), give(20, 150), take(20, 100)]
     trace = StepTrace(events, {20: 100}, [(3, 0, 20, 0, False)], [(0, 0, 3, SUM)], [("load", 3)])
     step = anatomy(account_of(trace, storage(2, "load", SUM)).log)
     assert [moment.split.total for moment in step.curve] == [0, 150, 0, 100]
 
 
-def test_a_workspace_is_known_again_by_its_address_and_subtracted_by_it() -> None:
+def test_a_workspace_of_an_earlier_step_is_recognised_by_its_address() -> None:
     trace = StepTrace([give(30, 3_000)], {40: 9}, [], [], [("load", 0), ("forward", 1)])
     found = account_of(trace, workspaces={30: 3_000, 40: 8})
     assert found.totals == [Total(0, 3_000, 9), Total(0, 0, 9)]
     assert found.workspaces == {}
 
 
-def test_a_batch_made_before_counts_from_where_it_is_declared() -> None:
+def test_a_batch_older_than_the_step_counts_from_its_declaration() -> None:
     trace = StepTrace([], {50: 500}, [(0, 1, 50, 0, True)], [], [("load", 0), ("load", 0)])
     found = account_of(trace, storage(1, "load", BATCH))
     assert found.totals == [Total(0, 0, 500), Total(500, 0, 0)]
 
 
-def test_a_storage_that_grows_elsewhere_is_both_blocks_while_it_is_copied() -> None:
+def test_a_storage_that_grows_by_a_copy_counts_both_blocks_meanwhile() -> None:
     trace = StepTrace(
         events=[take(20, 200), give(10, 100)],
         blocks={20: 200},
@@ -89,7 +89,7 @@ def test_a_storage_that_grows_elsewhere_is_both_blocks_while_it_is_copied() -> N
 
 
 def test_a_storage_is_born_and_gone_when_the_trace_says_so() -> None:
-    """Its last reference went in forward, and autograd let go of the block in backward."""
+    """Its last reference was dropped in forward; autograd released the block in backward."""
     ends: list[tuple[Phase, int]] = [("load", 0), ("forward", 1), ("backward", 2)]
     events = [take(10, 100), give(10, 100)]
     trace = StepTrace(events, {}, [(1, 1, 10, 0, False)], [(1, 0, 1, SUM)], ends)
@@ -98,7 +98,7 @@ def test_a_storage_is_born_and_gone_when_the_trace_says_so() -> None:
     assert (record.born, record.gone) == ("forward", "backward")
 
 
-def test_the_loss_begins_after_what_was_allocated_before_its_place() -> None:
+def test_the_loss_is_marked_at_its_place_in_the_trace() -> None:
     events = [take(10, 100), take(20, 200), take(30, 300)]
     blocks = {10: 100, 20: 200, 30: 300}
     sightings = [(n + 1, 0, 10 * (n + 1), n, False) for n in range(3)]
@@ -120,7 +120,7 @@ def test_a_trace_that_contradicts_what_is_allocated_makes_no_account(
         account_of(StepTrace(events, blocks, [], [], [("load", 1)]))
 
 
-def test_a_tensor_in_foreign_memory_makes_no_account() -> None:
+def test_a_tensor_outside_the_allocators_memory_makes_no_account() -> None:
     trace = StepTrace([], {}, [(0, 0, 77, 0, False)], [], [("load", 0)])
     with pytest.raises(NoAccount, match="not the caching allocator's"):
         account_of(trace, storage(1, None))

@@ -1,4 +1,4 @@
-"""What an allocator said of a step, beside the account of it."""
+"""An allocator's figures of a step, and the account of the same step."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def account_of(*totals: Total, workspaces: dict[int, int]) -> Account:
     return Account(StepLog([], [], [], [""]), list(totals), workspaces)
 
 
-def test_each_boundary_has_its_workspaces_and_what_is_nobodys() -> None:
+def test_each_boundary_has_its_workspaces_and_the_bytes_of_nobody() -> None:
     totals = (Total(100, 20, 10), Total(80, 20, 5))
     memory = allocator_memory(FIGURES, account_of(*totals, workspaces={7: 10, 8: 10}))
     assert memory.boundaries == {
@@ -43,9 +43,8 @@ def test_each_boundary_has_its_workspaces_and_what_is_nobodys() -> None:
 
 def test_workspaces_of_several_sizes_have_no_size_of_each() -> None:
     totals = (Total(100, 30, 0), Total(75, 30, 0))
-    assert allocator_memory(FIGURES, account_of(*totals, workspaces={7: 10, 8: 20})).workspace == 30
     memory = allocator_memory(FIGURES, account_of(*totals, workspaces={7: 10, 8: 20}))
-    assert memory.workspace_each is None
+    assert (memory.workspace, memory.workspace_each) == (30, None)
 
 
 def test_without_an_account_no_workspace_is_known() -> None:
@@ -54,7 +53,7 @@ def test_without_an_account_no_workspace_is_known() -> None:
     assert (memory.workspace, memory.workspace_each) == (None, None)
 
 
-def test_an_account_with_all_of_the_allocators_bytes_is_taken() -> None:
+def test_an_account_with_all_of_the_allocators_bytes_is_accepted() -> None:
     reconcile(FIGURES, account_of(Total(100, 20, 10), Total(80, 20, 5), workspaces={}))
 
 

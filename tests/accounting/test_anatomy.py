@@ -1,4 +1,4 @@
-"""A step's anatomy and its tensors, of a log that is written out here: no torch, no training."""
+"""The anatomy and the tensors of a step whose log is written out here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOG = StepLog(
 )
 
 
-def test_what_one_run_allocates_is_one_moment_and_its_releases_another() -> None:
+def test_allocations_of_one_operator_are_one_moment_and_its_releases_another() -> None:
     step = anatomy(LOG)
     assert [moment.split for moment in step.curve] == [
         Split(parameters=16),
@@ -50,7 +50,7 @@ def test_the_peak_the_high_water_and_the_boundaries_follow_from_the_curve() -> N
     assert step.loss == 2
 
 
-def test_a_category_lists_what_it_had_when_it_was_largest() -> None:
+def test_a_category_lists_its_tensors_at_its_high_water_mark() -> None:
     found = tensors(LOG, anatomy(LOG))
     (kept,) = found["activations"].largest
     assert kept == TensorFacts(
@@ -61,6 +61,6 @@ def test_a_category_lists_what_it_had_when_it_was_largest() -> None:
     assert not found["optimizer_state"].largest
 
 
-def test_a_moment_is_split_by_owner_and_by_what_survived_forward() -> None:
+def test_bytes_without_an_owner_are_activations_where_they_survived_forward() -> None:
     held = [("parameters", False, 16), (None, True, 8), (None, True, 1), (None, False, 4)]
     assert split_of(held) == Split(parameters=16, activations=9, temporaries=4)

@@ -9,7 +9,7 @@ TIMEOUT_SECONDS = 120
 
 
 def vramtop(*arguments, **options):
-    """What the command has printed, and its exit code."""
+    """Run the command; returns its output and its exit code."""
     return subprocess.run(
         [VRAMTOP, *arguments],
         capture_output=True,
@@ -22,7 +22,7 @@ def vramtop(*arguments, **options):
 
 
 def complaint(*arguments, **options):
-    """The one line that is said of bad usage, and nothing else."""
+    """The single line that the command prints about bad usage."""
     result = vramtop(*arguments, **options)
     assert (result.returncode, result.stdout) == (2, "")
     assert len(result.stderr.splitlines()) == 1

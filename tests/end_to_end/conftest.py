@@ -1,4 +1,4 @@
-"""Lets these tests share `terminal.py`, and keeps them from what the user has chosen.
+"""Lets these tests share their helpers, and hides from them what the user has chosen.
 
 pytest's importlib mode puts no folder on the path.
 """
@@ -11,8 +11,28 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 
+@pytest.fixture
+def machine(simgpu):
+    """A machine with one simulated GPU of 4 GiB."""
+    return simgpu.environment(total=4 * 2**30, devices=1)
+
+
+@pytest.fixture
+def run_on(simgpu, monkeypatch):
+    """Makes a simulated machine; the workers that this process starts run on it."""
+
+    def make(**description):
+        environment = simgpu.environment(**description)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
+        return environment
+
+    return make
+
+
 @pytest.fixture(autouse=True)
 def config(tmp_path, monkeypatch):
-    """Where the monitors of a test keep what is chosen in them."""
+    """The file in which the monitors of a test keep their choices."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return tmp_path / "config" / "vramtop" / "config.json"

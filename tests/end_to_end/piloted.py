@@ -31,5 +31,5 @@ class Piloted:
 
     @property
     def last_seen(self) -> object:
-        """What a failure tells beside the settings and the news."""
+        """What a failure shows beside the settings and the news."""
         return self.app.state.log[-5:]

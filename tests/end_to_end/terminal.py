@@ -6,15 +6,17 @@ import signal
 import time
 
 import pexpect
+import psutil
 import pyte
 from command import VRAMTOP
 
 TIMEOUT_SECONDS = 60
+MEASURED = r"Activations +\S+ +\S+ +37\.0"
 _SHOWN = {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
 
 
 class Terminal:
-    """A terminal of a given size with the monitor in it; `shown` is what it says it can show.
+    """A terminal of a given size with the monitor in it; `shown` describes what it can show.
 
     `program` runs instead of the monitor. The signals that it is `deaf_to` never reach it.
     """
@@ -46,6 +48,7 @@ class Terminal:
         self.raw = b""
 
     def text(self):
+        """The screen."""
         return "\n".join(self.screen.display)
 
     def wait_for(self, pattern):
@@ -54,6 +57,20 @@ class Terminal:
         while not re.search(pattern, self.text()):
             assert time.monotonic() < latest, f"no {pattern!r} in:\n{self.text()}"
             self._read()
+
+    def wait_until_measured(self):
+        """Wait until the screen shows a settled step of a batch of 64."""
+        self.wait_for(MEASURED)
+
+    def worker(self):
+        """The only process that the program has started."""
+        (worker,) = psutil.Process(self.child.pid).children(recursive=True)
+        return worker
+
+    def quit(self, keys="q"):
+        """Press these keys, and see that the program ends well."""
+        self.child.send(keys)
+        assert self.ended() == 0
 
     def _read(self):
         try:

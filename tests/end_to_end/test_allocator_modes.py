@@ -9,7 +9,7 @@ import pytest
 from command import complaint, vramtop
 
 if TYPE_CHECKING:
-    from simulation import Environment, SimulatedGpu
+    from simulation import Environment
 
 MIB = 2**20
 WITHOUT_BOOKS = {
@@ -25,16 +25,11 @@ WITHOUT_BOOKS = {
 }
 
 
-@pytest.fixture
-def machine(simgpu: SimulatedGpu) -> Environment:
-    return simgpu.environment(total=4 * 2**30, devices=1)
-
-
 @pytest.mark.parametrize("mode", WITHOUT_BOOKS)
 def test_without_an_account_nothing_is_proved(machine: Environment, mode: str) -> None:
     variables, reason = WITHOUT_BOOKS[mode]
-    told = complaint("fit", "--vram", "100MiB", "--device", "cuda:0", env=machine | variables)
-    assert told == f"vramtop: nothing can be proved: {reason}\n"
+    line = complaint("fit", "--vram", "100MiB", "--device", "cuda:0", env=machine | variables)
+    assert line == f"vramtop: nothing can be proved: {reason}\n"
 
 
 @pytest.mark.parametrize("mode", WITHOUT_BOOKS)
@@ -78,7 +73,7 @@ def test_without_an_account_a_budget_is_what_the_step_asks_for(machine: Environm
         ),
     ],
 )
-def test_a_mistyped_configuration_is_told_in_one_line(
+def test_a_mistyped_configuration_is_refused_in_one_line(
     machine: Environment, variable: str, value: str, reason: str
 ) -> None:
     environment = machine | {variable: value}

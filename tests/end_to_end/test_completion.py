@@ -1,4 +1,4 @@
-"""The tab key in real shells: each types the beginnings of words, and the command tells the rest.
+"""The tab key in real shells completes the beginnings of words.
 
 A function of the shell stands in for the command, and prints what it is called with.
 """
@@ -12,7 +12,7 @@ from command import VRAMTOP, complaint
 
 TIMEOUT_SECONDS = 60
 _FUNCTION = 'vramtop() { echo "got:" "$@" ":end"; }'
-# How each begins, with nothing of the user's own, and what is then typed first.
+# How each starts without the user's files, and what is typed first.
 SHELLS = {
     "bash": (["--norc", "--noprofile", "-i"], (_FUNCTION, 'eval "$(cat completion)"')),
     "zsh": (
@@ -62,7 +62,7 @@ def shell(request, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"),
+    ("typed", "completed"),
     [
         ("gp\t", "gpus"),
         ("gpus --he\t", "gpus --help"),
@@ -76,12 +76,12 @@ def shell(request, tmp_path):
         ("swe\t--format cs\t", "sweep --format csv"),
     ],
 )
-def test_tab_completes_names_choices_and_folders(shell, typed, told):
+def test_tab_completes_names_choices_and_folders(shell, typed, completed):
     shell.send(f"vramtop {typed}\n")
     shell.expect(r"got: (.*?) +:end\r")
     # zsh takes a folder's slash back where nothing follows it.
-    assert " ".join(shell.match[1].split()).rstrip("/") == told
+    assert " ".join(shell.match[1].split()).rstrip("/") == completed
 
 
-def test_an_unknown_shell_is_told_which_there_are():
+def test_an_unknown_shell_is_refused_with_those_known():
     assert "bash" in complaint("--print-completion", "csh")

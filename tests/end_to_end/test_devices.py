@@ -1,16 +1,17 @@
-"""Which GPU a training takes, that it touches no other, and how it moves and comes back."""
+"""Which GPU a training takes and leaves alone, and how it moves and comes back."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pynvml
 import pytest
+from driver import Driver, driving
 from vramtop.protocol.commands import GiveBack, Pause
 from vramtop.protocol.lesson.commands import Change, FindLargest
 from vramtop.protocol.lesson.messages import (
@@ -24,66 +25,31 @@ from vramtop.protocol.lesson.messages import (
 )
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Answer, Flow, Hello, Note
-from vramtop.protocol.wire.envelope import Envelope
 from vramtop.tui.headless.estimate import estimate
 from vramtop.tui.worker import succession
-from vramtop.tui.worker.link import Received, WorkerGone
+from vramtop.tui.worker.link import WorkerGone
 from vramtop.tui.worker.process import Worker, start_worker
-from vramtop.tui.worker.succession import Succession, begin
+from vramtop.tui.worker.succession import begin
 
 if TYPE_CHECKING:
     from simulation import Environment, SimulatedGpu
 
-TIMEOUT_SECONDS = 90
 GIB = 2**30
 ROOM = 4 * GIB
 FULL = ROOM - 900 * 2**20  # of others: beside the driver's part, no room for a context
-_Message = TypeVar("_Message", bound=Received)
-
-
-class Driver:
-    """Asks a link for things and waits for what it says."""
-
-    def __init__(self, link: Succession) -> None:
-        self.link = link
-        self._messages = link.messages()
-        self.heard: list[Envelope[Received]] = []
-
-    async def until(
-        self, kind: type[_Message], condition: Callable[[_Message], object] = lambda _: True
-    ) -> _Message:
-        async def first() -> _Message:
-            async for envelope in self._messages:
-                self.heard.append(envelope)
-                message = envelope.message
-                if isinstance(message, kind) and condition(message):
-                    return message
-            raise AssertionError(f"the link ended without {kind.__name__}")
-
-        return await asyncio.wait_for(first(), TIMEOUT_SECONDS)
 
 
 @pytest.fixture
-def machine(simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Environment]:
+def machine(run_on: Callable[..., Environment]) -> Callable[..., Environment]:
     """Makes a machine of two GPUs of 4 GiB, on which every worker runs and NVML is asked."""
-
-    def make(**description: object) -> Environment:
-        environment = simgpu.environment(**{"total": ROOM, **description})  # type: ignore[arg-type]
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
-        return environment
-
-    return make
+    return partial(run_on, total=ROOM)
 
 
 @asynccontextmanager
 async def training(device: str, **settings: int) -> AsyncIterator[Driver]:
-    link = await begin(Settings(device=device, **settings))  # type: ignore[arg-type]
-    try:
-        yield Driver(link)
-    finally:
-        await link.close()
+    """A training that can move to another process."""
+    async with driving(await begin(Settings(device=device, **settings))) as driver:
+        yield driver
 
 
 def holders(simgpu: SimulatedGpu, machine: Environment) -> list[list[int]]:
@@ -98,7 +64,7 @@ def holders(simgpu: SimulatedGpu, machine: Environment) -> list[list[int]]:
 async def test_a_training_touches_its_own_gpu_alone_whatever_it_does(
     machine: Callable[..., Environment], simgpu: SimulatedGpu
 ) -> None:
-    """GPU 0 is full besides: a context there would not even be had."""
+    """GPU 0 is full: not even a context fits there."""
     here = machine(others=f"77:0:{FULL}")
     async with training("cuda:1", batch_size=600) as driver:
         hello = await driver.until(Hello)
@@ -198,7 +164,7 @@ async def test_a_paused_training_stays_paused_at_the_same_step_when_it_moves(
         await driver.until(LessonSample)
         driver.link.send(Pause(1, paused=True))
         await driver.until(Flow, lambda flow: flow.paused)
-        driver.link.send(GiveBack(2))  # answered at rest: all samples were told before
+        driver.link.send(GiveBack(2))  # answered at rest, after all samples
         driver.link.move("cuda:1")
         await driver.until(Configured, lambda new: new.device.name == "cuda:1")
         kept = driver.link.kept
@@ -247,7 +213,9 @@ async def test_a_worker_that_dies_before_its_first_step_is_followed_by_one_from_
         hello = await driver.until(Hello)
         os.kill(hello.pid, signal.SIGKILL)
         await driver.until(WorkerGone)
-        if driver.link.kept is None:
-            driver.link.restart()
-            assert (await driver.until(Configured)).settings.batch_size == 64
-            await driver.until(LessonSample)
+        kept = driver.link.kept
+        driver.link.restart()
+        assert (await driver.until(Configured)).settings.batch_size == 64
+        sample = await driver.until(LessonSample)
+    # On a busy machine it may have taken a step and left a snapshot before the signal came.
+    assert sample.step > (kept.steps if kept else 0)

@@ -10,14 +10,9 @@ import pytest
 from command import VRAMTOP
 
 if TYPE_CHECKING:
-    from simulation import Environment, SimulatedGpu
+    from simulation import Environment
 
 MIB = 2**20
-
-
-@pytest.fixture
-def machine(simgpu: SimulatedGpu) -> Environment:
-    return simgpu.environment(total=4 * 2**30, devices=1)
 
 
 def vramtop(machine: Environment, *arguments: str) -> Any:
@@ -37,7 +32,7 @@ def test_the_largest_batch_within_what_the_allocator_may_take(
     assert (found["trial_steps"], found["oom_trials"], found["orders"]) == (7, 1, 3)
 
 
-def test_a_smaller_size_that_the_allocator_cuts_up_worse_is_told_and_not_tried(
+def test_a_smaller_size_that_fragments_memory_is_listed_and_not_tried(
     machine: Environment,
 ) -> None:
     # At 2,048 images an array of the hidden layer is 1 MiB: one more segment for small ones.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from driver import MIB, training, unattributed
 from vramtop.protocol.commands import GiveBack
-from vramtop.protocol.lesson.commands import Change
 from vramtop.protocol.lesson.messages import (
     Configured,
     Evaluated,
@@ -19,87 +17,27 @@ from vramtop.protocol.lesson.messages import (
 )
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Failed, Hello, Note
-from vramtop.protocol.wire.framing import FromWorker
 from vramtop.trainer.fitting.workspaces import lt_bytes
-from vramtop.tui.gpus.holders import Held
+from vramtop.tui.gpus.holders import HolderBytes
 from vramtop.tui.gpus.readings import Reader
 from vramtop.tui.state.folding import fold
 from vramtop.tui.state.lesson.folding import begun
-from vramtop.tui.widgets.gpus.device import usage
-from vramtop.tui.worker.process import Worker, start_worker
+from vramtop.tui.widgets.gpus.device_usage import usage
 
 if TYPE_CHECKING:
     from simulation import Environment, SimulatedGpu
 
-TIMEOUT_SECONDS = 60
-MIB = 2**20
 WORKSPACE = 64 * MIB + lt_bytes()
 P = 407_080
-_Message = TypeVar("_Message", bound=FromWorker)
-
-
-class Driver:
-    """Sends commands to a worker and waits for what it says."""
-
-    def __init__(self, worker: Worker) -> None:
-        self.worker = worker
-        self._messages = worker.messages()
-        self._commands = 0
-
-    def change(self, **values: Any) -> None:
-        self._commands += 1
-        self.worker.send(Change(self._commands, **values))
-
-    async def until(
-        self, kind: type[_Message], condition: Callable[[_Message], object] = bool
-    ) -> _Message:
-        async def first() -> _Message:
-            async for envelope in self._messages:
-                message = envelope.message
-                if isinstance(message, kind) and condition(message):
-                    return message
-            raise AssertionError(f"the worker ended without {kind.__name__}")
-
-        return await asyncio.wait_for(first(), TIMEOUT_SECONDS)
-
-    async def settled(self, **wanted: object) -> LessonMeasured:
-        """The first settled step of settings with these values."""
-        await self.until(
-            Configured,
-            lambda new: all(getattr(new.settings, n) == value for n, value in wanted.items()),
-        )
-        return await self.until(LessonMeasured, lambda measured: measured.settled)
 
 
 @pytest.fixture
-def machine(simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch) -> Environment:
+def two_gpus(run_on: Callable[..., Environment]) -> None:
     """Two GPUs of 4 GiB; every worker that is started runs on them."""
-    environment = simgpu.environment(total=4 * 2**30)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    return environment
+    run_on(total=4 * 2**30)
 
 
-@asynccontextmanager
-async def training(**settings: Any) -> AsyncIterator[Driver]:
-    worker = await start_worker(Settings(device="cuda:0", **settings))
-    try:
-        yield Driver(worker)
-    finally:
-        await worker.close()
-
-
-def unattributed(measured: LessonMeasured) -> dict[str, int]:
-    """What the allocator has at each boundary beyond the split and the workspace."""
-    allocator = measured.allocator
-    assert allocator is not None
-    return {
-        phase: reading.requested - allocator.workspace - measured.anatomy.boundaries[phase].total
-        for phase, reading in allocator.boundaries.items()
-    }
-
-
-@pytest.mark.usefixtures("machine")
+@pytest.mark.usefixtures("two_gpus")
 async def test_nothing_is_left_over_after_any_sequence_of_changes_and_evaluations() -> None:
     changes: list[dict[str, Any]] = [
         {"batch_size": 1024},
@@ -126,7 +64,7 @@ async def test_nothing_is_left_over_after_any_sequence_of_changes_and_evaluation
         assert each.allocator.reserved == each.allocator.end.allocated + each.allocator.cache
 
 
-@pytest.mark.usefixtures("machine")
+@pytest.mark.usefixtures("two_gpus")
 async def test_a_real_out_of_memory_brings_the_last_batch_size_back() -> None:
     """The budget is the allocator's own limit; the step fails in a real allocation."""
     async with training(hidden=8192) as driver:
@@ -148,11 +86,11 @@ async def test_a_real_out_of_memory_brings_the_last_batch_size_back() -> None:
     assert after.step > before.step
 
 
-@pytest.mark.usefixtures("machine")
-async def test_the_cache_is_given_back_and_how_much_that_was_is_told() -> None:
+@pytest.mark.usefixtures("two_gpus")
+async def test_the_cache_is_given_back_and_a_note_says_how_much_it_was() -> None:
     async with training(batch_size=4096) as driver:
         cached = (await driver.settled()).allocator
-        driver.worker.send(GiveBack(1))
+        driver.link.send(GiveBack(1))
         note = await driver.until(Note)
         left = await driver.until(LessonMeasured)
     assert cached is not None
@@ -162,7 +100,7 @@ async def test_the_cache_is_given_back_and_how_much_that_was_is_told() -> None:
     assert 0 < freed <= cached.cache + cached.reserved - left.allocator.end.allocated
 
 
-@pytest.mark.usefixtures("machine")
+@pytest.mark.usefixtures("two_gpus")
 async def test_samples_have_the_time_of_steps_and_epochs_their_evaluation() -> None:
     async with training(batch_size=600) as driver:
         sample = await driver.until(LessonSample, lambda sample: sample.step_seconds)
@@ -175,12 +113,10 @@ async def test_samples_have_the_time_of_steps_and_epochs_their_evaluation() -> N
 
 
 async def test_a_training_on_a_mig_instance_has_that_instances_memory(
-    simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch
+    simgpu: SimulatedGpu, run_on: Callable[..., Environment]
 ) -> None:
     half = "MIG-a053494d-4750-4055-8000-000000000002"  # the second instance of the first GPU
-    machine = simgpu.environment(total=8 * 2**30, mig="0:2", visible=half)
-    for name, value in machine.items():
-        monkeypatch.setenv(name, value)
+    machine = run_on(total=8 * 2**30, mig="0:2", visible=half)
     async with training() as driver:
         state = begun(Settings())
         for kind in (Hello, Configured):
@@ -189,26 +125,24 @@ async def test_a_training_on_a_mig_instance_has_that_instances_memory(
         with simgpu.nvml(machine):
             reader = Reader()
             by_nvml = usage(fold(state, reader.read()))
-            untold = {"nvmlDeviceGetMemoryInfo": 3, "nvmlDeviceGetMemoryInfo_v2": 3}
-            simgpu.control(machine, ",".join(f"{name}={code}" for name, code in untold.items()))
+            refused = {"nvmlDeviceGetMemoryInfo": 3, "nvmlDeviceGetMemoryInfo_v2": 3}
+            simgpu.control(machine, ",".join(f"{name}={code}" for name, code in refused.items()))
             by_cuda = usage(fold(state, reader.read()))
     assert by_nvml is not None
     assert (by_nvml.trouble, by_nvml.what) == ("", "in use")
     assert by_nvml.whole == 4 * 2**30
-    assert Held("context", 510 * MIB) in by_nvml.parts
+    assert HolderBytes("context", 510 * MIB) in by_nvml.parts
     assert by_cuda is not None
     assert by_cuda.what == "in use, says CUDA"
     assert (by_cuda.whole, by_cuda.used) == (by_nvml.whole, by_nvml.used)
-    for told in (by_nvml, by_cuda):
-        assert sum(part.bytes for part in told.parts) == told.whole
+    for memory in (by_nvml, by_cuda):
+        assert sum(part.bytes for part in memory.parts) == memory.whole
 
 
-async def test_a_full_gpu_is_told_of_in_one_line(
-    simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch
+async def test_a_full_gpu_is_reported_in_one_line(
+    run_on: Callable[..., Environment],
 ) -> None:
-    full = simgpu.environment(total=2**30)  # less than the driver and a context take
-    for name, value in full.items():
-        monkeypatch.setenv(name, value)
+    run_on(total=2**30)  # less than the driver and a context take
     async with training() as driver:
         failed = await driver.until(Failed)
     assert failed.error.startswith("cuda:0 has no room for the model: CUDA error: out of memory")

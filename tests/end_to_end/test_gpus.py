@@ -15,13 +15,13 @@ def line_of(terminal, text):
 def test_the_monitor_alone_shows_the_gpus_and_starts_nothing(simgpu):
     machine = simgpu.environment(devices=2, others=f"{OTHER}:1:{3 * GIB}")
     terminal = Terminal(80, 24, "gpus", environment=machine)
-    for told in (
+    for pattern in (
         r"driver 580\.65\.06 .* 2 GPUs",
         r"0 Simulated X100-0 +37%",
         r"1 Simulated X100-1 +37% .* 3\.59G/8\.00G",
         rf"1 +{OTHER} +N/A +3\.00 GiB +N/A",
     ):
-        terminal.wait_for(told)
+        terminal.wait_for(pattern)
     assert psutil.Process(terminal.child.pid).children(recursive=True) == []
 
     simgpu.control(machine, LOST)
@@ -31,8 +31,7 @@ def test_the_monitor_alone_shows_the_gpus_and_starts_nothing(simgpu):
     terminal.wait_for(r"1 Simulated X100-1 +37%")
     assert "lost" not in line_of(terminal, "1 Simulated")
 
-    terminal.child.send("q")
-    assert terminal.ended() == 0
+    terminal.quit()
 
 
 def test_a_machine_without_a_driver_is_said_to_have_none_and_looked_at_on():
@@ -40,8 +39,7 @@ def test_a_machine_without_a_driver_is_said_to_have_none_and_looked_at_on():
     terminal.wait_for("no NVIDIA driver here")
     terminal.child.send("?")
     terminal.wait_for("choose a GPU")
-    terminal.child.send("qq")
-    assert terminal.ended() == 0
+    terminal.quit("qq")
 
 
 def test_g_down_enter_moves_the_training_to_the_other_gpu(simgpu):
@@ -57,8 +55,7 @@ def test_g_down_enter_moves_the_training_to_the_other_gpu(simgpu):
     terminal.child.send("g")
     terminal.wait_for("device cuda:0 → cuda:1")
     assert "cuda:1" in terminal.text().splitlines()[0]
-    terminal.child.send("q")
-    assert terminal.ended() == 0
+    terminal.quit()
 
 
 def test_in_a_small_pane_keys_and_wheel_reach_every_process(simgpu):
@@ -72,5 +69,4 @@ def test_in_a_small_pane_keys_and_wheel_reach_every_process(simgpu):
     terminal.child.send("\x1b[F")  # end
     terminal.wait_for(rf"› +7 +{pids[31]} ")
     assert "29 more above" in terminal.text()
-    terminal.child.send("q")
-    assert terminal.ended() == 0
+    terminal.quit()

@@ -35,8 +35,7 @@ def test_i_shows_an_image_and_n_the_next_while_the_training_goes_on():
     terminal.wait_for(r"Linear 784 → 128 +128 +100,352 +128 +100,480")
     terminal.child.send("i")
     terminal.wait_for("Parameters")
-    terminal.child.send("q")
-    assert terminal.ended() == 0
+    terminal.quit()
 
 
 def test_the_cells_have_the_colours_of_the_pixels(monkeypatch):
@@ -54,8 +53,7 @@ def test_the_cells_have_the_colours_of_the_pixels(monkeypatch):
             for below, color in enumerate((cell.fg, cell.bg)):
                 drawn[2 * row + below, column] = torch.tensor(list(bytes.fromhex(color)))
     assert torch.equal(drawn.permute(2, 0, 1), image)
-    terminal.child.send("q")
-    assert terminal.ended() == 0
+    terminal.quit()
 
 
 def test_a_terminal_with_graphics_is_sent_each_image_and_asked_nothing(monkeypatch):
@@ -68,7 +66,6 @@ def test_a_terminal_with_graphics_is_sent_each_image_and_asked_nothing(monkeypat
         while len(set(re.findall(SENT, terminal.raw))) < count:
             terminal._read()
     terminal.wait_for("image 1 ")
-    terminal.child.send("q")
-    assert terminal.ended() == 0
+    terminal.quit()
     assert len(set(re.findall(SENT, terminal.raw))) == 2
     assert terminal.raw.count(PLACEHOLDER) >= 2 * 28 * 14

@@ -47,8 +47,8 @@ async def test_a_sweep_names_the_size_and_goes_on_with_the_others(
         "batch_size": 128, "oom": True, "needed": None, "budget": None, "killed": True
     }  # fmt: skip
     assert [after["batch_size"], after["steps"]] == [256, 3]
-    told = "the worker was killed (SIGKILL) with batch 128, probably for lack of memory"
-    assert printed.err == f"vramtop: {told}\n"
+    text = "the worker was killed (SIGKILL) with batch 128, probably for lack of memory"
+    assert printed.err == f"vramtop: {text}\n"
 
 
 async def test_a_search_names_the_size_that_it_tried(
@@ -57,5 +57,5 @@ async def test_a_search_names_the_size_that_it_tried(
     kill = killing(lambda said: isinstance(said, Trying) and said.batch_size > 1)
     monkeypatch.setattr(fit, "follow", kill)
     assert await fit.fit(Settings(device="cpu", hidden=8, budget=2**30), "json") == 1
-    told = "the worker was killed (SIGKILL) with batch 6,000, probably for lack of memory"
-    assert capfd.readouterr().err == f"vramtop: {told}\n"
+    text = "the worker was killed (SIGKILL) with batch 6,000, probably for lack of memory"
+    assert capfd.readouterr().err == f"vramtop: {text}\n"

@@ -111,20 +111,6 @@ async def test_a_budget_that_a_batch_exceeds_brings_the_last_one_back() -> None:
         assert state.measured.anatomy.peak.bytes <= state.lesson.settings.budget
 
 
-async def test_a_paused_training_goes_phase_by_phase_and_on_again() -> None:
-    async with monitor() as seen:
-        await seen.press("space")
-        state = await seen.until(lambda state: state.paused)
-        for phase in ("load", "forward", "backward"):
-            await seen.press(".")
-            state = await seen.until(lambda state, at=phase: state.held and state.held.phase == at)
-            assert state.held.split == state.measured.anatomy.boundaries[phase]
-        step = state.sample.step
-        await seen.press("space")
-        await seen.until(lambda state: not state.paused and state.sample.step > step + 1)
-        assert seen.app.state.held is None
-
-
 async def held_after(seen: Monitor, phase: str) -> State:
     """One phase on, with the walk to its end behind."""
     await seen.press(".")
@@ -137,7 +123,9 @@ def shown(seen: Monitor) -> Split:
     return seen.app.query_one(SplitBar)._shown.seen.split
 
 
-async def test_phase_by_phase_the_bars_walk_through_what_was_recorded() -> None:
+async def test_phase_by_phase_the_bars_walk_through_the_recorded_step_and_training_goes_on() -> (
+    None
+):
     async with monitor() as seen:
         await seen.press("space")
         await seen.until(lambda state: state.paused)
@@ -151,7 +139,11 @@ async def test_phase_by_phase_the_bars_walk_through_what_was_recorded() -> None:
                 places.append(cursor)
                 await seen.pilot.pause(0.01)
             assert places == sorted(places)
-            assert shown(seen) == anatomy.boundaries[phase]
+            assert shown(seen) == state.held.split == anatomy.boundaries[phase]
+        step = state.sample.step
+        await seen.press("space")
+        await seen.until(lambda state: not state.paused and state.sample.step > step + 1)
+        assert seen.app.state.held is None
 
 
 async def test_gradients_appear_activations_go_and_adams_temporaries_flare() -> None:

@@ -1,11 +1,12 @@
-"""Out of memory in PyTorch's own CUDA allocator, on a simulated GPU: what the worker tells."""
+"""Out of memory in PyTorch's own CUDA allocator, on a simulated GPU: what the worker reports."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from test_gpu_worker import MIB, training, unattributed
+from driver import MIB, training, unattributed
 from vramtop.protocol.lesson.messages import (
     Configured,
     Evaluated,
@@ -16,7 +17,7 @@ from vramtop.protocol.lesson.messages import (
 from vramtop.protocol.lesson.settings import Settings
 
 if TYPE_CHECKING:
-    from simulation import SimulatedGpu
+    from simulation import Environment
 
 GIB = 2**30
 TAKEN = 1110 * MIB  # of a device by the driver and a context
@@ -62,20 +63,12 @@ CASES: dict[str, tuple[int, dict[str, Any], dict[str, Any], str, str]] = {
 }
 
 
-def start(simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch, total: int) -> dict[str, str]:
-    """Workers run on one device of so many bytes from now on."""
-    environment = simgpu.environment(total=total, devices=1)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    return environment
-
-
 @pytest.mark.parametrize("name", CASES)
-async def test_it_tells_where_what_and_how_much_and_training_goes_on(
-    name: str, simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch
+async def test_it_says_where_what_and_how_much_and_training_goes_on(
+    name: str, run_on: Callable[..., Environment]
 ) -> None:
     total, begin, change, phase, operator = CASES[name]
-    start(simgpu, monkeypatch, total)
+    run_on(total=total, devices=1)
     async with training(**begin) as driver:
         before = await driver.until(LessonMeasured, lambda measured: measured.settled)
         driver.change(**change)
@@ -105,10 +98,10 @@ async def test_it_tells_where_what_and_how_much_and_training_goes_on(
 
 
 async def test_what_would_have_fitted_is_predicted_and_fits(
-    simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch
+    run_on: Callable[..., Environment],
 ) -> None:
     """It fits whatever went before, since a step that fails is taken again with all freed."""
-    start(simgpu, monkeypatch, 4 * GIB)
+    run_on(total=4 * GIB, devices=1)
     async with training(hidden=8192, budget=250 * MIB) as driver:
         await driver.settled()
         driver.change(batch_size=4096)
@@ -126,11 +119,9 @@ async def test_what_would_have_fitted_is_predicted_and_fits(
     ],
 )
 async def test_a_library_that_has_no_room_on_a_full_gpu_is_reported_and_ends_nothing(
-    simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch, needs: dict[str, int], detail: str
+    run_on: Callable[..., Environment], needs: dict[str, int], detail: str
 ) -> None:
-    environment = simgpu.environment(total=TAKEN + 150 * MIB, devices=1, **needs)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
+    run_on(total=TAKEN + 150 * MIB, devices=1, **needs)
     async with training() as driver:
         short = await driver.until(LessonOutOfMemory)
         assert (short.batch_size, short.restored) == (64, None)
@@ -140,9 +131,9 @@ async def test_a_library_that_has_no_room_on_a_full_gpu_is_reported_and_ends_not
 
 
 async def test_an_evaluation_tells_what_was_wanted_and_goes_on_in_halves(
-    simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch
+    run_on: Callable[..., Environment],
 ) -> None:
-    start(simgpu, monkeypatch, 4 * GIB)
+    run_on(total=4 * GIB, devices=1)
     async with training(hidden=8192, batch_size=60, optimizer="sgd", budget=150 * MIB) as driver:
         short = await driver.until(LessonOutOfMemory)
         await driver.until(Evaluated)

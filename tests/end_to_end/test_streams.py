@@ -1,4 +1,4 @@
-"""Where results go that cannot be written, or that nobody reads; and workers that end too early."""
+"""Results that cannot be written or that nobody reads, and workers that end too early."""
 
 import json
 import os
@@ -74,16 +74,16 @@ def test_a_reader_that_has_seen_enough_ends_an_endless_training():
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
-def test_a_full_disk_is_told_in_one_line():
+def test_a_full_disk_is_reported_in_one_line():
     with Path("/dev/full").open("w") as full:
         ends = all_at_once(FORMS[:2] + FORMS[-1:], full)
     assert ends == [(1, "vramtop: cannot write: No space left on device\n")] * 3
-    told = shell("--help >/dev/full")
-    assert (told.returncode, told.stderr) == ends[0]
+    result = shell("--help >/dev/full")
+    assert (result.returncode, result.stderr) == ends[0]
 
 
 @pytest.mark.parametrize("form", ["--headless", "sweep"])
-def test_a_closed_stdout_is_told_before_anything_is_trained(form):
+def test_a_closed_stdout_is_reported_before_anything_is_trained(form):
     result = shell(f"{form} >&-")
     assert (result.returncode, result.stderr) == (1, "vramtop: cannot write: stdout is closed\n")
 

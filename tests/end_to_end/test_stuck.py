@@ -1,4 +1,4 @@
-"""An app that is stuck, whatever in: it ends when asked to, and gives the terminal back."""
+"""A stuck app ends when asked to and restores the terminal, wherever it is stuck."""
 
 import signal
 import sys
@@ -51,7 +51,7 @@ def is_restored(terminal):
 
 
 def has_ended(process):
-    """Whether it has; one whose parent is gone may stay a zombie where nobody reaps it."""
+    """Whether it has; without a parent to reap it, it may stay a zombie."""
     _, alive = psutil.wait_procs([process], 5)
     return not alive or process.status() == psutil.STATUS_ZOMBIE
 
@@ -84,8 +84,8 @@ def test_ctrl_c_and_signals_end_a_stuck_app_within_three_seconds(stuck, tmp_path
 
 def test_no_worker_outlives_a_stuck_app(tmp_path):
     terminal = terminal_of("loop", tmp_path / "stuck", "--device", "cpu")
-    terminal.wait_for(r"Activations +\S+ +\S+ +37\.0")
-    (worker,) = psutil.Process(terminal.child.pid).children(recursive=True)
+    terminal.wait_until_measured()
+    worker = terminal.worker()
     terminal.child.send("t")
     wait_for(tmp_path / "stuck")
     terminal.child.kill(signal.SIGTERM)
@@ -96,8 +96,8 @@ def test_no_worker_outlives_a_stuck_app(tmp_path):
 
 def test_a_worker_that_hangs_holds_nobody_up():
     terminal = Terminal(80, 24, "--device", "cpu")
-    terminal.wait_for(r"Activations +\S+ +\S+ +37\.0")
-    (worker,) = psutil.Process(terminal.child.pid).children(recursive=True)
+    terminal.wait_until_measured()
+    worker = terminal.worker()
     worker.suspend()
     asked = time.monotonic()
     terminal.child.kill(signal.SIGTERM)

@@ -55,7 +55,8 @@ def test_as_csv_all_is_flat():
     result = sweep("--batch-size", "3000", "--images", "9000", "--format", "csv")
     (row,) = csv.DictReader(io.StringIO(result.stdout))
     assert (row["images"], row["steps"], row["repeats"]) == ("9000", "3", "1")
-    assert row["spread.test_loss.low"] == ""
+    assert (row["oom"], row["spread.test_loss.low"]) == ("false", "")
+    assert row["boundaries.load.parameters"] == "407080"
 
 
 def test_the_table_says_what_was_the_same_and_how_long_it_took():
@@ -84,14 +85,14 @@ def test_the_table_says_what_was_the_same_and_how_long_it_took():
         (["--plot", "nowhere/plot.svg"], "cannot be written to nowhere/plot.svg: No such file"),
     ],
 )
-def test_what_cannot_be_is_told_in_one_line_before_the_run(arguments, says):
+def test_bad_input_gets_one_line_before_the_run(arguments, says):
     assert says in complaint("sweep", *arguments)
 
 
 @pytest.mark.skipif(find_spec("matplotlib") is not None, reason="matplotlib is there")
-def test_a_plot_without_matplotlib_is_told_before_the_run(tmp_path):
-    told = complaint("sweep", "--plot", str(tmp_path / "plot.svg"))
-    assert told == "vramtop: --plot needs matplotlib: pip install 'vramtop-lab[plot]'\n"
+def test_a_plot_without_matplotlib_is_refused_before_the_run(tmp_path):
+    line = complaint("sweep", "--plot", str(tmp_path / "plot.svg"))
+    assert line == "vramtop: --plot needs matplotlib: pip install 'vramtop-lab[plot]'\n"
     assert not list(tmp_path.iterdir())
 
 

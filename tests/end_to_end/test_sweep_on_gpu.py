@@ -1,4 +1,4 @@
-"""`vramtop sweep` on a simulated GPU: what one size leaves in the allocator is none of the next."""
+"""`vramtop sweep` on a simulated GPU: no size is affected by the memory of the one before."""
 
 from __future__ import annotations
 
@@ -6,16 +6,10 @@ import json
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from command import VRAMTOP
 
 if TYPE_CHECKING:
-    from simulation import Environment, SimulatedGpu
-
-
-@pytest.fixture
-def machine(simgpu: SimulatedGpu) -> Environment:
-    return simgpu.environment(total=4 * 2**30, devices=1)
+    from simulation import Environment
 
 
 def rows(machine: Environment, *arguments: str) -> list[dict[str, Any]]:

@@ -7,33 +7,28 @@ import pytest
 from terminal import TIMEOUT_SECONDS, Terminal
 
 
-def workers_of(pid):
-    return psutil.Process(pid).children(recursive=True)
-
-
 @pytest.mark.parametrize(("columns", "lines"), [(80, 24), (120, 40)])
 def test_the_bars_come_alive_and_plus_doubles_the_batch(columns, lines):
     terminal = Terminal(columns, lines, "--device", "cpu")
     terminal.wait_for("starting")
-    terminal.wait_for(r"Activations +\S+ +\S+ +37\.0")
+    terminal.wait_until_measured()
     for name in ("Parameters", "Gradients", "Optimizer state", "Batch data", "Temporaries"):
         assert name in terminal.text()
-    (worker,) = workers_of(terminal.child.pid)
+    worker = terminal.worker()
     terminal.child.send("+")
     terminal.wait_for(r"batch 128\b")
     terminal.wait_for(r"Activations +\S+ +\S+ +74\.0")
-    terminal.child.send("q")
-    assert terminal.ended() == 0
+    terminal.quit()
     assert not worker.is_running()
     # Out of the alternate screen, and the cursor is back.
     assert terminal.raw.rindex(b"\x1b[?1049l") > terminal.raw.rindex(b"\x1b[?1049h")
     assert terminal.raw.rindex(b"\x1b[?25h") > terminal.raw.rindex(b"\x1b[?25l")
 
 
-def test_a_worker_that_is_killed_is_told_of_on_the_screen():
+def test_a_killed_worker_is_reported_on_the_screen():
     terminal = Terminal(120, 40, "--device", "cpu")
-    terminal.wait_for(r"Activations +\S+ +\S+ +37\.0")
-    (worker,) = workers_of(terminal.child.pid)
+    terminal.wait_until_measured()
+    worker = terminal.worker()
     worker.kill()
     terminal.wait_for("SIGKILL")
     terminal.child.send("q")
@@ -43,8 +38,8 @@ def test_a_worker_that_is_killed_is_told_of_on_the_screen():
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_worker_and_gives_the_terminal_back(number):
     terminal = Terminal(80, 24, "--device", "cpu")
-    terminal.wait_for(r"Activations +\S+ +\S+ +37\.0")
-    (worker,) = workers_of(terminal.child.pid)
+    terminal.wait_until_measured()
+    worker = terminal.worker()
     terminal.child.kill(number)
     assert terminal.ended() == 130
     assert not worker.is_running()
@@ -84,12 +79,11 @@ def test_settings_that_only_the_worker_can_judge_end_with_one_line():
     assert b"Traceback" not in terminal.raw
 
 
-def test_what_is_typed_in_one_breath_is_taken_key_by_key():
+def test_keys_typed_at_once_are_handled_one_by_one():
     terminal = Terminal(80, 24, "--device", "cpu")
-    terminal.wait_for(r"Activations +\S+ +\S+ +37\.0")
+    terminal.wait_until_measured()
     terminal.child.send("b")
     terminal.wait_for("Batch size")
     terminal.child.send("\x7f\x7f\x7f51\x7f\x1b[D\x1b[C12\r")
     terminal.wait_for("batch 512 ")
-    terminal.child.send("q")
-    assert terminal.ended() == 0
+    terminal.quit()

@@ -15,13 +15,12 @@ CONSOLE = set("█▀▄▌▐░▒▓─│┌┐└┘├┤┴·°±")
 
 def trained(terminal):
     """The terminal once a step was measured and shown, with a dialog over it and without."""
-    terminal.wait_for(r"Activations +\S+ +\S+ +37\.0")
+    terminal.wait_until_measured()
     terminal.child.send("?")
     terminal.wait_for("the next optimizer")
     terminal.child.send("\x1b")
     terminal.wait_for(r"Total +2,5\d\d\.\d")
-    terminal.child.send("q")
-    assert terminal.ended() == 0
+    terminal.quit()
     return terminal
 
 
@@ -104,15 +103,13 @@ def test_what_was_chosen_in_one_monitor_is_chosen_in_the_next(config):
     first.wait_for("quit")
     first.child.send("t")
     first.wait_for("light theme")
-    first.child.send("q")
-    assert first.ended() == 0
+    first.quit()
     assert json.loads(config.read_text()) == {"theme": "light"}
     second = Terminal(80, 24, "gpus")
     second.wait_for("quit")
     second.child.send("t")
     second.wait_for("high-contrast theme")
-    second.child.send("q")
-    assert second.ended() == 0
+    second.quit()
 
 
 def test_a_config_that_cannot_be_used_does_not_stop_the_monitor(config):
@@ -120,5 +117,4 @@ def test_a_config_that_cannot_be_used_does_not_stop_the_monitor(config):
     config.write_text("theme = dark")
     terminal = Terminal(120, 24, "gpus")
     terminal.wait_for("JSON")  # where the line breaks is up to the path
-    terminal.child.send("q")
-    assert terminal.ended() == 0
+    terminal.quit()

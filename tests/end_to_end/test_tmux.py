@@ -1,4 +1,4 @@
-"""The monitor under a shell in tmux: sizes, job control, and ends that nobody asked for."""
+"""The monitor under a shell in tmux: resizing, job control and sudden ends."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import psutil
+from terminal import MEASURED
 from tmux import PROMPT, tmux
 
 CATEGORIES = ("Parameters", "Gradients", "Optimizer state", "Batch data", "Temporaries")
@@ -23,8 +24,8 @@ def test_a_terminal_that_is_resized_keeps_what_it_shows(tmp_path: Path) -> None:
         assert all(name in pane.wait_for(r"samples/s  epoch") for name in CATEGORIES)
         for columns, lines in ((80, 15), (80, 10), (60, 6), (120, 12), (40, 6)):
             pane.resize(columns, lines)
-            told = pane.wait_for(r"(?s)peak .*full bar.*[aA]ct.*help  q quit *\n?\Z")
-            assert len(told.rstrip("\n").split("\n")) == lines
+            shown = pane.wait_for(r"(?s)peak .*full bar.*[aA]ct.*help  q quit *\n?\Z")
+            assert len(shown.rstrip("\n").split("\n")) == lines
         pane.resize(39, 5)
         pane.wait_for("needs 40 by 6")
         pane.resize(80, 24)
@@ -46,7 +47,7 @@ def test_a_suspended_monitor_gives_the_terminal_and_the_device_back_until_it_goe
         pane.wait_for("this is a shell")
         pane.rests()
         pane.keys("fg", "Enter")
-        pane.wait_for(r"Activations +\S+ +\S+ +37\.0")
+        pane.wait_for(MEASURED)
         pane.keys("+")
         pane.wait_for(r"Activations +\S+ +\S+ +74\.0")
         pane.keys("q")

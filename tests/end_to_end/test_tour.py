@@ -1,8 +1,9 @@
-"""The guided tour on the real worker process: every step, by what it measures."""
+"""The guided tour on the real worker process: each step and what it measures."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,7 @@ from vramtop.tui.words import units
 from vramtop.tui.worker.process import start_worker
 
 if TYPE_CHECKING:
-    from simulation import SimulatedGpu
+    pass
 
 P = 407_080
 MINE = Settings(device="cpu", batch_size=100, optimizer="momentum", hidden=64, budget=2**24)
@@ -39,7 +40,7 @@ class Tour(Piloted):
         return self.app.screen.query_one(TourStrip)
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         return self.strip._guide.progress.text
 
     async def step(self, place: int, *, enter: bool = True) -> State:
@@ -70,18 +71,18 @@ class Tour(Piloted):
 
 
 async def from_adam_to_sgd(tour: Tour) -> None:
-    """What is said to sink is seen to sink, by the figures that are told."""
+    """What the text says of the peak and the bar agree: both sink."""
     state = await tour.step(3)
     await tour.until(lambda state: state.held is None)
     adam, before = state.measured.anatomy.peak.bytes, await tour.bar()
     kept = f"optimizer state {units.size(2 * P + 16)}"
-    assert tour.told == f"Adam: peak {units.size(adam)}, {kept}, 2.0 × the parameters"
+    assert tour.text == f"Adam: peak {units.size(adam)}, {kept}, 2.0 × the parameters"
     await tour.pilot.press("enter")
-    state = await tour.until(lambda _: tour.told.startswith("Adam → SGD"))
+    state = await tour.until(lambda _: tour.text.startswith("Adam → SGD"))
     sgd, after = state.measured.anatomy.peak.bytes, await tour.bar()
     assert state.lesson.settings.optimizer == "sgd"
     peaks = f"{units.size(adam)} → {units.size(sgd)}"
-    assert tour.told == f"Adam → SGD: peak {peaks}, {kept} → 0 B"
+    assert tour.text == f"Adam → SGD: peak {peaks}, {kept} → 0 B"
     assert after / before == pytest.approx(sgd / adam, abs=0.05)
     assert after < 0.6 * before
 
@@ -94,18 +95,18 @@ async def test_seven_steps_and_all_is_as_it_was() -> None:
         state = await tour.step(0, enter=False)
         assert (state.lesson.settings.batch_size, state.lesson.settings.optimizer) == (64, "adam")
         peak = state.measured.anatomy.peak.bytes
-        assert f"batch 64: peak {units.size(peak)}" in tour.told
+        assert f"batch 64: peak {units.size(peak)}" in tour.text
 
         await tour.step(1)
         data = [units.size(3144 * batch) for batch in (64, 256)]
-        assert f"batch data {data[0]} → {data[1]}" in tour.told
-        assert f"parameters stayed {units.size(P)}" in tour.told
+        assert f"batch data {data[0]} → {data[1]}" in tour.text
+        assert f"parameters stayed {units.size(P)}" in tour.text
 
         await tour.step(2)
         for phase in ("load", "forward", "backward", "optimizer", "zero"):
-            await tour.until(lambda _, at=phase: tour.told.startswith(f"after {at}: "))
+            await tour.until(lambda _, at=phase: tour.text.startswith(f"after {at}: "))
             gradients = P if phase in ("backward", "optimizer") else 0
-            assert tour.told.endswith(f"gradients {units.size(gradients)}")
+            assert tour.text.endswith(f"gradients {units.size(gradients)}")
             if phase != "zero":
                 await pilot.press("enter")
 
@@ -113,17 +114,17 @@ async def test_seven_steps_and_all_is_as_it_was() -> None:
 
         await tour.step(4)
         wide = units.size(4 * (785 * 512 + 513 * 10))
-        assert f"parameters {units.size(P)} → {wide}" in tour.told
-        assert f"batch data stayed {data[1]}" in tour.told
+        assert f"parameters {units.size(P)} → {wide}" in tour.text
+        assert f"batch data stayed {data[1]}" in tour.text
 
         state = await tour.step(5)
-        assert "batch 6,000 out of memory: at least" in tour.told
+        assert "batch 6,000 out of memory: at least" in tour.text
         assert state.lesson.settings.batch_size == 256
         assert headline(state.news).trouble
 
         state = await tour.step(6)
         fitting, failed, largest, chosen = re.match(
-            r"([\d, ]+) fit, ([\d,]+) out of memory; 0\.8 × ([\d,]+) = ([\d,]+), peak", tour.told
+            r"([\d, ]+) fit, ([\d,]+) out of memory; 0\.8 × ([\d,]+) = ([\d,]+), peak", tour.text
         ).groups()
         assert fitting.split()[:3] == ["16", "32", "64"]
         assert fitting.split()[-1] == largest
@@ -131,7 +132,7 @@ async def test_seven_steps_and_all_is_as_it_was() -> None:
         assert sizes[1] == 2 * sizes[0]
         assert sizes[2] == sizes[0] * 8 // 10 == state.lesson.settings.batch_size
         assert state.measured.anatomy.peak.bytes <= state.lesson.settings.budget
-        assert tour.told in tour.shown()
+        assert tour.text in tour.shown()
 
         await pilot.press("enter")
         await tour.until(lambda state: state.lesson.settings == MINE and state.measured)
@@ -151,7 +152,7 @@ async def test_what_was_measured_is_seen_at_every_size() -> None:
             app.paint()
             await pilot.pause()
             assert f"2 of {len(STEPS)}" in tour.shown(), size
-            assert tour.told in tour.shown(), size
+            assert tour.text in tour.shown(), size
 
 
 async def test_leaving_a_held_step_lets_the_training_go_on_as_before() -> None:
@@ -170,10 +171,9 @@ async def test_leaving_a_held_step_lets_the_training_go_on_as_before() -> None:
 
 
 async def test_on_a_gpu_too_a_budget_is_met_and_a_batch_size_found(
-    simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch
+    run_on: Callable[..., object],
 ) -> None:
-    for name, value in simgpu.environment(total=4 * 2**30).items():
-        monkeypatch.setenv(name, value)
+    run_on(total=4 * 2**30)
     settings = Settings(device="cuda:0")
     app = VramtopApp(settings, lambda: start_worker(settings), tour=True)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -184,14 +184,14 @@ async def test_on_a_gpu_too_a_budget_is_met_and_a_batch_size_found(
             tour.strip.action_go_on()
             await tour.until(lambda _: not tour.strip._guide.progress.waiting)
             while tour.strip._guide.progress.enter:
-                before = tour.told
+                before = tour.text
                 tour.strip.action_go_on()
-                await tour.until(lambda _, was=before: tour.told != was)
+                await tour.until(lambda _, was=before: tour.text != was)
         state = await tour.step(5)
-        assert "batch 6,000 out of memory" in tour.told
+        assert "batch 6,000 out of memory" in tour.text
         assert state.lesson.settings.batch_size == 256
         state = await tour.step(6)
-        assert re.match(r"16 32 .* fit, [\d,]+ out of memory; 0\.8 × ", tour.told)
+        assert re.match(r"16 32 .* fit, [\d,]+ out of memory; 0\.8 × ", tour.text)
         assert state.measured.allocator.reserved <= state.lesson.settings.budget
         await pilot.press("enter")
         await tour.until(lambda state: state.lesson.settings == settings)

@@ -1,11 +1,12 @@
-"""What fits a simulated GPU, whose allocator is PyTorch's own, after whatever went before."""
+"""Batch sizes that come back after an out of memory, on a simulated GPU."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from test_gpu_worker import MIB, training
+from driver import MIB, training
 from vramtop.protocol.lesson.commands import FindLargest
 from vramtop.protocol.lesson.messages import (
     LessonMeasured,
@@ -16,19 +17,18 @@ from vramtop.protocol.lesson.messages import (
 )
 
 if TYPE_CHECKING:
-    from simulation import SimulatedGpu
+    from simulation import Environment
 
 BUDGET = 100 * MIB
 
 
 @pytest.fixture(autouse=True)
-def machine(simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in simgpu.environment(total=4 * 2**30, devices=1).items():
-        monkeypatch.setenv(name, value)
+def one_gpu(run_on: Callable[..., Environment]) -> None:
+    run_on(total=4 * 2**30, devices=1)
 
 
 async def test_settings_that_worked_come_back_and_a_search_says_what_was_predicted() -> None:
-    """4,250 fit as a training's first size and in no other order, so they are the hard case."""
+    """A batch of 4,250 fits only as a training's first size: the hard case."""
     async with training(batch_size=4250, budget=BUDGET) as driver:
         await driver.until(LessonSample, lambda sample: sample.step > 10)
         driver.change(batch_size=6000)
@@ -39,7 +39,7 @@ async def test_settings_that_worked_come_back_and_a_search_says_what_was_predict
         driver.change(batch_size=6000)
         answer = await driver.until(WouldFit)
         await driver.until(LessonMeasured, lambda measured: measured.settled)
-        driver.worker.send(FindLargest(99))
+        driver.link.send(FindLargest(99))
         found = (await driver.until(SearchEnded)).found
         assert found is not None
         assert (found.max_batch_size, found.at_best) == (answer.largest, answer.at_best)

@@ -128,8 +128,7 @@ def test_without_pytorch_the_gpus_are_shown(base: Path, simgpu: SimulatedGpu) ->
     terminal.wait_for(r"1 Simulated X100-1 +37%")
     terminal.child.send("?")
     terminal.wait_for("choose a GPU")
-    terminal.child.send("qq")
-    assert terminal.ended() == 0
+    terminal.quit("qq")
 
 
 @pytest.mark.parametrize(
@@ -148,8 +147,8 @@ def test_without_pytorch_what_needs_it_says_so_in_one_line(
     base: Path, arguments: tuple[str, ...], what: str
 ) -> None:
     done = environments.run(base / "python", str(base / "vramtop"), *arguments)
-    told = f"vramtop: {what} needs PyTorch and torchvision: {_ADVICE}\n"
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", told)
+    line = f"vramtop: {what} needs PyTorch and torchvision: {_ADVICE}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
-"""A driver with which CUDA does not start: a CPU trains, and why stands wherever one looks."""
+"""A driver with which CUDA does not start: the CPU trains, and the reason is given."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -46,15 +47,14 @@ def test_why_cuda_does_not_start_is_one_line(
     simgpu: SimulatedGpu, driver: str | int, error: str | int, reason: str
 ) -> None:
     machine = simgpu.environment(driver=driver, cuda_error=error)
-    told = f"device cuda:0: {reason}; use --device cpu or auto"
-    assert simgpu.run(LOOK, machine) == f"cpu {reason}\n{told}\n"
+    text = f"device cuda:0: {reason}; use --device cpu or auto"
+    assert simgpu.run(LOOK, machine) == f"cpu {reason}\n{text}\n"
 
 
 async def test_a_headless_run_on_a_cpu_instead_of_a_gpu_says_why(
-    simgpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    run_on: Callable[..., object], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name, value in simgpu.environment(driver=12020).items():
-        monkeypatch.setenv(name, value)
+    run_on(driver=12020)
     assert await headless(Settings(), 3, "jsonl") == 0
     output, complaints = capsys.readouterr()
     assert complaints == f"vramtop: no GPU is used: {OLD}\n"

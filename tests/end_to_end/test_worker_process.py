@@ -10,7 +10,8 @@ import time
 
 import psutil
 import pytest
-from vramtop.protocol.lesson.commands import Change, Start
+from driver import driving, training
+from vramtop.protocol.lesson.commands import Start
 from vramtop.protocol.lesson.messages import LessonEnded, LessonMeasured, LessonSample
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import VERSION, Device, Failed, Hello
@@ -23,30 +24,15 @@ from vramtop.tui.worker.process import start_worker
 TIMEOUT_SECONDS = 60
 
 
-async def until(messages, kind, condition=lambda _: True):
-    async def first():
-        async for envelope in messages:
-            message = envelope.message
-            if isinstance(message, kind) and condition(message):
-                return message
-        raise AssertionError(f"no {kind.__name__}")
-
-    return await asyncio.wait_for(first(), TIMEOUT_SECONDS)
-
-
 async def test_a_worker_says_hello_first_trains_and_ends_when_closed():
-    worker = await start_worker(Settings(device="cpu"))
-    messages = worker.messages()
-    try:
-        hello = await until(messages, object)
+    async with training("cpu") as driver:
+        hello = await driver.until(object)
         assert isinstance(hello, Hello)
-        assert hello.pid == worker.pid
+        assert hello.pid == driver.link.pid
         assert hello.device.name == "cpu"
-        worker.send(Change(1, batch_size=128))
-        await until(messages, LessonMeasured, lambda measured: measured.batch_size == 128)
-    finally:
-        await worker.close()
-    assert not psutil.pid_exists(worker.pid)
+        driver.change(batch_size=128)
+        await driver.until(LessonMeasured, lambda measured: measured.batch_size == 128)
+    assert not psutil.pid_exists(driver.link.pid)
 
 
 async def test_every_message_names_its_process_and_device_and_times_never_decrease():
@@ -76,45 +62,30 @@ async def test_every_message_names_its_process_and_device_and_times_never_decrea
 
 
 async def test_a_failure_before_there_is_a_device_names_none():
-    worker = await start_worker(Settings(device="cuda:77"))
-    messages = worker.messages()
-    try:
-        failed = await asyncio.wait_for(anext(messages), TIMEOUT_SECONDS)
-    finally:
-        await worker.close()
-    assert isinstance(failed.message, Failed)
-    assert failed.sender == Sender(socket.gethostname(), worker.pid)
+    async with training("cuda:77") as driver:
+        failed = await driver.until(Failed)
+    assert [said.message for said in driver.heard] == [failed]
+    assert driver.heard[0].sender == Sender(socket.gethostname(), driver.link.pid)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-async def test_a_killed_worker_is_told_of_with_its_signal(number):
-    worker = await start_worker(Settings(device="cpu"))
-    messages = worker.messages()
-    try:
-        await until(messages, LessonSample)
-        os.kill(worker.pid, number)
-        gone = await until(messages, WorkerGone)
+async def test_a_killed_worker_is_reported_with_its_signal(number):
+    async with training("cpu") as driver:
+        await driver.until(LessonSample)
+        os.kill(driver.link.pid, number)
+        gone = await driver.until(WorkerGone)
         assert gone.exit_code == -number
-    finally:
-        await worker.close()
 
 
-async def test_what_a_dying_worker_printed_last_is_kept(tmp_path):
+async def test_what_a_dying_worker_printed_last_is_kept(tmp_path, monkeypatch):
     # A torch that cannot be imported is a crash as real as any, with lines on stderr.
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\nsys.modules['torch'] = None\nprint('before the fall', flush=True)\n"
     )
-    os.environ["PYTHONPATH"] = str(tmp_path)
-    try:
-        worker = await start_worker(Settings(device="cpu"))
-    finally:
-        del os.environ["PYTHONPATH"]
-    messages = worker.messages()
-    try:
-        line = await until(messages, WorkerLine)
-        gone = await until(messages, WorkerGone)
-    finally:
-        await worker.close()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    async with training("cpu") as driver:
+        line = await driver.until(WorkerLine)
+        gone = await driver.until(WorkerGone)
     assert line.text == "before the fall"
     assert gone.exit_code == 1
     assert "ModuleNotFoundError" in gone.lines[-1]
@@ -125,11 +96,8 @@ async def test_a_last_line_without_an_end_is_kept_too(tmp_path, monkeypatch):
         "import os, sys\nos.write(2, b'first\\nno room for')\nos._exit(3)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    worker = await start_worker(Settings(device="cpu"))
-    try:
-        gone = await until(worker.messages(), WorkerGone)
-    finally:
-        await worker.close()
+    async with training("cpu") as driver:
+        gone = await driver.until(WorkerGone)
     assert gone == WorkerGone(3, ("first", "no room for"))
 
 
@@ -197,14 +165,10 @@ async def test_a_worker_on_the_cpu_leaves_a_core_to_the_monitor(tmp_path, monkey
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    worker = await start_worker(Settings(device="cpu"))
-    messages = worker.messages()
-    try:
-        await until(messages, LessonSample)
-        os.kill(worker.pid, signal.SIGUSR1)
-        line = await until(messages, WorkerLine)
-    finally:
-        await worker.close()
+    async with training("cpu") as driver:
+        await driver.until(LessonSample)
+        os.kill(driver.link.pid, signal.SIGUSR1)
+        line = await driver.until(WorkerLine)
     assert line.text == "threads: 1"
 
 
@@ -227,8 +191,32 @@ def test_a_worker_refuses_a_monitor_that_speaks_another_protocol():
         finally:
             worker.kill()
     assert code == 1
-    told = f"the worker speaks protocol {VERSION}, not {VERSION - 1}"
-    assert said == [Failed(told, usage=False)]
+    text = f"the worker speaks protocol {VERSION}, not {VERSION - 1}"
+    assert said == [Failed(text, usage=False)]
+
+
+def stand_in(monkeypatch, script):
+    """Let this script be the worker; its second argument is the number of its socket."""
+    monkeypatch.setattr(
+        "vramtop.tui.worker.process.command",
+        lambda _, *given: [sys.executable, "-c", script, *given],
+    )
+
+
+async def test_a_worker_that_no_longer_listens_is_closed_without_a_complaint(monkeypatch):
+    script = (
+        "import socket, sys, time\n"
+        "socket.socket(fileno=int(sys.argv[2])).close()\n"
+        "print('closed', flush=True)\n"
+        "time.sleep(3600)\n"
+    )
+    stand_in(monkeypatch, script)
+    async with training("cpu") as driver:
+        closed = driver.link._writer.transport.get_protocol()._closed
+        await driver.until(WorkerLine)
+    # Where this is set, asyncio prints the exception in the end.
+    assert not closed._log_traceback
+    assert isinstance(closed.exception(), ConnectionError)
 
 
 async def test_a_monitor_refuses_a_worker_that_speaks_another_protocol(monkeypatch):
@@ -239,31 +227,21 @@ async def test_a_monitor_refuses_a_worker_that_speaks_another_protocol(monkeypat
         f"socket.socket(fileno=int(sys.argv[2])).sendall({frame!r})\n"
         "time.sleep(3600)\n"
     )
-    monkeypatch.setattr(
-        "vramtop.tui.worker.process.command",
-        lambda _, *given: [sys.executable, "-c", script, *given],
-    )
-    worker = await start_worker(Settings(device="cpu"))
-    messages = worker.messages()
-    try:
-        line = await until(messages, object)
-        gone = await until(messages, object)
-    finally:
-        await worker.close()
-    told = f"worker: it speaks protocol {VERSION + 1}, the monitor {VERSION}"
-    assert line == WorkerLine(told)
-    assert gone == WorkerGone(-signal.SIGKILL, (told,))
+    stand_in(monkeypatch, script)
+    async with training("cpu") as driver:
+        line = await driver.until(object)
+        gone = await driver.until(object)
+    text = f"worker: it speaks protocol {VERSION + 1}, the monitor {VERSION}"
+    assert line == WorkerLine(text)
+    assert gone == WorkerGone(-signal.SIGKILL, (text,))
 
 
 @pytest.mark.parametrize("module", ["torch", "queue"])
 async def test_a_module_where_the_user_stands_is_not_imported(module, tmp_path, monkeypatch):
     (tmp_path / f"{module}.py").write_text("raise SystemExit('the wrong one')")
     monkeypatch.chdir(tmp_path)
-    worker = await start_worker(Settings(device="cpu"))
-    try:
-        assert isinstance(await until(worker.messages(), object), Hello)
-    finally:
-        await worker.close()
+    async with training("cpu") as driver:
+        assert isinstance(await driver.until(object), Hello)
 
 
 async def test_a_worker_waits_for_commands_whatever_its_parents_sockets_do():
@@ -272,7 +250,5 @@ async def test_a_worker_waits_for_commands_whatever_its_parents_sockets_do():
         worker = await start_worker(Settings(device="cpu"))
     finally:
         socket.setdefaulttimeout(None)
-    try:
-        assert isinstance(await until(worker.messages(), object), Hello)
-    finally:
-        await worker.close()
+    async with driving(worker) as driver:
+        assert isinstance(await driver.until(object), Hello)

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from command import VRAMTOP
-from terminal import TIMEOUT_SECONDS
+from terminal import MEASURED, TIMEOUT_SECONDS
 
 PROMPT = "ready>"
 
@@ -54,7 +54,7 @@ class Tmux:
     def start(self, *arguments: str) -> None:
         """Type the command, and wait until a step has been measured."""
         self.keys(" ".join([VRAMTOP, *arguments]), "Enter")
-        self.wait_for(r"Activations +\S+ +\S+ +37\.0")
+        self.wait_for(MEASURED)
         shell = psutil.Process(int(self.command("display-message", "-p", "#{pane_pid}")))
         (self.monitor,) = shell.children()
         (self.worker,) = self.monitor.children()

@@ -1,7 +1,7 @@
-"""The observer as a program that knows nothing of vramtop has it: from its folder, under a name.
+"""A program that imports the observer from its folder, under a name of its own.
 
-Run as a program; the argument is the folder. Of all that is installed, only torch and what torch
-needs can be imported. Prints, as JSON: what a step held when it ended, by owner, and its log.
+The argument is the folder. Of all installed packages, only torch and its requirements can be
+imported. Prints JSON: the bytes that a step held at its end, by owner; its log; all modules.
 """
 
 import importlib.util

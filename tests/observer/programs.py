@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 from vramtop.protocol.split import Anatomy
-from vramtop.trainer.training.ledger import Ledger
+from vramtop.trainer.training.ledger import Ledger, RecordedStep
 
 CPU = torch.device("cpu")
 FLOAT, LONG = 4, 8
@@ -47,6 +47,8 @@ def anatomy_of(model, optimizer, make_batch, **options):
     return recording.anatomy()
 
 
+# ---- one linear layer -----------------------------------------------------------------------
+
 # 2 images of 8 values to 4 outputs: the weight has 32 floats.
 WEIGHT, INPUTS, OUTPUTS, LOSS = 128, 64, 32, 4
 
@@ -84,8 +86,57 @@ def settled(
     *,
     set_to_none: bool = True,
 ) -> Anatomy:
-    """The second step; the loss is the sum of the outputs unless told otherwise."""
+    """The second step. The loss is the sum of the outputs unless `loss_of` is given."""
     ledger = Ledger(CPU, [model], [optimizer])
     loss_of = loss_of or (lambda values: model(values).sum())
     step(ledger, optimizer, batch, loss_of, set_to_none=set_to_none)
     return step(ledger, optimizer, batch, loss_of, set_to_none=set_to_none)
+
+
+# ---- the lesson's MLPs ----------------------------------------------------------------------
+
+VARIANTS = {
+    "sgd": (torch.optim.SGD, {}),
+    "momentum": (torch.optim.SGD, {"momentum": 0.9}),
+    "adam": (torch.optim.Adam, {"foreach": False}),  # a loop over the tensors: a CPU's default
+    "adamw": (torch.optim.AdamW, {}),
+    "adam-foreach": (torch.optim.Adam, {"foreach": True}),
+    "adam-fused": (torch.optim.Adam, {"fused": True}),
+}
+
+
+def lesson_mlp(pixels: int) -> nn.Module:
+    layers = [nn.Flatten(), nn.Linear(pixels, 128), nn.ReLU(), nn.Linear(128, 10)]
+    return nn.Sequential(*layers)
+
+
+def optimizer_of(variant: str, model: nn.Module) -> torch.optim.Optimizer:
+    kind, options = VARIANTS[variant]
+    return kind(model.parameters(), lr=1e-3, **options)
+
+
+def classify(
+    ledger: Ledger,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    make_batch: Callable[[], tuple[Tensor, Tensor]],
+) -> RecordedStep:
+    """One step; inputs, targets, output and loss live to its end, as in a training loop."""
+    with ledger.record() as recording:
+        inputs, targets = make_batch()
+        recording.batch(inputs=inputs, targets=targets)
+        recording.begin("forward")
+        output = model(inputs)
+        loss = nn.functional.cross_entropy(output, targets)
+        recording.begin("backward")
+        loss.backward()
+        recording.begin("optimizer")
+        optimizer.step()
+        recording.begin("zero_grad")
+        optimizer.zero_grad()
+    return recording
+
+
+def zeros(images: int, *shape: int) -> tuple[Tensor, Tensor]:
+    """Images and targets, all zero."""
+    return torch.zeros(images, *shape), torch.zeros(images, dtype=torch.int64)

@@ -1,4 +1,4 @@
-"""What a step is told is its batch, and what it finds that was there before."""
+"""The batch of a step, and tensors that are older than the step."""
 
 from collections import UserDict
 from dataclasses import dataclass
@@ -41,11 +41,11 @@ class Pair:
 
 
 class Named(UserDict):
-    """As the batches of some libraries are."""
+    """A mapping that is no dict."""
 
 
 class Rows(list):
-    """A list by another name."""
+    """A subclass of list."""
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_batch_may_be_any_collection_that_python_knows(pack):
     assert recording.split() == Split(batch_data=FLOAT * 4 * 8 + LONG * 4)
 
 
-def test_a_batch_without_a_tensor_is_no_batch():
+def test_a_batch_without_a_tensor_is_refused():
     with pytest.raises(TypeError, match="batch of str, int"), Ledger(CPU, [], []).record() as it:
         it.batch("digits", 4)
 
@@ -87,7 +87,7 @@ def test_a_dataset_on_the_device_counts_from_the_start_when_the_batch_is_a_view_
         lambda held: torch.split(held, 5),
     ],
 )
-def test_what_the_program_held_before_counts_from_the_start_once_it_is_noticed(use):
+def test_an_older_tensor_counts_from_the_start_once_an_operator_uses_it(use):
     held = torch.ones(10)
     with Ledger(CPU, [], []).record() as recording:
         recording.begin("forward")
@@ -105,7 +105,7 @@ def test_a_tensor_made_from_numbers_is_born_within_the_step():
     assert anatomy.boundaries["load"].total == numbers.nbytes
 
 
-def test_an_argument_that_gets_another_storage_got_it_within_the_step():
+def test_a_storage_that_replaces_a_tensors_own_counts_from_that_moment():
     with Ledger(CPU, [], []).record() as recording:
         recording.begin("forward")
         tensor = torch.empty(0).set_(torch.UntypedStorage(400))
@@ -114,7 +114,7 @@ def test_an_argument_that_gets_another_storage_got_it_within_the_step():
     assert tensor.nbytes == 400
 
 
-def test_sparse_gradients_that_add_up_are_made_within_the_step():
+def test_sparse_gradients_that_add_up_are_no_older_than_the_step():
     model = nn.Embedding(1000, 64, sparse=True)
     indices = torch.arange(500)
     with Ledger(CPU, [model], []).record() as recording:

@@ -11,7 +11,7 @@ CPU = torch.device("cpu")
 
 
 class Noting:
-    """Notes each call, and what is held then; refuses the operators of this name."""
+    """Notes each call and the bytes held at it; refuses operators of one name."""
 
     def __init__(self, refused=""):
         self.calls = []
@@ -28,7 +28,7 @@ class Noting:
         self.calls.append(("after", str(operator), recording.held, recording.held_before))
 
 
-def test_a_hook_knows_what_is_held_before_and_after_each_operator():
+def test_a_hook_is_called_with_the_bytes_held_before_and_after_each_operator():
     hook = Noting()
     with Recording(CPU, Owners((), ()), hook=hook):
         first = torch.zeros(2)
@@ -60,7 +60,7 @@ def test_an_operator_that_a_hook_refuses_never_runs_and_is_where_the_step_failed
     assert torch.equal(values, torch.zeros(2))
 
 
-def test_buffers_that_a_hook_knows_of_pass_through_the_operators_run():
+def test_buffers_that_a_hook_reports_come_and_go_within_the_operator():
     class Buffers(Noting):
         def after(self, recording, *_):
             recording.pass_through(100, 20)

@@ -1,4 +1,4 @@
-"""What each optimizer keeps, and where a batch comes from."""
+"""The state of each optimizer, and what it allocates meanwhile."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from vramtop.trainer.training.ledger import Ledger
 @pytest.mark.parametrize(
     ("kind", "options", "state", "temporaries"),
     [
-        # Nothing but what it keeps, or one or more tensors as large as the weight.
+        # Temporaries: none, or one or two tensors as large as the weight.
         (torch.optim.SGD, {"foreach": True}, 0, 0),
         (torch.optim.SGD, {"fused": True}, 0, 0),
         (torch.optim.SGD, {"momentum": 0.9, "foreach": True}, WEIGHT, 0),

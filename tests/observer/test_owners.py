@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from programs import CPU, FLOAT, LONG, MLP_BYTES, anatomy_of, mlp, sgd, train
+from programs import CPU, FLOAT, LONG, MLP_BYTES, anatomy_of, mlp, sgd, step, train
 from torch import nn
 from torch.testing._internal.two_tensor import TwoTensor
 from vramtop.protocol.split import Split
@@ -62,16 +62,10 @@ def flat_model():
 def test_parameters_and_gradients_that_are_views_count_their_whole_storage_once():
     model = flat_model()
     optimizer = sgd(model)
-    with Ledger(CPU, [model], [optimizer]).record() as recording:
-        recording.begin("forward")
-        loss = model(torch.ones(2, 4)).sum()
-        recording.begin("backward")
-        loss.backward()
-        recording.begin("optimizer")
-        optimizer.step()
-        recording.begin("zero_grad")
-        optimizer.zero_grad(set_to_none=False)
-    boundaries = recording.anatomy().boundaries
+    ledger = Ledger(CPU, [model], [optimizer])
+    boundaries = step(
+        ledger, optimizer, torch.ones(2, 4), lambda batch: model(batch).sum(), set_to_none=False
+    ).boundaries
     for phase in ("load", "backward", "optimizer", "zero_grad"):
         assert boundaries[phase].parameters == FLOAT * 19
         assert boundaries[phase].gradients == FLOAT * 19
@@ -97,7 +91,7 @@ def test_accumulated_gradients_stay_and_what_is_added_to_them_is_temporary():
     anatomy = recording.anatomy()
     assert anatomy.high_water.gradients == MLP_BYTES
     assert anatomy.high_water.batch_data == FLOAT * 4 * 8
-    # Before the last round, all that was learned so far is there, and nothing else.
+    # At the last load, the gradients so far are held beside the batch, and nothing else.
     assert anatomy.boundaries["load"] == Split(
         parameters=MLP_BYTES, gradients=MLP_BYTES, batch_data=FLOAT * 4 * 8
     )
@@ -110,15 +104,11 @@ def test_accumulated_gradients_stay_and_what_is_added_to_them_is_temporary():
 def test_gradients_set_to_zero_are_there_from_the_next_steps_start():
     model = mlp()
     optimizer = sgd(model)
+    ledger = Ledger(CPU, [model], [optimizer])
     for gradients in (0, MLP_BYTES):
-        with Ledger(CPU, [model], [optimizer]).record() as recording:
-            recording.begin("forward")
-            loss = model(torch.ones(4, 8)).sum()
-            recording.begin("backward")
-            loss.backward()
-            recording.begin("zero_grad")
-            optimizer.zero_grad(set_to_none=False)
-        anatomy = recording.anatomy()
+        anatomy = step(
+            ledger, optimizer, torch.ones(4, 8), lambda batch: model(batch).sum(), set_to_none=False
+        )
         assert anatomy.boundaries["load"].gradients == gradients
         assert anatomy.boundaries["zero_grad"].gradients == MLP_BYTES
 
@@ -151,7 +141,7 @@ def test_parameters_that_only_an_optimizer_knows_are_parameters():
 
 
 @pytest.mark.filterwarnings("ignore:Lazy modules:UserWarning")
-def test_parameters_made_by_the_first_forward_are_parameters_from_their_birth():
+def test_parameters_made_by_the_first_forward_are_parameters_at_once():
     model = nn.LazyLinear(2)
     with Ledger(CPU, [model], []).record() as recording:
         recording.begin("forward")

@@ -1,4 +1,4 @@
-"""PyTorch's private names stand in one module, where a new version of PyTorch has to be met."""
+"""PyTorch's private names stand in one module, so that a new version changes that one only."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def private(name: str) -> bool:
 
 
 def private_names(source: str) -> Iterator[str]:
-    """Names of PyTorch's own that a module reaches into: imports, attributes, names as strings.
+    """Private names of other modules: imported, as attributes, or as strings.
 
-    The module's own private attributes, of `self` and `cls`, are none.
+    Attributes of `self` and `cls` are the module's own and do not count.
     """
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "torch":
@@ -60,7 +60,7 @@ def test_a_private_name_is_found_in_any_form(source: str) -> None:
 @pytest.mark.parametrize(
     "source", ["self._own = torch.__version__", "from .private import schema", "'under_score'"]
 )
-def test_what_is_public_or_a_modules_own_is_none(source: str) -> None:
+def test_public_names_and_a_modules_own_private_ones_do_not_count(source: str) -> None:
     assert not list(private_names(source))
 
 

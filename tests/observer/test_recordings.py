@@ -1,4 +1,4 @@
-"""What a recording leaves behind: nothing of the program, and its figures."""
+"""A recording keeps no tensor alive, survives errors, and leaves out what allocates nothing."""
 
 import gc
 import weakref
@@ -25,7 +25,7 @@ from vramtop.trainer.training.ledger import Ledger, RecordedStep
 
 
 def recorded() -> tuple[RecordedStep, list[weakref.ref[Any]]]:
-    """A step of a model, all of which goes out of scope; weak references to all its tensors."""
+    """A step whose model goes out of scope, and weak references to all its tensors."""
     model = linear()
     optimizer = torch.optim.Adam(model.parameters())
     batch = torch.zeros(2, 8)
@@ -45,7 +45,7 @@ def recorded() -> tuple[RecordedStep, list[weakref.ref[Any]]]:
 
 def test_a_recording_keeps_no_tensor_alive() -> None:
     recording, references = recorded()
-    gc.collect()  # modules and optimizers refer to themselves
+    gc.collect()  # modules and optimizers are in reference cycles
     assert [reference() for reference in references] == [None] * len(references)
     assert recording.anatomy().boundaries["optimizer"].gradients == WEIGHT
     assert recording.split().gradients == WEIGHT
@@ -111,7 +111,7 @@ def test_a_second_step_may_be_recorded_after_one_that_failed() -> None:
     assert anatomy.boundaries["backward"].gradients == WEIGHT
 
 
-def test_of_moments_as_high_the_first_is_the_peak() -> None:
+def test_of_two_equal_maxima_the_first_is_the_peak() -> None:
     with Ledger(CPU, [], []).record() as recording:
         recording.begin("forward")
         first = torch.zeros(8)
@@ -123,7 +123,7 @@ def test_of_moments_as_high_the_first_is_the_peak() -> None:
     assert (peak.bytes, peak.phase, peak.operator) == (32, "forward", "aten.zeros.default")
 
 
-def test_what_load_makes_beside_the_batch_is_no_activation() -> None:
+def test_a_tensor_made_in_load_that_is_no_batch_is_temporary() -> None:
     with Ledger(CPU, [], []).record() as recording:
         mask = torch.zeros(8)
         recording.begin("forward")
@@ -144,7 +144,7 @@ def test_views_and_operators_in_place_allocate_nothing() -> None:
     assert recording.anatomy().peak.bytes == 32
 
 
-def test_tensors_elsewhere_do_not_count() -> None:
+def test_tensors_on_another_device_do_not_count() -> None:
     with Ledger(CPU, [], []).record() as recording:
         elsewhere = torch.zeros(8, device="meta") + 1
     assert elsewhere.device.type == "meta"
@@ -152,7 +152,7 @@ def test_tensors_elsewhere_do_not_count() -> None:
 
 
 def test_recomputed_activations_are_given_back_after_forward() -> None:
-    """With checkpointing, backward makes again what forward let go of."""
+    """With checkpointing, forward releases its activations and backward recomputes them."""
     layers = nn.Sequential(nn.Linear(8, 8, bias=False), nn.Tanh(), nn.Tanh())
     optimizer = torch.optim.SGD(layers.parameters(), lr=0.1)
 
@@ -168,7 +168,7 @@ def test_recomputed_activations_are_given_back_after_forward() -> None:
     assert anatomy.boundaries["backward"] == plain.boundaries["backward"]
 
 
-def loss_told(compute: Callable[[RecordedStep], object]) -> Anatomy:
+def anatomy_of_forward(compute: Callable[[RecordedStep], object]) -> Anatomy:
     with Ledger(CPU, [], []).record() as recording:
         recording.begin("forward")
         kept = compute(recording)
@@ -178,25 +178,25 @@ def loss_told(compute: Callable[[RecordedStep], object]) -> Anatomy:
     return recording.anatomy()
 
 
-def test_the_place_where_the_loss_begins_is_known():
+def test_the_first_moment_of_the_loss_is_marked():
     def compute(recording: RecordedStep) -> object:
         output = torch.ones(3)
         recording.loss()
         return output, output + 1
 
-    anatomy = loss_told(compute)
+    anatomy = anatomy_of_forward(compute)
     assert [moment.split.total for moment in anatomy.curve[:4]] == [0, 12, 24, 52]
     assert anatomy.loss == 2
 
 
-def test_a_loss_that_makes_nothing_has_no_place():
+def test_a_loss_that_allocates_nothing_is_not_marked():
     def compute(recording: RecordedStep) -> object:
         output = torch.ones(3)
         recording.loss()
         return output
 
-    assert loss_told(compute).loss is None
+    assert anatomy_of_forward(compute).loss is None
 
 
-def test_nobody_has_to_tell_of_the_loss():
-    assert loss_told(lambda _: torch.ones(3)).loss is None
+def test_a_step_that_does_not_mark_its_loss_has_none():
+    assert anatomy_of_forward(lambda _: torch.ones(3)).loss is None

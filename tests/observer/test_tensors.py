@@ -4,23 +4,11 @@ import itertools
 
 import pytest
 import torch
-from programs import CPU, FLOAT, LONG
+from programs import CPU, FLOAT, LONG, VARIANTS, classify, lesson_mlp, optimizer_of, zeros
 from torch import nn
 from vramtop.accounting.tensors import LISTED
 from vramtop.protocol.split import CATEGORIES, TensorFacts
 from vramtop.trainer.training.ledger import Ledger, RecordedStep
-
-OPTIMIZERS = {
-    "sgd": (torch.optim.SGD, {}),
-    "momentum": (torch.optim.SGD, {"momentum": 0.9}),
-    "adam": (torch.optim.Adam, {}),
-    "adamw foreach": (torch.optim.AdamW, {"foreach": True}),
-    "adam fused": (torch.optim.Adam, {"fused": True}),
-}
-
-
-def mlp_of(pixels):
-    return nn.Sequential(nn.Flatten(), nn.Linear(pixels, 128), nn.ReLU(), nn.Linear(128, 10))
 
 
 def convolutional():
@@ -29,42 +17,35 @@ def convolutional():
 
 
 MODELS = {
-    "mnist": (lambda: mlp_of(784), (1, 28, 28)),
-    "cifar10": (lambda: mlp_of(3072), (3, 32, 32)),
+    "mnist": (lambda: lesson_mlp(784), (1, 28, 28)),
+    "cifar10": (lambda: lesson_mlp(3072), (3, 32, 32)),
     "convolutional": (convolutional, (3, 32, 32)),
 }
 
 
 def second_step(model, optimizer, shape, images=16) -> RecordedStep:
     """The one that begins with the optimizer's state in place."""
-    ledger, criterion = Ledger(CPU, [model], [optimizer]), nn.CrossEntropyLoss()
-    inputs, targets = torch.ones(images, *shape), torch.zeros(images, dtype=torch.int64)
+    ledger, batch = Ledger(CPU, [model], [optimizer]), zeros(images, *shape)
     for _ in range(2):
-        with ledger.record() as recording:
-            recording.batch(inputs=inputs, targets=targets)
-            recording.begin("forward")
-            output = model(inputs)
-            loss = criterion(output, targets)
-            recording.begin("backward")
-            loss.backward()
-            recording.begin("optimizer")
-            optimizer.step()
-            recording.begin("zero_grad")
-            optimizer.zero_grad()
-        del output, loss
+        recording = classify(ledger, model, optimizer, lambda: batch)
     return recording
+
+
+def mlp_step() -> RecordedStep:
+    """The second step of MNIST's MLP with Adam, on four images."""
+    model = lesson_mlp(784)
+    return second_step(model, optimizer_of("adam", model), (1, 28, 28), images=4)
 
 
 def listed(recording):
     return recording.tensors(recording.anatomy())
 
 
-@pytest.mark.parametrize(("model", "optimizer"), list(itertools.product(MODELS, OPTIMIZERS)))
-def test_the_list_and_the_rest_are_the_high_water_to_the_byte(model, optimizer):
-    make_model, shape = MODELS[model]
-    kind, options = OPTIMIZERS[optimizer]
-    network = make_model()
-    recording = second_step(network, kind(network.parameters(), lr=0.01, **options), shape)
+@pytest.mark.parametrize(("name", "variant"), list(itertools.product(MODELS, VARIANTS)))
+def test_the_list_and_the_rest_are_the_high_water_to_the_byte(name, variant):
+    make_model, shape = MODELS[name]
+    model = make_model()
+    recording = second_step(model, optimizer_of(variant, model), shape)
     anatomy = recording.anatomy()
     tensors = recording.tensors(anatomy)
     assert list(tensors) == list(CATEGORIES)
@@ -78,9 +59,7 @@ def test_the_list_and_the_rest_are_the_high_water_to_the_byte(model, optimizer):
 
 
 def test_each_tensor_has_the_name_its_owner_gave_it():
-    model = mlp_of(784)
-    recording = second_step(model, torch.optim.Adam(model.parameters()), (1, 28, 28), images=4)
-    tensors = listed(recording)
+    tensors = listed(mlp_step())
     names = {category: [f.name for f in of_it.largest] for category, of_it in tensors.items()}
     assert names["parameters"] == ["1.weight", "3.weight", "1.bias", "3.bias"]
     assert names["gradients"] == [f"{name}.grad" for name in names["parameters"]]
@@ -94,10 +73,8 @@ def test_each_tensor_has_the_name_its_owner_gave_it():
     assert names["batch_data"] == ["inputs", "targets"]
 
 
-def test_a_tensor_is_told_by_its_shape_its_type_and_its_life():
-    model = mlp_of(784)
-    recording = second_step(model, torch.optim.Adam(model.parameters()), (1, 28, 28), images=4)
-    tensors = listed(recording)
+def test_a_tensor_is_listed_with_its_shape_its_type_and_its_life():
+    tensors = listed(mlp_step())
     inputs, targets = tensors["batch_data"].largest
     assert (inputs.shape, inputs.dtype, inputs.bytes) == ((4, 1, 28, 28), "float32", FLOAT * 3136)
     assert (targets.shape, targets.dtype, targets.bytes) == ((4,), "int64", LONG * 4)
@@ -108,10 +85,8 @@ def test_a_tensor_is_told_by_its_shape_its_type_and_its_life():
     assert (gradient.born, gradient.gone) == ("backward", "zero_grad")
 
 
-def test_what_nobody_owns_is_told_by_the_operator_that_made_it():
-    model = mlp_of(784)
-    recording = second_step(model, torch.optim.Adam(model.parameters()), (1, 28, 28), images=4)
-    tensors = listed(recording)
+def test_a_tensor_that_nobody_owns_is_listed_with_the_operator_that_made_it():
+    tensors = listed(mlp_step())
     assert [(f.name, f.operator, f.shape) for f in tensors["activations"].largest] == [
         ("", "aten.relu.default", (4, 128)),
         ("", "aten.addmm.default", (4, 10)),
@@ -142,7 +117,7 @@ def test_a_category_that_was_empty_has_no_tensors():
     assert all(not of_it.largest and not of_it.others for of_it in listed(recording).values())
 
 
-def test_modules_and_optimizers_are_told_apart_by_their_place():
+def test_names_of_several_modules_and_optimizers_begin_with_their_number():
     one, two = nn.Linear(2, 3, bias=False), nn.BatchNorm1d(4)
     alone = nn.Parameter(torch.ones(100))
     optimizer = torch.optim.SGD([*one.parameters(), alone], lr=0.1)
@@ -185,7 +160,7 @@ def test_a_tensor_that_grows_has_its_new_shape():
 
 
 def test_the_list_is_that_of_the_first_moment_at_the_high_water():
-    """Twice as much twice, each time something else."""
+    """The high-water mark is reached twice, each time by another tensor."""
     with Ledger(CPU, [], []).record() as recording:
         first = torch.zeros(10)
         del first

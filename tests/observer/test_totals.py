@@ -1,15 +1,11 @@
-"""Totals are what the allocator has given out, never more or less."""
+"""The ledger's totals are the bytes that the allocator gave out."""
 
 import itertools
 import time
 
 import pytest
 import torch
-from programs import (
-    CPU,
-    mlp,
-    train,
-)
+from programs import CPU, mlp, train
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.checkpoint import checkpoint
@@ -37,7 +33,7 @@ class Recomputed(nn.Module):
         self.body = mlp()
 
     def forward(self, inputs):
-        # The state of the random numbers would be a tensor that no operator makes.
+        # The random state would be a tensor that no operator makes.
         return checkpoint(self.body, inputs, use_reentrant=False, preserve_rng_state=False)
 
 
@@ -75,7 +71,7 @@ PROGRAMS = {
 
 
 class Clocked:
-    """A recording that notes, at each boundary, the time and the bytes that the ledger knows."""
+    """A recording that notes the time and the ledger's bytes at each boundary."""
 
     def __init__(self, recording):
         self.recording = recording
@@ -112,7 +108,7 @@ def test_totals_are_what_the_allocator_has_given_out(name):
     start = anatomy.curve[0].split.total
     given = [start + sum(size for at, size in events if at < end) for end, _ in clocked.noted]
     assert given == [total for _, total in clocked.noted]
-    # Within operators there is more now and then, which only the allocator sees.
+    # Inside operators there can be more, which only the allocator sees.
     events.sort()
     top = max(itertools.accumulate((size for _, size in events), initial=start))
     assert anatomy.peak.bytes <= top

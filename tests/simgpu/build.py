@@ -1,4 +1,4 @@
-"""Builds the three libraries of the simulated GPU into a folder named for what they are made of.
+"""Builds the three libraries of the simulated GPU into a folder named by a hash of their sources.
 
 `python tests/simgpu/build.py FOLDER` builds by hand and prints where.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 
 SOURCES = Path(__file__).parent / "src"
 
-# As in the sources: what the simulated machine is, and who holds what on it.
+# Sources of several libraries: the simulated machine, and who holds memory on it.
 MACHINE = ["machine.c", "identity.c", "startup.c"]
 STATE = ["shared_state.c", "mapping.c", "lifetime.c"]
 
@@ -45,7 +45,7 @@ NVML = Library(
     "nvml.map",
 )
 
-# A stand-in has the parameters of what it stands for, whether it reads them or not.
+# A simulated function has all parameters of the real one, whether it reads them or not.
 FLAGS = [
     "-std=gnu11",
     "-O1",
@@ -60,11 +60,11 @@ FLAGS = [
 
 
 class CannotBuildError(Exception):
-    """Why there is no simulated GPU here."""
+    """The simulated GPU cannot be built here; the text says why."""
 
 
 def package_folder(name: str) -> Path | None:
-    """Where a package is installed, without importing it."""
+    """The folder of an installed package, found without importing it."""
     spec = importlib.util.find_spec(name)
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -85,7 +85,11 @@ def _include_folders() -> list[Path]:
     found = []
     for package, folder, header in (
         (nvidia, "cu13/include", "cuda_runtime_api.h"),
-        (triton, "backends/nvidia/include", "crt/host_defines.h"),  # its own CUDA's inner headers
+        (
+            triton,
+            "backends/nvidia/include",
+            "crt/host_defines.h",
+        ),  # included by CUDA's headers
     ):
         if package is None or not (package / folder / header).exists():
             raise CannotBuildError(f"the CUDA header {header} is missing")
@@ -132,8 +136,8 @@ def _run(commands: list[list[str]]) -> None:
 def build(cache: Path) -> Path:
     """The folder with the libraries, below `cache`; built once for the same sources.
 
-    Raises CannotBuildError with the reason where this machine cannot, and RuntimeError where the
-    sources are at fault. Any number of processes may build at once.
+    Raises CannotBuildError where this machine cannot build them, and RuntimeError where they do not
+    compile. Any number of processes may build at once.
     """
     compiler, includes = _compiler(), _include_folders()
     folder = cache.resolve() / _key(_commands(compiler, includes, Path()))

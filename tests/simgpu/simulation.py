@@ -15,13 +15,13 @@ from build import NVML, RUNTIME
 
 GIB = 1 << 30
 MIB = 1 << 20
-CONTEXT = 510 * MIB  # what a process's CUDA context takes of a device, beside its allocator
+CONTEXT = 510 * MIB  # what a process's CUDA context takes of a device, its allocator not counted
 DRIVER_RESERVED = 600 * MIB  # what the driver keeps of each device
 
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 120  # for a program, on a machine that is busy with other tests
 
-# Autograd's thread can wake up while the interpreter takes itself down, and then PyTorch aborts
-# the process. A program has done its work when its last line has run.
+# PyTorch aborts the process where autograd's thread wakes up while the interpreter shuts down. So
+# a program ends right after its last line.
 _END = """
 import os, sys
 sys.stdout.flush()
@@ -97,7 +97,7 @@ class SimulatedGpu:
         return environment
 
     def control(self, environment: Environment, text: str) -> None:
-        """From now on `text` stands for the machine's faults, and its values come before others."""
+        """Replace the machine's faults by those in `text`; its values override earlier ones."""
         file = Path(environment["SIMGPU_CONTROL"])
         unfinished = file.with_suffix(".unfinished")
         unfinished.write_text(self._checked(text))
@@ -129,18 +129,22 @@ class SimulatedGpu:
         )
 
     def run(self, script: str, environment: Environment) -> str:
-        """What `script` printed; AssertionError with what it complained of where it failed.
+        """What `script` printed; AssertionError with its stderr where it failed.
 
-        It ends after its last line, without the interpreter's own end.
+        It ends after its last line, without the interpreter's shutdown.
         """
         with self.start(script + _END, environment) as process:
             try:
-                output, complaint = process.communicate(timeout=TIMEOUT_SECONDS)
+                output, errors = process.communicate(timeout=TIMEOUT_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise
-        assert process.returncode == 0, complaint
+        assert process.returncode == 0, errors
         return output
+
+    def run_file(self, program: Path, environment: Environment) -> str:
+        """What the program in a file printed; it imports whatever this process can import."""
+        return self.run(program.read_text(), environment | {"PYTHONPATH": ":".join(sys.path)})
 
     @contextmanager
     def nvml(self, environment: Environment) -> Iterator[None]:

@@ -22,14 +22,14 @@ def test_two_that_build_at_once_agree_on_one_folder(tmp_path):
     }
 
 
-def test_without_a_compiler_the_reason_is_told(tmp_path, monkeypatch):
+def test_without_a_compiler_the_reason_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(build.CannotBuildError, match="there is no gcc"):
         build.build(tmp_path)
 
 
-def test_on_another_system_the_reason_is_told(tmp_path, monkeypatch):
+def test_on_another_system_the_reason_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(build.CannotBuildError, match="what is simulated is Linux"):
         build.build(tmp_path)
@@ -44,7 +44,7 @@ def test_on_another_system_the_reason_is_told(tmp_path, monkeypatch):
         ("13.0", "the CUDA header cuda_runtime_api.h is missing"),
     ],
 )
-def test_a_torch_without_what_is_needed_is_a_reason(tmp_path, monkeypatch, cuda, reason):
+def test_an_unsuitable_torch_is_named_as_the_reason(tmp_path, monkeypatch, cuda, reason):
     (tmp_path / "version.py").write_text(f"cuda = {cuda!r}")
     monkeypatch.setattr(build, "package_folder", lambda _: tmp_path)
     with pytest.raises(build.CannotBuildError, match=reason):

@@ -61,11 +61,11 @@ def test_an_error_arrives_as_pynvmls_own_exception(machine, simgpu, error, kind)
     simgpu.control(machine, f"nvmlDeviceGetPowerUsage={error}")
     with pytest.raises(kind) as caught:
         pynvml.nvmlDeviceGetPowerUsage(handle)
-    assert len(str(caught.value)) > 0
+    assert str(caught.value)
     assert outcome(pynvml.nvmlDeviceGetTemperature, handle, 0) == 0
 
 
-def test_an_upgraded_driver_refuses_to_begin(machine, simgpu):
+def test_an_upgraded_driver_refuses_to_start(machine, simgpu):
     simgpu.control(machine, "nvmlInit_v2=18")
     assert outcome(pynvml.nvmlInit) == VERSION_MISMATCH
 
@@ -119,7 +119,7 @@ def test_an_old_driver_lists_processes_in_the_first_versions_way(simgpu):
         assert pynvml.nvmlDeviceGetMemoryInfo(handle).total > 0
 
 
-def test_a_typing_error_in_a_fault_or_a_value_is_told(simgpu):
+def test_a_typing_error_in_a_fault_or_a_value_is_reported(simgpu):
     with pytest.raises(ValueError, match="nvmlDeviceGetNam is not simulated"):
         simgpu.environment(faults="nvmlDeviceGetNam=3")
     script = (
@@ -129,7 +129,7 @@ def test_a_typing_error_in_a_fault_or_a_value_is_told(simgpu):
         assert "cannot read SIMGPU_VALUES at: fann" in process.stderr.read()
 
 
-def test_everything_that_torch_imports_from_the_runtime_has_an_answer(simgpu):
+def test_every_function_that_torch_imports_from_the_runtime_exists(simgpu):
     torch = package_folder("torch") / "lib"
     imported = set()
     for library in ("libc10_cuda.so", "libtorch_cuda.so"):
@@ -143,8 +143,8 @@ def test_a_split_device_can_fail_without_its_instances_and_an_instance_alone(sim
     environment = simgpu.environment(mig="0:2")
     with simgpu.nvml(environment):
         pynvml.nvmlInit()
-        card = pynvml.nvmlDeviceGetHandleByIndex(0)
-        handles = [card, *(pynvml.nvmlDeviceGetMigDeviceHandleByIndex(card, n) for n in range(2))]
+        gpu = pynvml.nvmlDeviceGetHandleByIndex(0)
+        handles = [gpu, *(pynvml.nvmlDeviceGetMigDeviceHandleByIndex(gpu, n) for n in range(2))]
 
         def outcomes():
             return [outcome(pynvml.nvmlDeviceGetUUID, handle) for handle in handles]

@@ -1,4 +1,4 @@
-"""Processes that share the machine's memory: they meet in one file, and may die at any moment."""
+"""Processes that share a machine's memory through one file, and may die at any moment."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ print(free.value)
 
 
 def together(simgpu, script, machine, count):
-    """Starts `count` processes, lets them go at the same moment, and hands over what they said."""
+    """`count` processes that were let go at the same moment, and the line that each printed."""
     processes = [simgpu.start(script, machine) for _ in range(count)]
     for process in processes:
         assert process.stdout.readline() == "ready\n", process.stderr.read()
@@ -112,7 +112,7 @@ def test_processes_that_race_for_a_device_take_all_of_it_and_no_byte_more(simgpu
     assert memory(machine).used == 0
 
 
-def test_two_processes_never_hold_what_there_is_only_once(simgpu, memory):
+def test_two_processes_never_hold_the_same_memory(simgpu, memory):
     piece = 100 * MIB
     machine = simgpu.environment(total=DRIVER_RESERVED + 2 * CONTEXT + piece)
     script = TAKE_THE_LAST_PIECE.replace("PIECE", str(piece))
@@ -138,7 +138,7 @@ def test_a_process_that_dies_with_the_lock_leaves_it_to_the_next(simgpu):
     assert int(simgpu.run(FREE_BYTES, machine)) == 8 * GIB - DRIVER_RESERVED - CONTEXT
 
 
-def test_memory_of_processes_that_are_only_shown_is_taken_too(simgpu, memory):
+def test_memory_of_other_processes_is_taken_from_the_device(simgpu, memory):
     machine = simgpu.environment(others=f"1:0:{GIB},2:0:{GIB}:G,3:1:n")
     assert memory(machine).used == 2 * GIB
     assert memory(machine, device=1).used == 0

@@ -14,7 +14,7 @@ print(runtime.cudaGetDeviceCount(ctypes.byref(count)), count.value, version.valu
 
 
 @pytest.mark.parametrize("error", [803, 804, 999])
-def test_cuda_starts_with_the_error_that_it_was_told(simgpu, error):
+def test_cuda_starts_with_the_error_that_was_set(simgpu, error):
     assert simgpu.run(START, simgpu.environment(cuda_error=error)) == f"{error} 0 13000\n"
 
 
@@ -23,7 +23,7 @@ def test_a_driver_of_an_older_major_version_is_insufficient(simgpu):
     assert simgpu.run(START, simgpu.environment(driver=13010)) == "0 2 13010\n"
 
 
-def test_contexts_are_written_down_even_of_a_process_that_is_gone(simgpu):
+def test_contexts_of_ended_processes_stay_recorded(simgpu):
     script = "import ctypes; runtime = ctypes.CDLL('libsimcuda.so')\nruntime.cudaSetDevice(1)"
     machine = simgpu.environment()
     assert simgpu.contexts(machine) == []

@@ -1,4 +1,4 @@
-"""Datasets to test with: those of the package, loaded once, and small ones in their real layouts.
+"""Datasets to test with: those of the package, loaded once, and small ones in the original files.
 
 Lets these tests share `driven.py` too: pytest's importlib mode puts no folder on the path.
 """

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 from vramtop.protocol.commands import Advance, Pause, Stop
 from vramtop.protocol.lesson.commands import Start
-from vramtop.protocol.lesson.messages import LessonEnded, LessonSample
+from vramtop.protocol.lesson.messages import LessonEnded, LessonMeasured, LessonSample
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.lesson.shelf import Shelf
 from vramtop.protocol.messages import Flow
@@ -22,7 +22,7 @@ from vramtop.trainer.session.outbox import Outbox
 from vramtop.trainer.session.session import Session
 
 WAIT_SECONDS = 60  # for one message, on a machine that is busy with other tests
-UNREAD = 4  # messages that a session of every step may be ahead of the test
+UNREAD = 4  # messages that a session with `every_step` may be ahead of the test
 _Message = TypeVar("_Message", bound=FromWorker)
 
 
@@ -70,14 +70,30 @@ class Driver:
             f"the last of it {self.seen[-1:]}"
         )
 
+    def settled(self) -> LessonMeasured:
+        """The next measurement of a step whose settings have settled."""
+        return self.until(LessonMeasured, lambda measured: measured.settled)
+
+    def at_step(self, number: int) -> LessonSample:
+        """The sample of this step."""
+        return self.until(LessonSample, lambda sample: sample.step == number)
+
+    def ended(self) -> LessonEnded:
+        """The message that the session has taken its last step."""
+        return self.until(LessonEnded)
+
+    def pause(self, command: int = 1) -> None:
+        """Pause the session, and wait until it rests."""
+        self.send(Pause(command, paused=True))
+        self.until(Flow, lambda flow: flow.paused)
+
     def all(self, kind: type[_Message]) -> list[_Message]:
         """All messages of a kind so far."""
         return [message for message in self.seen if isinstance(message, kind)]
 
     def walk(self, boundaries: int) -> list[LessonSample]:
         """Pause, then walk to so many boundaries inside steps; returns the sample of each."""
-        self.send(Pause(1, True))
-        self.until(Flow, lambda flow: flow.paused)
+        self.pause()
         shown = []
         for command in range(2, 2 + boundaries):
             self.send(Advance(command))
@@ -131,5 +147,5 @@ def running(
 def whole(data: Library | Dataset, settings: Settings, steps: int, **start: Any) -> Driver:
     """The driver of a session that has ended after so many steps, with a sample of each."""
     with running(data, settings, steps=steps, every_step=True, **start) as driver:
-        driver.until(LessonEnded)
+        driver.ended()
     return driver

@@ -114,6 +114,6 @@ def settled(**given: bool) -> tuple[Recovery, ScriptedSetup, Said]:
 
 
 def fail(recovery: Recovery, times: int = 1) -> None:
-    """So many steps run out of memory, one after the other; those that are retried are recorded."""
+    """So many steps run out of memory; each but the first is a recorded retry."""
     for _ in range(times):
         recovery.step_failed(FACTS, recorded=recovery.state is not State.WORKING)

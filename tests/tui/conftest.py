@@ -32,11 +32,7 @@ def script() -> Script:
 @pytest.fixture
 def app(script: Script) -> VramtopApp:
     """The monitor on the scripted worker."""
-
-    async def start() -> Script:
-        return script
-
-    return VramtopApp(Settings(), start)
+    return VramtopApp(Settings(), script.start)
 
 
 class Machine:
@@ -48,24 +44,27 @@ class Machine:
         self._monkeypatch = monkeypatch
 
     def has(self, *, devices: int = 2, processes: str = "", **more: object) -> None:
-        """So many devices, and on them `pid:device:bytes,…`; `n` bytes are not available."""
+        """Sets the number of devices and the processes on them, as `pid:device:bytes,…`.
+
+        `n` in place of the bytes means that they are not available.
+        """
         variables = {"DEVICES": devices, "OTHERS": processes, **more}
         for name, value in variables.items():
             self._monkeypatch.setenv(f"SIMGPU_{name}", str(value))
 
     def fails(self, faults: dict[str, int]) -> None:
-        """From now on these functions fail with these codes, and no others do; `*` is all."""
+        """From now on exactly these functions fail, with these codes; `*` means all."""
         new = self._faults.with_suffix(".new")
         new.write_text(",".join(f"{name}={code}" for name, code in faults.items()))
-        new.replace(self._faults)  # at once, for whoever reads it meanwhile
+        new.replace(self._faults)  # at once, since it may be read at any time
 
     def answers(self, **functions: Any) -> None:
-        """Let pynvml's functions of these names be those given."""
+        """Replace pynvml's functions of these names."""
         for name, function in functions.items():
             self._monkeypatch.setattr(pynvml, name, function)
 
     def is_absent(self) -> None:
-        """There is no such library on this machine."""
+        """Remove NVML from this machine."""
 
         def fail(name: str) -> None:
             raise OSError(f"{name}: cannot open shared object file")

@@ -1,13 +1,18 @@
-"""GPUs as NVML tells of them, and how the table of them reads on the screen."""
+"""GPUs as NVML reports them, a training on one of them, and how their table reads."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from made import begun_on
 from msgspec.structs import replace
 from vramtop.protocol.gpus import Gpu, GpuProcess, GpusReport
+from vramtop.protocol.messages import Device
 
 GIB = 2**30
+DEVICE = Device("cuda:0", "X100 80GB", 80 * GIB, "GPU-0")
+# A training on the first of the GPUs.
+TRAINING = begun_on(DEVICE)
 
 
 def make_gpu(index: int, *processes: GpuProcess, **values: Any) -> Gpu:
@@ -40,7 +45,7 @@ def report(*gpus: Gpu, **values: Any) -> GpusReport:
 
 
 def line_of(text: str, start: str) -> str:
-    """The line of the GPU table that begins with this, the marks aside."""
+    """The line of the GPU table that begins with this, without its marks."""
     lines = [line for line in text.splitlines() if line[3:].lstrip().startswith(start)]
     assert lines, f"no {start!r} in\n{text}"
     return lines[0]

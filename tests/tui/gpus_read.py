@@ -1,4 +1,4 @@
-"""What tests that read simulated GPUs through the real pynvml share."""
+"""Shared by the tests that read simulated GPUs through the real pynvml."""
 
 from __future__ import annotations
 

@@ -1,9 +1,11 @@
-"""Messages as the worker would send them, made by hand."""
+"""Messages as the worker sends them, made by hand, and the state after them."""
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
+from msgspec.structs import replace
 from vramtop.protocol.lesson.formula import lesson
 from vramtop.protocol.lesson.messages import (
     Configured,
@@ -19,8 +21,11 @@ from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Device, Hello, Layer
 from vramtop.protocol.split import Anatomy, Moment, Peak, Phase, Split
 from vramtop.trainer.session.expectations import differences, expectations
+from vramtop.tui.state.folding import fold
+from vramtop.tui.state.lesson.folding import begun
 from vramtop.tui.state.state import State
 from vramtop.tui.widgets.log_lines import log_lines
+from vramtop.tui.worker.link import Received
 
 P = 407_080
 HELLO = Hello(1, 7, "2.9.0", Device("cpu", "a processor", 16 * 2**30))
@@ -100,6 +105,19 @@ def sample(
         samples_per_second=64e3,
         resident=2**29,
     )
+
+
+BEGUN = (HELLO, configured(), sample(), measured())
+
+
+def begun_on(device: Device) -> tuple[Received, ...]:
+    """As `BEGUN`, on this device."""
+    return (replace(HELLO, device=device), replace(configured(), device=device), *BEGUN[2:])
+
+
+def after(*messages: Received) -> State:
+    """The state after these messages."""
+    return reduce(fold, messages, begun(Settings()))
 
 
 def out_of_memory(**other: Any) -> LessonOutOfMemory:

@@ -1,4 +1,4 @@
-"""A made-up program that is not the lesson's: what a worker that observes it would say."""
+"""The messages of a worker that observes an invented program other than the lesson's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recorded step with the moments that a walk goes through, small enough to be read."""
+"""A recorded step of eleven moments, for tests of the walk and the cursor."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ PAUSED, SLOW, GOES = Flow(True, False), Flow(False, True), Flow(False, False)
 
 
 def held(phase: Phase, *, rows: int = ROWS, split: Split | None = None) -> LessonSample:
-    """The step is held at the end of that phase."""
+    """A sample of a step that is held at the end of this phase."""
     here = split or BOUNDARIES[phase]
     return LessonSample(
         step=11,

@@ -1,15 +1,17 @@
-"""The monitor's screen, on messages alone: what stands where, for tests of its look."""
+"""The monitor's screen after messages made by hand, for tests of how it looks."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Region
 from textual.pilot import Pilot
+from textual.widget import Widget
 from vramtop.protocol.commands import Pace
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.wire.envelope import Envelope
@@ -25,9 +27,13 @@ _MARGIN = " " + "".join(GLYPHS.values())
 
 
 class Silent:
-    """A worker that says nothing of its own, at whatever pace, and leaves no snapshot."""
+    """A worker that sends nothing and leaves no snapshot."""
 
     kept = None
+
+    async def start(self) -> Silent:
+        """How an app starts it."""
+        return self
 
     async def messages(self) -> AsyncIterator[Envelope[Received]]:
         await asyncio.Event().wait()
@@ -42,7 +48,7 @@ class Silent:
 
 
 class Screen:
-    """An app that has heard these messages, as it stands in its terminal."""
+    """An app that has heard messages, and what its terminal shows."""
 
     def __init__(self, app: VramtopApp, pilot: Pilot[int]) -> None:
         self.app = app
@@ -60,7 +66,7 @@ class Screen:
 
     @property
     def lines(self) -> list[str]:
-        """What one sees: a character in the colour of its paper is none."""
+        """The lines as a viewer sees them: text in the colour of its background is invisible."""
         strips = self.app.screen._compositor.render_strips()
         return ["".join(_visible(segment) for segment in strip) for strip in strips]
 
@@ -69,7 +75,7 @@ class Screen:
         return "\n".join(self.lines)
 
     def line(self, start: str) -> str:
-        """The line that begins so, without the margins and the glyph of a category."""
+        """The first line that begins with this, apart from margins and the glyph of a category."""
         lines = (line.strip(_MARGIN) for line in self.lines)
         return next(line for line in lines if line.startswith(start))
 
@@ -85,9 +91,18 @@ class Screen:
         return found
 
 
+def assert_apart(panels: Iterable[Widget], screen: Region) -> list[Widget]:
+    """Each panel that has room is within the screen and over no other; returns those."""
+    parts = [part for part in panels if part.region.area]
+    for index, part in enumerate(parts):
+        assert screen.contains_region(part.region), part
+        assert not [other for other in parts[:index] if part.region.overlaps(other.region)], part
+    return parts
+
+
 def _visible(segment: Segment) -> str:
     style = segment.style
-    # The terminal's own ink and its own paper are both called default.
+    # The terminal's own text and background colours are both called default.
     hidden = style and style.color and style.color == style.bgcolor and not style.color.is_default
     return " " * len(segment.text) if hidden else segment.text
 
@@ -100,10 +115,7 @@ async def screen(
     terminal: Terminal = FULL,
     config: Config = NO_CONFIG,
 ) -> AsyncIterator[Screen]:
-    async def start() -> Silent:
-        return Silent()
-
-    app = VramtopApp(Settings(), start, terminal=terminal, config=config)
+    app = VramtopApp(Settings(), Silent().start, terminal=terminal, config=config)
     async with app.run_test(size=(width, height), notifications=True) as pilot:
         shown = Screen(app, pilot)
         await pilot.pause()

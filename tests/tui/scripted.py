@@ -1,4 +1,4 @@
-"""The app behind a scripted worker: what it is told, what it sends, what is on the screen."""
+"""The app on a scripted worker: what it hears, what it sends, what is on the screen."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import msgspec
-from made import HELLO, configured, measured, sample
+from made import BEGUN
 from textual.app import App
 from textual.pilot import Pilot
 from vramtop.protocol.lesson.commands import Change
@@ -15,11 +15,9 @@ from vramtop.protocol.wire.envelope import Envelope, Stamp
 from vramtop.protocol.wire.framing import ToWorker
 from vramtop.tui.worker.link import Received
 
-BEGUN = (HELLO, configured(), sample(), measured())
-
 
 class Script:
-    """A worker that says what it is told to."""
+    """A worker that notes what is asked of it."""
 
     def __init__(self) -> None:
         self.queue: asyncio.Queue[Received] = asyncio.Queue()
@@ -28,6 +26,10 @@ class Script:
         self.moves: list[str] = []
         self.restarts = 0
         self.kept: Kept | None = None
+
+    async def start(self) -> Script:
+        """How an app starts it."""
+        return self
 
     async def messages(self) -> AsyncIterator[Envelope[Received]]:
         stamp = Stamp()
@@ -60,12 +62,23 @@ class Script:
 
 
 async def begin(pilot: Pilot[int], *messages: Received) -> None:
+    """Let the app hear these messages, or those of a training that has begun."""
     await pilot.pause()
     for message in messages or BEGUN:
         pilot.app.receive(message)  # type: ignore[attr-defined]
     await pilot.pause()
 
 
+async def painted(pilot: Pilot[int], *messages: Received) -> str:
+    """The screen once these messages are heard and every panel is painted."""
+    for message in messages:
+        pilot.app.receive(message)  # type: ignore[attr-defined]
+    pilot.app.paint()  # type: ignore[attr-defined]
+    await pilot.pause()
+    return seen(pilot.app)
+
+
 def seen(app: App[int]) -> str:
+    """The screen as text."""
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in line) for line in strips)

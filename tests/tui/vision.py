@@ -1,4 +1,4 @@
-"""How colours look, and how far apart: to eyes of all kinds.
+"""How colours look to every kind of vision, and how far apart they are.
 
 The matrices of colour vision deficiencies are those of Machado, Oliveira and Fernandes, "A
 Physiologically-based Model for Simulation of Color Vision Deficiency", IEEE TVCG 15 (6), 2009,
@@ -41,7 +41,7 @@ _WHITE: Vector = (0.9505, 1.0, 1.089)
 
 
 def seen(color: str, vision: str) -> Vector:
-    """`#rrggbb` as Lab under D65, as it looks to eyes of that kind."""
+    """`#rrggbb` in Lab under D65, as this kind of vision sees it."""
     linear = _times(VISIONS[vision], _linear(color))
     inside = tuple(min(1.0, max(0.0, value)) for value in linear)
     x, y, z = (_cube_root(v / w) for v, w in zip(_times(_TO_XYZ, inside), _WHITE, strict=True))
@@ -49,7 +49,7 @@ def seen(color: str, vision: str) -> Vector:
 
 
 def distance(one: Vector, other: Vector) -> float:
-    """CIEDE2000 between two colours in Lab: 1 is about the least that can be told apart."""
+    """CIEDE2000 between two colours in Lab: 1 is about the least difference that can be seen."""
     (l1, a1, b1), (l2, a2, b2) = one, other
     mean7 = ((hypot(a1, b1) + hypot(a2, b2)) / 2) ** 7
     stretch = 1 + 0.5 * (1 - sqrt(mean7 / (mean7 + 25**7)))

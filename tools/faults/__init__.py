@@ -1,6 +1,6 @@
 """Faults that an honest mistake would make, for `plant.py`.
 
-Each quotes a passage of the code. Who changes that passage changes it here too; a test checks it.
+Each quotes a passage of the code. A change of that passage changes it here too; a test checks it.
 """
 
 from __future__ import annotations

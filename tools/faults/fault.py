@@ -1,4 +1,4 @@
-"""What a planted fault is."""
+"""The description of a planted fault."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Fault(NamedTuple):
-    """In `file`, `old` (which stands there once) is replaced by `new`; `tests` are to notice."""
+    """In `file`, `old` (found there once) is replaced by `new`; one of `tests` must fail."""
 
     name: str
     file: str

@@ -7,21 +7,21 @@ from .fault import Fault
 FIGURES = (
     # ---- the account of a step -------------------------------------------------------------
     Fault(
-        "what an operator only passes on counts as its own",
+        "a storage that an operator only passes on counts as its own",
         "observer/recording.py",
         "born = storage_key(storage) not in older",
         "born = True",
         ("tests/observer/",),
     ),
     Fault(
-        "what was there before the step does not count for the limit",
+        "tensors older than the step do not count for the limit",
         "observer/journal.py",
         "            self.held += tracked.bytes\n",
         "",
         ("tests/trainer/training/test_limit.py",),
     ),
     Fault(
-        "what is resized past all operators keeps its old size",
+        "a storage that is resized without an operator keeps its old size",
         "observer/journal.py",
         "if storage is not None and storage.nbytes() != tracked.bytes:",
         "if storage is not None and storage.nbytes() > tracked.bytes:",
@@ -35,7 +35,7 @@ FIGURES = (
         ("tests/observer/",),
     ),
     Fault(
-        "what load made is an activation once forward has ended",
+        "a tensor made in load is an activation once forward has ended",
         "observer/journal.py",
         'if self.phase == tracked.born == "forward":',
         'if self.phase == "forward":',
@@ -121,7 +121,7 @@ FIGURES = (
     ),
     # ---- data and settings -----------------------------------------------------------------
     Fault(
-        "files that are there are fetched again",
+        "files that are there are downloaded again",
         "trainer/data/sources.py",
         "    if layout is not None and (own or not download):\n",
         "    if layout is not None and not download:\n",

@@ -84,7 +84,7 @@ MONITOR = (
         ("tests/tui/state/test_walk.py",),
     ),
     Fault(
-        "left of the first moment stands the last one",
+        "left of the first moment the cursor shows the last one",
         "tui/state/cursor.py",
         "cursor=max(0, min(place, last))",
         "cursor=min(place, last)",
@@ -99,10 +99,10 @@ MONITOR = (
     ),
     Fault(
         "a difference that nobody explains is shown as any other",
-        "tui/state/comparison.py",
+        "tui/state/categories.py",
         "difference.bytes != 0 and not difference.reasons",
         "difference.bytes != 0 and False",
-        ("tests/tui/state/test_comparison.py",),
+        ("tests/tui/state/test_categories.py",),
     ),
     Fault(
         "the lesson's keys are sent to another program",
@@ -126,14 +126,14 @@ MONITOR = (
         ("tests/tui/widgets/runs/test_trends.py",),
     ),
     Fault(
-        "the mark of what did not fit is lost with the images that were gone back on",
+        "the mark of an out-of-memory is lost with the images that were taken back",
         "tui/state/history.py",
         "if mark.at < new.at or mark.at == end",
         "if mark.at < new.at",
         ("tests/tui/state/test_history.py",),
     ),
     Fault(
-        "of each wide character only half a room is kept",
+        "of a wide character only one of two columns is kept",
         "tui/terminal/glyphs.py",
         'else "?" * width',
         'else "?"',
@@ -147,7 +147,7 @@ MONITOR = (
         ("tests/tui/app/test_config.py",),
     ),
     Fault(
-        "a choice makes the others forgotten",
+        "saving one choice drops the others",
         "tui/app/config.py",
         "            others, _ = self.read()\n",
         "            others = Choices()\n",
@@ -171,7 +171,7 @@ MONITOR = (
     Fault(
         "a process without a command line yet never gets one",
         "tui/gpus/owners.py",
-        "    if not line:\n        raise _Untold\n",
+        "    if not line:\n        raise _NotYet\n",
         "",
         ("tests/tui/gpus/test_owners.py",),
     ),
@@ -219,7 +219,7 @@ MONITOR = (
         ("tests/end_to_end/test_interruption.py",),
     ),
     Fault(
-        "results that nobody gets, since stdout is closed, are no failure",
+        "results for a closed stdout are no failure",
         "tui/terminal/output.py",
         "os.O_WRONLY if number == 2 else os.O_RDONLY",
         "os.O_WRONLY if number else os.O_RDONLY",

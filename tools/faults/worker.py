@@ -20,7 +20,7 @@ WORKER = (
         ("tests/trainer/session/test_session_out_of_memory.py",),
     ),
     Fault(
-        "settings that worked come back in no other order of allocation",
+        "settings that worked are not tried in another order of allocation",
         "trainer/session/recovery.py",
         "while self._setup.on_cuda and self._orders:",
         "while False:",
@@ -48,14 +48,14 @@ WORKER = (
         ("tests/trainer/device/test_memory_errors.py",),
     ),
     Fault(
-        "only the container's own cgroup is heeded, not those around it",
+        "only the container's own cgroup is read, not those around it",
         "trainer/device/container.py",
         "        steps.append(folder)\n",
         "        steps = [folder]\n",
         ("tests/trainer/device/test_container.py",),
     ),
     Fault(
-        "an allocator without its cache is said to keep an account",
+        "an allocator without its cache counts as one with accounts",
         "observer/accounts.py",
         "if UNCACHED in os.environ:",
         "if not UNCACHED:",
@@ -69,7 +69,7 @@ WORKER = (
         ("tests/end_to_end/test_killed_worker.py",),
     ),
     Fault(
-        "the evaluation is not forgotten after another model",
+        "the evaluation is not measured again after a change of the model",
         "trainer/session/setup.py",
         "        if same_evaluation != new:\n            self._evaluation.forget()\n",
         "",
@@ -86,12 +86,12 @@ WORKER = (
     Fault(
         "images of a step that failed are lost",
         "trainer/training/training.py",
-        "        self.batches.seek(*self._place)\n",
+        "        self.batches.seek(*self._before_step)\n",
         "",
         ("tests/trainer/session/test_session_out_of_memory.py",),
     ),
     Fault(
-        "what is gone back to is trained on, and cannot be gone back to again",
+        "a snapshot is trained on, and cannot be restored again",
         "trainer/training/training.py",
         "self.optimizer.load_state_dict(_on_host(snapshot.optimizer))",
         "self.optimizer.load_state_dict(snapshot.optimizer)",
@@ -133,14 +133,14 @@ WORKER = (
         ("tests/trainer/session/test_watching.py", "tests/trainer/session/test_session.py"),
     ),
     Fault(
-        "not even one test image: halves of none are tried for ever",
+        "where not even one test image fits, halves are tried for ever",
         "trainer/session/evaluation.py",
         "self._batch_size = half or EVALUATION_BATCH",
         "self._batch_size = half or 1",
         ("tests/trainer/session/test_session_out_of_memory.py",),
     ),
     Fault(
-        "a later sample takes away what was posted before it",
+        "a later sample replaces a message that was posted",
         "trainer/session/outbox.py",
         "        self._waiting[self._count] = self.stamp",
         "        self._latest[type(message)] = self._count\n"
@@ -148,7 +148,7 @@ WORKER = (
         ("tests/trainer/session/test_outbox.py",),
     ),
     Fault(
-        "once something was pressing, everything is",
+        "after one urgent message all are urgent",
         "trainer/session/outbox.py",
         "            self._pressing = False\n            envelopes",
         "            envelopes",

@@ -25,15 +25,13 @@ from vramtop.protocol.lesson.settings import DatasetName
 
 from . import drawings, folders, idx, sources
 from .folders import BINARY_RECORD, Layout
-from .sources import Source
+from .sources import SHAPES, Source
 
 # The lesson's normalisation: mean and standard deviation, the same for every channel.
 NORMALISATION: dict[DatasetName, tuple[float, float]] = {
     "mnist": (0.1307, 0.3081),
     "cifar10": (0.5, 0.5),
 }
-# Channels, height and width.
-SHAPES: dict[DatasetName, tuple[int, int, int]] = {"mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
 _NAMES: dict[DatasetName, str] = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
 
 
@@ -191,7 +189,7 @@ def _pickled(layout: Layout) -> tuple[Parts, tuple[str, ...]]:
 
 
 def _binary(layout: Layout) -> tuple[Parts, tuple[str, ...]]:
-    """The same from CIFAR-10's binary files: each record is a label and the pixels."""
+    """The same as `_pickled`, from CIFAR-10's binary files: each record is a label and pixels."""
     return [_records(layout.files[:-1]), _records(layout.files[-1:])], layout.classes
 
 

@@ -52,9 +52,9 @@ _CLASSES = {"Fashion-MNIST": _FASHION, "KMNIST": _HIRAGANA}
 class Layout:
     """The files of the dataset `name`, all in `folder`.
 
-    `described` claims no more than is known: the folder named MNIST may hold another dataset. `idx`
-    files are training images and labels, then test images and labels. `transposed` images store
-    columns where others store rows.
+    `described` is "MNIST format" for unknown files in the folder named MNIST, which may be another
+    dataset's. Files of form "idx" are training images and labels, then test images and labels.
+    `transposed` images store columns where others store rows.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Layout:
 
 
 def find(dataset: DatasetName, root: Path) -> Layout | None:
-    """The files below `root` that can be read as this dataset; its own come before others."""
+    """Files below `root` that can be read as this dataset, first of all its own; else None."""
     return next(_digits(root) if dataset == "mnist" else _photographs(root), None)
 
 

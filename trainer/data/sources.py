@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +17,8 @@ from .folders import BINARY_RECORD, CIFAR10_FILES, MNIST_FILES, MNIST_FOLDER, PI
 SAMPLE = Path(__file__).parents[1] / "sample"
 SAMPLE_IMAGES = 6_000
 TRAIN_IMAGES: dict[DatasetName, int] = {"mnist": 60_000, "cifar10": 50_000}
-PIXELS: dict[DatasetName, int] = {"mnist": 1 * 28 * 28, "cifar10": 3 * 32 * 32}
+# Of an image: channels, height and width.
+SHAPES: dict[DatasetName, tuple[int, int, int]] = {"mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
 
 CIFAR10_ARCHIVE = "cifar-10-python.tar.gz"
 # Folders as torchvision lays them out below its root.
@@ -39,7 +41,7 @@ class Source:
     @property
     def pixels(self) -> int:
         """Values in an image, C·H·W."""
-        return PIXELS[self.dataset]
+        return prod(SHAPES[self.dataset])
 
 
 def find(dataset: DatasetName, data_dir: str | None, *, download: bool) -> Source:

@@ -1,7 +1,7 @@
 """A device's memory, and the budget that it is held to.
 
-Knows PyTorch and nothing of this trainer. The CPU's allocator cannot be held to a budget, so the
-ledger checks it there.
+Does not depend on this trainer. The CPU's allocator cannot be held to a budget; there the ledger
+checks it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import psutil
 import torch
 from vramtop.observer.accounts import unaccounted
 from vramtop.observer.settling import settle
+from vramtop.protocol.messages import DeviceMemory
 
 from . import memory_errors
 from .container import allowance
@@ -75,12 +76,12 @@ def _container_room() -> int | None:
     return None if allowed is None else allowed.available // 4
 
 
-def of_device(device: torch.device) -> tuple[int, int] | None:
-    """A CUDA device's total and free bytes; None for another device."""
+def device_memory(device: torch.device) -> DeviceMemory | None:
+    """A CUDA device's total and free bytes, as CUDA reports them; None for another device."""
     if device.type != "cuda":
         return None
     free, total = torch.cuda.mem_get_info(device)
-    return total, free
+    return DeviceMemory(total, free)
 
 
 def release(device: torch.device) -> int | None:

@@ -28,7 +28,7 @@ class _Attended:
 
 
 def attend(device: torch.device) -> None:
-    """Ask this CUDA device after errors from now on; its earlier failures do not count."""
+    """After errors, ask this CUDA device from now on. Its failures so far do not count."""
     _Attended.device = device
     _Attended.strains = _strains(device)
 

@@ -46,7 +46,7 @@ class FitJudge:
         self, settings: Settings, shape: Shape, device_type: str, gpu: GpuTraits | None, limit: int
     ) -> None:
         self._predictor = Predictor(settings, shape, device_type, gpu)
-        # The optimizer's state of this one is made anew for each verdict.
+        # This one makes its optimizer's state anew for each verdict.
         self._starting = Predictor(settings, shape, device_type, gpu) if gpu else None
         self._limit = limit
         self._gpu = gpu

@@ -21,10 +21,8 @@ _BATCHES = 3  # a step of more accumulated batches holds no more than one of thr
 class LargestFitSearch:
     """Finds the largest batch size that fits, where that of `settings` ran out of memory.
 
-    `most` is the largest size that the number of images allows.
-
-    Each verdict takes some milliseconds. The training goes on meanwhile, so each call of `go_on`
-    takes only one.
+    `most` is the largest size that the number of images allows. A verdict takes some milliseconds.
+    Each call of `go_on` takes one verdict, so that the training can continue between the calls.
     """
 
     def __init__(self, settings: Settings, shape: Shape, device: torch.device, most: int) -> None:
@@ -55,7 +53,7 @@ class LargestFitSearch:
         yield
         failed = settings.batch_size
         if judge.verdict(failed).fits:
-            return None, None  # in fact it did not fit: the prediction misses the reason
+            return None, None  # the prediction does not explain the failure
         # The same bounds as in `vramtop fit`, since not every size below a fitting one fits.
         largest = yield from stepwise(lambda size: judge.verdict(size).fits, 0, most + 1)
         if largest > failed:
@@ -67,7 +65,7 @@ class LargestFitSearch:
 def largest_below(settings: Settings, shape: Shape, device: torch.device) -> int | None:
     """The largest batch size that fits, where that of `settings` does not; 0 if none does.
 
-    None where the prediction sees nothing that speaks against the size of `settings`.
+    None where the prediction does not explain the failure.
     """
     size = settings.batch_size
     limit = memory.limit(device, settings.budget)

@@ -15,7 +15,8 @@ from vramtop.protocol.lesson.messages import Found, Timed, Tried, Trying
 from vramtop.protocol.lesson.settings import SettingError, Settings
 from vramtop.trainer.device import memory
 from vramtop.trainer.training.out_of_memory import out_of_memory_facts
-from vramtop.trainer.training.training import Snapshot, Training, Unwatched
+from vramtop.trainer.training.training import Snapshot, Training
+from vramtop.trainer.training.watcher import Unwatched
 
 from .bisection import bisect
 from .gpu_traits import gpu_traits
@@ -163,19 +164,19 @@ class Search:
     def _fits(self, size: int) -> bool:
         """Whether real steps on `size` images fit, in each order of allocation."""
         self._report(Trying(size))
-        sizes = orders(size, self._training.device.type)
-        fits = all(self._fits_in(size, made_at) for made_at in sizes)
+        tried = orders(size, self._training.device.type)
+        fits = all(self._fits_in(size, order) for order in tried)
         self._report(Tried(size, fits))
         return fits
 
-    def _fits_in(self, size: int, made_at: int | None) -> bool:
+    def _fits_in(self, size: int, order: int | None) -> bool:
         """Whether real steps fit in this order; the second step finds the first one's cache."""
         self._listen()
         training = self._training
         try:
             if self._on_cuda:
-                place(training, self._with_state, made_at, self._accumulation)
-                if made_at == LEAST:
+                place(training, self._with_state, order, self._accumulation)
+                if order == LEAST:
                     memory.release(training.device)
             else:
                 memory.release(training.device)

@@ -18,7 +18,8 @@ from vramtop.trainer.data.datasets import Dataset
 from vramtop.trainer.device import memory
 from vramtop.trainer.training.out_of_memory import OutOfMemoryFacts, out_of_memory_facts
 from vramtop.trainer.training.timing import Mean, stopwatch
-from vramtop.trainer.training.training import Score, Training, Unwatched
+from vramtop.trainer.training.training import Score, Training
+from vramtop.trainer.training.watcher import Unwatched
 
 from .evaluation import Evaluation
 from .outbox import Outbox
@@ -82,12 +83,12 @@ class Comparison:
                 # It may fit with an empty cache, which is not fragmented by earlier runs.
                 memory.release(self._device)
                 if not again:
-                    self._outbox.post(self._short(settings, facts))
+                    self._outbox.post(self._ran_out(settings, facts))
                     break
                 again = False
             memory.release(self._device)
 
-    def _short(self, settings: Settings, facts: OutOfMemoryFacts) -> Compared:
+    def _ran_out(self, settings: Settings, facts: OutOfMemoryFacts) -> Compared:
         return Compared(
             settings,
             self._compare.images,
@@ -118,7 +119,7 @@ class Comparison:
                 anatomy = recording.anatomy() if full else anatomy
             elif full:
                 clock.stop(rows)
-            schedule.passed(full=full, seen=recording is not None)
+            schedule.passed(full=full, recorded=recording is not None)
         evaluation.run(training, limit)
         after, timing = scores.latest, Mean()
         timing.read(clock.known())

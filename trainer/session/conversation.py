@@ -35,15 +35,15 @@ class StopSession(Exception):
 
 
 class CalledOff(Exception):
-    """The search or comparison that runs is no longer wanted."""
+    """The present search or comparison was called off."""
 
 
 class Conversation:
-    """Takes commands from an inbox (None: nobody is left to send any) and answers to an outbox.
+    """Takes commands from an inbox and answers them to an outbox.
 
     Commands about the pace are obeyed at once. Those about the settings wait in `changes`. Those
-    that do not touch the training (give the cache back, show an image) go to `aside`. Each method
-    that listens may raise `StopSession`.
+    that do not touch the training (give the cache back, show an image) go to `aside`. `Stop`, or a
+    None in the inbox, raises `StopSession` from the method that takes it.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Conversation:
 
     @property
     def silent(self) -> bool:
-        """Whether no command waits to be heard."""
+        """Whether the inbox is empty."""
         return self._inbox.empty()
 
     @property
@@ -74,18 +74,18 @@ class Conversation:
         return self.paused or self.slow
 
     def listen(self) -> None:
-        """Hear the commands that have come."""
+        """Take the commands that have arrived, without waiting."""
         while not self._inbox.empty():
             self._hear(self._inbox.get())
 
     def heed(self) -> None:
-        """Hear the commands that have come; raises `CalledOff` if one ends what runs."""
+        """Like `listen`; raises `CalledOff` if a command ends the present search or comparison."""
         self.listen()
         if self.called_off or self.changes:
             raise CalledOff
 
     def wait(self) -> None:
-        """Wait for one command and hear it."""
+        """Wait for one command and take it."""
         self._hear(self._inbox.get())
 
     def may_go(self) -> bool:

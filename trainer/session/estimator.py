@@ -10,7 +10,7 @@ from vramtop.protocol.lesson.commands import Predict, Start
 from vramtop.protocol.lesson.settings import SettingError
 from vramtop.protocol.messages import VERSION, Answer, Device, Failed, Hello
 from vramtop.protocol.wire.framing import ToWorker
-from vramtop.trainer.data.datasets import SHAPES
+from vramtop.trainer.data.sources import SHAPES
 from vramtop.trainer.device.devices import cuda, describe, resolve
 from vramtop.trainer.fitting.gpu_traits import ASSUMED, GpuTraits, gpu_traits
 from vramtop.trainer.fitting.judge import prediction_for

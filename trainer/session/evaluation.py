@@ -9,7 +9,8 @@ from vramtop.accounting.account import NoAccount
 from vramtop.protocol.split import Split
 from vramtop.trainer.device import memory
 from vramtop.trainer.training.out_of_memory import OutOfMemoryFacts, out_of_memory_facts
-from vramtop.trainer.training.training import Score, Training, Unwatched, Watcher
+from vramtop.trainer.training.training import Score, Training
+from vramtop.trainer.training.watcher import Unwatched, Watcher
 
 EVALUATION_BATCH = 1000
 
@@ -27,7 +28,7 @@ class Listener(Protocol):
 
 
 class Evaluation:
-    """Evaluates a model on the test data and tells the `listener`.
+    """Evaluates a model on the test data and reports to the `listener`.
 
     With `observe` the first evaluation is recorded. Its sizes depend only on the settings, so later
     ones are not: a small dataset ends many epochs a second.

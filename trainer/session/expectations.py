@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from math import prod
 
-from vramtop.protocol.lesson.formula import FLOAT32_BYTES, lesson, mlp_parameters
+from vramtop.protocol.lesson.formula import FLOAT32_BYTES, Formula, lesson, mlp_parameters
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Difference, Expectation
 from vramtop.protocol.split import Category, Split
+
+
+def formula_for(settings: Settings, shape: tuple[int, int, int]) -> Formula:
+    """The lesson's bytes for these settings, on images of this shape (C, H, W)."""
+    return lesson(
+        pixels=prod(shape),
+        hidden=settings.hidden,
+        batch_size=settings.batch_size,
+        optimizer=settings.optimizer,
+    )
 
 
 def expectations(settings: Settings, shape: tuple[int, int, int]) -> tuple[Expectation, ...]:
     """The formula's text and bytes for each category that it knows, on images of this shape."""
     pixels = prod(shape)
     parameters = mlp_parameters(pixels, settings.hidden)
-    formula = lesson(
-        pixels=pixels,
-        hidden=settings.hidden,
-        batch_size=settings.batch_size,
-        optimizer=settings.optimizer,
-    )
+    formula = formula_for(settings, shape)
 
     def of_parameters(category: Category, size: int) -> Expectation:
         each = size // parameters

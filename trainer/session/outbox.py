@@ -1,4 +1,4 @@
-"""Messages on their way out: of samples that wait only the latest is sent, of the rest all."""
+"""Messages that wait to be sent. A newer sample replaces one that waits."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from vramtop.protocol.wire.framing import FromWorker
 class Outbox:
     """Hands messages from the training thread to the one that writes them, in order.
 
-    Each is put into an envelope with the time at which it comes in; `began` is when the session
-    began, by `time.monotonic()`, and None is now.
+    Each message gets an envelope with the time at which it arrives. `began` is when the session
+    began, by `time.monotonic()`; None means now.
 
     A message that is not sent `at_once` waits for one that is, or until `pace` seconds have passed
-    since messages were last taken. To wake the reader costs more than to read a message.
+    since messages were last taken. Waking the reader costs more time than reading a message.
 
     With `patient`, `offer` drops nothing: it waits while `PATIENT_BACKLOG` messages are unread.
     Then a slow reader slows the training, and the messages do not fill the memory.
@@ -57,7 +57,7 @@ class Outbox:
             self._append(message, at_once=at_once)
 
     def take(self) -> list[Envelope[FromWorker]]:
-        """Everything that waits, once it has waited long enough; empty once closed and drained."""
+        """Wait until messages are to be sent, and return them all; none once closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             wait = max(0.0, self._taken + self.pace - time.monotonic())
@@ -70,7 +70,7 @@ class Outbox:
             return envelopes
 
     def close(self) -> None:
-        """No more messages will come, or nobody reads them any more."""
+        """End: no more messages will come, or there is no reader any more."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

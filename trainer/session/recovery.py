@@ -48,9 +48,10 @@ class State(Enum):
 
 
 class Recovery:
-    """Owns the snapshots of one `setup` and decides which way it goes on.
+    """Owns the snapshots of one `setup`, and decides how it continues after a failure.
 
-    With `observe` a failed step is retried. Failures and the way back go to `reports`.
+    With `observe` a failed step is retried. Failures, and how the training continues, go to
+    `reports`.
     """
 
     def __init__(self, setup: Setup, reports: Reports, *, observe: bool) -> None:
@@ -92,7 +93,7 @@ class Recovery:
     def _may_retry(self, *, recorded: bool) -> bool:
         """Whether to take the failed step once more.
 
-        It may fit from an empty cache, and if it was not recorded, the retry tells what did not
+        It may fit from an empty cache. If it was not recorded, the retry is, and shows what did not
         fit. An update that was cut short needs a snapshot with the same settings.
         """
         if self.state is not State.WORKING or not self._observe:
@@ -244,15 +245,15 @@ class Recovery:
 
     @property
     def searching(self) -> bool:
-        """Whether it is still being found out which batch size would have fitted."""
+        """Whether the search for the batch size that would have fitted is under way."""
         return self._search is not None
 
     def search_largest_fit(self, failed: Settings) -> None:
-        """Begin to find out which batch size would have fitted; it replaces an earlier search."""
+        """Begin the search for the batch size that would have fitted; an earlier search ends."""
         self._search = self._setup.largest_fit_search(failed)
 
     def search_on(self) -> WouldFit | None:
-        """Spend some milliseconds on that search; the answer once it is known."""
+        """Spend some milliseconds on that search. Returns the answer once it is known."""
         answer = self._search.go_on() if self._search else None
         if answer is not None:
             self._search = None

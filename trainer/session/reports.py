@@ -9,7 +9,6 @@ import torch
 from msgspec.structs import replace
 from torch import Tensor
 from vramtop.accounting.account import NoAccount
-from vramtop.protocol.lesson.formula import lesson
 from vramtop.protocol.lesson.messages import (
     Configured,
     Evaluated,
@@ -17,17 +16,18 @@ from vramtop.protocol.lesson.messages import (
     LessonOutOfMemory,
     LessonSample,
     Noise,
+    Predicted,
 )
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Device, DeviceMemory, Expectation, Note
+from vramtop.protocol.messages import Device, Expectation, Note
 from vramtop.protocol.split import Phase, Split
-from vramtop.trainer.device.memory import of_device
+from vramtop.trainer.device.memory import device_memory
 from vramtop.trainer.training.ledger import RecordedStep
 from vramtop.trainer.training.out_of_memory import OutOfMemoryFacts
 from vramtop.trainer.training.timing import Fetch, Mean, stopwatch
 from vramtop.trainer.training.training import Score, Training
 
-from .expectations import differences, expectations
+from .expectations import differences, expectations, formula_for
 from .outbox import Outbox
 
 SAMPLE_SECONDS = 0.1
@@ -79,15 +79,9 @@ class Reports:
     ) -> None:
         """These settings are in force now; a `fresh` training begins with them."""
         self._forget(training.device)
-        dataset = training.dataset
-        formula = lesson(
-            pixels=dataset.pixels,
-            hidden=settings.hidden,
-            batch_size=settings.batch_size,
-            optimizer=settings.optimizer,
-        )
+        data = training.dataset.data
         self._settings = settings
-        self._expected = expectations(settings, dataset.data.shape)
+        self._expected = expectations(settings, data.shape)
         self._outbox.post(
             Configured(
                 "MLP",
@@ -95,8 +89,8 @@ class Reports:
                 training.layers(),
                 self._expected,
                 settings=settings,
-                data=dataset.data,
-                formula=formula,
+                data=data,
+                formula=formula_for(settings, data.shape),
                 fresh=fresh,
             )
         )
@@ -136,7 +130,7 @@ class Reports:
             self._deliver(wait=wanted)
 
     def rest(self, training: Training) -> None:
-        """Report the latest step before a pause that came too late; its loss is lost."""
+        """At a pause, report the latest step, without its loss, if no sample has reported it."""
         self._deliver(wait=True)
         if self._unreported is not None:
             sample = self._sample(training, self._unreported, "zero_grad", None)
@@ -192,7 +186,7 @@ class Reports:
         settled: bool,
         news: bool,
     ) -> None:
-        """A recorded step has ended; as `news` it is sent even if a newer one follows.
+        """A recorded step has ended. As `news` its anatomy is sent even if a newer one follows.
 
         Where there is no account of it, the reason is reported once.
         """
@@ -201,7 +195,6 @@ class Reports:
         except NoAccount as reason:
             self.no_account(reason)
             return
-        memory = of_device(training.device)
         self._end_of_step = {rows: anatomy.boundaries["zero_grad"]}
         full = rows == self._settings.effective_batch
         message = LessonMeasured(
@@ -214,7 +207,7 @@ class Reports:
             differences=differences(self._settings, self._expected, anatomy.high_water)
             if full
             else (),
-            device_memory=DeviceMemory(*memory) if memory else None,
+            device_memory=device_memory(training.device),
         )
         if news:
             self._outbox.post(message)
@@ -225,12 +218,12 @@ class Reports:
         """There is no account of a step; the same reason is reported once."""
         if str(reason) != self._reason:
             self._reason = str(reason)
-            self._outbox.post(Note(f"no account of this device's memory: {reason}"))
+            self.note(f"no account of this device's memory: {reason}")
 
     def evaluation(
         self, training: Training, score: Score, batch_size: int, peak: Split | None
     ) -> None:
-        """An epoch has ended and the model was evaluated; `peak` is what that held at most."""
+        """The model was evaluated; `peak` is the split at the evaluation's own peak."""
         self._outbox.post(
             Evaluated(
                 epoch=training.epoch,
@@ -246,7 +239,7 @@ class Reports:
     def noise(self, noise: Noise | None) -> None:
         """The gradient's noise was estimated; None means that there was no memory for it."""
         if noise is None:
-            self._outbox.post(Note("no memory to spare for estimating the gradient's noise"))
+            self.note("no memory to spare for estimating the gradient's noise")
         else:
             self._outbox.offer(noise, at_once=False)
 
@@ -255,7 +248,7 @@ class Reports:
         text = "this device's allocator keeps no cache"
         if size is not None:
             text = f"{size:,} B of cache given back" if size else "there was no cache to give back"
-        self._outbox.post(Note(text))
+        self.note(text)
 
     def out_of_memory(
         self, facts: OutOfMemoryFacts, failed: Settings, back: Settings | None
@@ -292,5 +285,12 @@ class Reports:
     def retrying(self, facts: OutOfMemoryFacts) -> None:
         """A step did not fit and is taken once more."""
         where = f" in {facts.phase}" if facts.phase else ""
-        text = f"out of memory{where}: the step is taken again, with the cache given back"
+        self.note(f"out of memory{where}: the step is taken again, with the cache given back")
+
+    def predicted(self, larger: Predicted) -> None:
+        """What a larger batch would hold was predicted."""
+        self._outbox.post(larger)
+
+    def note(self, text: str) -> None:
+        """A line for the log."""
         self._outbox.post(Note(text))

@@ -1,4 +1,4 @@
-"""The training loop and the commands that it obeys."""
+"""The loop of a session: obey the commands that have come, then take a step."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import msgspec
 import torch
-from torch import Tensor
 from vramtop.observer.accounts import unaccounted
 from vramtop.protocol.commands import GiveBack
 from vramtop.protocol.lesson.commands import (
@@ -22,17 +21,15 @@ from vramtop.protocol.lesson.commands import (
 from vramtop.protocol.lesson.messages import ComparisonEnded, LessonEnded, SearchEnded
 from vramtop.protocol.lesson.settings import DatasetName, SettingError, Settings
 from vramtop.protocol.lesson.shelf import Shelf
-from vramtop.protocol.messages import Answer, Device, Note
-from vramtop.protocol.split import Phase, Split
+from vramtop.protocol.messages import Answer, Device
 from vramtop.protocol.wire.framing import ToWorker
 from vramtop.trainer.data.datasets import DataError, Dataset
 from vramtop.trainer.data.pictures import Gallery
 from vramtop.trainer.device import memory
 from vramtop.trainer.device.devices import describe
 from vramtop.trainer.fitting.search import Search
-from vramtop.trainer.training.ledger import RecordedStep
 from vramtop.trainer.training.out_of_memory import out_of_memory_facts
-from vramtop.trainer.training.training import Progress, Snapshot, Unwatched, Watcher
+from vramtop.trainer.training.training import Progress, Snapshot
 
 from .comparison import Comparison
 from .conversation import CalledOff, Conversation, StopSession, Waiting
@@ -41,16 +38,17 @@ from .recovery import Recovery
 from .reports import Reports
 from .setup import Setup
 from .snapshots import CannotKeep, Keeper
-from .watching import PausingRecording
+from .steps import Steps
 
 
 class Session:
     """Trains until told to stop.
 
     `load` gives the dataset of a name and may raise `DataError`. Commands come from the `inbox`;
-    None means that nobody is left to send any. Snapshots go to the `shelf`. `described` is what is
-    known of the device already. The session belongs to one thread, which makes it and calls `run`.
-    Raises `SettingError` or `DataError` where it cannot begin.
+    None ends the session. Snapshots go to the `shelf`. `described` is the device's description; if
+    it is missing, the session makes one. The session belongs to one thread, which makes it and
+    calls `run`. Raises `SettingError` or `DataError` where it cannot begin, and `CannotKeep` where
+    there is no snapshot to resume from.
     """
 
     def __init__(
@@ -70,14 +68,14 @@ class Session:
         self._outbox = outbox
         self._talk = Conversation(inbox, outbox, self._aside)
         self._observe = start.observe
-        # A prediction helps whoever may press a key; nobody can change a run of every step.
+        # A prediction of a larger batch helps only where a user can change the batch size.
         self._predicts = start.observe and not start.every_step
         self._reports = Reports(outbox, every_step=start.every_step)
         self._gallery = Gallery()
         self._keeper = Keeper(shelf)
         self._begin(start.settings, start, self._keeper.latest() if start.resume else None)
         if reason := unaccounted(device):
-            outbox.post(Note(f"the allocator's figures are N/A: {reason}"))
+            self._reports.note(f"the allocator's figures are N/A: {reason}")
 
     @property
     def progress(self) -> Progress:
@@ -85,11 +83,11 @@ class Session:
         return self._setup.training.progress
 
     def run(self) -> None:
-        """Train and obey until `Stop`, or until nobody is left to command."""
+        """Train and obey commands until `Stop`, or until the inbox gives None."""
         try:
             while True:
                 self._obey()
-                self._train()
+                self._steps.take(self._images_left)
                 self._search_on()
         except StopSession:
             self._end()
@@ -111,84 +109,16 @@ class Session:
             observe=self._observe,
         )
         self._recovery = Recovery(self._setup, self._reports, observe=self._observe)
+        self._steps = Steps(
+            self._setup,
+            self._recovery,
+            self._reports,
+            self._talk,
+            self._keeper,
+            predicts=self._predicts,
+        )
         self._goal = goal
         self._ended = False
-
-    # ---- a step -----------------------------------------------------------------------------
-
-    def _train(self) -> None:
-        """Take one step, and evaluate after an epoch's last."""
-        training, settings = self._setup.training, self._setup.settings
-        rows = min(settings.effective_batch, training.batches.remaining)
-        if self._goal.images is not None:
-            rows = min(rows, self._goal.images - training.progress.images)
-        full = rows == settings.effective_batch
-        self._setup.estimate_noise(min(rows, settings.batch_size))
-        recording, watcher = self._watcher(rows, full=full)
-        if isinstance(watcher, Unwatched):
-            self._reports.plain_step()
-        try:
-            loss = training.step(settings.batch_size, watcher, settings.accumulation, rows)
-        except RuntimeError as error:
-            seen = watcher if isinstance(watcher, Unwatched) else recording
-            facts = out_of_memory_facts(error, seen)
-        else:
-            self._stepped(loss, rows, recording, full=full)
-            return
-        # Outside the handler: while an error is handled, its traceback keeps the step's tensors.
-        self._recovery.step_failed(facts, recorded=recording is not None)
-
-    def _watcher(self, rows: int, *, full: bool) -> tuple[RecordedStep | None, Watcher]:
-        """The recording and the watcher of the coming step; a walked step is always recorded."""
-        recording = self._setup.recording(full=full, walked=self._talk.walking)
-        if recording is None:
-            return None, Unwatched()
-        if not self._talk.walking:
-            return recording, recording
-        return recording, PausingRecording(
-            recording, lambda phase, split, part: self._hold(rows, phase, split, part)
-        )
-
-    def _hold(self, rows: int, phase: Phase, split: Split, part: int) -> None:
-        """Show this boundary inside a step, and wait there until the training may go on."""
-        self._reports.held(self._setup.training, rows, phase, split, part)
-        self._talk.hold()
-
-    def _stepped(
-        self, loss: Tensor, rows: int, recording: RecordedStep | None, *, full: bool
-    ) -> None:
-        """Report a step that has ended, and evaluate after an epoch's last."""
-        training, schedule = self._setup.training, self._setup.schedule
-        self._recovery.step_ended(full=full)
-        settled = schedule.settled
-        schedule.passed(full=full, seen=recording is not None)
-        if recording is not None:
-            self._reports.anatomy(
-                training, recording, rows, settled=schedule.settled, news=not settled
-            )
-        plain, walked = recording is None, recording is not None and self._talk.walking
-        try:
-            if not training.epoch_ended:
-                self._talk.listen()  # now, so that a pause still finds the step's loss
-        finally:  # the step is reported even if the session ends here
-            last = self._talk.paused
-            self._reports.step(training, loss, rows, plain=plain, walked=walked, last=last)
-        if schedule.settled and not settled:
-            self._recovery.settled()
-            if self._predicts and (larger := self._setup.predict_larger()) is not None:
-                self._outbox.post(larger)
-        if schedule.settled and self._keeper.due():
-            self._keep()
-        if training.epoch_ended:
-            self._setup.evaluate()
-        self._talk.linger()
-
-    def _keep(self) -> None:
-        """Put a snapshot on the shelf, from which a new process can go on if this one dies."""
-        try:
-            self._keeper.keep(self._setup.snapshot)
-        except CannotKeep as error:
-            self._outbox.post(Note(str(error)))
 
     def _search_on(self) -> None:
         """Spend a moment on finding out which batch size would have fitted."""
@@ -228,7 +158,7 @@ class Session:
         self._outbox.post(Answer(command.command, refusal))
 
     def _take(self, command: Waiting) -> None:
-        """Put a change into force, or answer why not and leave everything as it was."""
+        """Obey a command about the settings; where that is refused, nothing changes."""
         facts, refusal = None, None
         try:
             match command:
@@ -286,7 +216,7 @@ class Session:
         self._talk.handing_over = True
 
     def _find(self) -> None:
-        """Find the largest batch size; any other change calls the search off."""
+        """Find the largest batch size; another command about the settings calls the search off."""
         self._recovery.require_room("searched")
         self._talk.called_off = False
         setup, found, facts = self._setup, None, None
@@ -305,7 +235,7 @@ class Session:
             raise SettingError(f"the search ran out of memory: {facts.detail}")
 
     def _compare(self, compare: Compare) -> None:
-        """Train each of several settings from the start; any other change calls that off."""
+        """Compare settings; another command about the settings calls the comparison off."""
         setup, recovery, complete = self._setup, self._recovery, False
         recovery.require_room("compared")
         here = setup.snapshot()
@@ -327,12 +257,16 @@ class Session:
     # ---- the end ----------------------------------------------------------------------------
 
     @property
+    def _images_left(self) -> int | None:
+        """How many images are left until the goal; None where it does not count images."""
+        return None if self._goal.images is None else self._goal.images - self.progress.images
+
+    @property
     def _reached(self) -> bool:
         """Whether the training has come to its goal."""
-        goal, progress = self._goal, self.progress
-        return (goal.steps is not None and progress.steps >= goal.steps) or (
-            goal.images is not None and progress.images >= goal.images
-        )
+        left = self._images_left
+        steps_taken = self._goal.steps is not None and self.progress.steps >= self._goal.steps
+        return steps_taken or (left is not None and left <= 0)
 
     def _finish(self) -> None:
         """End at the goal, with an evaluation unless an epoch's end has just brought one."""
@@ -341,7 +275,7 @@ class Session:
         self._end()
 
     def _end(self) -> None:
-        """Say once that the training is over."""
+        """Report once that the training has ended."""
         if not self._ended:
             self._ended = True
             self._outbox.post(LessonEnded(self.progress.steps, self.progress.images))

@@ -26,7 +26,7 @@ from .watching import Schedule
 
 
 class Setup:
-    """A training on `device` with its settings: how it is begun, changed, freed and restored.
+    """A training on `device` with its settings. Begins, changes, frees and restores it.
 
     `load` gives the dataset of a name and may raise `DataError`. Without a `snapshot` the training
     begins with its initial parameters. With `observe` steps are recorded, and the gradient's noise
@@ -121,7 +121,7 @@ class Setup:
                 self._reports.noise(noise)
 
     def evaluate(self) -> None:
-        """Try the model on the test data and report the score."""
+        """Evaluate the model on the test data and report the score."""
         self._evaluation.run(self.training, self.limit)
 
     def unsettle(self) -> None:
@@ -199,7 +199,7 @@ class Setup:
         return self.settings.batch_size // 2 if fitting is None else fitting
 
     def largest_fit_search(self, failed: Settings) -> LargestFitSearch:
-        """Find out which batch size would have fitted, a prediction at a time."""
+        """The search for the batch size that would have fitted, for settings that failed."""
         dataset = self._load(failed.dataset)
         most = len(dataset.train) // failed.accumulation
         return LargestFitSearch(failed, dataset.data.shape, self.device, most)

@@ -32,11 +32,11 @@ class Schedule:
 
     @property
     def settled(self) -> bool:
-        """Whether a full step that began with the optimizer's state in place was recorded."""
+        """Whether a full step was recorded that began with the optimizer's state in place."""
         return self._full_steps >= SETTLED
 
     def unsettle(self, accumulation: int) -> None:
-        """Record the coming steps after a change, until they have settled again."""
+        """Record the coming steps after a change, until the settings have settled again."""
         self._interval = accumulation * OBSERVE_SECONDS
         self._full_steps = 0
 
@@ -46,10 +46,10 @@ class Schedule:
             return True
         return full and self._plain_since and time.monotonic() - self._last >= self._interval
 
-    def passed(self, *, full: bool, seen: bool) -> None:
-        """A step has ended; it may have been recorded (`seen`)."""
-        self._plain_since = not seen
-        if seen:
+    def passed(self, *, full: bool, recorded: bool) -> None:
+        """A step has ended; it may have been `recorded`."""
+        self._plain_since = not recorded
+        if recorded:
             self._full_steps += full
             self._last = time.monotonic()
 
@@ -83,7 +83,7 @@ class PausingRecording:
         self._recording.begin(phase)
 
     def loss(self) -> None:
-        """The forward phase comes to the loss."""
+        """The rest of the forward phase computes the loss."""
         self._recording.loss()
 
     def batch(self, **named: object) -> None:

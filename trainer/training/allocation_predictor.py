@@ -38,18 +38,18 @@ class AllocationPredictor:
         before: dict[int, int] = {}
 
         def stand_in(tensor: Tensor) -> Tensor:
-            # Detached, since a stand-in would also stand in for the graph and `.grad` behind it.
+            # Detached: otherwise its graph and its `.grad` would be replaced as well.
             fake = self._mode.from_tensor(tensor.detach())
             before.update(self._sizes(fake))
             return fake
 
         try:
-            # The recording's mode, and any around it, would take this for the program's operator.
+            # Hidden from the recording and other modes: this is not an operator of the program.
             with without_dispatch_modes():
                 fake_args, fake_kwargs = tree_map_only(Tensor, stand_in, (args, kwargs))
                 with self._mode:
                     result = operator(*fake_args, **fake_kwargs)
-        except Exception:  # whatever is wrong, the operator itself will raise
+        except Exception:  # the operator itself will raise the error
             return 0
         return sum(size - before.get(key, 0) for key, size in self._sizes(result).items())
 
@@ -65,7 +65,7 @@ def _allocates_nothing(operator: Operator) -> bool:
     known = schema(operator)
     if known is None or known.name in _GROWING:
         return False
-    # In inference mode these arrive too, and they may copy where they say view.
+    # In inference mode composite operators arrive too. They may copy although they declare a view.
     if made_of_others(known.name + (f".{known.overload_name}" if known.overload_name else "")):
         return False
     # `out=` arguments, which come by keyword only, grow to the result's size.

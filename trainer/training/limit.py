@@ -13,9 +13,9 @@ from .allocation_predictor import AllocationPredictor
 class LimitExceeded(torch.OutOfMemoryError):
     """The step would have held `needed` bytes, more than `limit`.
 
-    `wanted` of them are the operator's own. It is named as PyTorch's dispatcher names it, or
-    "batch" where the batch is too large. `split` is what the step held then, without the operator's
-    results unless their size was not known before it ran.
+    The operator allocates `wanted` of these bytes. `operator` is its name by PyTorch's dispatcher,
+    or "batch" where the batch is too large. `split` is what the step held then. It includes the
+    operator's results only if their size was not known before the operator ran.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class StepLimit:
         self.check(recording)
 
     def check(self, recording: Recording, more: int = 0) -> None:
-        """Raise `LimitExceeded` if the step would hold too much with so many bytes more."""
+        """Raise `LimitExceeded` if the step would exceed the limit with `more` bytes more."""
         needed = recording.held + more
         if needed > self._limit:
             error = LimitExceeded(

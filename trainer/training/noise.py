@@ -25,7 +25,7 @@ from .out_of_memory import out_of_memory_facts
 from .training import Training
 
 SHARE = 0.003  # the share of time spent on estimates
-ROUND = 40  # estimates in a round, before as many steps in a row
+ROUND = 40  # estimates in a round, one before each of as many consecutive steps
 FIRST_SECONDS = 2.0  # until the first round, if half an epoch takes longer
 EARLY_EPOCHS = 8  # during these, rounds may exceed the share: a small dataset is learnt quickly
 MOST_IMAGES = 512  # in an estimate; more would cost more than they improve it
@@ -136,7 +136,7 @@ class NoiseSampler:
         self.room = True
 
     def due(self, rows: int, epochs: float) -> bool:
-        """Whether to estimate before the coming step on `rows` images; a single one has no halves.
+        """Whether to estimate before the coming step on `rows` images; it takes two at least.
 
         `epochs` is the number of epochs trained so far, with fractions.
         """
@@ -148,8 +148,8 @@ class NoiseSampler:
     def sample(self, training: Training, rows: int, limit: int | None) -> Noise | None:
         """Make one estimate from the coming step's images; at a round's end, return its result.
 
-        None before that, and where there was no memory: then `room` is False until the settings
-        change. The ledger checks the `limit` in bytes.
+        None before a round's end, and where there was no memory. In that case `room` is False until
+        the settings change. The ledger checks the `limit` in bytes.
         """
         began = time.monotonic()
         if self._smoothed.count == ROUND:

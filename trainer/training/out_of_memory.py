@@ -11,14 +11,14 @@ from vramtop.trainer.device.memory_errors import is_out_of_memory
 
 from .ledger import RecordedStep
 from .limit import LimitExceeded
-from .training import Unwatched
+from .watcher import Unwatched
 
 Place = Literal["evaluation", "model"]
 
 
 @dataclass(frozen=True)
 class OutOfMemoryFacts:
-    """Most fields of the message `OutOfMemory`, where they are described; sizes in bytes."""
+    """Most fields of the message `OutOfMemory`, which describes them; sizes in bytes."""
 
     phase: Phase | Place | None
     operator: str
@@ -33,7 +33,7 @@ class OutOfMemoryFacts:
 def out_of_memory_facts(
     error: RuntimeError, watcher: RecordedStep | Unwatched | None, place: Place | None = None
 ) -> OutOfMemoryFacts:
-    """What the error and the step's watcher know; raises the error again if it is another one."""
+    """The facts from an error and the step's watcher. Any other error is raised again."""
     known = is_out_of_memory(error)
     denial = denials.take()
     if not known:

@@ -13,21 +13,21 @@ from torch import Tensor
 EVENT_SECONDS = 0.01
 
 
-# The seconds of a step and its images.
+# The duration of a step in seconds, and its images.
 StepTime: TypeAlias = tuple[float, int]
 
 
 class Stopwatch(Protocol):
-    """Times steps; a time is known at once or some time later."""
+    """Times steps. A time is known at once or some time later."""
 
     def start(self) -> None:
         """A plain step begins."""
 
     def stop(self, images: int) -> None:
-        """It has ended; it was on so many images."""
+        """The step has ended; it took `images` images."""
 
     def known(self) -> list[StepTime]:
-        """The seconds and the images of the steps that have become known since last asked."""
+        """The times that have become known since the last call."""
 
 
 class HostStopwatch:
@@ -41,11 +41,11 @@ class HostStopwatch:
         self._began = time.perf_counter()
 
     def stop(self, images: int) -> None:
-        """It has ended; it was on so many images."""
+        """The step has ended; it took `images` images."""
         self._known.append((time.perf_counter() - self._began, images))
 
     def known(self) -> list[StepTime]:
-        """The seconds and the images of the steps that have become known since last asked."""
+        """The times that have become known since the last call."""
         known, self._known = self._known, []
         return known
 
@@ -69,12 +69,12 @@ class EventStopwatch:
             self._last, self._began = now, _event()
 
     def stop(self, images: int) -> None:
-        """It has ended; it was on so many images."""
+        """The step has ended; it took `images` images."""
         if self._began is not None:
             self._pending.append((self._began, _event(), images))
 
     def known(self) -> list[StepTime]:
-        """The seconds and the images of the steps that have become known since last asked."""
+        """The times that have become known since the last call."""
         known: list[StepTime] = []
         while self._pending and self._pending[0][1].query():  # type: ignore[no-untyped-call]
             began, ended, images = self._pending.popleft()
@@ -109,13 +109,13 @@ class Mean:
 
 
 class Fetch:
-    """A loss on its way to the host, without waiting for it."""
+    """Copies a loss to the host without waiting for it."""
 
     def __init__(self, loss: Tensor) -> None:
         self._event: torch.cuda.Event | None = None
         self._value = loss
         if loss.device.type == "cuda":
-            # An asynchronous copy: the device makes it after the work before it.
+            # The device makes this copy after the work that was queued before it.
             self._value = loss.to("cpu", non_blocking=True)
             self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._event.record()
@@ -125,7 +125,7 @@ class Fetch:
         return self._event is None or bool(self._event.query())  # type: ignore[no-untyped-call]
 
     def value(self) -> float:
-        """The loss, waited for where it has not arrived."""
+        """The loss; waits for it if it has not arrived."""
         if self._event is not None:
             self._event.synchronize()
         return self._value.item()

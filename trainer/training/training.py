@@ -1,11 +1,9 @@
-"""A model, its optimizer and its place in the data; one training step."""
+"""A training: the model, its optimizer, its place in the data, and a step."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import torch
@@ -13,66 +11,14 @@ from torch import Tensor, nn
 from vramtop.observer.private import tree_map_only
 from vramtop.protocol.lesson.settings import DatasetName, OptimizerName, Settings
 from vramtop.protocol.messages import Layer
-from vramtop.protocol.split import Phase
 from vramtop.trainer.data.batches import Batch, Batches, batch_bytes, in_order
 from vramtop.trainer.data.datasets import Dataset
 
 from . import models
 from .ledger import Ledger
+from .watcher import Unwatched, Watcher
 
 ModelKey = tuple[DatasetName, int]
-
-
-class Watcher(Protocol):
-    """Is told what a step does; a `RecordedStep` listens, `Unwatched` does not."""
-
-    def __enter__(self) -> object: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None: ...
-
-    def expect(self, size: int) -> None:
-        """A batch of `size` bytes is about to be made."""
-
-    def aside(self) -> AbstractContextManager[object]:
-        """A context in which a batch is made on the host; that memory is not the step's."""
-
-    def begin(self, phase: Phase) -> None:
-        """A phase begins, and the one before it ends."""
-
-    def loss(self) -> None:
-        """The forward phase comes to the loss."""
-
-    def batch(self, **named: object) -> None:
-        """These tensors are the batch."""
-
-
-class Unwatched(nullcontext[None]):
-    """The watcher of a plain step; it knows only the present `phase`."""
-
-    phase: Phase = "load"
-
-    def expect(self, size: int) -> None:
-        """Nobody listens."""
-
-    def aside(self) -> AbstractContextManager[object]:
-        """Nobody listens."""
-        return self
-
-    def begin(self, phase: Phase) -> None:
-        """A phase begins."""
-        self.phase = phase
-
-    def loss(self) -> None:
-        """Nobody listens."""
-
-    def batch(self, **named: object) -> None:
-        """Nobody listens."""
 
 
 class Progress(msgspec.Struct):
@@ -128,7 +74,8 @@ class Training:
             self.model.to(device)
         self.use_optimizer(settings.optimizer, settings.rate)
         self.criterion = nn.CrossEntropyLoss()
-        self._place = self.batches.epoch, self.batches.position
+        # The place in the data, as epoch and position, where the last step began.
+        self._before_step = self.batches.epoch, self.batches.position
         # Whether the last step failed amid its update: some parameters changed, others did not.
         self.cut_short = False
         self.made_at: int | None = None
@@ -165,7 +112,7 @@ class Training:
     def step(
         self, batch_size: int, watcher: Watcher, accumulation: int = 1, most: int | None = None
     ) -> Tensor:
-        """Take one training step; returns the mean loss of its images, still on the device.
+        """Take a training step; returns the mean loss of its images, float32 (), on the device.
 
         The step takes `accumulation` batches of `batch_size` images, at most what the epoch has
         left, and at most `most` images. Each batch is weighted by its images, so the accumulated
@@ -173,7 +120,7 @@ class Training:
         the next batch is loaded; otherwise they would raise the peak by a whole batch. Those of the
         last batch live to the end of the step.
         """
-        self._place = self.batches.epoch, self.batches.position
+        self._before_step = self.batches.epoch, self.batches.position
         self.cut_short = False
         images = min(batch_size * accumulation, self.batches.remaining)
         if most is not None:
@@ -193,7 +140,7 @@ class Training:
             self.cut_short = False
             watcher.begin("zero_grad")
             self.optimizer.zero_grad()
-        self._place = self.batches.epoch, self.batches.position
+        self._before_step = self.batches.epoch, self.batches.position
         self.progress.steps += 1
         self.progress.images += images
         assert mean is not None
@@ -256,7 +203,7 @@ class Training:
     def drop_step(self) -> None:
         """Undo the step that failed, except for an update that was cut short."""
         self.optimizer.zero_grad()
-        self.batches.seek(*self._place)
+        self.batches.seek(*self._before_step)
 
     def leave(self) -> None:
         """Free all memory on the device; this training cannot go on after that."""
@@ -273,11 +220,6 @@ class Training:
         self.optimizer.state.clear()
         for storage in self._storages():
             storage.resize_(0)
-
-    @property
-    def evicted(self) -> bool:
-        """Whether the memory of a parameter is freed, so that nothing can be trained."""
-        return any(storage.nbytes() == 0 for storage in self._storages())
 
     def readmit(self) -> None:
         """Allocate the memory of evicted parameters again, in order, with undefined contents."""

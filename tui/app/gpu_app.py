@@ -1,8 +1,8 @@
-"""The app that shows the GPUs alone: nothing is trained, no worker is started."""
+"""The app that shows the GPUs alone: it starts no worker and trains nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -10,7 +10,7 @@ from vramtop.tui.screens.gpus import GpuScreen
 from vramtop.tui.screens.help import GPU_SCREEN_KEYS, Help
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.capabilities import Terminal
-from vramtop.tui.words.keys import GPU_KEYS
+from vramtop.tui.words.keys import GPU_KEYS, Key
 from vramtop.tui.worker.link import Watch
 
 from .config import Config
@@ -23,7 +23,6 @@ class GpuApp(StateApp):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key.keys, key.action, key.help, show=False) for key in GPU_KEYS
     ]
-    KEYS = GPU_KEYS
 
     def __init__(
         self,
@@ -37,12 +36,17 @@ class GpuApp(StateApp):
         """The GPUs."""
         return GpuScreen()
 
+    @property
+    def keys(self) -> Sequence[Key]:
+        """The keys that mean something where nothing is trained."""
+        return GPU_KEYS
+
     def begin(self) -> None:
         """Show that nothing is known yet, then look at the GPUs."""
-        # Unlike an app's own parts, those of a screen are there only now.
+        # The parts of a screen are there only now, unlike those that an app composes itself.
         self.painter.paint_anew(self.state)
         super().begin()
 
     def action_help(self) -> None:
         """What the keys do."""
-        self.layers.open(Help(GPU_KEYS, (GPU_SCREEN_KEYS,)))
+        self.layers.open(Help(self.keys, (GPU_SCREEN_KEYS,)))

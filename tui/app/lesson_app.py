@@ -1,9 +1,8 @@
-"""The app that trains: its main screen, its worker, and what its keys do."""
+"""The app on a training: its main screen, its worker, and the actions of its keys."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from msgspec.structs import replace
@@ -17,10 +16,9 @@ from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import PACE_SECONDS, Answer, Failed
 from vramtop.protocol.split import CATEGORIES, Category
 from vramtop.tui.controls import runs, settings
-from vramtop.tui.controls.controls import CONTROLS, no_question
-from vramtop.tui.controls.reply import Reply, no_training, not_lesson
+from vramtop.tui.controls.reply import no_training, not_lesson
 from vramtop.tui.screens import main
-from vramtop.tui.state.lesson import fair, successor
+from vramtop.tui.state.lesson import successor
 from vramtop.tui.state.lesson.facts import Lesson
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.capabilities import Terminal
@@ -33,10 +31,11 @@ from vramtop.tui.widgets.runs.visited import VisitedTable
 from vramtop.tui.widgets.step.anatomy import AnatomyChart
 from vramtop.tui.widgets.step.picked import Picked
 from vramtop.tui.widgets.step.split_bar import SplitBar
-from vramtop.tui.words.keys import KEYS
+from vramtop.tui.words.keys import KEYS, PROGRAM_KEYS, Key
 from vramtop.tui.worker.link import Link, Received, Watch, WorkerGone, WorkerLine
 
 from .config import Config
+from .requests import Requests
 from .saving import table
 from .state_app import FULL, NO_CONFIG, StateApp
 from .step_walk import StepWalk
@@ -47,25 +46,24 @@ if TYPE_CHECKING:
 
 
 class VramtopApp(StateApp):
-    """The main screen on the lesson's training, or without `settings`, on another program.
+    """Shows the lesson's training, or without `settings` another program.
 
-    `start` starts the worker and `watch` begins to look at the GPUs; both are called once the first
-    frame is drawn. With `tour` the guided tour begins by itself.
+    `start` starts the worker, and `watch` starts the sampler of the GPUs; both are called once the
+    first frame is drawn. With `tour` the guided tour begins by itself.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        # Priority, so that a prompt opens before the next key is handled, which may be for it.
+        # Priority: a prompt opens before the next key is handled, since that key is for the prompt.
         *(
             Binding(
                 key.keys, key.action, key.help, show=False, priority=key.action.startswith("ask(")
             )
             for key in KEYS
         ),
-        # The keys that the help lists together with right and down.
+        # In the help they stand beside right and down.
         Binding("left", "moment(-1)", "The moment before", show=False),
         Binding("up", "choose(-1)", "The category above", show=False),
     ]
-    KEYS = KEYS
 
     def __init__(
         self,
@@ -82,8 +80,9 @@ class VramtopApp(StateApp):
         )
         self._tour = tour
         self.usage_error: str | None = None
-        self.printed: list[str] = []  # by the worker, before its first step
+        self.printed: list[str] = []  # lines of the worker before its first step
         self.training = Training(start)
+        self.requests = Requests(self)
         self.walk = StepWalk(self)
         self._listener: Worker[None] | None = None
 
@@ -91,21 +90,23 @@ class VramtopApp(StateApp):
 
     def compose(self) -> ComposeResult:
         """The parts of the main screen."""
+        # The screen has its classes before it has parts, so that these are styled only once.
+        main.resize(self.screen, self.size)
         yield from main.parts()
 
     def on_mount(self) -> None:
-        """Give the place of what only the lesson has to the rest."""
+        """Leave no place for the lesson's panels where another program runs."""
         self.screen_stack[0].set_class(self.state.lesson is None, "other")
 
     def on_resize(self, event: Resize) -> None:
-        """Choose what the main screen has room for."""
+        """Show the parts that the main screen has room for."""
         main.resize(self.screen_stack[0], event.size)
 
     # ---- the worker -------------------------------------------------------------------------
 
     def begin(self) -> None:
         """Start the worker, and look at the GPUs."""
-        # An error in there ends the app with its traceback; it does not pass in silence.
+        # An error in `_listen` ends the app with its traceback.
         self._listener = self.run_worker(self._listen())
         super().begin()
         if self._tour:
@@ -119,15 +120,15 @@ class VramtopApp(StateApp):
             return
         if self.painter.seconds != PACE_SECONDS:
             commands.pace(self.painter.seconds)
-        # The device is to rest while the monitor is suspended. It is asked to at once: afterwards
-        # this process does nothing any more.
+        # The training rests while the monitor is suspended. It is asked to at once: a suspended
+        # process does nothing.
         self.app_suspend_signal.subscribe(self, lambda _: commands.rest(), immediate=True)
         self.app_resume_signal.subscribe(self, lambda _: commands.wake())
         async for envelope in messages:
             self.receive(envelope.message)
 
     def react(self, before: State, message: Received) -> None:
-        """Do what else a message asks for, once it is in the state."""
+        """Act on a message that is already in the state."""
         self.walk.follow(before)
         if self.training.commands is not None:
             self.training.commands.hear(message)
@@ -142,7 +143,7 @@ class VramtopApp(StateApp):
             case Answer(error=str(error)):
                 self.say(error, severity="error")
             case Configured() if _picture(before) is not None and not _picture(self.state):
-                self._show_image()  # of the dataset that is in force now
+                self._show_image()  # the dataset has changed
             case _:
                 pass
 
@@ -155,7 +156,7 @@ class VramtopApp(StateApp):
     def action_restart_worker(self) -> None:
         """Start another worker after one that has ended, from the last snapshot."""
         if refusal := not_lesson(self.state):
-            self._answer(refusal)
+            self.requests.answer(refusal)
             return
         if not self.state.over:
             self.say(f"{SUCCESSOR_KEY} is for when the worker has ended")
@@ -167,7 +168,7 @@ class VramtopApp(StateApp):
             self._listener = self.run_worker(self._listen())
 
     def action_refresh(self) -> None:
-        """The next refresh rate; the worker need not send samples that would not be seen."""
+        """The next refresh rate; the worker sends no more samples than are shown."""
         super().action_refresh()
         if self.training.commands is not None:
             self.training.commands.pace(self.painter.seconds)
@@ -175,61 +176,36 @@ class VramtopApp(StateApp):
     # ---- what is asked of the training ------------------------------------------------------
 
     def action_control(self, name: str) -> None:
-        """Use one of the `CONTROLS`."""
-        self._answer(CONTROLS[name](self.state, self.training.commands))
-
-    def _answer(self, reply: Reply | None) -> None:
-        if reply is not None:
-            self.say(reply.text, reply.severity)
+        """Use one of the controls."""
+        self.requests.use_named(name)
 
     def action_ask(self, name: Question | Literal["comparison"]) -> None:
         """Open a prompt for a setting, or for batch sizes to compare."""
-        lesson, commands = self.state.lesson, self.training.commands
-        configured = lesson.configured if lesson else None
-        refusal = no_question(name, self.state)
-        if refusal is not None or lesson is None or configured is None or commands is None:
-            self._answer(refusal)
-            return
-        # Screens other than the main one are imported when they are first opened, not before the
-        # first frame.
-        from vramtop.tui.screens.questions import comparison, question
-
-        base, images = commands.base(lesson.settings), configured.data.train_images
-        if name == "comparison":
-            suggested = fair.sizes(base, lesson.visited, images)
-            self.layers.open(comparison(base, suggested, images, partial(self._do, runs.compare)))
-        else:
-            self.layers.open(question(name, base, images, partial(self._set, name)))
-
-    def _set(self, name: str, value: float | None) -> None:
-        self._do(partial(settings.change, **{name: value}))
-
-    def _do(self, control: Callable[..., Reply | None], *arguments: object) -> None:
-        self._answer(control(self.state, self.training.commands, *arguments))
+        self.requests.ask(name)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
-        """Ask nothing over a dialog: its keys are its own."""
+        """Open no prompt over a dialog, which has keys of its own."""
         del parameters
         return action != "ask" or not isinstance(self.screen, ModalScreen)
 
     def on_visited_table_chosen(self, event: VisitedTable.Chosen) -> None:
-        """Go on with a batch size that was tried before."""
-        self._do(settings.revisit, event.batch_size, event.accumulation)
+        """Go back to a batch size that was tried before."""
+        self.requests.use(settings.revisit, event.batch_size, event.accumulation)
 
     def _move_training(self, place: int) -> None:
-        """Let the training go on on the GPU that has this place among the GPUs."""
+        """Move the training to the GPU at this place among the GPUs."""
         from vramtop.tui.worker.launch import environment
 
-        self._do(runs.move, place, environment())
+        self.requests.use(runs.move, place, environment())
 
     def _show_image(self, index: int | None = None) -> None:
-        self._do(runs.show_image, index)
+        self.requests.use(runs.show_image, index)
 
     def action_save_table(self) -> None:
         """Save the batch sizes visited as CSV."""
         lesson = self.state.lesson
         if lesson is None:
-            self._answer(not_lesson(self.state))
+            self.requests.answer(not_lesson(self.state))
         elif any(not visit.predicted for visit in lesson.visited):
             self.save({".csv": table(lesson.visited)})
         else:
@@ -252,16 +228,16 @@ class VramtopApp(StateApp):
         self.show(replace(self.state, chosen=category))
 
     def action_choose(self, by: int) -> None:
-        """Choose a category so many rows further down; none is chosen between last and first."""
+        """Choose a category so many rows further down; between the last and the first is none."""
         ring = (None, *CATEGORIES)
         self.choose(ring[(ring.index(self.state.chosen) + by) % len(ring)])
 
     def on_picked(self, message: Picked) -> None:
-        """Choose the category that was clicked; a second click lets it go."""
+        """Choose the category that was clicked; a second click chooses none."""
         self.choose(None if message.category == self.state.chosen else message.category)
 
     def action_leave(self) -> None:
-        """Call off a search or a comparison; or else leave the moment; or else the category."""
+        """Call off a search or a comparison; else leave the moment; else the category."""
         if runs.call_off(self.state, self.training.commands):
             return
         if self.state.cursor is not None:
@@ -280,14 +256,14 @@ class VramtopApp(StateApp):
         self._show_instead("trends", "trade", Trends)
 
     def action_trade(self) -> None:
-        """What the batch sizes give and take instead of the anatomy, or back."""
+        """The trade between batch sizes instead of the anatomy, or back."""
         if refusal := not_lesson(self.state):
-            self._answer(refusal)
+            self.requests.answer(refusal)
         else:
             self._show_instead("trade", "trends", TradeChart)
 
     def _show_instead(self, shown: str, other: str, panel: type[Panel[Any]]) -> None:
-        """Show this in the anatomy's place, or the anatomy again; say so where there is no room."""
+        """Show a panel in the anatomy's place, or the anatomy again; say so if there is no room."""
         screen = self.screen_stack[0]
 
         def look() -> None:
@@ -308,14 +284,14 @@ class VramtopApp(StateApp):
         from vramtop.tui.screens.image import ImageScreen
 
         if refusal := no_training(self.state):
-            self._answer(refusal)
+            self.requests.answer(refusal)
             return
         self.layers.open(ImageScreen(self._show_image))
         if _picture(self.state) is None:
             self._show_image()
 
     def action_next_image(self) -> None:
-        """Another image; where none is shown, the screen that shows them."""
+        """Another image; if none is shown, open the screen that shows them."""
         from vramtop.tui.screens.image import ImageScreen
 
         if isinstance(self.screen, ImageScreen):
@@ -323,17 +299,23 @@ class VramtopApp(StateApp):
         else:
             self.action_image()
 
+    @property
+    def keys(self) -> Sequence[Key]:
+        """The keys that mean something for the program that is shown."""
+        return KEYS if self.state.lesson is not None else PROGRAM_KEYS
+
     def action_help(self) -> None:
         """What the keys do and what the words mean."""
         from vramtop.tui.screens.help import Help
+        from vramtop.tui.words.vocabulary import READING, WORDS
 
-        self.layers.open(Help())
+        self.layers.open(Help(self.keys, (READING, WORDS)))
 
     def action_tour(self) -> None:
         """A guided tour of the main screen, on the training that runs."""
         lesson = self.state.lesson
         if lesson is None:
-            self._answer(not_lesson(self.state))
+            self.requests.answer(not_lesson(self.state))
             return
         from vramtop.tui.tour.guide import Guide
         from vramtop.tui.tour.panel import begin_tour

@@ -14,11 +14,11 @@ from vramtop.tui.state.state import State
 from vramtop.tui.worker.link import Received, WorkerLine
 
 WHOLE_SECONDS = 1.0
-_ALMOST = 0.9  # a clock does not keep its pace to the millisecond
+_ALMOST = 0.9  # timers are not exact to the millisecond
 
 
 class Part(Protocol):
-    """A part of the screen. Where it shows the same as before, `show` draws nothing."""
+    """A part of the screen; `show` draws nothing if nothing has changed."""
 
     @property
     def LIVE(self) -> bool:  # noqa: N802 - as a panel's class has it
@@ -49,7 +49,7 @@ class Painter:
         self._moved = self._whole = -math.inf  # when live parts were shown last, and when all were
 
     def follow(self, before: State, after: State, message: Received) -> None:
-        """Show what `message` has changed, at once or in its time."""
+        """Show what `message` has changed: at once, or when its parts are due."""
         if waited_for(before, after, message):
             self.paint(after)
         elif isinstance(message, (Sample, GpusReport)):
@@ -61,7 +61,7 @@ class Painter:
             self.paint_anew(state)
 
     def paint_anew(self, state: State) -> None:
-        """Show it also in parts that were not there before."""
+        """Show this state in all parts, those that are new too."""
         self._painted, self._whole = state, monotonic()
         for part in self._parts():
             part.show(state)

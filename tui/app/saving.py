@@ -1,4 +1,4 @@
-"""The files that keys save: named after the time, and never in the place of another file."""
+"""The files that keys save: named after the time, and never over another file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What both apps have: a state that messages change, and a screen that follows it."""
+"""The base of both apps: a state that messages change, and a screen that follows it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import msgspec
 from textual import actions
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.events import Event
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
@@ -22,12 +21,12 @@ from vramtop.tui.state.state import State
 from vramtop.tui.terminal.capabilities import Terminal
 from vramtop.tui.terminal.palette import TEXTUAL_THEMES
 from vramtop.tui.terminal.translation import Translation
+from vramtop.tui.widgets.cached import CachedScreen
 from vramtop.tui.widgets.events import event
 from vramtop.tui.widgets.headlines import Headline
-from vramtop.tui.widgets.layer import PaletteScreen
 from vramtop.tui.widgets.lines import NewsLine
 from vramtop.tui.widgets.panel import Panel
-from vramtop.tui.widgets.still import Page
+from vramtop.tui.widgets.stacked_screen import PaletteScreen
 from vramtop.tui.words.keys import Key
 from vramtop.tui.worker.link import Received, Watch
 
@@ -44,7 +43,7 @@ NO_CONFIG = Config()
 class StateApp(App[int]):
     """Folds messages into its state; its `painter` decides when the screen follows.
 
-    `watch` begins to look at the GPUs; it is called once the first frame is drawn.
+    `watch` starts the sampler of the GPUs; it is called once the first frame is drawn.
     """
 
     TITLE = "vramtop"
@@ -53,7 +52,6 @@ class StateApp(App[int]):
         Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
         Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True),
     ]
-    KEYS: ClassVar[Sequence[Key]] = ()  # for the command palette
 
     def __init__(
         self,
@@ -62,7 +60,7 @@ class StateApp(App[int]):
         terminal: Terminal = FULL,
         config: Config = NO_CONFIG,
     ) -> None:
-        # With NO_COLOR the terminal's own colours stay; Textual would put its own in their place.
+        # With NO_COLOR, keep the terminal's own colours instead of Textual's.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.state = state
         self._watch = watch
@@ -79,23 +77,30 @@ class StateApp(App[int]):
 
     # ---- the screen -------------------------------------------------------------------------
 
-    def get_default_screen(self) -> Page:
+    def get_default_screen(self) -> CachedScreen:
         """The first screen of the stack."""
-        return Page(id="_default")
+        return CachedScreen(id="_default", classes=self._choices.layout)
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Style all parts anew; before there are any, only take over the theme's colours."""
+        if self.screen_stack:
+            super().refresh_css(animate)
+        else:
+            # Textual would parse all styles here, and once more when the first part is there.
+            self.stylesheet.set_variables(self.get_css_variables())
 
     def on_mount(self) -> None:
         """Draw the first frame, then begin."""
-        self.screen.set_class(True, self._choices.layout)
         self.painter.paint_anew(self.state)
         self._clock = self.set_interval(WHOLE_SECONDS, lambda: self.painter.catch_up(self.state))
-        # While the app was suspended, the terminal has forgotten the whole screen.
+        # After a suspension, the terminal has lost the whole screen.
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.call_after_refresh(self.begin)
         if self._wrong is not None:
             self._warn(self._wrong)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Textual's filters; after them, what is drawn is put into the terminal's characters."""
+        """Textual's filters, then the translation into the terminal's characters."""
         filters = super().get_line_filters()
         return [*filters, self._translation] if self._translation.enabled else filters
 
@@ -111,7 +116,7 @@ class StateApp(App[int]):
         self.painter.paint(self.state)
 
     def show(self, state: State) -> None:
-        """Take this state, which a key, the mouse or the clock has changed, and show it now."""
+        """Set the state, as a key, the mouse or the clock has changed it, and show it now."""
         self.state = state
         self.paint()
 
@@ -119,7 +124,7 @@ class StateApp(App[int]):
 
     def begin(self) -> None:
         """Look at the GPUs from now on."""
-        # An error in there ends the app with its traceback; it does not pass in silence.
+        # An error in `_look` ends the app with its traceback.
         if self._watch is not None:
             self.run_worker(self._look(self._watch()))
 
@@ -131,7 +136,7 @@ class StateApp(App[int]):
             watch.close()
 
     def receive(self, message: Received) -> None:
-        """Fold a message into the state, say what would not be seen, and show what it changes."""
+        """Fold a message into the state, say what no panel shows, and show what it changes."""
         before, self.state = self.state, fold(self.state, message)
         if happened := event(before, self.state, covered=len(self.screen_stack) > 1):
             self.say(happened.text, "error" if happened.trouble else "information")
@@ -139,19 +144,19 @@ class StateApp(App[int]):
         self.painter.follow(before, self.state, message)
 
     def react(self, before: State, message: Received) -> None:
-        """Do what else a message asks for, once it is in the state."""
+        """Act on a message that is already in the state."""
 
     # ---- keys -------------------------------------------------------------------------------
 
-    async def on_event(self, event: Event) -> None:
-        """Handle an event; a key waits for a screen that is opening."""
-        if not self.layers.keep(event):
-            await super().on_event(event)
+    @property
+    def keys(self) -> Sequence[Key]:
+        """The keys that the help and the command palette list."""
+        return ()
 
     def say(self, text: str, severity: SeverityLevel = "information") -> None:
-        """Answer a key in the place of the news, or in a toast where there is no room for it.
+        """Answer a key in the place of the news, or in a toast if that has no room.
 
-        Only the latest answer is seen.
+        Only the latest answer is shown.
         """
         self.clear_notifications()
         answer = Headline(text, trouble=severity != "information")
@@ -188,7 +193,7 @@ class StateApp(App[int]):
         self._choose(f"{refresh} refresh{'es' if refresh > 1 else ''} a second", refresh=refresh)
 
     def _choose(self, text: str, **choice: Any) -> None:  # noqa: ANN401 - of each field's type
-        """Remember a choice, and say which it is."""
+        """Keep a choice, and say which it is."""
         self._choices = msgspec.structs.replace(self._choices, **choice)
         self.say(text)
         try:
@@ -206,14 +211,14 @@ class StateApp(App[int]):
         self.save(screenshot(self))
 
     def save(self, contents: Mapping[str, str]) -> None:
-        """Write a file for each suffix, and say where it is."""
+        """Write a file for each suffix, and say where they are."""
         try:
             self.say(f"saved {save(contents, datetime.now())}")
         except CannotSave as error:
             self.say(str(error), severity="error")
 
     def action_command_palette(self) -> None:
-        """The command palette, of which there is only one."""
+        """Open the command palette, unless it is open."""
         if not isinstance(self.screen, PaletteScreen):
             self.layers.open(PaletteScreen())
 
@@ -222,9 +227,9 @@ class StateApp(App[int]):
         self.exit(0)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """All that the keys do, for the command palette."""
+        """What the keys do, for the command palette."""
         del screen
-        for key in self.KEYS:
+        for key in self.keys:
             _, name, parameters = actions.parse(key.action)
             call = partial(getattr(self, f"action_{name}"), *parameters)
             yield SystemCommand(key.name, f"{key.help} ({key.shown})", call)

@@ -1,4 +1,4 @@
-"""The cursor's way through a recorded step: by the clock, by keys and by the mouse."""
+"""Moves the cursor through a recorded step: by the clock, by keys and by the mouse."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from vramtop.tui.state.state import State
 
 
 class Timer(Protocol):
-    """A call that is to come."""
+    """A call in the future."""
 
     def stop(self) -> None:
-        """Let it not come."""
+        """Cancel it."""
         ...
 
 
@@ -38,7 +38,7 @@ class Stage(Protocol):
 class StepWalk:
     """Moves the cursor while the state has a walk; a key or a click ends that walk.
 
-    At rest no timer runs. `now` tells the seconds of a clock.
+    Between walks no timer runs. `now` gives the seconds of a clock.
     """
 
     def __init__(self, stage: Stage, now: Callable[[], float] = time.monotonic) -> None:
@@ -53,7 +53,7 @@ class StepWalk:
         return self._timer is not None
 
     def follow(self, before: State) -> None:
-        """Begin the walk that a message has brought, or stop with the one that it has ended."""
+        """Begin or end a walk, as a message has changed the state since `before`."""
         if self._stage.state.walk is not before.walk:
             self._began = self._now()
             self._go_on()

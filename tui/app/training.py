@@ -1,4 +1,4 @@
-"""The worker behind the app, from its start to its end."""
+"""The worker of the app, from its start to its end."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from vramtop.tui.worker.link import Link, Received
 
 
 class Training:
-    """Starts the worker with `start`, passes on what it says, and closes it.
+    """Starts the worker with `start`, passes its messages on, and closes it.
 
-    `commands` is the way to it, None before it has started.
+    `commands` are None before it has started.
     """
 
     def __init__(self, start: Callable[[], Awaitable[Link]]) -> None:
@@ -32,7 +32,7 @@ class Training:
         return self._link.kept if self._link else None
 
     async def start(self) -> tuple[Commands, AsyncIterator[Envelope[Received]]]:
-        """Start the worker; returns the way to it, and all that it will say.
+        """Start the worker; returns its commands and its messages.
 
         Raises `OSError` where it cannot be started.
         """
@@ -41,7 +41,7 @@ class Training:
         return self.commands, self._link.messages()
 
     def restart(self) -> None:
-        """After the worker's end, let another one go on from the latest snapshot."""
+        """After the worker's end, start another one from the latest snapshot."""
         assert self._link is not None
         self._link.restart()
 

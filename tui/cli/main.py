@@ -66,9 +66,9 @@ def _run(options: Options) -> int:
     if options.way != "monitor":
         output.require()
     if options.parameters is not None:
-        from vramtop.tui.headless.lesson import lesson
+        from vramtop.tui.headless.formula import estimate_by_formula
 
-        return lesson(options.parameters, options.form)
+        return estimate_by_formula(options.parameters, options.form)
     check_trainer("training" if options.way in ("monitor", "headless") else options.way)
     dataset, data_dir = options.settings.dataset, options.settings.data_dir
     source = sources.find(dataset, data_dir, download=options.download)

@@ -1,1 +1,1 @@
-"""What the keys ask of the training: the commands that are sent, or why none is. No screen here."""
+"""What the keys ask of the training: which commands they send, or why none. Without a screen."""

@@ -1,4 +1,4 @@
-"""How a control answers a key, and what every control needs."""
+"""The answer to a key, and the guards that every control needs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from vramtop.tui.worker.commands import Commands
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """One line that answers a key; a refusal is a warning where nothing can be asked for."""
+    """One line that answers a key."""
 
     text: str
     severity: Literal["information", "warning", "error"] = "information"
 
 
 _Arguments = ParamSpec("_Arguments")
-# A control is a function of the state, of the way to the worker, and of what it is to do. It sends
-# its command and returns the line that answers the key; None where the worker's own messages do.
+# A control gets the state, the commands to the worker, and its own arguments. It sends a command.
+# It returns the reply to the key, or None where the worker's messages are the reply.
 Control = Callable[Concatenate[State, Commands, _Arguments], Reply | None]
 GuardedControl = Callable[Concatenate[State, Commands | None, _Arguments], Reply | None]
 

@@ -1,13 +1,13 @@
-"""Controls of how the training runs: held, let go, restarted, searched, compared, moved."""
+"""Controls of the run: pause, phase by phase, restart, search, comparison, move to another GPU."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from vramtop.tui.gpus.moving import CannotMove, destination
-from vramtop.tui.state.lesson import fair
 from vramtop.tui.state.lesson.facts import known
 from vramtop.tui.state.state import State
+from vramtop.tui.words import wording
 from vramtop.tui.worker.commands import Commands
 from vramtop.tui.worker.sweep_plan import Plan
 
@@ -46,7 +46,7 @@ def restart(state: State, commands: Commands) -> None:
 
 @needs_training
 def show_image(_: State, commands: Commands, index: int | None = None) -> None:
-    """Ask for a training image; without an index for the one after the last shown."""
+    """Ask for a training image; without an index, for the one after the last shown."""
     commands.show_image(index)
 
 
@@ -63,11 +63,12 @@ def find_largest(state: State, commands: Commands) -> Reply:
 def compare(_: State, commands: Commands, plan: Plan) -> Reply:
     """Train each of the plan's batch sizes from fresh weights, while the training waits."""
     commands.compare(plan)
-    return Reply(f"{fair.asked(plan)}; escape calls it off")
+    begun = wording.comparison_begun(len(plan.trials), plan.trials[0].images or 0)
+    return Reply(f"{begun}; escape calls it off")
 
 
 def call_off(state: State, commands: Commands | None) -> bool:
-    """Call off the search or the comparison that runs; False where there is none."""
+    """Call off the running search or comparison; False if there is none."""
     lesson = state.lesson
     if commands is None or lesson is None or state.over:
         return False
@@ -80,9 +81,9 @@ def call_off(state: State, commands: Commands | None) -> bool:
 def move(
     state: State, commands: Commands | None, place: int, environment: Mapping[str, str]
 ) -> Reply | None:
-    """Let the training go on on the GPU at this place among the GPUs.
+    """Move the training to the GPU at this place among the GPUs.
 
-    `environment` is the worker's, which decides by which name CUDA knows that GPU.
+    `environment` is the worker's: it decides which number CUDA gives to that GPU.
     """
     if refusal := not_lesson(state):
         return refusal

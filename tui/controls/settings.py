@@ -1,4 +1,4 @@
-"""Controls that change a setting, starting from what was asked for last: quick presses add up."""
+"""Controls that change a setting. They start from the settings asked for: quick presses add up."""
 
 from __future__ import annotations
 

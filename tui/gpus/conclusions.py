@@ -17,8 +17,8 @@ UNLISTED = "NVML no longer lists this GPU"
 class Occupancy(msgspec.Struct, frozen=True):
     """Who holds a GPU's memory, in bytes; the parts add up to `total`.
 
-    `driver` is None where NVML does not tell the driver's part, `ours` where nobody tells ours.
-    Then `others` includes it.
+    `driver` is None where NVML does not give the driver's part, `ours` where our part is unknown.
+    `others` then includes it.
     """
 
     total: int
@@ -28,10 +28,10 @@ class Occupancy(msgspec.Struct, frozen=True):
     free: int
 
 
-def held(gpu: Gpu, pids: Collection[int]) -> int | None:
+def used_by(gpu: Gpu, pids: Collection[int]) -> int | None:
     """The bytes that these processes hold on the GPU, by NVML.
 
-    None where NVML lists none of them, as in many containers, or does not tell their bytes.
+    None where NVML lists none of them, as in many containers, or does not give their bytes.
     """
     ours = [process.used for process in gpu.processes or () if process.pid in pids]
     known = [used for used in ours if used is not None]
@@ -42,8 +42,8 @@ def occupancy(gpu: Gpu, ours: int | None) -> Occupancy | None:
     """Who holds the GPU's memory when `ours` bytes of it are our own; None without total and free.
 
     Total, reserved and free come in one answer of NVML. Bytes that are neither reserved nor free
-    are in use. `ours` may come from another moment, so it is limited to what is in use, and the
-    others hold the rest. So the parts always add up.
+    are in use. `ours` may be of another moment, so it is limited to the bytes in use; the others
+    hold the rest.
     """
     if gpu.total is None or gpu.free is None:
         return None
@@ -122,20 +122,31 @@ def _recognized(gpu: Gpu, before: Gpu) -> Gpu:
     return replace(known, total=before.total) if known.trouble else known
 
 
-def reasons(report: GpusReport) -> list[str]:
-    """The reasons why values are not available, a line each, always in the same order."""
-    lines = [] if report.trouble is None else [report.trouble]
-    lines += _refusals("driver", report.refused)
+class Unavailable(msgspec.Struct, frozen=True):
+    """The `reason` why NVML does not give a field of a GPU, or of an `instance` of it.
+
+    `gpu` is None for the driver, `field` for all that NVML would tell of it.
+    """
+
+    reason: str
+    field: str | None = None
+    gpu: int | None = None
+    instance: int | None = None
+
+
+def unavailable(report: GpusReport) -> list[Unavailable]:
+    """What NVML does not give, always in the same order."""
+    found = list[Unavailable]()
+    if report.trouble is not None:
+        found.append(Unavailable(report.trouble))
+    found += [Unavailable(reason, field) for field, reason in report.refused.items()]
     for gpu in report.gpus:
-        name = f"GPU {gpu.index}"
-        if gpu.trouble not in (None, report.trouble):
-            lines.append(f"{name}: {gpu.trouble}")
-        lines += _refusals(name, gpu.refused)
+        if gpu.trouble is not None and gpu.trouble != report.trouble:
+            found.append(Unavailable(gpu.trouble, None, gpu.index))
+        found += [Unavailable(reason, field, gpu.index) for field, reason in gpu.refused.items()]
         for part in gpu.instances:
-            lines += _refusals(f"{name} instance {part.index}", part.refused)
-    return lines
-
-
-def _refusals(whose: str, refused: dict[str, str]) -> list[str]:
-    named = ((field.replace("_", " "), reason) for field, reason in refused.items())
-    return [f"{whose}: {field} not available: {reason}" for field, reason in named]
+            found += [
+                Unavailable(reason, field, gpu.index, part.index)
+                for field, reason in part.refused.items()
+            ]
+    return found

@@ -1,4 +1,4 @@
-"""What of a GPU is as it should not be: heat, clocks held down, memory errors. Pure."""
+"""What is wrong with a GPU: heat, slowed clocks, memory errors. Pure."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from vramtop.protocol.gpus import Gpu
 
 Level = Literal["plain", "warning", "error"]
 
-MARK = "! "  # before what is a warning or an error, for those who see no colours
+MARK = "! "  # before a warning or an error, for viewers who see no colours
 
-# A GPU slows itself down by hardware only where it would come to harm.
+# The hardware slows a GPU down only to protect it from harm.
 _ERRORS = ("hardware slowdown", "hardware thermal slowdown", "hardware power brake")
 _CHOSEN = ("clocks set by an application", "sync boost", "display clocks")
-# So many °C below the temperature at which a GPU slows down, or shuts down, it is close to it.
+# A GPU is hot from so many °C below the temperature at which it slows down, or shuts down.
 _CLOSE, _CLOSE_TO_SHUTDOWN = 5, 10
 
 
 class Sign(msgspec.Struct, frozen=True):
-    """A thing to know of a GPU, and how bad it is; `short` is for where there is little room."""
+    """Something to know about a GPU, and how bad it is; `short` is for little room."""
 
     text: str
     level: Level
@@ -40,7 +40,7 @@ class Sign(msgspec.Struct, frozen=True):
 
 
 def signs(gpu: Gpu) -> tuple[Sign, ...]:
-    """All that is out of the ordinary, the worst first; empty for a GPU that is well."""
+    """All signs of a GPU, the worst first; none if it is well."""
     if gpu.trouble is not None:
         return ()
     found = [] if (heat := hot(gpu)) is None else [heat]
@@ -55,8 +55,8 @@ def signs(gpu: Gpu) -> tuple[Sign, ...]:
 def hot(gpu: Gpu) -> Sign | None:
     """That the GPU is as hot as it may be, or nearly; None where it is not.
 
-    By the temperatures at which it slows down and shuts down. Where it tells neither, its own word
-    that it holds its clocks down for heat decides.
+    The temperatures at which it slows down and shuts down decide. If neither is known, it is hot
+    when it says that heat slows its clocks.
     """
     now, slowdown, shutdown = gpu.temperature, gpu.slowdown_at, gpu.shutdown_at
     if now is None:

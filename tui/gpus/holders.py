@@ -1,8 +1,8 @@
 """Who holds the device's memory: parts that always add up to the whole.
 
-NVML tells the whole: total, reserved and free, and the bytes of our process. The allocator splits
-our bytes; the rest of ours is the CUDA context. The allocator's numbers are of the last step that
-was observed, so they can be older than NVML's. Then they are cut to fit.
+NVML gives the whole: total, reserved and free, and the bytes of our process. The allocator splits
+our bytes; the rest of ours is the CUDA context. The allocator's numbers are of the last observed
+step, so they can be older than NVML's. They are then limited to our bytes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 from vramtop.protocol.gpus import Gpu
 from vramtop.protocol.split import AllocatorMemory
 
-from .conclusions import held, occupancy
+from .conclusions import occupancy, used_by
 
 Holder = Literal[
     "driver",
@@ -30,20 +30,22 @@ Holder = Literal[
 ]
 
 
-class Held(msgspec.Struct, frozen=True):
+class HolderBytes(msgspec.Struct, frozen=True):
     """A holder and its bytes; a holder of no bytes is left out."""
 
     holder: Holder
     bytes: int
 
 
-def of_gpu(gpu: Gpu, pid: int | None, memory: AllocatorMemory | None) -> tuple[Held, ...] | None:
-    """Who holds a GPU's memory, in the order of a bar; None where NVML tells no total.
+def of_gpu(
+    gpu: Gpu, pid: int | None, memory: AllocatorMemory | None
+) -> tuple[HolderBytes, ...] | None:
+    """Who holds a GPU's memory, in the order of a bar; None where NVML gives no total.
 
-    `pid` is our process, `memory` what its allocator said last. Where NVML does not list our
+    `pid` is our process, `memory` its allocator's latest numbers. Where NVML does not list our
     process, as in many containers, its context counts among the others.
     """
-    listed = None if pid is None else held(gpu, {pid})
+    listed = None if pid is None else used_by(gpu, {pid})
     seen = occupancy(gpu, memory.reserved if listed is None and memory else listed)
     if seen is None:
         return None
@@ -54,17 +56,17 @@ def of_gpu(gpu: Gpu, pid: int | None, memory: AllocatorMemory | None) -> tuple[H
         **_within(seen.ours or 0, memory),
         "free": seen.free,
     }
-    return _held(sizes)
+    return _parts(sizes)
 
 
-def of_allocator(total: int, memory: AllocatorMemory) -> tuple[Held, ...]:
-    """The holders that our allocator knows, for a device that nobody else tells about."""
+def of_allocator(total: int, memory: AllocatorMemory) -> tuple[HolderBytes, ...]:
+    """The holders by our allocator alone, for a device of which nothing else is known."""
     rest = max(0, total - memory.reserved)
-    return _held({**_within(memory.reserved, memory), "others or free": rest})
+    return _parts({**_within(memory.reserved, memory), "others or free": rest})
 
 
-def _held(sizes: dict[Holder, int]) -> tuple[Held, ...]:
-    return tuple(Held(holder, size) for holder, size in sizes.items() if size)
+def _parts(sizes: dict[Holder, int]) -> tuple[HolderBytes, ...]:
+    return tuple(HolderBytes(holder, size) for holder, size in sizes.items() if size)
 
 
 def _within(ours: int, memory: AllocatorMemory | None) -> dict[Holder, int]:

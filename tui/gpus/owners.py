@@ -11,7 +11,7 @@ _REMEMBERED = 1024
 
 
 def owner(pid: int) -> tuple[str | None, str | None]:
-    """The user and the command line of a process; None for what the system does not tell.
+    """The user and the command line of a process; None for what is not known.
 
     Answers are remembered by the pid and the time at which the process started.
     """
@@ -19,7 +19,7 @@ def owner(pid: int) -> tuple[str | None, str | None]:
         born = psutil.Process(pid).create_time()
     except psutil.Error:
         return None, None
-    return _told(_user, pid, born), _told(_command, pid, born)
+    return _answer(_user, pid, born), _answer(_command, pid, born)
 
 
 def printable(text: str) -> str:
@@ -27,14 +27,14 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text).strip()
 
 
-class _Untold(Exception):
-    """The command line is still empty, as that of a program that is just being loaded."""
+class _NotYet(Exception):
+    """The command line is still empty, as it is while a program is being loaded."""
 
 
-def _told(question: Callable[[int, float], str], pid: int, born: float) -> str | None:
+def _answer(question: Callable[[int, float], str], pid: int, born: float) -> str | None:
     try:
         return question(pid, born)
-    except (psutil.Error, _Untold):
+    except (psutil.Error, _NotYet):
         return None
 
 
@@ -49,5 +49,5 @@ def _command(pid: int, born: float) -> str:
     del born
     line = printable(" ".join(psutil.Process(pid).cmdline()))
     if not line:
-        raise _Untold
+        raise _NotYet
     return line

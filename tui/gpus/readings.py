@@ -139,14 +139,14 @@ def _holdings(gpu: Gpu, answers: Answers) -> Gpu:
 
 
 def _processes(answers: Answers) -> tuple[GpuProcess, ...] | None:
-    """The processes that compute, draw or use MPS; None if those that compute are not told."""
+    """The processes that compute, draw or use MPS; None if those that compute are not known."""
     used = answers.take("processes", partial(running, _COMPUTING, answers.device))
     if used is None:
         return None
     for field, name in _ALSO_RUNNING.items():
         others = answers.take(field, partial(running, name, answers.device))
         for pid, more in (others or {}).items():
-            # Each list tells all bytes of a process, so two lists can count the same bytes.
+            # Each list has all bytes of a process, so two lists can count the same bytes.
             before = used.get(pid)
             used[pid] = more if before is None else max(before, more or 0)
     return tuple(GpuProcess(pid, held, *owner(pid)) for pid, held in used.items())
@@ -188,7 +188,7 @@ def _limited(gpu: Gpu, answers: Answers, before: Gpu) -> Gpu:
 
 
 def _limit(device: Any, kind: int) -> int | None:  # noqa: ANN401
-    """A limit in °C; None for the many GPUs that tell none."""
+    """A limit in °C; None for the many GPUs that give none."""
     try:
         limit: int = ask("nvmlDeviceGetTemperatureThreshold", device, kind)
     except Lost:
@@ -232,7 +232,7 @@ def _divided(gpu: Gpu, answers: Answers, known: Sequence[Gpu]) -> Gpu:
 
 
 def _slots(answers: Answers) -> tuple[bool | None, int]:
-    """Whether the GPU is split, None if it does not tell, and the largest number of instances."""
+    """Whether the GPU is split, None if unknown, and the largest number of its instances."""
     split = None
     try:
         split = bool(ask("nvmlDeviceGetMigMode", answers.device)[0])

@@ -103,10 +103,8 @@ class Sampler:
                 reader.close()
                 retry_at = now + retry_seconds(report.trouble, failures, self._seconds)
                 failures += 1
-            if (
-                report.trouble is not None
-            ):  # if only one GPU is lost, the others are asked as before
-                pause = retry_at - now
+            if report.trouble is not None:
+                pause = retry_at - now  # if only a GPU is lost, the others are asked as before
             self._closing.wait(pause)
         reader.close()
 

@@ -12,7 +12,7 @@ PATIENCE_SECONDS = 2.0
 
 
 async def free_bytes() -> dict[str, int]:
-    """The bytes free on each GPU, by UUID, as far as NVML tells them.
+    """The bytes free on each GPU, by UUID, as far as NVML gives them.
 
     Empty if NVML cannot be asked, or does not answer within `PATIENCE_SECONDS`.
     """

@@ -8,14 +8,14 @@ import msgspec
 from vramtop.protocol.gpus import Gpu, GpuProcess
 from vramtop.protocol.messages import Device, DeviceMemory
 
-UNLISTED = "NVML does not list this GPU"
+NOT_LISTED = "NVML does not list this GPU"
 UNKNOWN_INSTANCE = "NVML does not tell which MIG instance this is"
 
 
 class Whereabouts(msgspec.Struct, frozen=True):
     """The GPU of the training, and in `holding` whose memory it uses: the GPU's, or an instance's.
 
-    `holding` is None where nobody knows which of the instances that is.
+    `holding` is None where it is not known which instance that is.
     """
 
     gpu: Gpu
@@ -23,7 +23,7 @@ class Whereabouts(msgspec.Struct, frozen=True):
 
 
 class Accounts(msgspec.Struct, frozen=True):
-    """A GPU whose memory the training uses; `by_cuda` says that CUDA told it, and not NVML."""
+    """A GPU with the memory that the training uses; `by_cuda`: by CUDA's figures, not NVML's."""
 
     gpu: Gpu
     by_cuda: bool = False
@@ -32,8 +32,8 @@ class Accounts(msgspec.Struct, frozen=True):
 def find(gpus: Sequence[Gpu], device: Device | None, pid: int | None) -> Whereabouts | None:
     """Where the process `pid` trains, by its device's UUID; None where NVML does not list it.
 
-    CUDA tells the UUID of the instance; with older drivers it tells that of the whole GPU. Then the
-    instance is the one that lists the process, or else the only one with as much memory.
+    CUDA gives the UUID of the instance, with older drivers that of the whole GPU. The instance is
+    then the one that lists the process, or else the only one with as much memory.
     """
     if device is None or device.uuid is None:
         return None
@@ -48,7 +48,7 @@ def find(gpus: Sequence[Gpu], device: Device | None, pid: int | None) -> Whereab
 
 
 def accounts(where: Whereabouts | None, memory: DeviceMemory | None) -> Accounts | None:
-    """The memory by NVML, or else by CUDA, which the worker has asked; None if neither tells it."""
+    """The memory by NVML, or else by CUDA, which the worker has asked; None if neither gives it."""
     holding = where.holding if where else None
     if holding is not None and holding.total is not None and holding.free is not None:
         return Accounts(holding)

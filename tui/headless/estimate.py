@@ -1,35 +1,34 @@
-"""`vramtop estimate`: what each batch size would hold, without running or allocating anything."""
+"""`vramtop estimate`: the memory of a step at each batch size, predicted; nothing is run."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 
-import msgspec
 from vramtop.protocol.lesson.commands import Predict
 from vramtop.protocol.lesson.messages import Predicted
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Hello
 from vramtop.trainer.data.sources import Source
 from vramtop.tui.terminal.exits import FINE, INTERRUPTED
-from vramtop.tui.terminal.output import complain, show, write
+from vramtop.tui.terminal.output import complain, show
 from vramtop.tui.words import units, wording
 from vramtop.tui.worker.process import start_worker
 
 from .interruption import Interruption
-from .rows import Estimate, OutOfMemoryRow, make_estimate, to_csv
+from .results import print_results
+from .rows import AnyRow, Estimate, make_estimate, to_csv
 from .run import WorkerFailed, follow
 from .sweep_table import tables
 
 
 async def estimate(sizes: Sequence[Settings], source: Source, form: str) -> int:
-    """Predict each of these settings on images of `source`, print the rows; the exit code.
+    """Predict a step of each of these settings on images of `source`, and print the rows.
 
-    Raises `CannotWrite` where the rows cannot be written.
+    Returns the exit code. Raises `CannotWrite` if the rows cannot be written.
     """
     worker = await start_worker(sizes[0], train=False)
     interruption = Interruption(worker)
-    rows: list[Estimate | OutOfMemoryRow] = []
+    rows: list[AnyRow] = []
     device, code, unmodelled = "", FINE, tuple[str, ...]()
     try:
         for number, settings in enumerate(sizes):
@@ -61,21 +60,16 @@ def _title(settings: Settings, source: Source, device: str) -> str:
     )
 
 
-def _print(
-    title: str, rows: Sequence[Estimate | OutOfMemoryRow], form: str, notes: Sequence[str]
-) -> None:
+def _print(title: str, rows: Sequence[AnyRow], form: str, notes: Sequence[str]) -> None:
     if form == "table":
         pools = [_allocator(row) for row in rows if isinstance(row, Estimate) and row.allocator]
         show(*tables(title, rows, *pools, *notes))
-        return
-    as_json = form == "json"
-    text = f"{msgspec.json.format(msgspec.json.encode(rows)).decode()}\n" if as_json else ""
-    with contextlib.suppress(BrokenPipeError):
-        write(text or to_csv(Estimate, rows))
+    else:
+        print_results(rows, to_csv(Estimate, rows), form)
 
 
 def _allocator(row: Estimate) -> str:
-    """What a CUDA device's allocator makes of it."""
+    """A line on what the caching allocator of a CUDA device would hold."""
     memory = row.allocator
     assert memory is not None
     assert memory.allocated_peak is not None

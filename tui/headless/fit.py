@@ -1,10 +1,6 @@
-"""`vramtop fit`: the largest batch size that fits, predicted and then proved by real steps."""
+"""`vramtop fit`: finds the largest batch size that fits, and proves it by real steps."""
 
 from __future__ import annotations
-
-import contextlib
-import csv
-import io
 
 import msgspec
 from rich.table import Table
@@ -22,21 +18,24 @@ from vramtop.protocol.lesson.messages import (
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Answer
 from vramtop.tui.terminal.exits import FINE, INTERRUPTED
-from vramtop.tui.terminal.output import complain, show, write
+from vramtop.tui.terminal.output import complain, show
 from vramtop.tui.words import units
 from vramtop.tui.words.wording import tried
 from vramtop.tui.worker.process import Worker, start_worker
 
 from .interruption import Interruption
 from .progress import progress_bar
+from .results import csv_text, print_results
 from .run import Run, WorkerFailed, follow
 from .summary import heading, out_of_memory_line
 
+_LISTS = ("speeds", "no_room", "unmodelled")
+
 
 async def fit(settings: Settings, form: str) -> int:
-    """Find it for these settings, print it; returns the exit code.
+    """Find the largest batch size for these settings, and print it; returns the exit code.
 
-    Raises `CannotWrite` where it cannot be written.
+    Raises `CannotWrite` if the result cannot be written.
     """
     worker = await start_worker(settings, steps=0, every_step=True)
     interruption = Interruption(worker)
@@ -54,7 +53,7 @@ async def fit(settings: Settings, form: str) -> int:
 
 
 async def _find(worker: Worker, run: Run) -> Found | None:
-    """Search, with its real steps to be seen; None where the worker was told to stop."""
+    """Search, and show the progress; None if the worker was asked to stop."""
     found = None
     with progress_bar() as progress:
         task = progress.add_task("searching", total=None)
@@ -89,9 +88,9 @@ def _print(run: Run, found: Found, form: str) -> None:
     plain = {name: value for name, value in msgspec.to_builtins(found).items() if name != "type"}
     for speed in plain["speeds"]:
         del speed["type"]
-    text = f"{msgspec.json.format(msgspec.json.encode(plain)).decode()}\n"
-    with contextlib.suppress(BrokenPipeError):
-        write(text if form == "json" else _to_csv(plain))
+    # CSV has no lists.
+    line = {name: value for name, value in plain.items() if name not in _LISTS}
+    print_results(plain, csv_text(list(line), [line]), form)
 
 
 def _table(found: Found) -> Table:
@@ -111,17 +110,17 @@ def _table(found: Found) -> Table:
 
 
 def _notes(found: Found) -> list[str]:
-    wasted = ", ".join(f"{size:,}" for size in found.no_room)
+    no_room = ", ".join(f"{size:,}" for size in found.no_room)
     proof = f"Proved by {found.trial_steps} real steps, {found.oom_trials} of them out of memory."
     return [
         *_bound(found),
         proof,
-        *([f"Smaller, and yet without room: {wasted}."] if wasted else []),
+        *([f"Smaller, and yet without room: {no_room}."] if no_room else []),
     ]
 
 
 def _bound(found: Found) -> list[str]:
-    """What is guaranteed, what is not, and what may fit besides."""
+    """What is sure to fit, what is not, and what may fit."""
     if found.peak_beyond is None:
         images = found.max_batch_size * found.accumulation
         return [f"All {images:,} training images fit: the data is the limit, not memory."]
@@ -132,24 +131,14 @@ def _bound(found: Found) -> list[str]:
         f"{found.max_batch_size:,} fits from an empty cache in each of {found.orders} orders of "
         "allocation.",
         f"{found.max_batch_size + 1:,} does not fit in the worst of them: {least}.",
-        *_besides(found),
+        *_perhaps(found),
     ]
 
 
-def _besides(found: Found) -> list[str]:
+def _perhaps(found: Found) -> list[str]:
     if found.unmodelled:
         keys = ", ".join(found.unmodelled)
         return [f"Larger ones may fit in another order; with {keys} that cannot be predicted."]
     if found.at_best is None:
         return []
     return [f"Up to {found.at_best:,} may fit in the best order (predicted)."]
-
-
-def _to_csv(plain: dict[str, object]) -> str:
-    """One line; what is a table or a list of its own is left to JSON."""
-    columns = [name for name in plain if name not in ("speeds", "no_room", "unmodelled")]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerow(plain)
-    return text.getvalue()

@@ -1,4 +1,4 @@
-"""ctrl-C while a worker trains: it is asked, then forced, and nothing can hold the command up."""
+"""ctrl-C while a worker trains: the worker is asked to stop, then killed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ _LOOK_SECONDS = 0.5
 
 
 class Interruption:
-    """From now on ctrl-C, or a plain kill, ends `worker`; `came` tells whether it was asked for.
+    """Ends `worker` at ctrl-C or a plain kill, from now on; `came` says whether one has come.
 
-    The first one asks the worker to stop. The second one, or `STOP_SECONDS` without an end, kills
-    it; then what was measured can still be printed. Where even that is held up by whoever reads
-    it, the command leaves.
+    The first one asks the worker to stop. A second one kills it, or `STOP_SECONDS` without an end
+    do. What was measured can then still be printed. If nobody reads it, the command ends too.
     """
 
     def __init__(self, worker: Worker) -> None:
@@ -29,19 +28,19 @@ class Interruption:
         self._loop = asyncio.get_running_loop()
         signal.signal(signal.SIGALRM, self._look)
         when_asked_to_end(self._asked)
-        # Where a signal comes right before a write that then blocks, Python does not hear of it
-        # until that write is interrupted once more.
+        # A signal may come right before a write that blocks. Python handles it only once that write
+        # is interrupted again: by this timer.
         signal.setitimer(signal.ITIMER_REAL, _LOOK_SECONDS, _LOOK_SECONDS)
 
     def _asked(self, *_: object) -> None:
         if not self.came:
             self.came = True
             self._next(self._worker.stop)
-        elif not self._killed:  # else a key is held down, and the alarm is set
+        elif not self._killed:
             self._kill()
 
     def _look(self, *_: object) -> None:
-        """Whether it is late."""
+        """Kill the worker, or leave, once the deadline has passed."""
         if self._deadline is None or time.monotonic() < self._deadline:
             return
         if self._killed:
@@ -53,7 +52,7 @@ class Interruption:
         self._next(self._worker.kill)
 
     def _next(self, act: Callable[[], None]) -> None:
-        """Do so as soon as the loop can, and look again in a while."""
+        """Act as soon as the event loop can, and set the next deadline."""
         if self._loop.is_running():
             self._loop.call_soon_threadsafe(act)
         self._deadline = time.monotonic() + STOP_SECONDS

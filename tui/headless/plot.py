@@ -1,4 +1,4 @@
-"""A sweep as a picture: what each batch size takes in memory, beside what it learns."""
+"""A sweep as a picture: the memory of each batch size, beside what it learns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vramtop.tui.terminal.palette import LIGHT, mixed
 from vramtop.tui.words import units
 from vramtop.tui.words.wording import NAMES
 
-from .rows import OutOfMemoryRow, Row
+from .rows import OutOfMemoryRow, Row, SweepRow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,19 +26,19 @@ _INCHES = (12.0, 5.6)
 _DOTS = 150  # an inch
 _BAR = 0.62
 
-# By batch size: for each of its runs, the images of a step and the mean loss up to there.
+# By batch size: the loss curve of each of its runs, as in `LossCurve.points`.
 Curves = Mapping[int, Sequence[Sequence[tuple[int, float]]]]
 
 
 def check(file: str) -> None:
-    """Raise `SettingError` where no picture could be written there, before there is one."""
+    """Raise `SettingError` if no picture can be written there; called before anything is run."""
     path = Path(file)
     if path.suffix.lower() not in _ENDINGS:
         raise SettingError(f"a plot ends in {' or '.join(_ENDINGS)}, not {file!r}")
     try:
         new = not path.exists()
         with path.open("ab"):
-            pass  # only opening tells, whatever the permissions say
+            pass  # permissions alone do not say whether it can be opened
         if new:
             path.unlink()
     except (OSError, ValueError) as error:
@@ -48,12 +48,10 @@ def check(file: str) -> None:
         raise SettingError("--plot needs matplotlib: pip install 'vramtop-lab[plot]'")
 
 
-def write(
-    file: str, title: str, rows: Sequence[Row | OutOfMemoryRow], curves: Curves, notes: str
-) -> None:
-    """Draw the rows, and how the loss fell, into a file; raises `OSError`.
+def write(file: str, title: str, rows: Sequence[SweepRow], curves: Curves, notes: str) -> None:
+    """Draw the rows and the loss curves into a file; raises `OSError`.
 
-    What can fail in drawing has failed before the file is touched.
+    The picture is drawn in memory first. If that fails, the file is not touched.
     """
     from matplotlib import rc_context
 
@@ -61,16 +59,16 @@ def write(
     drawn = io.BytesIO()
     with rc_context(_style()):
         figure = _figure(title, rows, curves, notes)
-        # Without the time of day, the same picture is the same file.
+        # Without a date, equal pictures are equal files.
         metadata = {"Date": None} if form == "svg" else {}
         figure.savefig(drawn, format=form, dpi=_DOTS, metadata=metadata)
     Path(file).write_bytes(drawn.getvalue())
 
 
-def _figure(title: str, rows: Sequence[Row | OutOfMemoryRow], curves: Curves, notes: str) -> Figure:
+def _figure(title: str, rows: Sequence[SweepRow], curves: Curves, notes: str) -> Figure:
     from matplotlib.figure import Figure
 
-    # No window system and no global state: a figure of its own.
+    # A figure made by itself needs no window system and no global state.
     figure = Figure(figsize=_INCHES, layout="constrained")
     figure.suptitle(title.replace("\n", " · "), x=0.01, ha="left", fontsize=11)
     figure.supxlabel(notes, x=0.01, ha="left", fontsize=8, color=LIGHT.muted)
@@ -85,7 +83,7 @@ def _figure(title: str, rows: Sequence[Row | OutOfMemoryRow], curves: Curves, no
 
 def _style() -> Any:  # noqa: ANN401 - its keys have a type only where matplotlib is
     return {
-        "svg.fonttype": "none",  # words stay words
+        "svg.fonttype": "none",  # text stays text
         "svg.hashsalt": "vramtop",
         "font.size": 9,
         "axes.titlesize": 10,
@@ -106,8 +104,8 @@ def _style() -> Any:  # noqa: ANN401 - its keys have a type only where matplotli
     }
 
 
-def _memory(axes: Axes, rows: Sequence[Row | OutOfMemoryRow]) -> None:
-    """High waters stacked by category, over them the formula and the peak."""
+def _memory(axes: Axes, rows: Sequence[SweepRow]) -> None:
+    """High-water marks stacked by category; over them the formula and the peak."""
     ran = {place: row for place, row in enumerate(rows) if isinstance(row, Row)}
     short = {place: row for place, row in enumerate(rows) if isinstance(row, OutOfMemoryRow)}
     bottom = dict.fromkeys(ran, 0)
@@ -138,7 +136,7 @@ def _memory(axes: Axes, rows: Sequence[Row | OutOfMemoryRow]) -> None:
 
 
 def _out_of_memory(axes: Axes, short: Mapping[int, OutOfMemoryRow]) -> None:
-    """What did not fit, up to what it needed at least, and the budget where there was one."""
+    """A bar for each size that did not fit, as high as the bytes it needed; and the budget."""
     for place, row in short.items():
         needed = row.needed or row.budget or axes.get_ylim()[1] / 2
         color = LIGHT.trouble
@@ -154,20 +152,20 @@ def _out_of_memory(axes: Axes, short: Mapping[int, OutOfMemoryRow]) -> None:
 def _bytes(axes: Axes) -> None:
     """Ticks at whole binary units."""
     highest = axes.get_ylim()[1]
-    apart = 2.0 ** max(0, math.ceil(math.log2(highest / 7)))
-    axes.set_yticks([apart * tick for tick in range(int(highest / apart) + 1)])
+    gap = 2.0 ** max(0, math.ceil(math.log2(highest / 7)))
+    axes.set_yticks([gap * tick for tick in range(int(highest / gap) + 1)])
     axes.yaxis.set_major_formatter(lambda value, _: units.typed_size(int(value)))
     axes.set_ylim(0, highest)
     axes.grid(axis="y")
 
 
-def _sizes(axes: Axes, rows: Sequence[Row | OutOfMemoryRow]) -> None:
+def _sizes(axes: Axes, rows: Sequence[SweepRow]) -> None:
     axes.set_xticks(range(len(rows)), [f"{row.batch_size:,}" for row in rows])
     axes.set_xlabel("batch size")
 
 
 def _loss(axes: Axes, rows: Sequence[Row], curves: Curves) -> None:
-    """The training loss over the images, a line a run."""
+    """The training loss over the images, one line for each run."""
     for row, color in zip(rows, _ramp(len(rows)), strict=True):
         for number, curve in enumerate(curves[row.batch_size]):
             images, losses = zip(*curve, strict=True)
@@ -183,7 +181,7 @@ def _loss(axes: Axes, rows: Sequence[Row], curves: Curves) -> None:
 
 
 def _accuracy(axes: Axes, rows: Sequence[Row]) -> None:
-    """The test data's accuracy at the end of each size, with the spread of its repeats."""
+    """The accuracy on the test data at the end of each size, with the range of its repeats."""
     for place, (row, color) in enumerate(zip(rows, _ramp(len(rows)), strict=True)):
         if row.test_accuracy is None:
             continue
@@ -201,7 +199,7 @@ def _accuracy(axes: Axes, rows: Sequence[Row]) -> None:
 
 
 def _ramp(count: int) -> list[str]:
-    """From pale to full, by size."""
+    """So many colours, from pale to full, in the order of the sizes."""
     return [
         mixed(LIGHT.accent, LIGHT.background, 0.65 * (1 - place / max(1, count - 1)))
         for place in range(count)

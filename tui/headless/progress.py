@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 
 def progress_bar() -> Progress:
-    """A bar on stderr that goes when it is done; none where stderr is no terminal."""
+    """A bar on stderr that disappears when it is done; none if stderr is not a terminal."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

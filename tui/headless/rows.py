@@ -1,26 +1,25 @@
-"""What an estimate or a sweep tells of one batch size, as an object and as columns."""
+"""One batch size of an estimate or a sweep, as a row of figures."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from math import ceil
 from statistics import median
-from typing import get_args, get_origin
+from typing import Any, TypeAlias
 
 import msgspec
 from vramtop.protocol.lesson.formula import Formula, lesson
 from vramtop.protocol.lesson.messages import LessonOutOfMemory, Predicted
-from vramtop.protocol.lesson.settings import DatasetName, OptimizerName
-from vramtop.protocol.split import PHASES, AllocatorMemory, Peak, Phase, Split
+from vramtop.protocol.lesson.settings import DatasetName, OptimizerName, Settings
+from vramtop.protocol.split import AllocatorMemory, Anatomy, Peak, Phase, Split
 from vramtop.trainer.data.sources import Source
 
+from .results import columns_of, csv_text, flat
 from .run import Run
 
 
-class FormulaRow(msgspec.Struct, frozen=True):
-    """The lesson's bytes with their total."""
+class FormulaBytes(msgspec.Struct, frozen=True):
+    """The formula's bytes with their total."""
 
     parameters: int
     gradients: int
@@ -31,7 +30,7 @@ class FormulaRow(msgspec.Struct, frozen=True):
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """A batch size that was predicted, in bytes; `allocator` is None on a device without one."""
+    """A batch size and its bytes, as predicted; `allocator` is None on a device without one."""
 
     dataset: DatasetName
     data: str
@@ -43,20 +42,20 @@ class Estimate(msgspec.Struct, frozen=True):
     boundaries: dict[Phase, Split]
     high_water: Split
     peak: Peak
-    formula: FormulaRow
+    formula: FormulaBytes
     allocator: AllocatorMemory | None
     updates_per_epoch: int
 
 
 class Range(msgspec.Struct, frozen=True):
-    """The least and the greatest of several."""
+    """The least and the greatest of several values."""
 
     low: float
     high: float
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """Of what a repeat with another seed changes; None where nothing is known."""
+    """The ranges over the repeats of a size; None where nothing is known."""
 
     step_seconds: Range | None
     samples_per_second: Range | None
@@ -66,7 +65,7 @@ class Spread(msgspec.Struct, frozen=True):
 
 
 class GradientNoise(msgspec.Struct, frozen=True):
-    """What a run's last `Noise` message said; see there."""
+    """The fields of a run's latest `Noise` message; see there."""
 
     estimates: int
     noise: float
@@ -77,13 +76,12 @@ class GradientNoise(msgspec.Struct, frozen=True):
 
 
 class Row(Estimate, frozen=True):
-    """A batch size that was run, `repeats` times with seeds from `seed` on.
+    """A batch size that was run `repeats` times, with seeds from `seed` on.
 
-    Bytes are those of the run with the highest peak, all else are medians. `steps` and `images` are
-    those of one run, `seconds` all that it took. `loss` is the last step's; test loss and accuracy
-    (0 to 1) are of the test data after it. None where there is nothing to tell; a `spread` needs
-    repeats, a noise scale a run that is long enough. `gradient_noise` is of the run that estimated
-    it most often.
+    Bytes are those of the run with the highest peak; all other figures are medians. `steps` and
+    `images` are those of one run, `seconds` is the time that it took. `loss` is that of the last
+    step. Test loss and accuracy (0 to 1) are measured on the test data after it. `spread` is None
+    for a single run. `gradient_noise` is that of the run with the most estimates.
     """
 
     learning_rate: float
@@ -102,10 +100,10 @@ class Row(Estimate, frozen=True):
 
 
 class OutOfMemoryRow(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A batch size that did not fit, where that was seen, and the largest that is predicted to fit.
+    """A batch size that ran out of memory, where it did, and the largest predicted to fit.
 
-    See `WouldFit` for `at_best` and `unmodelled`. `killed` says that the worker was, as happens
-    where a machine or a container has no more memory; then that it ran out is only probable.
+    See `WouldFit` for `at_best` and `unmodelled`. `killed` says that the worker was killed, as
+    happens when a machine or a container has no more memory; the out of memory is then probable.
     """
 
     batch_size: int
@@ -120,7 +118,11 @@ class OutOfMemoryRow(msgspec.Struct, frozen=True, omit_defaults=True):
     killed: bool = False
 
 
-def make_row(runs: Sequence[Run]) -> Row | OutOfMemoryRow:
+SweepRow: TypeAlias = Row | OutOfMemoryRow
+AnyRow: TypeAlias = Estimate | OutOfMemoryRow  # a `Row` is an `Estimate` too
+
+
+def make_row(runs: Sequence[Run]) -> SweepRow:
     """The row of a batch size whose runs have ended; out of memory if any of them was."""
     for run in runs:
         assert run.configured is not None
@@ -143,24 +145,21 @@ def make_row(runs: Sequence[Run]) -> Row | OutOfMemoryRow:
     assert run.configured is not None
     assert run.measured is not None
     assert run.sample is not None
-    settings, anatomy = run.configured.settings, run.measured.anatomy
-    figures = _figures(runs)
+    data, figures = run.configured.data, _figures(runs)
     spread = Spread(**{name: _range(values) for name, values in figures.items()})
-    return Row(
-        dataset=settings.dataset,
-        data=run.configured.data.source,
-        optimizer=settings.optimizer,
+    same = _estimate(
+        run.configured.settings,
+        run.measured.anatomy,
+        run.measured.allocator,
+        run.configured.formula,
+        data=data.source,
         device=run.configured.device.name,
-        batch_size=settings.batch_size,
-        accumulation=settings.accumulation,
-        hidden=settings.hidden,
-        boundaries=anatomy.boundaries,
-        high_water=anatomy.high_water,
-        peak=anatomy.peak,
-        formula=_with_total(run.configured.formula),
-        allocator=run.measured.allocator,
-        updates_per_epoch=ceil(run.configured.data.train_images / settings.effective_batch),
-        learning_rate=settings.rate,
+        train_images=data.train_images,
+    )
+    medians: dict[str, Any] = {name: _median(values) for name, values in figures.items()}
+    return Row(
+        **msgspec.structs.asdict(same),
+        learning_rate=run.configured.settings.rate,
         seed=min(run.configured.settings.seed for run in runs if run.configured),
         repeats=len(runs),
         steps=run.sample.step,
@@ -168,12 +167,12 @@ def make_row(runs: Sequence[Run]) -> Row | OutOfMemoryRow:
         seconds=_median([run.seconds for run in runs if run.seconds is not None]),
         spread=spread if len(runs) > 1 else None,
         gradient_noise=_noise(runs),
-        **{name: _median(values) for name, values in figures.items()},
+        **medians,
     )
 
 
 def _noise(runs: Sequence[Run]) -> GradientNoise | None:
-    """That of the run with the most estimates."""
+    """The gradient noise of the run with the most estimates."""
     seen = [run.noise for run in runs if run.noise is not None]
     if not seen:
         return None
@@ -187,7 +186,7 @@ def _peak(run: Run) -> int:
 
 
 def _figures(runs: Sequence[Run]) -> dict[str, list[float]]:
-    """What is known of each of the runs, by the names of `Spread`."""
+    """The known values of all runs, by the names of `Spread`."""
     known = {
         "step_seconds": [run.median_step_seconds for run in runs],
         "samples_per_second": [run.samples_per_second for run in runs],
@@ -208,9 +207,9 @@ def _range(values: Sequence[float]) -> Range | None:
     return Range(min(values), max(values)) if values else None
 
 
-def make_estimate(predicted: Predicted, source: Source) -> Estimate | OutOfMemoryRow:
-    """The row of what was predicted for images of `source`."""
-    settings, anatomy = predicted.settings, predicted.anatomy
+def make_estimate(predicted: Predicted, source: Source) -> AnyRow:
+    """The row of a prediction for images of `source`."""
+    settings = predicted.settings
     if predicted.needed is not None:
         return OutOfMemoryRow(
             settings.batch_size,
@@ -225,71 +224,45 @@ def make_estimate(predicted: Predicted, source: Source) -> Estimate | OutOfMemor
         batch_size=settings.batch_size,
         optimizer=settings.optimizer,
     )
+    return _estimate(
+        settings,
+        predicted.anatomy,
+        predicted.allocator,
+        formula,
+        data=source.kind,
+        device=predicted.device,
+        train_images=source.train_images,
+    )
+
+
+def _estimate(
+    settings: Settings,
+    anatomy: Anatomy,
+    allocator: AllocatorMemory | None,
+    formula: Formula,
+    *,
+    data: str,
+    device: str,
+    train_images: int,
+) -> Estimate:
     return Estimate(
         dataset=settings.dataset,
-        data=source.kind,
+        data=data,
         optimizer=settings.optimizer,
-        device=predicted.device,
+        device=device,
         batch_size=settings.batch_size,
         accumulation=settings.accumulation,
         hidden=settings.hidden,
         boundaries=anatomy.boundaries,
         high_water=anatomy.high_water,
         peak=anatomy.peak,
-        formula=_with_total(formula),
-        allocator=predicted.allocator,
-        updates_per_epoch=ceil(source.train_images / settings.effective_batch),
+        formula=FormulaBytes(**msgspec.structs.asdict(formula), total=formula.total),
+        allocator=allocator,
+        updates_per_epoch=ceil(train_images / settings.effective_batch),
     )
 
 
-def _with_total(formula: Formula) -> FormulaRow:
-    return FormulaRow(**msgspec.structs.asdict(formula), total=formula.total)
-
-
-def to_csv(kind: type[Estimate], rows: Sequence[Estimate | OutOfMemoryRow]) -> str:
-    """A header and a line a row; nested names are joined by dots, what is missing is empty.
-
-    The columns are always the same for one kind of row.
-    """
-    columns = [*_columns(kind), *_columns(OutOfMemoryRow)[1:]]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({"oom": "false"} | _flat(msgspec.to_builtins(row)))
-    return text.getvalue()
-
-
-def _columns(kind: type[msgspec.Struct], prefix: str = "") -> list[str]:
-    """The names of all that such a struct holds, down to plain values."""
-    names = []
-    for field in msgspec.structs.fields(kind):
-        name = prefix + field.name
-        inner = [part for part in (field.type, *get_args(field.type)) if _is_struct(part)]
-        if not inner:
-            names.append(name)
-        elif get_origin(field.type) is dict:
-            names += [
-                column for phase in PHASES for column in _columns(inner[0], f"{name}.{phase}.")
-            ]
-        else:
-            names += _columns(inner[0], f"{name}.")
-    return names
-
-
-def _is_struct(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
-
-
-def _flat(values: dict[str, object], prefix: str = "") -> dict[str, object]:
-    flat: dict[str, object] = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
-        elif isinstance(value, bool):
-            flat[prefix + name] = str(value).lower()
-        elif isinstance(value, (list, tuple)):
-            flat[prefix + name] = " ".join(map(str, value))
-        elif value is not None:
-            flat[prefix + name] = value
-    return flat
+def to_csv(kind: type[Estimate], rows: Sequence[AnyRow]) -> str:
+    """The rows as CSV. One kind of row always has the same columns, whatever fits."""
+    columns = [*columns_of(kind), *columns_of(OutOfMemoryRow)[1:]]
+    return csv_text(columns, ({"oom": "false"} | flat(msgspec.to_builtins(row)) for row in rows))

@@ -1,4 +1,4 @@
-"""One training run of a worker, gathered into what is known at its end."""
+"""One training run of a worker: what its messages have said so far."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from vramtop.tui.worker.process import Worker
 
 @dataclass
 class Run:
-    """What a run has told so far.
+    """What is known of a run.
 
-    `measured` is the first settled anatomy of a full step, and until there is one the latest: what
-    the allocator took for test data since then is none of a step's. `end` is how it ended; after an
-    out of memory, that `out_of_memory`, once it is known what `would_fit`.
-    `killed` says that the worker was, so that the out of memory is only probable.
-    `seconds` is how long it took in all, by the clock of whoever has followed it.
+    `measured` is the first settled measurement of a step on a full batch; until there is one, the
+    latest. Later ones may count bytes that the allocator took for test data. `end` is the message
+    that ended the run; it is `out_of_memory` once `would_fit` is known. `killed` says that the
+    worker was killed; the out of memory is then only probable. `seconds` is the time of the whole
+    run, measured by whoever follows it.
     """
 
     hello: Hello | None = None
@@ -85,7 +85,7 @@ class Run:
                 pass
 
     def kill(self, settings: Settings, error: str) -> None:
-        """The worker was killed while it ran these settings: out of memory, in all probability."""
+        """End the run as probably out of memory: the worker was killed with these settings."""
         self.killed = True
         self.end = LessonOutOfMemory(
             batch_size=settings.batch_size,
@@ -100,27 +100,27 @@ class Run:
         )
 
     def _add_sample(self, sample: LessonSample) -> None:
-        news = self.sample is None or sample.step_seconds != self.sample.step_seconds
+        new = self.sample is None or sample.step_seconds != self.sample.step_seconds
         full = self.configured and sample.batch_size == self.configured.settings.effective_batch
-        if sample.step_seconds is not None and news and full:
+        if sample.step_seconds is not None and new and full:
             self.step_seconds.append(sample.step_seconds)
         self.sample = sample
 
     @property
     def median_step_seconds(self) -> float | None:
-        """Of the plain steps on full batches; None where there was none."""
+        """The median time of plain steps on full batches; None if there was none."""
         return median(self.step_seconds) if self.step_seconds else None
 
     @property
     def samples_per_second(self) -> float | None:
-        """What the median step makes of a full batch."""
+        """Images a second, by the median time of a step; None if that is not known."""
         if self.configured is None or self.median_step_seconds is None:
             return None
         return self.configured.settings.effective_batch / self.median_step_seconds
 
 
 class WorkerFailed(Exception):
-    """The worker could not go on; `usage` says that what it was told was wrong."""
+    """The worker could not go on; `usage` says that its settings were wrong."""
 
     def __init__(self, error: str, *, usage: bool = False) -> None:
         super().__init__(error)
@@ -132,10 +132,10 @@ class WorkerKilled(WorkerFailed):
 
 
 async def follow(worker: Worker) -> AsyncIterator[FromWorker]:
-    """All messages of the worker, while the lines that it prints go to stderr.
+    """All messages of the worker. The lines that it prints are written to stderr.
 
-    Ends when the worker does after it was asked to. Raises `WorkerFailed` where it ends otherwise,
-    or says that it cannot go on.
+    Ends with the worker, if that was asked to stop. Raises `WorkerFailed` if it ends otherwise, or
+    if it says that it cannot go on.
     """
     async for envelope in worker.messages():
         message = envelope.message
@@ -154,7 +154,7 @@ async def follow(worker: Worker) -> AsyncIterator[FromWorker]:
 
 
 def _end(message: WorkerGone) -> str:
-    """How the worker ended although nobody asked it to."""
+    """How a worker ended that nobody had asked to stop."""
     if message.exit_code == 0:
         return "the worker ended before its training did"
     last = f"; its last line: {message.lines[-1]}" if message.lines else ""

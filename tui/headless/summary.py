@@ -1,4 +1,4 @@
-"""What a headless run prints at its end: the layers, and each category beside the formula."""
+"""The table at the end of a headless run: the layers, and each category beside the formula."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from vramtop.protocol.lesson.formula import Formula
 from vramtop.protocol.lesson.messages import Configured, LessonOutOfMemory, WouldFit
 from vramtop.protocol.messages import Layer
 from vramtop.protocol.split import CATEGORIES, PHASES, AllocatorMemory, Anatomy, Split
+from vramtop.tui.terminal.output import Page
 from vramtop.tui.words import noise, out_of_memory, units, wording
 from vramtop.tui.words.wording import NAMES
 
 from .run import Run
 
-_Form = Sequence[Text | Table]
 
-
-def summaries(run: Run) -> tuple[_Form, _Form]:
-    """What a run with at least one anatomy has come to, in bytes, exactly: wide, and narrow."""
+def summaries(run: Run) -> tuple[Page, Page]:
+    """The exact bytes of a run with at least one anatomy: for a wide and for a narrow terminal."""
     assert run.configured is not None
     assert run.measured is not None
     anatomy, formula = run.measured.anatomy, run.configured.formula
@@ -42,17 +41,20 @@ def summaries(run: Run) -> tuple[_Form, _Form]:
     )
 
 
-def heading(configured: Configured) -> str:
-    """The settings but for the batch size: `adam · lr 0.001 · hidden 128 · cpu`."""
+def heading(configured: Configured, rate: str = "") -> str:
+    """The settings except the batch size: `adam · lr 0.001 · hidden 128 · cpu`.
+
+    `rate` stands for several learning rates.
+    """
     settings = configured.settings
     return (
-        f"{settings.optimizer} · lr {units.learning_rate(settings.rate)} · "
+        f"{settings.optimizer} · lr {rate or units.learning_rate(settings.rate)} · "
         f"hidden {settings.hidden:,} · {configured.device.name}{wording.added(settings)}"
     )
 
 
 def out_of_memory_line(message: LessonOutOfMemory, answer: WouldFit | None = None) -> str:
-    """What did not fit, in one line, and what would have."""
+    """One line on what did not fit, and on the batch size that would have fitted."""
     where = f" in {message.phase}" if message.phase else ""
     times = f" ×{message.accumulation}" if message.accumulation > 1 else ""
     batch = f"batch {message.batch_size:,}{times}"
@@ -67,7 +69,7 @@ def out_of_memory_line(message: LessonOutOfMemory, answer: WouldFit | None = Non
 
 
 def _layers(layers: Sequence[Layer], batch_size: int) -> Table:
-    """The layer table with its sums; a shape is that of the whole batch."""
+    """The layers and their sums; the shapes are those of a whole batch."""
     table = _table("layer", "output shape", "parameters", "bytes")
     for layer in layers:
         shape = " × ".join(f"{side:,}" for side in (batch_size, *layer.output_shape))
@@ -84,7 +86,7 @@ def _column(split: Split) -> list[str]:
 
 
 def _beside(anatomy: Anatomy, formula: Formula) -> dict[str, list[str]]:
-    """The high waters beside the formula, which has nothing to say of temporaries."""
+    """The high-water marks beside the formula, which has no temporaries."""
     lessons = [getattr(formula, category, None) for category in CATEGORIES]
     highs = msgspec.structs.astuple(anatomy.high_water)
     pairs = [*zip(lessons, highs, strict=True), (formula.total, anatomy.high_water.total)]
@@ -98,7 +100,7 @@ def _beside(anatomy: Anatomy, formula: Formula) -> dict[str, list[str]]:
 
 
 def _bytes(corner: str, columns: dict[str, list[str]]) -> Table:
-    """A row a category, and their sum."""
+    """One row for each category, then the total."""
     table = _table(corner, *columns)
     *rows, total = zip(*columns.values(), strict=True)
     for category, cells in zip(CATEGORIES, rows, strict=True):
@@ -116,7 +118,7 @@ def _table(corner: str, *columns: str) -> Table:
 
 
 def _notes(run: Run) -> list[str]:
-    """What else there is to say of the run, in lines."""
+    """The lines below the tables."""
     assert run.measured is not None
     peak = run.measured.anatomy.peak
     lines = [f"Peak {peak.bytes:,} B in {peak.phase} ({peak.operator})"]

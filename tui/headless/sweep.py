@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 
 import msgspec
-from rich.progress import Progress as RichProgress
+from rich.progress import Progress
 from vramtop.protocol.lesson.commands import Reset
 from vramtop.protocol.lesson.messages import Configured, LessonOutOfMemory, LessonSample
 from vramtop.protocol.messages import Answer
 from vramtop.tui.terminal.exits import FINE, INTERRUPTED
-from vramtop.tui.terminal.output import CannotWrite, complain, show, write
+from vramtop.tui.terminal.output import CannotWrite, complain, show
 from vramtop.tui.worker.process import Worker, start_worker
 from vramtop.tui.worker.sweep_plan import Plan, Trial
 
 from .interruption import Interruption
-from .learning import LossCurve
+from .loss_curve import LossCurve
 from .progress import progress_bar
-from .rows import OutOfMemoryRow, Row, make_row, to_csv
+from .results import print_results
+from .rows import Row, SweepRow, make_row, to_csv
 from .run import Run, WorkerFailed, WorkerKilled, follow
 from .sweep_notes import Times, compared, notes, title
 from .sweep_table import tables
 
 
 class Measurements:
-    """The runs of each batch size that have ended so far, and how the loss fell in them."""
+    """The runs of each batch size that have ended, and their loss curves."""
 
     def __init__(self) -> None:
         self.runs: dict[int, list[Run]] = {}
@@ -33,30 +33,30 @@ class Measurements:
         self.starting = 0.0  # seconds until the worker was ready
 
     def add(self, run: Run, curve: LossCurve) -> None:
-        """Take in a run that has ended or run out of memory."""
+        """Add a run that has ended or has run out of memory."""
         assert run.configured is not None
         size = run.configured.settings.batch_size
         self.runs.setdefault(size, []).append(run)
         self.curves.setdefault(size, []).append(curve)
 
     def fits(self, size: int) -> bool:
-        """Whether this size has not run out of memory so far."""
+        """Whether no run of this size has run out of memory so far."""
         return not any(isinstance(run.end, LessonOutOfMemory) for run in self.runs.get(size, ()))
 
-    def rows(self) -> list[Row | OutOfMemoryRow]:
-        """A row a size, in the order in which they were given."""
+    def rows(self) -> list[SweepRow]:
+        """One row for each size, in the order in which they were run."""
         return [make_row(runs) for runs in self.runs.values()]
 
 
 async def sweep(plan: Plan, form: str, plot: str | None) -> int:
-    """Run the plan, print its rows, draw them into the file `plot`; returns the exit code.
+    """Run the plan, print its rows, and draw them into the file `plot`; returns the exit code.
 
-    Raises `CannotWrite` where the rows or the picture cannot be written.
+    Raises `CannotWrite` if the rows or the picture cannot be written.
     """
     began = time.monotonic()
     measured, left, code, interrupted = Measurements(), list(plan.trials), FINE, False
     with progress_bar() as bar:
-        progress = Progress(bar, len(left))
+        progress = SweepProgress(bar, len(left))
         while left and not interrupted and code == FINE:
             first = left[0]
             worker = await start_worker(
@@ -85,12 +85,12 @@ async def sweep(plan: Plan, form: str, plot: str | None) -> int:
 
 
 async def _measure(
-    worker: Worker, left: list[Trial], measured: Measurements, progress: Progress
+    worker: Worker, left: list[Trial], measured: Measurements, progress: SweepProgress
 ) -> None:
-    """Run the trials that are left one after the other, and take away each that has ended.
+    """Run the trials in `left` one after another, and remove each that has ended.
 
-    Those of sizes that ran out of memory before are passed over. Stops early where the worker was
-    told to. Raises `WorkerKilled` once the trial that it was killed in has been noted.
+    Trials of a size that has run out of memory are skipped. Returns early if the worker is asked to
+    stop. If the worker is killed, its trial counts as out of memory; then raises `WorkerKilled`.
     """
     trial, run, curve, began = left[0], Run(), _curve(left[0]), time.monotonic()
     latest: Configured | None = None
@@ -101,7 +101,7 @@ async def _measure(
                 case Answer(error=str(error)):
                     raise WorkerFailed(error, usage=True)
                 case Configured():
-                    if latest is None:  # the worker's own start is none of the run's
+                    if latest is None:  # the worker's start is not part of the run
                         measured.starting += time.monotonic() - began
                         began = time.monotonic()
                     latest = message
@@ -112,38 +112,39 @@ async def _measure(
                 continue
             run.seconds = time.monotonic() - began
             measured.add(run, curve)
-            _take_away(left, measured)
+            _remove_ended(left, measured)
             if not left:
                 return
             trial, run, curve, began = left[0], Run(), _curve(left[0]), time.monotonic()
             worker.send(Reset(len(left), trial.settings, trial.steps, trial.images, evaluate=True))
     except WorkerKilled as killed:
-        if latest is not None:  # else its start was too much, whatever the size
+        if latest is not None:
             run.configured = msgspec.structs.replace(latest, settings=trial.settings)
             run.kill(trial.settings, str(killed))
             run.seconds = time.monotonic() - began
             measured.add(run, curve)
-            _take_away(left, measured)
+            _remove_ended(left, measured)
             raise
+        # It was killed before its first trial: it cannot start, whatever the size.
         raise WorkerFailed(str(killed)) from None
 
 
-def _take_away(left: list[Trial], measured: Measurements) -> None:
-    """The trial that has ended, and those after it whose size has run out of memory."""
+def _remove_ended(left: list[Trial], measured: Measurements) -> None:
+    """Remove the first trial, and those after it whose size has run out of memory."""
     left.pop(0)
     while left and not measured.fits(left[0].settings.batch_size):
         left.pop(0)
 
 
-class Progress:
-    """How far the sweep has come, to be seen on a terminal."""
+class SweepProgress:
+    """Shows on a terminal how far the sweep is."""
 
-    def __init__(self, bar: RichProgress, trials: int) -> None:
+    def __init__(self, bar: Progress, trials: int) -> None:
         self._bar, self._trials = bar, trials
         self._task = bar.add_task("starting", total=trials)
 
     def at(self, trial: Trial, run: Run, left: int) -> None:
-        """So many trials are left with this one, which has come to where `run` is."""
+        """Show the progress of `run`; so many trials are left, this one included."""
         stage = f"batch {trial.settings.batch_size:,}" if run.configured else "starting"
         done = self._trials - left + _share(trial, run)
         self._bar.update(self._task, description=stage, completed=done)
@@ -169,15 +170,12 @@ def _print(plan: Plan, measured: Measurements, form: str, seconds: float) -> Non
         runs = [run for each in measured.runs.values() for run in each]
         times = Times(seconds, measured.starting, sum(run.seconds or 0 for run in runs))
         show(*tables(title(plan, runs[0]), rows, *notes(plan, runs, rows, times)))
-        return
-    as_json = form == "json"
-    text = f"{msgspec.json.format(msgspec.json.encode(rows)).decode()}\n" if as_json else ""
-    with contextlib.suppress(BrokenPipeError):
-        write(text or to_csv(Row, rows))
+    else:
+        print_results(rows, to_csv(Row, rows), form)
 
 
 def _draw(plan: Plan, measured: Measurements, file: str) -> None:
-    """The picture of it; matplotlib is imported only here, when all else is done."""
+    """Draw the picture. matplotlib is imported only here, after everything else."""
     from . import plot as picture
 
     run = next(iter(measured.runs.values()))[0]

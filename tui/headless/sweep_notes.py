@@ -1,4 +1,4 @@
-"""What a sweep says of how it measured, in a line each."""
+"""The lines of a sweep on how it measured."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import msgspec
 from vramtop.tui.words import units
 from vramtop.tui.worker.sweep_plan import Plan
 
-from .rows import Row
+from .rows import AnyRow, Row
 from .run import Run
-from .sweep_table import Rows
+from .summary import heading
 
 
 class Times(msgspec.Struct, frozen=True):
-    """Seconds: of the whole sweep, of the worker's start, and of all runs together."""
+    """Seconds: of the whole sweep, of the worker's start, and of all runs."""
 
     all: float
     starting: float
@@ -22,19 +22,13 @@ class Times(msgspec.Struct, frozen=True):
 
 
 def title(plan: Plan, run: Run) -> str:
-    """What all of the runs have in common: the data, and the settings but for the batch size."""
+    """The same for all runs: the data, and the settings except the batch size."""
     assert run.configured is not None
-    settings = run.configured.settings
-    several = settings.accumulation
-    steps = f" · {several:,} batches a step" if several > 1 else ""
-    return (
-        f"{run.configured.data.description}\n{settings.optimizer} · lr {plan.rate} · "
-        f"hidden {settings.hidden:,} · {run.configured.device.name}{steps}"
-    )
+    return f"{run.configured.data.description}\n{heading(run.configured, plan.rate)}"
 
 
-def notes(plan: Plan, runs: Sequence[Run], rows: Rows, times: Times) -> list[str]:
-    """What was the same for all sizes, what the figures are, and how long it took."""
+def notes(plan: Plan, runs: Sequence[Run], rows: Sequence[AnyRow], times: Times) -> list[str]:
+    """What is the same for all sizes, what the figures are, and how long it took."""
     assert runs[0].configured is not None
     train_images = runs[0].configured.data.train_images
     return [
@@ -47,7 +41,7 @@ def notes(plan: Plan, runs: Sequence[Run], rows: Rows, times: Times) -> list[str
 
 
 def compared(plan: Plan, train_images: int) -> str:
-    """What the sizes have in common."""
+    """What is the same for all sizes: the parameters, and the images or the steps."""
     images = plan.trials[0].images
     if images is None:
         steps = sorted({trial.steps for trial in plan.trials if trial.steps})
@@ -81,8 +75,8 @@ def _repeats(plan: Plan) -> list[str]:
     ]
 
 
-def _noise(rows: Rows) -> list[str]:
-    """The batch size that the gradients suggest; estimates are rare, so as not to slow a run."""
+def _noise(rows: Sequence[AnyRow]) -> list[str]:
+    """The gradient noise scale of each size for which it is known, or that it is not."""
     seen = [(row, row.gradient_noise) for row in rows if isinstance(row, Row)]
     known = [
         f"{noise.scale:,.0f} at batch {row.batch_size:,} ({noise.low:,.0f} to {noise.high:,.0f})"
@@ -99,7 +93,7 @@ def _noise(rows: Rows) -> list[str]:
 
 
 def _time(runs: int, times: Times) -> str:
-    """How long it took, and the sum of what."""
+    """How long the sweep took, and its parts."""
     several = "1 run" if runs == 1 else f"{runs:,} runs"
     rest = times.all - times.starting - times.runs
     return (

@@ -1,17 +1,19 @@
-"""A sweep or an estimate for reading: a line a batch size where there is room, else a block."""
+"""The table of a sweep or an estimate: a line for each batch size, or a block in a narrow one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import chain
+from typing import TypeAlias
 
 import msgspec
 from rich.table import Table
 from rich.text import Text
+from vramtop.tui.terminal.output import Page
 from vramtop.tui.words import out_of_memory, units
 from vramtop.tui.words.wording import unmodelled
 
-from .rows import Estimate, OutOfMemoryRow, Range, Row
+from .rows import AnyRow, Estimate, OutOfMemoryRow, Range, Row
 
 _CATEGORIES = ("params", "grads", "optim", "data", "activ.", "temp.")
 _PREDICTED = (*_CATEGORIES, "peak", "formula")
@@ -19,27 +21,26 @@ _SPREAD = ("test loss", "accuracy", "step", "images/s")
 _NAMES = (*_PREDICTED, *_SPREAD, "upd/epoch")
 _BLOCK_COLUMNS = 3
 
-_Form = Sequence[Text | Table]
-Rows = Sequence[Estimate | OutOfMemoryRow]
+_Rows: TypeAlias = Sequence[AnyRow]
 
 
-def tables(title: str, rows: Rows, *notes: str) -> tuple[_Form, _Form]:
-    """The rows between what they are of and what else there is to say: wide, and narrow."""
+def tables(title: str, rows: _Rows, *notes: str) -> tuple[Page, Page]:
+    """The title, the rows and the notes: for a wide and for a narrow terminal."""
     lines = [_out_of_memory(row) for row in rows if isinstance(row, OutOfMemoryRow)]
-    end: _Form = (Text("\n".join(["", *lines, *notes])),) if lines or notes else ()
+    end: Page = (Text("\n".join(["", *lines, *notes])),) if lines or notes else ()
     spreads = [row for row in rows if isinstance(row, Row) and row.spread is not None]
     if spreads:
         end = (Text(), _spreads(spreads), *end)
     return (Text(f"{title}\n"), _wide(rows), *end), (Text(f"{title}\n"), _narrow(rows), *end)
 
 
-def _names(rows: Rows) -> Sequence[str]:
-    """What was run has times, what was predicted has none."""
+def _names(rows: _Rows) -> Sequence[str]:
+    """The names of the columns. Rows that were run have times, predicted ones have none."""
     run = any(isinstance(row, Row) for row in rows)
     return _NAMES if run else (*_PREDICTED, _NAMES[-1])
 
 
-def _wide(rows: Rows) -> Table:
+def _wide(rows: _Rows) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     names = _names(rows)
     for name in ("batch", *names):
@@ -50,8 +51,8 @@ def _wide(rows: Rows) -> Table:
     return table
 
 
-def _narrow(rows: Rows) -> Table:
-    """Each batch size that fits, in lines of three figures with their names before them."""
+def _narrow(rows: _Rows) -> Table:
+    """A block for each batch size that fits, with three figures and their names in a line."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True, style="bold")
     for _ in range(2 * _BLOCK_COLUMNS):
@@ -89,7 +90,7 @@ def _times(row: Row) -> list[str]:
 
 
 def _spreads(rows: Sequence[Row]) -> Table:
-    """From the least to the greatest of the repeats."""
+    """The range of each figure over the repeats."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("repeats", *_SPREAD):
         table.add_column(name, justify="right", no_wrap=True)

@@ -1,4 +1,4 @@
-"""`vramtop --headless`: the same worker without a screen; lines of JSON, or a table at the end."""
+"""`vramtop --headless`: trains without a screen; prints lines of JSON, or a table at the end."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .summary import out_of_memory_line, summaries
 async def headless(settings: Settings, steps: int | None, form: str) -> int:
     """Train for so many steps, or until interrupted; returns the exit code.
 
-    `form` is jsonl, table, or seconds, which is a line a second and then the table.
-    Raises `CannotWrite` where the results cannot be written.
+    `form` is `jsonl`, `table`, or `seconds`: a line a second and then the table.
+    Raises `CannotWrite` if the results cannot be written.
     """
     worker = await start_worker(settings, steps=steps, every_step=True)
     interruption = Interruption(worker)
@@ -38,20 +38,20 @@ async def headless(settings: Settings, steps: int | None, form: str) -> int:
         complain(failure)
         code = failure.exit_code
     except BrokenPipeError:
-        pass  # whoever read has seen enough
+        pass  # the reader has seen enough
     finally:
         await worker.close()
     if run.out_of_memory is not None:
         complain(out_of_memory_line(run.out_of_memory, run.would_fit))
         code = FAILED
-    # What was measured is worth printing however the run has ended.
+    # However the run has ended, print what was measured.
     if form != "jsonl" and run.measured is not None:
         show(*summaries(run))
     return INTERRUPTED if interruption.came else code
 
 
 async def _print_messages(worker: Worker, run: Run) -> None:
-    """Each message as a line, up to the one that ends the run."""
+    """Print each message as a line of JSON, up to the one that ends the run."""
     async for message in follow(worker):
         run.add(message)
         write(f"{to_json(message)}\n")
@@ -60,7 +60,7 @@ async def _print_messages(worker: Worker, run: Run) -> None:
 
 
 async def _print_seconds(worker: Worker, run: Run) -> None:
-    """Where the training is, once a second, as soon as a step was measured."""
+    """Print a line a second, from the first measured step on."""
     write(f"{seconds.head()}\n")
     latest = -1.0
     async for message in follow(worker):
@@ -74,7 +74,7 @@ async def _print_seconds(worker: Worker, run: Run) -> None:
 
 
 async def _train(worker: Worker, run: Run, steps: int | None) -> None:
-    """Gather the run, with its progress to be seen."""
+    """Follow the run, and show its progress."""
     with progress_bar() as progress:
         task = progress.add_task("training", total=steps)
         async for message in follow(worker):

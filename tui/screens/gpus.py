@@ -8,20 +8,20 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.events import Resize
-from vramtop.tui.widgets.gpus.gpu_ends import DriverLine, KeyHints
+from vramtop.tui.widgets.cached import CachedScreen
+from vramtop.tui.widgets.gpus.driver_line import DriverLine
+from vramtop.tui.widgets.gpus.gpu_table import GpuTable
 from vramtop.tui.widgets.gpus.processes import ProcessTable
-from vramtop.tui.widgets.gpus.table import GpuTable
-from vramtop.tui.widgets.hints import ENDS, Hint
+from vramtop.tui.widgets.hints import ENDS, Hint, KeyHints
 from vramtop.tui.widgets.lines import Log
 from vramtop.tui.widgets.status import StatusLine
-from vramtop.tui.widgets.still import Page
 
-from .room import TooSmall, fit
+from .room import TooSmall, adapt
 
-_LEAST = (60, 6)  # columns and lines: with fewer, the lists would have no line each
+_LEAST = (60, 6)  # columns and lines: with fewer, a list would have no line
 
 
-class GpuScreen(Page):
+class GpuScreen(CachedScreen):
     """The GPUs, a line or two each, and below them the processes that use them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -51,7 +51,7 @@ class GpuScreen(Page):
 
     def on_resize(self, event: Resize) -> None:
         """Choose what the screen has room for."""
-        fit(self, event.size, _LEAST)
+        adapt(self, event.size, _LEAST)
 
     def action_choose(self, by: int) -> None:
         """Choose another GPU, or another process, so many lines further down."""
@@ -92,7 +92,7 @@ class GpuScreen(Page):
 
 
 class TrainingGpus(GpuScreen):
-    """The same while a training runs; `move` is called with the place of the GPU it is to go to."""
+    """The same over a training; `move` is called with the place of the GPU to move to."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         ("escape,g", "dismiss", "Close"),

@@ -11,9 +11,9 @@ from textual.containers import VerticalScroll
 from textual.events import Resize
 from textual.screen import ModalScreen
 from vramtop.tui.widgets.help import HelpText
-from vramtop.tui.widgets.layer import Layer
-from vramtop.tui.words.keys import KEYS, Key
-from vramtop.tui.words.vocabulary import READING, WORDS, Entry, Section
+from vramtop.tui.widgets.stacked_screen import StackedScreen
+from vramtop.tui.words.keys import Key
+from vramtop.tui.words.vocabulary import Entry, Section
 
 from .room import HEIGHTS
 
@@ -29,8 +29,8 @@ GPU_SCREEN_KEYS = Section(
 _COLUMNS = 120
 
 
-class Help(ModalScreen[None], Layer):
-    """The help, over another screen; any of the usual keys closes it."""
+class Help(ModalScreen[None], StackedScreen):
+    """The help over another screen: these keys, then these sections."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         ("escape,question_mark,enter,space", "dismiss", "Close"),
@@ -39,9 +39,7 @@ class Help(ModalScreen[None], Layer):
     ]
     VERTICAL_BREAKPOINTS = HEIGHTS
 
-    def __init__(
-        self, keys: Sequence[Key] = KEYS, sections: Sequence[Section] = (READING, WORDS)
-    ) -> None:
+    def __init__(self, keys: Sequence[Key], sections: Sequence[Section]) -> None:
         super().__init__()
         self._keys = keys
         self._sections = sections

@@ -9,24 +9,23 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.events import Resize
-from vramtop.tui.widgets.gpus.gpu_ends import KeyHints
-from vramtop.tui.widgets.hints import ENDS, Hint
-from vramtop.tui.widgets.image.batch_size import BatchEnds, BatchPlaces
+from vramtop.tui.widgets.cached import CachedContainer, CachedScreen
+from vramtop.tui.widgets.hints import ENDS, Hint, KeyHints
+from vramtop.tui.widgets.image.batch_size import BatchSizeTable, BatchSizeUses
 from vramtop.tui.widgets.image.graphics import available
 from vramtop.tui.widgets.image.picture import ImageLine, PicturePanel
 from vramtop.tui.widgets.image.stages import StageTable
 from vramtop.tui.widgets.image.types import TypeTable
 from vramtop.tui.widgets.status import StatusLine
 from vramtop.tui.widgets.step.layers import LayerTable
-from vramtop.tui.widgets.still import Page, Room
 
-from .room import TooSmall, fit
+from .room import TooSmall, adapt
 
 # A terminal of so many columns and lines shows all parts at once.
 _WIDE, _HIGH = 116, 39
 
 
-class ImageScreen(Page):
+class ImageScreen(CachedScreen):
     """All parts at once in a large terminal; in others page by page, the image first.
 
     `show` is called to ask for the image at an index, or with None for the next one.
@@ -56,20 +55,20 @@ class ImageScreen(Page):
         yield TooSmall()
         yield StatusLine()
         yield ImageLine()
-        with Room(id="parts"):
+        with CachedContainer(id="parts"):
             yield PicturePanel(real=available(os.environ))
             yield StageTable()
             yield TypeTable()
             yield LayerTable()
-            yield BatchEnds()
-            yield BatchPlaces()
+            yield BatchSizeTable()
+            yield BatchSizeUses()
         ends = (("esc", "back"), *ENDS)
         yield KeyHints(self.HINTS, ends).add_class("all")
         yield KeyHints(self.MORE, ends).add_class("some")
 
     def on_resize(self, event: Resize) -> None:
         """Choose what the screen has room for."""
-        fit(self, event.size, way="esc goes back.")
+        adapt(self, event.size, way="esc goes back.")
         self.set_class(event.size.width >= _WIDE and event.size.height >= _HIGH, "whole")
 
     def action_page(self, by: int) -> None:

@@ -5,21 +5,21 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.geometry import Size
 from textual.screen import Screen
-from vramtop.tui.widgets.gpus.device import DeviceBar
+from vramtop.tui.widgets.cached import CachedContainer
+from vramtop.tui.widgets.gpus.device_bar import DeviceBar
 from vramtop.tui.widgets.lines import Foot, KeyLine, Log, NewsLine
 from vramtop.tui.widgets.runs.trade import TradeChart
 from vramtop.tui.widgets.runs.trends import Trends
 from vramtop.tui.widgets.runs.visited import VisitedTable
 from vramtop.tui.widgets.status import StatusLine
 from vramtop.tui.widgets.step.anatomy import AnatomyChart
-from vramtop.tui.widgets.step.brief import Brief
+from vramtop.tui.widgets.step.category_brief import CategoryBrief
+from vramtop.tui.widgets.step.category_table import CategoryTable
 from vramtop.tui.widgets.step.layers import LayerTable
-from vramtop.tui.widgets.step.rows import Rows
 from vramtop.tui.widgets.step.split_bar import SplitBar
 from vramtop.tui.widgets.step.tensors import TensorTable
-from vramtop.tui.widgets.still import Room
 
-from .room import TooSmall, fit
+from .room import TooSmall, adapt
 
 _LEAST = (40, 6)  # columns and lines
 
@@ -34,16 +34,16 @@ def parts() -> ComposeResult:
     yield StatusLine()
     yield DeviceBar()
     yield SplitBar()
-    with Room(id="table"):
-        yield Rows()
+    with CachedContainer(id="table"):
+        yield CategoryTable()
         yield LayerTable()
-    yield Brief()
-    with Room(id="body"):
+    yield CategoryBrief()
+    with CachedContainer(id="body"):
         yield AnatomyChart()
         yield TradeChart()
         yield Trends()
         yield TensorTable()
-    with Room(id="lower"):
+    with CachedContainer(id="lower"):
         yield VisitedTable()
         yield Log()
     yield NewsLine()
@@ -53,4 +53,4 @@ def parts() -> ComposeResult:
 
 def resize(screen: Screen[object], size: Size) -> None:
     """Choose what the main screen has room for."""
-    fit(screen, size, _LEAST)
+    adapt(screen, size, _LEAST)

@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 from vramtop.protocol.lesson.settings import SettingError
-from vramtop.tui.widgets.layer import Layer
+from vramtop.tui.widgets.stacked_screen import StackedScreen
 
 from .room import HEIGHTS
 
@@ -27,10 +27,10 @@ _ACTIONS = {
 
 
 class _Answer(Input):
-    """An input that handles every key in its turn.
+    """An input that handles all keys in their order.
 
-    In Textual's own, a key that edits acts only after it went up through the screen: a letter typed
-    right after it would overtake it.
+    In Textual's own input, a key that edits passes through the screen first. A letter that is typed
+    right after it would be handled before it.
     """
 
     async def _on_key(self, event: events.Key) -> None:
@@ -43,7 +43,7 @@ class _Answer(Input):
         await self.app.run_action(action, self)
 
 
-class Prompt(ModalScreen[None], Layer, Generic[_Value]):
+class Prompt(ModalScreen[None], StackedScreen, Generic[_Value]):
     """Asks until `parse` accepts what is typed, which `accept` then gets, or escape is pressed.
 
     `parse` raises `SettingError` for a bad answer; its text is shown in the place of the hint.

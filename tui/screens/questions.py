@@ -8,7 +8,7 @@ from typing import Any, Literal
 from vramtop.protocol.lesson import settings as limits
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.tui.state.lesson import fair
-from vramtop.tui.words import units
+from vramtop.tui.words import units, wording
 from vramtop.tui.worker.sweep_plan import Plan
 
 from .prompt import Prompt
@@ -48,10 +48,12 @@ def comparison(
     base: Settings, suggested: Sequence[int], images: int, accept: Callable[[Plan], None]
 ) -> Prompt[Plan]:
     """Batch sizes to be compared from fresh weights, out of so many training `images`."""
+    typed = ",".join(map(str, suggested))
+    each = fair.planned(base, typed, images).trials[0].images or 0
     return Prompt(
         "Compare batch sizes fairly",
-        fair.hint(base, suggested, images),
-        ",".join(map(str, suggested)),
+        wording.comparison_hint(len(suggested), each),
+        typed,
         lambda text: fair.planned(base, text, images),
         accept,
     )

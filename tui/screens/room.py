@@ -1,4 +1,4 @@
-"""What a screen has room for, as classes for the stylesheet."""
+"""The room on a screen, as classes for the stylesheet."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from textual.widgets import Static
 
 # The columns and lines that a screen needs, unless it says otherwise.
 ENOUGH = (60, 18)
-# Dialogs over a screen have these classes from so many lines on: less room, less space between.
+# The class of a dialog from so many lines on: with less room it has less space between.
 HEIGHTS: list[tuple[int, str]] | None = [(0, "bare"), (8, "close"), (12, "ample")]
 
 
 class TooSmall(Static):
-    """What a screen shows, in the place of all else, where the terminal is too small for it."""
+    """The only part that a screen shows where the terminal is too small for it."""
 
     def __init__(self) -> None:
         super().__init__("", id="small")
 
 
-def fit(screen: Screen[Any], size: Size, least: tuple[int, int] = ENOUGH, way: str = "") -> None:
+def adapt(screen: Screen[Any], size: Size, least: tuple[int, int] = ENOUGH, way: str = "") -> None:
     """Give a screen of this `size` its classes; `app.tcss` says what each of them shows.
 
     A screen smaller than `least` only says what it needs; `way` is a line on how to leave it.
@@ -52,4 +52,5 @@ def fit(screen: Screen[Any], size: Size, least: tuple[int, int] = ENOUGH, way: s
     )
     text = [f"A little more room, please:\nthis needs {least[0]} by {least[1]}"]
     text.append(f",\nand here is {width} by {height}." if height > 2 else "")
-    screen.query_one(TooSmall).update("".join(text) + (f"\n{way}" if height > 3 else ""))
+    for notice in screen.query(TooSmall):  # none before the screen has its parts
+        notice.update("".join(text) + (f"\n{way}" if height > 3 else ""))

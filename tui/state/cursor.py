@@ -9,7 +9,7 @@ from .state import State
 
 
 def put(state: State, place: int) -> State:
-    """The cursor at that place, or the nearest there is; nothing but a key takes it away again."""
+    """The state with the cursor at that place, or at the nearest one in the curve."""
     if state.measured is None:
         return state
     last = len(state.measured.anatomy.curve) - 1
@@ -17,7 +17,10 @@ def put(state: State, place: int) -> State:
 
 
 def moved(state: State, by: int) -> State:
-    """The cursor so many moments on, from the boundary or the peak where there was none yet."""
+    """The state with the cursor so many moments further on.
+
+    Without a cursor it starts from the boundary where the step is held, or from the peak.
+    """
     if state.measured is None:
         return state
     here = state.place
@@ -25,12 +28,12 @@ def moved(state: State, by: int) -> State:
 
 
 def taken_away(state: State) -> State:
-    """No cursor: what is shown is the boundary at which the step is held, or the peak."""
+    """The state without a cursor: the held boundary is shown, or the peak."""
     return replace(state, cursor=None, walk=None)
 
 
 def walked(state: State, elapsed: float) -> State:
-    """The state when the walk has gone on for so many seconds; at its end it is at the boundary."""
+    """The state after so many seconds of the walk, which ends at the boundary."""
     if state.walk is None:
         return state
     place = state.walk.at(elapsed)

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from vramtop.tui.worker.link import Received
 
 from . import program
-from .comparison import compare
+from .categories import category_facts
 from .lesson import folding
 from .state import State
 
@@ -16,4 +16,4 @@ def fold(state: State, message: Received) -> State:
     new = program.fold(state, message) if state.lesson is None else folding.fold(state, message)
     if new.measured is state.measured and new.program is state.program:
         return new
-    return replace(new, comparison=compare(new.program, new.measured) if new.program else ())
+    return replace(new, categories=category_facts(new.program, new.measured) if new.program else ())

@@ -1,4 +1,4 @@
-"""The steps so far, thinned as they grow in number: what was sampled, and where. Pure."""
+"""The samples of the training so far, of which fewer are kept as they grow in number. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ MAX_MARKS = 100
 
 
 class Point(msgspec.Struct, frozen=True):
-    """One sample, as it was told.
+    """One sample.
 
-    It is `at` so many images of the lesson, or so many steps of another program, and `rate` counts
-    the same a second. `batch_size` is what made an update, None where that is not known. `loss` is
-    that of one step; `peak` the most bytes of the latest step that was looked at (by the
-    allocator's account, where there is one, else the ledger's), `reserved` what the allocator had
-    from the driver then.
+    `at` counts the images of the lesson, or the steps of another program; `rate` is the same a
+    second. `batch_size` is the images of an update, None where that is not known. `loss` is that of
+    one step. `peak` is the peak of the latest step that was measured, in bytes, by the allocator
+    where there is one, else by the ledger. `reserved` is what the allocator had from the driver.
     """
 
     at: int
@@ -28,23 +27,23 @@ class Point(msgspec.Struct, frozen=True):
     reserved: int | None
 
 
-class Mark(msgspec.Struct, frozen=True):
-    """At this place an update of `batch_size` images, where that is known, did not fit."""
+class OutOfMemoryMark(msgspec.Struct, frozen=True):
+    """Memory ran out at this place, in an update of `batch_size` images where that is known."""
 
     at: int
     batch_size: int | None
 
 
 class History(msgspec.Struct, frozen=True):
-    """Samples by their places, at most `MAX_POINTS` and evenly dense.
+    """At most `MAX_POINTS` samples, in the order of their places.
 
-    No two are nearer than `apart`, but for the last, which is always the newest. None is changed:
-    those that are too many are left out. `out_of_memory` is where memory ran out.
+    Neighbours are at least `apart`, except that the last is always the newest. Where there are too
+    many, some are left out; none is changed. `out_of_memory` says where memory ran out.
     """
 
     points: tuple[Point, ...] = ()
     apart: int = 1
-    out_of_memory: tuple[Mark, ...] = ()
+    out_of_memory: tuple[OutOfMemoryMark, ...] = ()
 
 
 def of_step(sample: Sample, measured: Measured | None) -> Point:
@@ -69,15 +68,15 @@ def _memory(measured: Measured | None) -> tuple[int | None, int | None]:
 
 
 def extended(history: History, new: Point) -> History:
-    """The history with one more sample; those further on are no longer so."""
+    """The history with one more sample, without samples at later places."""
     points, marks = history.points, history.out_of_memory
     if points and new.at < points[-1].at:
-        # Parameters went back, or began anew.
+        # Parameters were restored, or are fresh.
         end = points[-1].at
         points = tuple(point for point in points if point.at < new.at)
-        # What did not fit just now is why it went back.
+        # The latest out of memory is the reason why they were restored.
         marks = tuple(
-            mark if mark.at < new.at else Mark(new.at, mark.batch_size)
+            mark if mark.at < new.at else OutOfMemoryMark(new.at, mark.batch_size)
             for mark in marks
             if mark.at < new.at or mark.at == end
         )
@@ -88,16 +87,16 @@ def extended(history: History, new: Point) -> History:
     points = (*points, new)
     if len(points) <= MAX_POINTS:
         return History(points, history.apart, marks)
-    # Half of them remain, whatever the batch sizes were; the other half is for what comes.
+    # About half of them remain, so that there is room for new ones.
     apart = -(-(new.at - points[0].at) // (MAX_POINTS // 2))
     return History(_thinned(points, apart), apart, marks)
 
 
 def marked(history: History, batch_size: int | None) -> History:
-    """The history with an out of memory at its end; before the first sample there is no place."""
+    """The history with an out of memory at its end; before the first sample none is marked."""
     if not history.points:
         return history
-    mark = Mark(history.points[-1].at, batch_size)
+    mark = OutOfMemoryMark(history.points[-1].at, batch_size)
     marks = (*history.out_of_memory, mark)[-MAX_MARKS:]
     return msgspec.structs.replace(history, out_of_memory=marks)
 

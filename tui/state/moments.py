@@ -1,4 +1,4 @@
-"""The moments of a recorded step: where one stands in it, and what made it what it is."""
+"""The moments of a recorded step: their places, and which operator made each of them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .walk import Walk
 
 
 class Spot(msgspec.Struct, frozen=True):
-    """A moment of the recorded curve: the one at `place`, counted from 0, of `count`.
+    """The moment at `place` of the recorded curve, counted from 0 of `count`.
 
-    `changes` is what sets its split apart from the one before, in bytes, the largest first.
-    `operator` allocated them; where something was released, it is the last one that allocated
-    before, within the phase. Empty where there is none.
+    `changes` are the bytes by which its split differs from the one before, the largest first.
+    `operator` is the latest operator in the phase that allocated something, up to this moment;
+    empty where there is none.
     """
 
     place: int
@@ -50,11 +50,10 @@ def spot(anatomy: Anatomy, place: int) -> Spot:
 
 
 def boundary(measured: Measured | None, phase: Phase, split: Split, part: int) -> int | None:
-    """The place at which the curve comes to the end of `phase`.
+    """The place in the curve where `phase` ends.
 
-    Where a step goes through a phase several times, it ends so many times, and `part` counts from
-    1. None where the recorded step is not like the one that holds `split` there: no other step's
-    curve is shown for it.
+    Where a step goes through a phase several times, `part` says which of these times, from 1. None
+    where the recorded step has another split there: then its curve is not that of the held step.
     """
     if measured is None or not measured.settled:
         return None
@@ -67,7 +66,7 @@ def boundary(measured: Measured | None, phase: Phase, split: Split, part: int) -
 
 
 def path(anatomy: Anatomy, end: int) -> Walk | None:
-    """The way to the boundary at `end` from the one before; None where there is none to go."""
+    """The walk to the boundary at `end` from the one before; None where it has no length."""
     first = _phase_begins(anatomy, end)
     return Walk(first, end) if first < end else None
 

@@ -1,4 +1,4 @@
-"""What happened last, and what the log tells, as facts. What is said of them is the widgets'."""
+"""What happened last, and the entries of the log, as facts. The widgets put them into words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import msgspec
 from vramtop.protocol.lesson.messages import Compared, Evaluated, WouldFit
 from vramtop.protocol.lesson.shelf import Kept
 from vramtop.protocol.messages import Answer, Ended, Failed, Hello, Note, OutOfMemory
+from vramtop.tui.gpus.conclusions import Unavailable
 from vramtop.tui.worker.link import WorkerGone, WorkerLine
 
 from .lesson.news import LessonNews, StepOutOfMemory
@@ -16,11 +17,11 @@ _End: TypeAlias = Union[Failed, WorkerGone]
 
 
 class Successor(msgspec.Struct, frozen=True):
-    """Another worker, in the place of one that has ended.
+    """Another worker, which takes the place of one that has ended.
 
-    It goes on from the snapshot `kept`, or from the beginning where there is none; `lost` counts
-    the steps from that to the last one seen, None where none was. It is only offered, and not
-    `started`, while the `end` of the one before is news too.
+    It goes on from the snapshot `kept`, or from the beginning where `kept` is None. `lost` counts
+    the steps between the snapshot and the last step seen; None where no step was seen. Until it is
+    `started` it is only offered, and `end` says how the worker before it ended.
     """
 
     kept: Kept | None
@@ -31,9 +32,8 @@ class Successor(msgspec.Struct, frozen=True):
 
 News: TypeAlias = Union[_End, Ended, OutOfMemory, Successor, LessonNews]
 
-# What a line of the log, or several, are made from; text is what somebody else has worded.
-Entry: TypeAlias = Union[
-    str,
+# What one line of the log is made from, or several lines.
+LogEntry: TypeAlias = Union[
     Note,
     Answer,
     Hello,
@@ -41,6 +41,7 @@ Entry: TypeAlias = Union[
     Failed,
     WorkerGone,
     OutOfMemory,
+    Unavailable,
     LessonNews,
     Evaluated,
     Compared,
@@ -49,7 +50,7 @@ Entry: TypeAlias = Union[
 
 
 def is_trouble(news: News | None) -> bool:
-    """Whether it is what one should see first, and what gives way to no ordinary news."""
+    """Whether this news comes before other news, and is not replaced by ordinary news."""
     if isinstance(news, Successor):
         return not news.started
     return isinstance(news, (Failed, WorkerGone, OutOfMemory, StepOutOfMemory))

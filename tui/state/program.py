@@ -1,4 +1,4 @@
-"""What any worker says, folded into the state."""
+"""The messages of any program, folded into the state."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from vramtop.protocol.messages import (
     Program,
     Sample,
 )
-from vramtop.tui.gpus.conclusions import reasons
+from vramtop.tui.gpus.conclusions import unavailable
 from vramtop.tui.worker.link import Received, WorkerGone, WorkerLine
 
 from . import history, moments
 from .full_bar import kept
 from .history import Point
-from .news import Entry
+from .news import LogEntry
 from .state import HeldStep, State
 
 MAX_ENTRIES = 200
 
 
 def fold(state: State, message: Received) -> State:
-    """The state after this message; one that only the lesson knows changes nothing."""
+    """The state after this message; messages of the lesson change nothing."""
     match message:
         case Hello():
             return logged(replace(state, device=message.device, pid=message.pid), message)
@@ -58,20 +58,20 @@ def fold(state: State, message: Received) -> State:
             return state
 
 
-def logged(state: State, *entries: Entry) -> State:
-    """The state with these at the end of its log."""
+def logged(state: State, *entries: LogEntry) -> State:
+    """The state with these entries at the end of its log."""
     return replace(state, log=(*state.log, *entries)[-MAX_ENTRIES:])
 
 
 def unmeasured(state: State) -> State:
-    """The state without the step that was measured, and without a place in it."""
+    """The state without a measured step, and without a place in one."""
     return replace(state, measured=None, held=None, cursor=None, walk=None)
 
 
 def sampled(state: State, sample: Sample, point: Point, *, alike: bool = True) -> State:
-    """The state after a step's end or a boundary within one; `point` is its place in the trends.
+    """The state after the end of a step, or a boundary within one; `point` is for the trends.
 
-    A step that is not `alike` has other inputs than the one that was measured.
+    `alike` tells that the step has the same shapes of inputs as the one that was measured.
     """
     if (state.paused or state.slow) and sample.split is not None:
         state = _held(state, HeldStep(sample.phase, sample.split, sample.part, alike))
@@ -84,7 +84,7 @@ def sampled(state: State, sample: Sample, point: Point, *, alike: bool = True) -
 
 
 def measured(state: State, new: Measured) -> State:
-    """The state with another anatomy of a step."""
+    """The state with a new anatomy."""
     curve = new.anatomy.curve
     if state.measured is not None and state.measured.anatomy.curve != curve:
         state = replace(state, cursor=None, walk=None)
@@ -97,7 +97,7 @@ def measured(state: State, new: Measured) -> State:
 
 
 def out_of_memory(state: State, batch_size: int | None = None) -> State:
-    """The state after a step, perhaps one of a batch of so many, that did not fit."""
+    """The state after a step that ran out of memory; its batch size, where that is known."""
     return unmeasured(replace(state, history=history.marked(state.history, batch_size)))
 
 
@@ -115,7 +115,7 @@ def _program(state: State, new: Program) -> State:
 
 
 def _held(state: State, held: HeldStep) -> State:
-    """The step is held there, and the cursor sets out for it, unless somebody put it elsewhere."""
+    """The state with the step held there; the cursor walks there unless somebody has put it."""
     state = replace(state, held=held, cursor=state.cursor if state.walk is None else None)
     if state.cursor is not None or state.measured is None or state.place is None:
         return replace(state, walk=None)
@@ -125,24 +125,24 @@ def _held(state: State, held: HeldStep) -> State:
 
 def _flow(state: State, flow: Flow) -> State:
     held = state.held if flow.paused or flow.slow else None
-    # A pause during a walk keeps the cursor where it is; any other change of the flow lets it go.
+    # A pause during a walk keeps the cursor where it is; other changes of the flow remove it.
     stays = state.walk is not None and flow.paused and not state.paused
     cursor = state.cursor if stays else None
     return replace(state, paused=flow.paused, slow=flow.slow, held=held, cursor=cursor, walk=None)
 
 
 def _gone(state: State, gone: WorkerGone) -> State:
-    # Lines arrive as they are printed; only what did not come that way is added here.
+    # Most lines arrived when they were printed; only the others are added here.
     missing = [line for line in map(WorkerLine, gone.lines) if line not in state.log]
     state = logged(replace(state, resident=0), *missing, gone)
     if state.life == "failed":
-        # The reason it gave is better news than the end that followed from it.
+        # The reason that the worker gave is better news than its end.
         return state
     return replace(state, life="gone", news=gone)
 
 
 def _gpus(state: State, new: GpusReport) -> State:
-    # A reason stays as long as what it is for, and is told once.
-    known = set(reasons(state.gpus)) if state.gpus else set[str]()
-    news = [reason for reason in reasons(new) if reason not in known]
+    # Each report repeats what is not available; the log says it once.
+    known = unavailable(state.gpus) if state.gpus else []
+    news = [each for each in unavailable(new) if each not in known]
     return logged(replace(state, gpus=new), *news)

@@ -1,4 +1,4 @@
-"""All that the screen knows, as facts. Pure: no clock, no widgets, no words."""
+"""All facts that the screens show. Pure: no clock, no widgets, no words."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from vramtop.protocol.split import Category, Phase, Split
 from vramtop.tui.gpus.whereabouts import Whereabouts, find
 
 from . import moments
-from .comparison import Line
+from .categories import CategoryFacts
 from .history import History
 from .lesson.facts import Lesson
 from .moments import Spot
-from .news import Entry, News
+from .news import LogEntry, News
 from .walk import Walk
 
-# Of the worker; "none" where nothing is observed.
+# The worker's life; "none" where there is no worker.
 Life = Literal["none", "starting", "running", "ended", "failed", "gone"]
 
 
 class HeldStep(msgspec.Struct, frozen=True):
     """The boundary at which a step is held, and the split there.
 
-    Where a step goes through a phase several times, `part` says which of them it is, from 1. A step
-    that is not `alike` has other inputs than the one that was measured.
+    Where a step goes through a phase several times, `part` says which of these times, from 1.
+    `alike` tells that the step has the same shapes of inputs as the one that was measured.
     """
 
     phase: Phase
@@ -38,13 +38,14 @@ class HeldStep(msgspec.Struct, frozen=True):
 class State(msgspec.Struct, frozen=True):
     """Everything on the screen comes from here.
 
-    `pid` and `resident` (bytes) are the worker's, `gpus` what NVML said last, and `device_memory`
-    what CUDA did. `measured` is the latest of the program as it is now, None until there is one,
-    and `comparison` what it holds beside what the program expects, empty until the program is
-    known. `cursor` is a place in the measured curve: that of the `walk` to the boundary, or where
-    there is none, one that somebody chose. `chosen` is the category that one looks into. `full_bar`
-    is the power of two, in bytes, that fills the split bar. `lesson` is what only the lesson's
-    training has; None where the program is another.
+    - `pid` and `resident` (bytes) are the worker's.
+    - `gpus` is what NVML said last, `device_memory` what CUDA said last.
+    - `measured` is the latest measured step of the program as it is now.
+    - `categories` compares it with what the program expects; empty until the program is known.
+    - `full_bar` is the power of two, in bytes, that fills the split bar.
+    - `cursor` is a place in the measured curve, put there by a `walk` or else by somebody.
+    - `chosen` is the category whose tensors are listed.
+    - `lesson` is what only the lesson's training has; None for another program.
     """
 
     life: Life = "starting"
@@ -55,13 +56,13 @@ class State(msgspec.Struct, frozen=True):
     program: Program | None = None
     sample: Sample | None = None
     measured: Measured | None = None
-    comparison: tuple[Line, ...] = ()
+    categories: tuple[CategoryFacts, ...] = ()
     full_bar: int = 0
     held: HeldStep | None = None
     cursor: int | None = None
     walk: Walk | None = None
     history: History = History()
-    log: tuple[Entry, ...] = ()
+    log: tuple[LogEntry, ...] = ()
     paused: bool = False
     slow: bool = False
     news: News | None = None
@@ -71,7 +72,7 @@ class State(msgspec.Struct, frozen=True):
 
     @property
     def gpu(self) -> Gpu | None:
-        """The GPU that the program runs on, as NVML sees it; None where it does not."""
+        """The GPU that the program runs on, by NVML; None where NVML does not list it."""
         return self.where.gpu if self.where else None
 
     @property
@@ -81,7 +82,7 @@ class State(msgspec.Struct, frozen=True):
 
     @property
     def place(self) -> int | None:
-        """Where one stands in the measured curve: at the cursor, or else where the step is held."""
+        """The place in the measured curve: the cursor's, or else that of the held boundary."""
         if self.cursor is not None or self.held is None:
             return self.cursor
         held = self.held
@@ -90,12 +91,12 @@ class State(msgspec.Struct, frozen=True):
 
     @property
     def seen(self) -> Spot | HeldStep | None:
-        """The moment that is shown: the cursor's, or the boundary; None if it is the peak."""
+        """The moment that is shown: the cursor's or the held boundary; None for the peak."""
         if self.cursor is None or self.measured is None:
             return self.held
         return moments.spot(self.measured.anatomy, self.cursor)
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether the worker has failed or is gone."""
         return self.life in ("failed", "gone")

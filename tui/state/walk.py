@@ -12,7 +12,7 @@ FRAME_SECONDS = 1 / 15
 
 
 class Walk(msgspec.Struct, frozen=True):
-    """From one place in the curve to another, both among those that are seen."""
+    """A walk from one place in the curve to another; both are shown."""
 
     first: int
     last: int
@@ -28,7 +28,7 @@ class Walk(msgspec.Struct, frozen=True):
         return min(self.last, self.first + passed)
 
     def wait(self, elapsed: float) -> float:
-        """How many seconds from then on to look again."""
+        """How many seconds later the next place is due."""
         passed = self.at(elapsed) + 1 - self.first
         return max(FRAME_SECONDS, passed * self.seconds / self._count - elapsed)
 

@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypeAlias
 
 from .capabilities import look
 from .glyphs import lacking
@@ -18,6 +18,9 @@ from .glyphs import lacking
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
+
+# The parts of a printout, from top to bottom.
+Page: TypeAlias = "Sequence[Text | Table]"
 
 _NO_LIMIT = 100_000  # columns where the output is no terminal
 
@@ -71,12 +74,12 @@ def write(text: str) -> None:
 
 
 def complain(what: object) -> None:
-    """Write to stderr what is wrong, in one line."""
+    """Write one line to stderr on what is wrong."""
     say(f"vramtop: {' '.join(str(what).split())}")
 
 
 def say(line: str) -> None:
-    """Write a line to stderr; where that fails, nobody can be told."""
+    """Write a line to stderr. If that fails, nothing is reported."""
     try:
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
@@ -84,35 +87,40 @@ def say(line: str) -> None:
         _forget(sys.stderr)
 
 
-def show(*forms: Sequence[Text | Table]) -> None:
-    """Print the first of these forms whose tables fit the terminal's width, else the last one.
+def show(*pages: Page) -> None:
+    """Print the first of these pages whose tables fit the terminal's width, else the last one.
 
-    Text is wrapped between words, but no table is ever cut. Output that is no terminal has room for
-    all. Raises `CannotWrite`.
+    Text is wrapped between words; a table is never cut. Output that is not a terminal has no limit.
+    Raises `CannotWrite`.
     """
     from rich.console import Console
     from rich.table import Table
 
     terminal = sys.stdout.isatty()
     room = shutil.get_terminal_size().columns if terminal else _NO_LIMIT
-    page = io.StringIO()
+    printed = io.StringIO()
     # Without a height, Rich would give a dumb terminal 80 columns.
     console = Console(
-        file=page, width=_NO_LIMIT, height=1, force_terminal=terminal, markup=False, highlight=False
+        file=printed,
+        width=_NO_LIMIT,
+        height=1,
+        force_terminal=terminal,
+        markup=False,
+        highlight=False,
     )
 
-    def width(form: Sequence[Text | Table]) -> int:
-        return max(console.measure(part).maximum for part in form if isinstance(part, Table))
+    def width(page: Page) -> int:
+        return max(console.measure(part).maximum for part in page if isinstance(part, Table))
 
-    form = next((form for form in forms if width(form) <= room), forms[-1])
-    for part in form:
-        console.print(part, width=max(room, width(form)))
+    page = next((page for page in pages if width(page) <= room), pages[-1])
+    for part in page:
+        console.print(part, width=max(room, width(page)))
     with contextlib.suppress(BrokenPipeError):  # the reader has seen enough
-        write(page.getvalue())
+        write(printed.getvalue())
 
 
 def _forget(stream: TextIO) -> None:
-    """Send what is still buffered nowhere, so that Python does not complain at exit."""
+    """Drop what is still buffered, so that Python reports no error at exit."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)

@@ -1,4 +1,4 @@
-"""The signals that ask the command to end. This is needed first: it imports nothing heavy."""
+"""The signals that ask the command to end. Imported first, so it imports nothing that is slow."""
 
 from __future__ import annotations
 

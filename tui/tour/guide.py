@@ -1,4 +1,4 @@
-"""Leads through the tour: sends what a step asks for, and waits until it has come."""
+"""Leads through the tour: asks for what a step changes, and waits until it has come."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vramtop.tui.worker.commands import Commands
 
 from .steps import STEPS, Script, Wait
 
-# The settings that come back at the tour's end.
+# The settings that are restored at the tour's end.
 _RESTORED = (
     "dataset",
     "batch_size",
@@ -27,10 +27,10 @@ _RESTORED = (
 
 
 class TourProgress(msgspec.Struct, frozen=True):
-    """How far the tour is: the step at `place`, from 0, and in `text` what it has measured so far.
+    """The step of the tour at `place`, from 0, and in `text` what it has measured so far.
 
-    `waiting` says that more will come by itself. `enter`, where it is not empty, says what the
-    viewer's enter brings next. `over` says that there is no training any more.
+    `waiting` says that more will come by itself. `enter` names what the viewer's enter brings next;
+    it is empty where that is the next step. `over` says that the training has ended.
     """
 
     place: int
@@ -42,10 +42,10 @@ class TourProgress(msgspec.Struct, frozen=True):
 
 
 class Guide:
-    """Runs the tour's steps. It is shown each state and hears the viewer's keys.
+    """Runs the tour's steps. It sees each state, and is called for the viewer's keys.
 
-    `commands` gives the way to the worker, None while there is none. `settings` are those before
-    the tour, which come back at its end.
+    `commands` gives the commands to the worker, None while there is none. `settings` are those
+    before the tour; they are restored at its end.
     """
 
     def __init__(self, settings: Settings, commands: Callable[[], Commands | None]) -> None:
@@ -71,7 +71,7 @@ class Guide:
         )
 
     def see(self, state: State) -> None:
-        """Go on where what was waited for has come; by one wait at most, so that each is seen."""
+        """Go on if the wait is over; by one wait at most, so that each text is shown."""
         self._state = state
         if state.program is None or state.over:
             return
@@ -93,11 +93,11 @@ class Guide:
         return True
 
     def go_back(self) -> None:
-        """Go back to the step before; the first one begins again."""
+        """Go back to the step before; at the first one, begin that again."""
         self._enter(max(0, self._place - 1))
 
     def end(self) -> None:
-        """Bring the settings from before the tour back."""
+        """Restore the settings from before the tour."""
         state = self._state
         if state.program is not None and not state.over:
             self._flow(state)
@@ -134,11 +134,11 @@ class Guide:
             commands.advance()
 
     def _change(self, values: dict[str, Any]) -> None:
-        """Ask for those of these settings that are others now."""
+        """Ask for those of these settings that differ from the present ones."""
         commands, settings = self._commands(), known(self._state.lesson).settings
         if commands is None:
             return
         base = commands.base(settings)
-        news = {name: value for name, value in values.items() if getattr(base, name) != value}
-        if news:
-            commands.change(settings, **news)
+        new = {name: value for name, value in values.items() if getattr(base, name) != value}
+        if new:
+            commands.change(settings, **new)

@@ -11,6 +11,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import ink
+from vramtop.tui.widgets.hints import hints
 from vramtop.tui.widgets.lines import NewsLine
 from vramtop.tui.widgets.panel import Panel, between
 
@@ -49,7 +50,7 @@ class TourStrip(Panel[TourProgress]):
         return self._guide.progress
 
     def draw(self, shown: TourProgress, width: int, height: int) -> Text:
-        """The title, two sentences, and what was measured, which always has room."""
+        """The title, two sentences, and what was measured; the last is never left out."""
         colors, step = self.palette, STEPS[shown.place]
         mark, room = ("▌ ", ink(colors.accent)), width - 2
         title = Text(f"{shown.place + 1} of {len(STEPS)}  ", ink(colors.accent, bold=True))
@@ -64,13 +65,9 @@ class TourStrip(Panel[TourProgress]):
         return Text("\n").join(marked[:height])
 
     def _keys(self, shown: TourProgress) -> Text:
-        colors, keys = self.palette, Text()
         last = shown.place + 1 == len(STEPS)
         on = [] if last and not shown.enter else [("enter", shown.enter or "next")]
-        for key, name in (*on, ("←", "back"), ("esc", "end")):
-            keys.append("  " if keys else "").append(key, ink(colors.accent, bold=True))
-            keys.append(f" {name}", ink(colors.muted))
-        return keys
+        return hints((*on, ("←", "back"), ("esc", "end")), self.palette)
 
     def action_go_on(self) -> None:
         """Go on to the next phase or step; after the last one, end the tour."""
@@ -85,7 +82,7 @@ class TourStrip(Panel[TourProgress]):
         self._show_again()
 
     def action_end(self) -> None:
-        """End the tour; the screen and the settings are as they were before it."""
+        """End the tour; the screen and the settings become as they were before it."""
         self._guide.end()
         self.screen.remove_class(_TOURING)
         self.remove()

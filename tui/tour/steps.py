@@ -1,7 +1,7 @@
-"""The seven steps of the guided tour: what each changes, waits for, and says about it. Pure.
+"""The seven steps of the guided tour: what each changes, waits for, and says. Pure.
 
-A step's script is a generator. It yields what it waits for, and is sent the state in which that
-has come. It returns what is said in the end, with the numbers that were measured.
+A step's script is a generator. It yields a `Wait`, and is sent the state that has ended that wait.
+It returns the step's last text, with the numbers that were measured.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from vramtop.protocol.split import Category
 from vramtop.tui.state.lesson.facts import known
 from vramtop.tui.state.state import HeldStep, State
 from vramtop.tui.words import units
+from vramtop.tui.words.out_of_memory import REMEDY
 from vramtop.tui.words.wording import NAMES, PHASE_NAMES
 
 
 class Wait(msgspec.Struct, frozen=True):
     """What to ask of the training, and `until` when to wait.
 
-    `change` asks for settings, `advance` for one phase. Where `enter` names what the viewer's enter
-    brings, it is asked for at that key. `text` is shown meanwhile.
+    `change` asks for settings, `advance` for one phase. With `enter` they are asked for only when
+    the viewer presses enter; it names what that key brings. `text` is shown meanwhile.
     """
 
     until: Callable[[State], bool]
@@ -60,8 +61,8 @@ def _set(state: State, text: str = "", **changes: Any) -> Wait:  # noqa: ANN401 
     return Wait(settled(_settings(state), **changes), change=changes, text=text)
 
 
-def _lesson(state: State, **changes: Any) -> Wait:  # noqa: ANN401 - of each field's type
-    """The tour's own settings with these changes, on the data and the device there are."""
+def _usual(state: State, **changes: Any) -> Wait:  # noqa: ANN401 - of each field's type
+    """The tour's own settings with these changes; dataset and device stay."""
     usual = {"batch_size": 64, "optimizer": "adam", "learning_rate": None, "hidden": 128}
     return _set(state, **{**usual, "accumulation": 1, "budget": None, **changes})
 
@@ -70,7 +71,7 @@ def _lesson(state: State, **changes: Any) -> Wait:  # noqa: ANN401 - of each fie
 
 
 def _bars(state: State) -> Script:
-    state = yield _lesson(state)
+    state = yield _usual(state)
     peak = _measured(state).anatomy.peak
     held = ", ".join(
         f"{_name(category)} {units.size(getattr(peak.split, category))}"
@@ -80,14 +81,14 @@ def _bars(state: State) -> Script:
 
 
 def _batch(state: State) -> Script:
-    state = yield _lesson(state)
+    state = yield _usual(state)
     before = _measured(state)
     state = yield _set(state, batch_size=256)
     return _compared(before, _measured(state), "batch_data", "activations", "parameters")
 
 
 def _phases(state: State) -> Script:
-    state = yield _lesson(state, batch_size=256)
+    state = yield _usual(state, batch_size=256)
     state = yield Wait(lambda now: now.held is not None, advance=True)
     while (held := state.held) is not None and held.phase != "zero_grad":
         state = yield Wait(_elsewhere(held), advance=True, enter="next phase", text=_at(held))
@@ -95,7 +96,7 @@ def _phases(state: State) -> Script:
 
 
 def _optimizer(state: State) -> Script:
-    state = yield _lesson(state, batch_size=256)
+    state = yield _usual(state, batch_size=256)
     before = _measured(state).anatomy
     was, peak = before.high_water, units.size(before.peak.bytes)
     twice = f"{was.optimizer_state / was.parameters:.1f} × the parameters"
@@ -115,7 +116,7 @@ def _optimizer(state: State) -> Script:
 
 
 def _width(state: State) -> Script:
-    state = yield _lesson(state, batch_size=256, optimizer="sgd")
+    state = yield _usual(state, batch_size=256, optimizer="sgd")
     before = _measured(state)
     state = yield _set(state, hidden=512)
     return _compared(before, _measured(state), "parameters", "activations", "batch_data")
@@ -133,19 +134,15 @@ def _budget(state: State) -> Script:
     text = f"batch {images:,} out of memory"
     if needed and limit:
         text += f": {units.at_least(needed, limit)}"
-    return f"{text}; {_on(state)}"
+    return f"{text}; {_goes_on(state)}"
 
 
 def _practice(state: State) -> Script:
     state = yield from _capped(state)
     images, size, fitting = _images(state), 16, list[int]()
     while True:
-        ran_out, fits = (
-            _ran_out(state, size),
-            settled(_settings(state), batch_size=size),
-        )
-        until = _either(fits, ran_out)
-        state = yield Wait(until, change={"batch_size": size}, text=_fit(fitting))
+        until = _either(settled(_settings(state), batch_size=size), _ran_out(state, size))
+        state = yield Wait(until, change={"batch_size": size}, text=_fitting(fitting))
         if _settings(state).batch_size != size or known(state.lesson).stuck:
             end = f"{size:,} out of memory"
             break
@@ -158,7 +155,7 @@ def _practice(state: State) -> Script:
         return end
     largest = fitting[-1]
     best = max(1, largest * 8 // 10)
-    text = f"{_fit(fitting)}, {end}; 0.8 × {largest:,} = {best:,}"
+    text = f"{_fitting(fitting)}, {end}; 0.8 × {largest:,} = {best:,}"
     state = yield _set(state, text, batch_size=best)
     return f"{text}, {_peak(state)}"
 
@@ -213,9 +210,9 @@ STEPS = (
 
 
 def _capped(state: State) -> Generator[Wait, State, State]:
-    """A small step, and a budget that a few such steps would fill."""
+    """Set a small step, and a budget that a few such steps would fill."""
     if _settings(state).budget is None or _settings(state).hidden != 128:
-        state = yield _lesson(state, batch_size=256, optimizer="sgd")
+        state = yield _usual(state, batch_size=256, optimizer="sgd")
         state = yield _set(state, budget=_room(state))
     return state
 
@@ -235,7 +232,6 @@ def _room(state: State) -> int:
 
 def _ran_out(before: State, size: int) -> Callable[[State], bool]:
     """Whether a batch of `size` has run out of memory since `before`, and another one goes on."""
-
     old = known(before.lesson).out_of_memory
 
     def reached(state: State) -> bool:
@@ -301,7 +297,7 @@ def _at(held: HeldStep) -> str:
     )
 
 
-def _fit(sizes: list[int]) -> str:
+def _fitting(sizes: list[int]) -> str:
     return f"{' '.join(f'{size:,}' for size in sizes)} fit" if sizes else ""
 
 
@@ -311,7 +307,7 @@ def _peak(state: State) -> str:
     return text if budget is None else f"{text} of {units.size(budget)}"
 
 
-def _on(state: State) -> str:
+def _goes_on(state: State) -> str:
     if known(state.lesson).stuck:
-        return "press - or raise the budget with v"
+        return REMEDY
     return f"batch {_settings(state).batch_size:,} goes on, {_peak(state)}"

@@ -1,1 +1,1 @@
-"""The parts of the screens: what one sees, a module for each."""
+"""The panels of the screens, a module for each."""

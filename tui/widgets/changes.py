@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import zip_longest
 
-from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
 from textual.strip import Strip
@@ -22,7 +21,7 @@ def changes(before: Sequence[Strip], after: Sequence[Strip]) -> list[Region]:
         if old is new or old == new:
             continue
         width = max(old.cell_length, new.cell_length)
-        old_cells, new_cells = list(_cells(old)), list(_cells(new))
+        old_cells, new_cells = _cells(old), _cells(new)
         if len(old_cells) != old.cell_length or len(new_cells) != new.cell_length:
             # A character is two cells wide: cells and characters do not correspond.
             regions.append(Region(0, y, width, 1))
@@ -34,8 +33,5 @@ def changes(before: Sequence[Strip], after: Sequence[Strip]) -> list[Region]:
     return regions
 
 
-def _cells(line: Strip) -> Iterator[tuple[str, Style | None]]:
-    segment: Segment
-    for segment in line:
-        for character in segment.text:
-            yield character, segment.style
+def _cells(line: Strip) -> list[tuple[str, Style | None]]:
+    return [(character, segment.style) for segment in line for character in segment.text]

@@ -1,4 +1,4 @@
-"""What a viewer should hear of although nothing on the screen before them tells it."""
+"""What a toast says, since nothing on the open screen shows it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from .headlines import Headline, headline
 
 
 def event(before: State, after: State, *, covered: bool) -> Headline | None:
-    """What happened between two states; where the main screen is `covered`, its news as well.
+    """What happened between two states.
 
-    Uncovered, the news has a line of its own there.
+    News counts only where the main screen is `covered`, since it has a line for the news.
     """
     if after.gpus is not before.gpus and before.gpus is not None and after.gpus is not None:
         known = _troubles(before.gpus)
@@ -25,6 +25,6 @@ def event(before: State, after: State, *, covered: bool) -> Headline | None:
 
 
 def _troubles(report: GpusReport) -> list[str]:
-    """Why NVML, or a GPU, tells nothing any more."""
+    """Why NVML or a GPU no longer answers."""
     whole = [] if report.trouble is None else [report.trouble]
     return whole + [f"GPU {gpu.index}: {gpu.trouble}" for gpu in report.gpus if gpu.trouble]

@@ -1,4 +1,4 @@
-"""What is said of the news: a line, and the same in fewer and fewer words."""
+"""The news in words: one line, and the same in fewer and fewer words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SUCCESSOR_KEY = "R"
 
 
 class Headline(msgspec.Struct, frozen=True):
-    """A line of news; `trouble` is what one should see first.
+    """A line of news; `trouble` marks what is wrong.
 
     `shorter` says the same in fewer and fewer words.
     """
@@ -27,7 +27,7 @@ class Headline(msgspec.Struct, frozen=True):
 
 
 def headline(news: News) -> Headline:
-    """What is said of it."""
+    """The news as a line."""
     text, *shorter = _texts(news)
     return Headline(text, is_trouble(news), tuple(shorter))
 
@@ -53,7 +53,7 @@ def _texts(news: News) -> tuple[str, ...]:
 
 
 def _gone(gone: WorkerGone) -> tuple[str, ...]:
-    """How it ended, with the last line that it printed."""
+    """How the worker ended, with the last line that it printed."""
     last = next((line for line in reversed(gone.lines) if line.strip()), None)
     forms = (endings.gone(gone), *endings.gone_in_short(gone))
     return (*(f"{form}: {last}" for form in forms if last), *forms)
@@ -68,7 +68,7 @@ def _successor(news: Successor) -> tuple[str, ...]:
 
 
 def _start(news: Successor) -> str:
-    """From where: `from the snapshot at step 1,200, 35 steps before the last one seen`."""
+    """`from the snapshot at step 1,200, 35 steps before the last one seen`."""
     if news.kept is None:
         return "from the beginning: there is no snapshot"
     snapshot = f"from the snapshot at step {news.kept.steps:,}"

@@ -1,4 +1,4 @@
-"""What is said of the lesson's news."""
+"""The lesson's news in words."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def lesson_headlines(news: _Facts) -> tuple[str, ...]:
 
 
 def compared(run: Compared) -> str:
-    """What a run of a comparison has come to."""
+    """The result of one run of a fair comparison."""
     return f"compared from fresh weights: batch {run.settings.batch_size:,} {_run(run)}"
 
 

@@ -7,7 +7,7 @@ from textwrap import wrap
 import msgspec
 from rich.text import Text
 from textual.timer import Timer
-from vramtop.tui.state.news import Entry, News
+from vramtop.tui.state.news import LogEntry, News
 from vramtop.tui.state.state import Life, State
 from vramtop.tui.terminal.palette import ink
 from vramtop.tui.words import units
@@ -38,7 +38,7 @@ _LESSON_KEYS = (
     ("[ ]", "±10%"),
 )
 
-# Those that make sense for any program.
+# The keys for programs that are not the lesson.
 _KEYS = (
     ("space", "pause"),
     (".", "phase"),
@@ -59,14 +59,14 @@ _FIRST = (
 )
 
 
-class Log(Panel[tuple[Entry, ...]]):
+class Log(Panel[tuple[LogEntry, ...]]):
     """The last lines of the log: what the worker said or printed, and what happened."""
 
-    def pick(self, state: State) -> tuple[Entry, ...]:
+    def pick(self, state: State) -> tuple[LogEntry, ...]:
         """The log."""
         return state.log
 
-    def draw(self, shown: tuple[Entry, ...], width: int, height: int) -> Text:
+    def draw(self, shown: tuple[LogEntry, ...], width: int, height: int) -> Text:
         """As many of the last lines as fit, the newest brightest; long ones are wrapped."""
         colors, room, lines = self.palette, height - 1, list[Text]()
         newest_first = (line for entry in reversed(shown) for line in reversed(log_lines(entry)))
@@ -82,18 +82,18 @@ class Log(Panel[tuple[Entry, ...]]):
         return picture
 
 
-class NewsView(msgspec.Struct, frozen=True):
-    """The news, and what is said while there is none."""
+class NewsFacts(msgspec.Struct, frozen=True):
+    """The news, and what decides on the hint that is shown without news."""
 
     news: News | None
     life: Life
     lesson: bool
 
 
-class NewsLine(Panel[NewsView]):
-    """What changed last, for whoever looks up after an hour.
+class NewsLine(Panel[NewsFacts]):
+    """The latest news. It stays, so that it is seen however late somebody looks.
 
-    The answer to a key is shown in its place for a while, or until there is other news.
+    The answer to a key takes its place for a few seconds, or until there is other news.
     """
 
     _answer: Headline | None = None
@@ -116,11 +116,11 @@ class NewsLine(Panel[NewsView]):
         self._answer = None
         self.draw_again()
 
-    def pick(self, state: State) -> NewsView:
+    def pick(self, state: State) -> NewsFacts:
         """The news."""
-        return NewsView(state.news, state.life, state.lesson is not None)
+        return NewsFacts(state.news, state.life, state.lesson is not None)
 
-    def draw(self, shown: NewsView, width: int, height: int) -> Text:
+    def draw(self, shown: NewsFacts, width: int, height: int) -> Text:
         """As many lines as there is room for; trouble has its own colour."""
         colors = self.palette
         if self._answer is not None and shown.news is self._before:
@@ -135,15 +135,15 @@ class NewsLine(Panel[NewsView]):
         forms = [_pieces(text, width, trouble=line.trouble) for text in texts]
         pieces = next((form for form in forms if len(form) <= height), forms[0])
         if len(pieces) > height:
-            pieces[height - 1] = units.fit(" ".join(pieces[height - 1 :]), width)
+            pieces[height - 1] = units.cut(" ".join(pieces[height - 1 :]), width)
         style = ink(colors.trouble, bold=True) if line.trouble else ink(colors.text)
         return Text("\n".join(pieces[:height]), style)
 
 
 class Foot(NewsLine):
-    """The news or, where there is none, the keys, in one line that always has help and quit."""
+    """The news, or else the keys, in one line that always has help and quit."""
 
-    def draw(self, shown: NewsView, width: int, height: int) -> Text:
+    def draw(self, shown: NewsFacts, width: int, height: int) -> Text:
         """The news at the left, in as many words as there is room for."""
         if shown.news is None and self._answer is None:
             keys = _LESSON_KEYS if shown.lesson else _KEYS
@@ -159,7 +159,7 @@ def _pieces(text: str, width: int, *, trouble: bool) -> list[str]:
     return wrap(f"{'! ' if trouble else '▸ '}{text}", max(2, width)) or [""]
 
 
-class KeyView(msgspec.Struct, frozen=True):
+class KeyFacts(msgspec.Struct, frozen=True):
     """Whether the program is paused, whether its worker has ended, whether it is the lesson's."""
 
     paused: bool
@@ -167,14 +167,14 @@ class KeyView(msgspec.Struct, frozen=True):
     lesson: bool
 
 
-class KeyLine(Panel[KeyView]):
+class KeyLine(Panel[KeyFacts]):
     """The keys, the ones most used first; help, which shows all, and quit are always there."""
 
-    def pick(self, state: State) -> KeyView:
+    def pick(self, state: State) -> KeyFacts:
         """What decides which keys there are."""
-        return KeyView(state.paused, state.over, state.lesson is not None)
+        return KeyFacts(state.paused, state.over, state.lesson is not None)
 
-    def draw(self, shown: KeyView, width: int, height: int) -> Text:
+    def draw(self, shown: KeyFacts, width: int, height: int) -> Text:
         """As many keys as there is room for."""
         del height
         usual = _LESSON_KEYS if shown.lesson else _KEYS

@@ -1,11 +1,12 @@
-"""What the log says of each of its entries."""
+"""The entries of the log in words."""
 
 from __future__ import annotations
 
 from vramtop.protocol.lesson.messages import Compared, Evaluated, WouldFit
 from vramtop.protocol.messages import Answer, Failed, Hello, Note, OutOfMemory
+from vramtop.tui.gpus.conclusions import Unavailable
 from vramtop.tui.state.lesson.news import LessonNews, StepOutOfMemory
-from vramtop.tui.state.news import Entry
+from vramtop.tui.state.news import LogEntry
 from vramtop.tui.words import out_of_memory, units, wording
 from vramtop.tui.worker import endings
 from vramtop.tui.worker.link import WorkerGone, WorkerLine
@@ -14,11 +15,11 @@ from .headlines import headline
 from .lesson_headlines import compared
 
 
-def log_lines(entry: Entry) -> list[str]:
+def log_lines(entry: LogEntry) -> list[str]:
     """One line, or several."""
     match entry:
-        case str():
-            return [entry]
+        case Unavailable():
+            return [_unavailable(entry)]
         case Note() | WorkerLine():
             return [entry.text]
         case Answer():
@@ -39,9 +40,18 @@ def log_lines(entry: Entry) -> list[str]:
 
 
 def _out_of_memory(event: OutOfMemory, text: str) -> list[str]:
-    # Where there is nothing in bytes, PyTorch's own account says more.
+    # Where no bytes are known, PyTorch's own message says more.
     first = [] if event.needed else [event.detail]
-    return [*first, text, *filter(None, [out_of_memory.held(event)])]
+    return [*first, text, *filter(None, [out_of_memory.split_line(event)])]
+
+
+def _unavailable(entry: Unavailable) -> str:
+    """`GPU 0 instance 1: processes not available: No Permission`."""
+    whose = "driver" if entry.gpu is None else f"GPU {entry.gpu}"
+    whose += "" if entry.instance is None else f" instance {entry.instance}"
+    if entry.field is not None:
+        return f"{whose}: {entry.field.replace('_', ' ')} not available: {entry.reason}"
+    return entry.reason if entry.gpu is None else f"{whose}: {entry.reason}"
 
 
 def _of_lesson(entry: LessonNews | Evaluated | Compared | WouldFit) -> str:

@@ -1,4 +1,4 @@
-"""What all parts of the screens have in common."""
+"""What all panels have in common."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ from textual.strip import Strip
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import Palette, ink, palette
 
+from .cached import CachedWidget
 from .changes import changes
-from .still import Still
 
 _Shown = TypeVar("_Shown")
 
 
-class Panel(Still, Generic[_Shown]):
+class Panel(CachedWidget, Generic[_Shown]):
     """A part of the screen that is drawn again only when the facts it shows have changed.
 
-    A subclass says which facts of the state it shows (`pick`), and how they look (`draw`). All that
-    is computed from the state is computed in `pick`, once for each change of the state; `draw` may
-    run again with the same facts, in another size or theme. Only the cells that have changed are
-    sent to the terminal, which may be at the end of a slow line. A panel that is `LIVE` is shown
-    more often: `app.painting` says when.
+    A subclass says which facts of the state it shows (`pick`), and how they look (`draw`). `pick`
+    computes all that follows from the state, once for each change. `draw` may run again with the
+    same facts, in another size or theme. Only cells that have changed are sent to the terminal. A
+    panel that is `LIVE` is shown more often; `app.painting` says when.
     """
 
     LIVE: ClassVar[bool] = False

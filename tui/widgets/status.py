@@ -20,7 +20,7 @@ from .panel import Panel
 _DATASETS = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
 
 
-class View(msgspec.Struct, frozen=True):
+class StatusFacts(msgspec.Struct, frozen=True):
     """What the line is made from; `settings` and `data` are the lesson's."""
 
     program: Program | None
@@ -34,14 +34,14 @@ class View(msgspec.Struct, frozen=True):
     slow: bool
 
 
-# From these widths on there is room for whole words, and for more than the essentials.
+# The least widths for whole words, for more than the essentials, and for all that always stays.
 _WORDS = 100
 _NARROW = 70
-_SLIM = 58  # what is narrower has no room for all that else never gives way
+_SLIM = 58
 
 
-class Part(msgspec.Struct, frozen=True):
-    """Some text; the higher its rank, the sooner it gives way, and rank 0 never does."""
+class RankedText(msgspec.Struct, frozen=True):
+    """A text. Where there is no room, the highest rank is left out first; rank 0 always stays."""
 
     rank: int
     text: str
@@ -51,15 +51,15 @@ class Part(msgspec.Struct, frozen=True):
     flag: bool = False
 
 
-class StatusLine(Panel[View]):
+class StatusLine(Panel[StatusFacts]):
     """One line; its numbers stand in fields that do not move."""
 
     LIVE = True
 
-    def pick(self, state: State) -> View:
+    def pick(self, state: State) -> StatusFacts:
         """The program or the lesson's settings, and the latest sample."""
         lesson = state.lesson
-        return View(
+        return StatusFacts(
             program=state.program,
             settings=lesson.settings if lesson else None,
             data=lesson.configured.data if lesson and lesson.configured else None,
@@ -71,8 +71,8 @@ class StatusLine(Panel[View]):
             slow=state.slow,
         )
 
-    def draw(self, shown: View, width: int, height: int) -> Strip:
-        """What runs on the left, numbers on the right; what has no room is left out whole."""
+    def draw(self, shown: StatusFacts, width: int, height: int) -> Strip:
+        """What runs at the left, numbers at the right; texts without room are left out whole."""
         del height
         left, right = _left(shown, width), _right(shown, width)
         room = _room(left, right, width)
@@ -85,23 +85,23 @@ class StatusLine(Panel[View]):
         if room <= 0:
             left = [replace(part, text=part.text.replace("  batch ", "  b ")) for part in left]
             room = _room(left, right, width)
-        parts, colors = (*left, Part(0, " " * max(1, room)), *right), self.palette
+        parts, colors = (*left, RankedText(0, " " * max(1, room)), *right), self.palette
         segments = Segment.simplify(_segment(part, colors) for part in parts)
         return Strip(segments).crop(0, width)
 
 
-def _left(shown: View, width: int) -> list[Part]:
+def _left(shown: StatusFacts, width: int) -> list[RankedText]:
     """What runs, and on what."""
-    name = Part(7, "vramtop  ", muted=True)
-    device = Part(8, f"  {shown.device.name}" if shown.device else "", muted=True)
+    name = RankedText(7, "vramtop  ", muted=True)
+    device = RankedText(8, f"  {shown.device.name}" if shown.device else "", muted=True)
     if shown.settings is None:
-        program = Part(0, shown.program.name if shown.program else "", strong=True)
+        program = RankedText(0, shown.program.name if shown.program else "", strong=True)
         return [name, program, device]
-    cap = Part(0 if width >= _SLIM else 4, _cap(shown.settings.budget, width))
+    cap = RankedText(0 if width >= _SLIM else 4, _cap(shown.settings.budget, width))
     return [name, *_settings(shown.settings, shown.data, width), device, cap]
 
 
-def _settings(settings: Settings, data: Data | None, width: int) -> list[Part]:
+def _settings(settings: Settings, data: Data | None, width: int) -> list[RankedText]:
     """The lesson's data and settings."""
     source = f" {data.source}" if data else ""
     name = _DATASETS[settings.dataset]
@@ -112,24 +112,24 @@ def _settings(settings: Settings, data: Data | None, width: int) -> list[Part]:
     times = f"{gap}×{settings.accumulation}" if added else ""
     total = f"{gap}={gap}{settings.effective_batch:,}" if added else ""
     return [
-        Part(0, name, strong=True),
-        Part(0, source, muted=True),
-        Part(0, f"  batch {settings.batch_size:,}{times}", strong=True, accent=True),
-        Part(4, total, strong=True, accent=True),
-        Part(0 if width >= _SLIM else 1, f"  {settings.optimizer}"),
-        Part(6, f"  lr {units.learning_rate(settings.rate)}"),
-        Part(9, f"  hidden {settings.hidden:,}", muted=True),
+        RankedText(0, name, strong=True),
+        RankedText(0, source, muted=True),
+        RankedText(0, f"  batch {settings.batch_size:,}{times}", strong=True, accent=True),
+        RankedText(4, total, strong=True, accent=True),
+        RankedText(0 if width >= _SLIM else 1, f"  {settings.optimizer}"),
+        RankedText(6, f"  lr {units.learning_rate(settings.rate)}"),
+        RankedText(9, f"  hidden {settings.hidden:,}", muted=True),
     ]
 
 
-def _right(shown: View, width: int) -> list[Part]:
-    """How it goes, and how far it is."""
+def _right(shown: StatusFacts, width: int) -> list[RankedText]:
+    """Paused or stopped, the speed, the epoch, the step and the loss."""
     sample = shown.sample
     flow = _flow(shown, width)
-    parts = [Part(0, f" {flow} ", flag=True)] if flow else []
+    parts = [RankedText(0, f" {flow} ", flag=True)] if flow else []
     if sample is None:
         return parts
-    epoch: tuple[Part, ...] = ()
+    epoch: tuple[RankedText, ...] = ()
     if isinstance(sample, LessonSample):
         speed, unit = units.rate(sample.samples_per_second), " samples/s"
         epoch = _number(5, "epoch" if width >= _WORDS else "ep", f"{sample.epoch:>5,}")
@@ -137,8 +137,8 @@ def _right(shown: View, width: int) -> list[Part]:
         seconds = sample.step_seconds
         speed, unit = units.pace(1 / seconds if seconds else None), " steps/s"
     parts += [
-        Part(3, f"{speed:>10}"),
-        Part(3, unit if width >= _WORDS else "/s", muted=True),
+        RankedText(3, f"{speed:>10}"),
+        RankedText(3, unit if width >= _WORDS else "/s", muted=True),
         *epoch,
         *_number(_step_rank(width), "step", f"{sample.step:>7,}"),
     ]
@@ -148,34 +148,34 @@ def _right(shown: View, width: int) -> list[Part]:
 
 
 def _step_rank(width: int) -> int:
-    """Where it is narrow the step stays longer than the loss; where it is slim, neither long."""
+    """The step's rank: in narrow lines it stays longer than the loss, in slim ones not."""
     return 3 if width < _SLIM else 1 if width < _NARROW else 2
 
 
-def _room(left: Sequence[Part], right: Sequence[Part], width: int) -> int:
+def _room(left: Sequence[RankedText], right: Sequence[RankedText], width: int) -> int:
     """The cells between them; each of their characters has one."""
     return width - sum(len(part.text) for part in (*left, *right))
 
 
-def _segment(part: Part, colors: Palette) -> Segment:
+def _segment(part: RankedText, colors: Palette) -> Segment:
     if part.flag:
         return Segment(part.text, ink(colors.on_accent, colors.accent, bold=True))
     color = colors.accent if part.accent else colors.muted if part.muted else colors.text
     return Segment(part.text, ink(color, colors.background, bold=part.strong))
 
 
-def _number(rank: int, name: str, value: str) -> tuple[Part, Part]:
-    return Part(rank, f"  {name} ", muted=True), Part(rank, value)
+def _number(rank: int, name: str, value: str) -> tuple[RankedText, RankedText]:
+    return RankedText(rank, f"  {name} ", muted=True), RankedText(rank, value)
 
 
 def _cap(budget: int | None, width: int) -> str:
-    """The limit that a budget sets to what a step may hold."""
+    """The budget: `≤ 24.0 MiB`."""
     if budget is None:
         return ""
     return f"  ≤{units.short(budget)}" if width < _NARROW else f"  ≤ {units.size(budget)}"
 
 
-def _flow(shown: View, width: int) -> str:
+def _flow(shown: StatusFacts, width: int) -> str:
     if shown.life in ("failed", "gone"):
         return "STOPPED"
     if shown.life == "ended":

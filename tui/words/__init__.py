@@ -1,1 +1,1 @@
-"""How things are said: names, units, sentences."""
+"""The words of the screen and of what prints: names, units, sentences."""

@@ -13,10 +13,10 @@ Group = Literal["batch", "training", "look", "screen"]
 class Key(msgspec.Struct, frozen=True):
     """A key, or several that do the same.
 
-    `keys` are Textual's names, `shown` is what the keyboard has on it. `action` is the app's:
+    `keys` are Textual's names, `shown` is what stands on the keyboard. `action` is the app's:
     `control('double')` is one of `tui.controls`, `ask('budget')` one of `screens.questions`. `name`
-    stands in the palette, which is searched for what should change; `help` stands beside the key in
-    the help, under the title of its `group`.
+    stands in the command palette, and begins with what the key changes. `help` stands beside the
+    key in the help, under the title of its `group`.
     """
 
     keys: str
@@ -93,10 +93,15 @@ KEYS = (
     Key("T", "T", "tour", "Guided tour", "a guided tour", "screen"),
     Key("q", "q", "quit", "Quit", "quit", "screen"),
 )  # fmt: skip
-# The keys that mean something where nothing is trained.
-GPU_KEYS = tuple(
-    key for key in KEYS if key.action in ("theme", "refresh", "save_screen", "help", "quit")
-)
+_PROGRAM_ACTIONS = (
+    "control('pause')", "control('advance')", "control('slow')", "control('give_back')",
+    "moment(1)", "choose(1)", "leave", "scale", "trends", "gpus",
+    "theme", "layout", "refresh", "save_screen", "help", "quit",
+)  # fmt: skip
+_GPU_ACTIONS = ("theme", "refresh", "save_screen", "help", "quit")
+# The keys for any program, not only for the lesson's training; and those where none is shown.
+PROGRAM_KEYS = tuple(key for key in KEYS if key.action in _PROGRAM_ACTIONS)
+GPU_KEYS = tuple(key for key in KEYS if key.action in _GPU_ACTIONS)
 
 
 def grouped(keys: Sequence[Key]) -> dict[Group, list[Key]]:

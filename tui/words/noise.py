@@ -1,4 +1,4 @@
-"""The gradient noise scale and what it says about the batch size, as long as there is room."""
+"""The gradient noise scale and what it means for the batch size, in one line."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from . import units
 def line(noise: Noise | None, known: Noise | None, batch_size: int, width: int) -> str:
     """One line of at most `width` characters; empty where nothing is known or nothing fits.
 
-    `known` is the latest noise from which a scale could be estimated; from `noise` itself that may
-    no longer be possible.
+    `known` is the latest message with a scale. It may be older than `noise`, the latest of all.
     """
     if noise is None:
         return ""
     texts = _texts(known, batch_size) if known else _unknown(batch_size)
     if known and known is not noise:
-        # A scale known from before says nothing about the batch that runs now.
+        # An older scale says nothing about the batch that runs now.
         texts = tuple(
             f"{text}{end}" for text in texts[3:] for end in (_SINCE, "; now too small to tell", "")
         )
@@ -28,7 +27,7 @@ _SINCE = "; now the gradient is too small to tell, 0 begins again"
 
 
 def _unknown(batch_size: int) -> tuple[str, ...]:
-    """How it could become known, in fewer and fewer words."""
+    """Why the scale is not known and what helps, in fewer and fewer words."""
     return (
         f"gradient noise scale: batches of {batch_size:,} are too noisy to tell it; "
         "larger ones do, and fresh weights (0)",
@@ -38,7 +37,7 @@ def _unknown(batch_size: int) -> tuple[str, ...]:
 
 
 def _texts(noise: Noise, batch_size: int) -> tuple[str, ...]:
-    """The same in fewer and fewer words."""
+    """The scale and what it means, in fewer and fewer words."""
     assert noise.scale is not None
     assert noise.low is not None
     assert noise.high is not None

@@ -1,4 +1,4 @@
-"""The words for an out of memory: which allocation failed, and which size would have fitted."""
+"""What is said of an out of memory: which allocation failed, and which size would have fitted."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from vramtop.protocol.split import CATEGORIES
 from . import units
 from .wording import NAMES, operator, unmodelled
 
+REMEDY = "press - or raise the budget with v"
+
 
 def headlines(
     event: LessonOutOfMemory, failed: Settings, answer: WouldFit | None
 ) -> tuple[str, ...]:
-    """All of a step that `failed` in one line, and then in fewer and fewer words.
+    """An out of memory with the settings `failed`, in one line, then in fewer and fewer words.
 
     `batch 8,192 out of memory, back to 64 · forward, relu wanted 4.00 MiB, 1.31 MiB free · 3,294
     would fit (predicted)`.
@@ -32,13 +34,13 @@ def headlines(
 
 
 def headlines_of_any(event: OutOfMemory) -> tuple[str, ...]:
-    """The same of a program that says nothing of how it goes on: `out of memory · forward`."""
+    """The same for a program that does not say how it goes on: `out of memory · forward`."""
     lines = (("out of memory", wanted(event)), ("out of memory", place(event)), ("out of memory",))
     texts = (" · ".join(part for part in line if part) for line in lines)
     return tuple(dict.fromkeys(texts))
 
 
-def held(event: OutOfMemory) -> str:
+def split_line(event: OutOfMemory) -> str:
     """What the step held at that moment: `held then 4.40 MiB: parameters 397.5 KiB, …`."""
     sizes = ((NAMES[name].lower(), getattr(event.split, name)) for name in CATEGORIES)
     parts = ", ".join(f"{name} {units.size(size)}" for name, size in sizes if size)
@@ -52,7 +54,7 @@ def held(event: OutOfMemory) -> str:
 
 
 def wanted(event: OutOfMemory) -> str:
-    """`forward, relu wanted 4.00 MiB, 1.31 MiB free`; as much of it as is known."""
+    """As much as is known of `forward, relu wanted 4.00 MiB, 1.31 MiB free`."""
     if event.wanted is None or event.free is None:
         return place(event)
     wanted, free = units.size(event.wanted), units.size(event.free)
@@ -71,9 +73,9 @@ def place(event: OutOfMemory) -> str:
 
 
 def prediction(answer: WouldFit | None) -> str:
-    """`3,294 would fit (predicted)`; empty while it is not known, or cannot be.
+    """`3,294 would fit (predicted)`; empty where it is not known.
 
-    What fits only in some orders of allocation is named as that: `…, perhaps up to 3,500`.
+    A size that fits only in some orders of allocation is added: `…, perhaps up to 3,500`.
     """
     if answer is None or answer.largest is None:
         return ""
@@ -96,9 +98,9 @@ def _what(event: LessonOutOfMemory) -> str:
 
 
 def _then(event: LessonOutOfMemory, failed: Settings) -> str:
-    """What goes on, by what sets it apart from what failed; or what one can do."""
+    """Which settings go on, by their differences from those that failed; or what one can do."""
     if event.restored is None:
-        return "not even one fits" if event.phase == "evaluation" else _REMEDY
+        return "not even one fits" if event.phase == "evaluation" else REMEDY
     if event.phase == "evaluation":
         return f"now {event.restored:,}"
     new = event.back or msgspec.structs.replace(failed, batch_size=event.restored)
@@ -114,9 +116,6 @@ def _then(event: LessonOutOfMemory, failed: Settings) -> str:
     if not named or times or new.batch_size != event.batch_size:
         named = ", ".join(part for part in (f"{new.batch_size:,}{times}", named) if part)
     return f"back to {named}"
-
-
-_REMEDY = "press - or raise the budget with v"
 
 
 def _budget(settings: Settings) -> str:

@@ -144,8 +144,8 @@ def times(value: float) -> str:
     return f"{value:,.0f}×" if value >= 9.95 else f"{value:.1f}×"
 
 
-def fit(text: str, width: int) -> str:
-    """The text, cut with an ellipsis where it is longer than `width`."""
+def cut(text: str, width: int) -> str:
+    """The text; where it is longer than `width`, an ellipsis ends it."""
     if len(text) <= width:
         return text
     return text[: max(0, width - 1)] + "…" if width > 0 else ""

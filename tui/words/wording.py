@@ -1,4 +1,4 @@
-"""The names of things on the screen, and what has happened, in one line each."""
+"""The names of things on the screen, and one line for each thing that happens."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def maker(name: str, *, grew: bool) -> str:
 
 
 def evaluated(event: Evaluated) -> str:
-    """The result on the test data at the end of an epoch."""
+    """The result on the test data after an epoch."""
     text = f"epoch {event.epoch:,}: test {event.accuracy:.2%}"
     if event.peak is None:
         return text
@@ -141,3 +141,17 @@ def evaluated(event: Evaluated) -> str:
 def missing(device: Device) -> str | None:
     """Why the CPU trains where there may be a GPU, in one line; None where that was asked for."""
     return None if device.missing is None else f"no GPU is used: {device.missing}"
+
+
+def comparison_begun(sizes: int, images: int) -> str:
+    """That so many batch sizes are compared, on so many images each."""
+    several = "1 batch size" if sizes == 1 else f"{sizes:,} batch sizes"
+    return f"comparing {several} on {images:,} images each, {sizes * images:,} in all"
+
+
+def comparison_hint(sizes: int, images: int) -> str:
+    """What a comparison of so many batch sizes does, and how many images it takes."""
+    return (
+        f"each from fresh weights on the same {images:,} images,\n"
+        f"{sizes * images:,} in all; the training waits meanwhile"
+    )

@@ -40,7 +40,7 @@ Received = FromWorker | WorkerLine | WorkerGone | GpusReport
 
 
 class Watch(Protocol):
-    """A source of reports on the machine's GPUs."""
+    """A sampler of the machine's GPUs."""
 
     def reports(self) -> AsyncIterator[GpusReport]:
         """Each report that differs from the one before, until `close`."""

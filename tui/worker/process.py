@@ -22,7 +22,6 @@ from vramtop.protocol.lesson.shelf import Shelf
 from vramtop.protocol.messages import VERSION, Failed, Hello
 from vramtop.protocol.wire.envelope import Envelope, Stamp
 from vramtop.protocol.wire.framing import FromWorker, ProtocolError, ToWorker, encode, from_worker
-from vramtop.tui.gpus.vacancy import free_bytes
 
 from .launch import command, environment
 from .link import WorkerGone, WorkerLine
@@ -120,6 +119,9 @@ class Worker:
             self.kill()
             await self._process.wait()
         self._writer.close()
+        # A worker that has just ended may have missed the last command. asyncio would report that.
+        with suppress(ConnectionError):
+            await self._writer.wait_closed()
         self._task.cancel()
         rest.cancel()
         await asyncio.gather(self._task, rest, return_exceptions=True)
@@ -221,7 +223,12 @@ async def start_worker(
             start_new_session=True,
         )
     # The process starts meanwhile.
-    free = await free_bytes() if settings.device in ("auto", "cuda") else {}
+    free = dict[str, int]()
+    if settings.device in ("auto", "cuda"):
+        # Imported only now, so that the first frame does not wait for it.
+        from vramtop.tui.gpus.vacancy import free_bytes
+
+        free = await free_bytes()
     reader, writer = await asyncio.open_connection(sock=ours)
     worker = Worker(process, reader, writer, began)
     worker.send(

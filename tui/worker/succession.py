@@ -1,7 +1,7 @@
 """A training that outlives its worker: one worker after another behind one link.
 
-A CUDA context can be given back by the end of its process alone. So a training moves to another
-device into a new process, by way of a snapshot, and so it goes on after a worker's death.
+Only the end of a process frees its CUDA context. So a training that moves to another device goes on
+in a new process, from a snapshot. After a worker's death it goes on in the same way.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Succession:
             self._flow = message
 
     async def _hand_over(self, refusal: str | None) -> list[Envelope[Received]]:
-        """Start the successor of a worker that rests; returns what the monitor is to hear.
+        """Start the successor of a worker that rests; returns the messages for the monitor.
 
         The worker goes on if its successor cannot.
         """
@@ -150,9 +150,9 @@ class Succession:
     async def _begun(
         self, worker: Worker, destination: str
     ) -> tuple[list[Envelope[Received]], str | None]:
-        """What a successor says until its training runs; and if it ends before, the reason.
+        """The messages of a successor until its training runs; and the reason, if it ends before.
 
-        It runs with its first step that fits, or once it is paused as the worker before it was.
+        It runs once a step has fitted, or once it is paused as the worker before it was.
         """
         said: list[Envelope[Received]] = []
         reason = f"{destination}: the worker ended"

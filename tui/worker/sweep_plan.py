@@ -1,4 +1,4 @@
-"""What a sweep runs: every batch size, each time from the same start, once or more often. Pure."""
+"""The runs of a sweep: every batch size from the same start, once or several times. Pure."""
 
 from __future__ import annotations
 
@@ -115,13 +115,13 @@ def _enough(sizes: Sequence[Settings], train_images: int, images: int | None) ->
 
 
 def _least_images(settings: Settings, train_images: int) -> int:
-    """The images it takes to see three full batches; an epoch's last batch may be short."""
+    """The images in which there are three full batches; an epoch's last batch may be short."""
     size = settings.effective_batch
     epochs, before = divmod(_FULL - 1, train_images // size)
     return epochs * train_images + (before + 1) * size
 
 
 def _least_steps(settings: Settings, train_images: int) -> int:
-    """The steps that takes."""
+    """The steps that those images take."""
     full, short = divmod(train_images, settings.effective_batch)
     return _FULL + ((_FULL - 1) // full if short else 0)

@@ -1,7 +1,7 @@
-"""What the ledger says on a CUDA device when memory is let go of late, kept, or not traced.
+"""Steps on a CUDA device in which memory is released late, kept, or not traced.
 
-Run as a program on a simulated GPU. Prints a JSON object: by name, what is said of each step, or
-the reason why nothing can be said.
+A program that runs on a simulated GPU. Prints a JSON object: for each name, the steps by the ledger
+and by the allocator, each of them or the reason why it has no account.
 """
 
 import gc
@@ -21,7 +21,7 @@ from vramtop.trainer.training.noise import NoiseSampler
 from vramtop.trainer.training.training import Training
 
 DEVICE = torch.device("cuda", 0)
-TIMES = 20
+TIMES = 8
 LATE = 5_000_000  # bytes
 KEPT = 4_000
 
@@ -31,7 +31,7 @@ kept: list[torch.Tensor] = []
 
 
 def operator(name):
-    """Make an operator of a function that no ledger looks into."""
+    """Make an operator of a function. The ledger sees the operator, not what is inside."""
 
     def register(function):
         library.define(f"{name}(Tensor x) -> Tensor")
@@ -41,9 +41,9 @@ def operator(name):
     return register
 
 
-@operator("lets_go")
-def lets_go(x):
-    """Wait until another thread has let go of what it holds."""
+@operator("waits")
+def waits(x):
+    """Wait until another thread has released what it holds."""
     asked.set()
     assert gone.wait(30)
     return torch.empty_like(x)
@@ -61,8 +61,8 @@ def gives_back(x):
     return torch.empty_like(x)
 
 
-def said(recording: RecordedStep) -> object:
-    """Anatomy and allocator, or the reason why there is none."""
+def report(recording: RecordedStep) -> object:
+    """Anatomy and allocator, or the reason why there is no account."""
     try:
         anatomy = recording.anatomy()
     except NoAccount as reason:
@@ -80,11 +80,11 @@ def run(*operators) -> object:
             recording.begin(phase)
             x = each(x)
         recording.begin("zero_grad")
-    return said(recording)
+    return report(recording)
 
 
 def late() -> list[object]:
-    """A tensor older than the step goes within one of its operators, in another thread."""
+    """A tensor older than the step is released during an operator, by another thread."""
 
     def hold(tensors):
         asked.wait(30)
@@ -94,23 +94,23 @@ def late() -> list[object]:
     tensors = [torch.empty(LATE, dtype=torch.uint8, device=DEVICE)]
     thread = threading.Thread(target=hold, args=(tensors,))
     thread.start()
-    told = run(torch.relu, lets_go, torch.relu)
+    step_report = run(torch.relu, waits, torch.relu)
     thread.join()
-    return [told]
+    return [step_report]
 
 
 def keeping() -> list[object]:
-    """A buffer kept for good, given back within a later step, kept again, given back between."""
-    told = [run(keeps), run(torch.relu), run(torch.relu, gives_back), run(keeps)]
+    """A buffer is kept, and given back in a later step; another one is given back between steps."""
+    reports = [run(keeps), run(torch.relu), run(torch.relu, gives_back), run(keeps)]
     kept.clear()
-    return [*told, run(torch.relu)]
+    return [*reports, run(torch.relu)]
 
 
 def step(training: Training, settings: Settings) -> object:
     training.batches.seek(1, 0)
     recording = training.ledger.record()
     training.step(settings.batch_size, recording, settings.accumulation)
-    return said(recording)
+    return report(recording)
 
 
 def estimate(training: Training, settings: Settings) -> None:
@@ -120,31 +120,31 @@ def estimate(training: Training, settings: Settings) -> None:
 
 
 def estimates(accumulation: int) -> list[object]:
-    """Steps right after estimates of the noise; the first two make what is made once."""
+    """Steps right after estimates of the noise, without the first two, which make workspaces."""
     settings = Settings(accumulation=accumulation, hidden=1024)
     training = Training(settings, data, DEVICE)
-    told = []
+    reports = []
     for _ in range(TIMES):
         training.batches.seek(1, 0)
         estimate(training, settings)
-        told.append(step(training, settings))
-    return told[2:]
+        reports.append(step(training, settings))
+    return reports[2:]
 
 
 def untraced() -> list[object]:
-    """Where the trace is too short, not kept, and at last as usual again."""
+    """A step whose trace is too short, one without a caching allocator, and one as usual."""
     settings = Settings()
     training = Training(settings, data, DEVICE)
     step(training, settings)
     entries, trace.MOST_ENTRIES = trace.MOST_ENTRIES, 10
-    told = [step(training, settings)]
+    reports = [step(training, settings)]
     trace.MOST_ENTRIES = entries
     torch.cuda.memory.caching_allocator_enable(False)
     other = Training(settings, data, DEVICE)
-    told.append(step(other, settings))
+    reports.append(step(other, settings))
     del other
     torch.cuda.memory.caching_allocator_enable(True)
-    return [*told, step(training, settings)]
+    return [*reports, step(training, settings)]
 
 
 def profiled() -> list[object]:
@@ -153,37 +153,36 @@ def profiled() -> list[object]:
     training = Training(settings, data, DEVICE)
     for _ in range(2):
         step(training, settings)
-    told = []
+    reports = []
     for entries in (100_000, 5):
         torch.cuda.memory._record_memory_history(max_entries=entries, clear_history=True)
         marked = torch.empty(12_345, dtype=torch.uint8, device=DEVICE)
         del marked
-        told.append(step(training, settings))
+        reports.append(step(training, settings))
         (events, *_) = torch.cuda.memory._snapshot()["device_traces"]
-        told.append([sum(event["size"] == 12_345 for event in events), len(events)])
+        reports.append([sum(event["size"] == 12_345 for event in events), len(events)])
         assert torch._C._cuda_isHistoryEnabled()
         torch.cuda.memory._record_memory_history(enabled=None)
-    return told
+    return reports
 
 
 def given_back() -> list[list[int]]:
-    """Live bytes and reserved ones, right after each estimate and the cache given back."""
-    gc.collect()  # of the trainings before
+    """Allocated and reserved bytes, after each estimate and once the cache was given back."""
+    gc.collect()  # the trainings before
     settings = Settings(hidden=1024)
     training = Training(settings, data, DEVICE)
-    told = []
+    held = []
     for _ in range(TIMES):
         training.batches.seek(1, 0)
         estimate(training, settings)
         memory.release(DEVICE)
-        told.append([torch.cuda.memory_allocated(DEVICE), torch.cuda.memory_reserved(DEVICE)])
-    return told
+        held.append([torch.cuda.memory_allocated(DEVICE), torch.cuda.memory_reserved(DEVICE)])
+    return held
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
     data = Library(None).load("mnist")
-    told = {
+    reports = {
         "late": late(),
         "keeping": keeping(),
         "estimates": estimates(1),
@@ -192,4 +191,4 @@ if __name__ == "__main__":
         "profiled": profiled(),
         "given back": given_back(),
     }
-    print(json.dumps(told))
+    print(json.dumps(reports))

@@ -1,9 +1,7 @@
-"""Plain steps of a training whose reports may not wait for the device; for a simulated GPU.
+"""Plain steps on a CUDA device, whose reports must not wait for it; for a simulated GPU.
 
-Prints how many samples came of them, and how many of those have a loss and a time.
+Prints how many of five samples have a loss and a time.
 """
-
-import time
 
 import torch
 from vramtop.protocol.lesson.messages import LessonSample
@@ -12,8 +10,9 @@ from vramtop.protocol.messages import Note
 from vramtop.trainer.data.datasets import Library
 from vramtop.trainer.device.devices import describe
 from vramtop.trainer.session.outbox import Outbox
-from vramtop.trainer.session.reports import SAMPLE_SECONDS, Reports
-from vramtop.trainer.training.training import Training, Unwatched
+from vramtop.trainer.session.reports import Reports
+from vramtop.trainer.training.training import Training
+from vramtop.trainer.training.watcher import Unwatched
 
 DEVICE = torch.device("cuda", 0)
 
@@ -23,15 +22,14 @@ if __name__ == "__main__":
     outbox = Outbox()
     reports = Reports(outbox, every_step=False)
     reports.settings(settings, describe(DEVICE), training)
-    samples = []
-    end = time.monotonic() + 5 * SAMPLE_SECONDS
-    while time.monotonic() < end:
+    samples: list[LessonSample] = []
+    while len(samples) < 5:
         reports.plain_step()
         loss = training.step(64, Unwatched())
         torch.cuda.set_sync_debug_mode("error")  # whatever waits for the device raises
         reports.step(training, loss, 64, plain=True)
         torch.cuda.set_sync_debug_mode("default")
-        outbox.post(Note("so that there is something to take"))
+        outbox.post(Note("take() waits for a message"))
         messages = [envelope.message for envelope in outbox.take()]
         samples += [message for message in messages if isinstance(message, LessonSample)]
-    print(len(samples), sum(None not in (s.loss, s.step_seconds) for s in samples))
+    print(sum(None not in (sample.loss, sample.step_seconds) for sample in samples))

@@ -1,4 +1,4 @@
-"""What a plain step is not slowed by, on a simulated GPU."""
+"""Reports of plain steps do not slow them down, on a simulated GPU."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
 
 def test_reports_of_plain_steps_never_wait_for_the_device(simgpu: SimulatedGpu) -> None:
-    program = (Path(__file__).parent / "plain_steps.py").read_text()
-    samples, complete = map(int, simgpu.run(program, simgpu.environment(devices=1)).split())
-    assert samples >= 4
-    assert complete >= samples - 1  # the first one may come before any time is known
+    program = Path(__file__).parent / "plain_steps.py"
+    complete = int(simgpu.run_file(program, simgpu.environment(devices=1)))
+    assert complete in (4, 5)  # the first sample may come before any time is known

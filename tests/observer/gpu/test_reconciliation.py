@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from vramtop.protocol.split import CATEGORIES, AllocatorMemory, Anatomy, Category, Tensors
+from vramtop.protocol.split import AllocatorMemory, Anatomy, Category, Tensors
 from vramtop.trainer.fitting.workspaces import lt_bytes
 
 if TYPE_CHECKING:
@@ -44,9 +44,15 @@ class Setting(msgspec.Struct):
 
 @pytest.fixture(scope="module")
 def settings(simgpu: SimulatedGpu) -> list[Setting]:
-    program = (Path(__file__).parent / "grid.py").read_text()
-    printed = simgpu.run(program, simgpu.environment(devices=1))
+    printed = simgpu.run_file(Path(__file__).parent / "grid.py", simgpu.environment(devices=1))
     return msgspec.convert(json.loads(printed), list[Setting])
+
+
+@pytest.fixture(scope="module")
+def large(settings: list[Setting]) -> Setting:
+    """The setting whose sum over the batch takes a buffer."""
+    (found,) = (s for s in settings if (s.d, s.b, s.variant) == (784, 1024, "sgd"))
+    return found
 
 
 def test_no_byte_is_left_over_at_any_boundary(settings: list[Setting]) -> None:
@@ -63,7 +69,7 @@ def test_no_byte_is_left_over_at_any_boundary(settings: list[Setting]) -> None:
 
 def test_the_workspace_is_one_buffer_for_each_of_two_handles(settings: list[Setting]) -> None:
     assert {setting.allocator.workspace for setting in settings} == {WORKSPACE}
-    each = None if lt_bytes() else HANDLE  # where they are not alike, there is no size of each
+    each = None if lt_bytes() else HANDLE  # buffers of several sizes have no size of each
     assert {setting.allocator.workspace_each for setting in settings} == {each}
 
 
@@ -84,7 +90,7 @@ def test_the_peak_is_the_allocators_own_less_the_workspace(settings: list[Settin
 
 @cache
 def reduction_buffer(b: int) -> int:
-    """What PyTorch's sum over a batch takes within: a block's partial sums, from b = 1021 on."""
+    """Bytes of the buffer for partial sums in PyTorch's sum over a batch, from b = 1021 on."""
     groups = -(-b // 4)
     return 0 if groups < 256 else 65_536 * -(-groups // 16) + 4
 
@@ -94,14 +100,13 @@ def test_the_peak_follows_the_closed_form(settings: list[Setting]) -> None:
         d, b, p = setting.d, setting.b, setting.parameters
         before = p + setting.optimizer_state + (4 * d + 8) * b
         first_weight = 4 * d * 128
-        temporaries = {"adam-loop": 2 * first_weight, "adam-foreach": p, "adamw": p}
+        temporaries = {"adam": 2 * first_weight, "adam-foreach": p, "adamw": p}
         optimizer = p + 40 * b + 4 + temporaries.get(setting.variant, 0)
         backward = max(1_576 * b + 5_168, 552 * b + p + 8 + reduction_buffer(b))
         assert setting.anatomy.peak.bytes == before + max(1_024 * b, backward, optimizer)
 
 
-def test_a_buffer_within_an_operator_is_that_operators(settings: list[Setting]) -> None:
-    (large,) = (s for s in settings if (s.d, s.b, s.variant) == (784, 1024, "sgd"))
+def test_a_buffer_inside_an_operator_counts_as_that_operators(large: Setting) -> None:
     peak = large.anatomy.peak
     assert (peak.phase, peak.operator) == ("backward", "aten.sum.dim_IntList")
     gradient_of_relus_input = 512 * 1024
@@ -119,8 +124,7 @@ def test_the_tensors_of_each_category_are_its_high_water(settings: list[Setting]
     assert over == {0}
 
 
-def test_a_buffer_that_only_the_allocator_saw_is_listed(settings: list[Setting]) -> None:
-    (large,) = (s for s in settings if (s.d, s.b, s.variant) == (784, 1024, "sgd"))
+def test_a_buffer_that_only_the_allocator_saw_is_listed(large: Setting) -> None:
     buffer, gradient, *_, semaphores = large.tensors["temporaries"].largest
     assert buffer.bytes + semaphores.bytes == reduction_buffer(1024)
     assert semaphores.operator == buffer.operator
@@ -136,4 +140,3 @@ def test_every_category_is_what_it_is_on_the_host(settings: list[Setting]) -> No
         assert high.optimizer_state == setting.optimizer_state
         assert high.batch_data == (4 * setting.d + 8) * setting.b
         assert high.activations == 592 * setting.b + 8
-        assert set(CATEGORIES) == set(high.__struct_fields__)

@@ -1,4 +1,4 @@
-"""The shelf: a snapshot is whole or the one before it stays, whoever dies."""
+"""The shelf: whatever happens to a write, the latest whole snapshot stays."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_no_file_has_a_name(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="no such files in memory here")
-def test_where_no_file_can_be_made_the_snapshots_are_in_memory(tmp_path, monkeypatch):
+def test_without_a_folder_for_files_the_snapshots_are_in_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     shelf = Shelf.make()
     put(shelf, 1, b"one")

@@ -1,4 +1,4 @@
-"""Recordings: what a file must have, and what is said of one that lacks it."""
+"""Recordings: what a file contains, and the message about one that is damaged."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ def test_a_new_recording_replaces_what_was_there(path: Path) -> None:
 
 def test_another_format_is_refused_whatever_else_its_header_says(path: Path) -> None:
     change(path, 1, f'{{"vramtop_recording":{FORMAT + 1}}}')
-    told = f"{path} is a recording of format {FORMAT + 1}; this vramtop reads format {FORMAT}"
+    message = f"{path} is a recording of format {FORMAT + 1}; this vramtop reads format {FORMAT}"
     with pytest.raises(RecordingError) as refused:
         Reader(path)
-    assert str(refused.value) == told
+    assert str(refused.value) == message
 
 
 @pytest.mark.parametrize("protocol", [VERSION - 1, VERSION + 1])
@@ -82,8 +82,8 @@ def test_another_protocol_is_refused_with_the_vramtop_that_spoke_it(
     change(path, 1, json.dumps(header))
     with pytest.raises(RecordingError) as refused:
         Reader(path)
-    told = f"{path} was recorded by vramtop 0.0.9 and speaks protocol {protocol}, not {VERSION}"
-    assert str(refused.value) == told
+    message = f"{path} was recorded by vramtop 0.0.9 and speaks protocol {protocol}, not {VERSION}"
+    assert str(refused.value) == message
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_line_that_holds_no_envelope_is_named(path: Path, line: str) -> None:
     assert "\n" not in str(refused.value)
 
 
-def test_a_last_line_that_is_cut_off_is_told_and_the_others_are_read(path: Path) -> None:
+def test_a_last_line_that_is_cut_off_is_reported_and_the_others_are_read(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
     recording = Reader(path)
     assert list(recording) == SAID[:2]

@@ -19,7 +19,7 @@ from vramtop.protocol.wire.envelope import Envelope
 from vramtop.protocol.wire.framing import FromWorker
 from vramtop.protocol.wire.recording import Reader, Recorded, Writer
 
-# Words that a reader who is not strict could take for something else.
+# Words that a lenient reader could take for something else.
 TEXTS = st.text(max_size=4) | st.sampled_from(["nan", "inf", "null", "true", "1", "é\n漢"])
 FLOATS = st.sampled_from([math.nan, math.inf, -math.inf, -0.0]) | st.floats(allow_nan=False)
 LIMITS = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -88,14 +88,14 @@ def test_every_message_is_read_as_it_was_written(kind: type, data: st.DataObject
         recording = Reader(path)
         assert same(list(recording), said)
         assert recording.cut_off is None
-    if kind is not GpusReport:  # which only the monitor itself learns
+    if kind is not GpusReport:  # no worker sends it
         frames = b"".join(map(framing.encode, said))
         assert same(list(framing.from_worker().feed(frames)), said)
 
 
 @LIMITS
 @given(said=st.lists(envelopes(*get_args(Recorded)), max_size=8), bytes_left=st.floats(0, 1))
-def test_what_is_complete_of_a_recording_is_read_wherever_it_is_cut(
+def test_complete_lines_of_a_recording_are_read_wherever_it_is_cut(
     said: list[Envelope[Any]], bytes_left: float
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -176,7 +176,7 @@ def test_a_batch_takes_4_bytes_a_value_and_8_a_target(sample: Dataset, size: int
 
 
 @pytest.mark.usefixtures("normalised")
-def test_a_batch_is_nobody_elses() -> None:
+def test_a_batch_shares_no_memory_with_anything_else() -> None:
     images = numbered()
     batches = Batches(images, seed=0)
     first = batches.next(5)
@@ -192,7 +192,7 @@ def test_a_batch_is_nobody_elses() -> None:
 
 @pytest.mark.usefixtures("normalised")
 def test_a_model_can_learn_from_a_batch() -> None:
-    """Tensors made under inference mode would not do: backward refuses them."""
+    """Backward would refuse tensors made under inference mode."""
     weight = torch.ones(4, requires_grad=True)
     (Batches(numbered(), seed=0).next(4).inputs.flatten(1) @ weight).sum().backward()
     assert weight.grad is not None

@@ -46,7 +46,7 @@ def test_mnist_files_are_read_to_the_byte(mnist: Mnist, mnist_root: Path) -> Non
     assert bytes(dataset.test.targets.tolist()) == mnist["t10k-labels-idx1-ubyte"][8:]
 
 
-def test_mnist_files_say_that_they_are_files(mnist_root: Path) -> None:
+def test_mnist_files_are_described_as_files(mnist_root: Path) -> None:
     data = load("mnist", mnist_root).data
     assert (data.source, data.train_images, data.test_images) == ("files", 20, 10)
     assert "20 images from files" in data.description
@@ -184,7 +184,7 @@ def test_a_cifar10_file_that_was_cut_short_is_a_data_error(name: str, cifar_root
     assert name in complaint("cifar10", cifar_root)
 
 
-def test_what_the_readers_warn_of_stays_with_them(
+def test_warnings_of_the_readers_are_not_shown(
     cifar_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(

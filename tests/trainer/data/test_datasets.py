@@ -15,7 +15,7 @@ from vramtop.trainer.data.datasets import DataError, Dataset, Library
 # ---- the sample ---------------------------------------------------------------------------------
 
 
-def test_the_sample_has_each_digit_as_often_as_any_other(sample: Dataset) -> None:
+def test_the_sample_has_as_many_images_of_every_digit(sample: Dataset) -> None:
     assert torch.equal(sample.train.targets.bincount(), torch.full((10,), 600))
     assert torch.equal(sample.test.targets.bincount(), torch.full((10,), 100))
 
@@ -35,7 +35,7 @@ def test_the_sample_has_the_brightness_of_mnist(sample: Dataset) -> None:
     assert scaled.std().item() == pytest.approx(sample.std, abs=0.003)
 
 
-def test_the_sample_says_what_it_is(sample: Dataset) -> None:
+def test_the_sample_is_described_as_what_it_is(sample: Dataset) -> None:
     assert sample.data.source == "sample"
     assert "6,000 of 60,000 real digits" in sample.data.description
     assert (sample.data.train_images, sample.data.test_images) == (6_000, 1_000)
@@ -76,7 +76,7 @@ def test_the_drawings_have_cifar10s_shape_types_and_number(synthetic: Dataset) -
     assert synthetic.train.targets.dtype == torch.int64
 
 
-def test_the_drawings_come_as_often_in_every_kind(synthetic: Dataset) -> None:
+def test_there_are_as_many_drawings_of_every_kind(synthetic: Dataset) -> None:
     assert torch.equal(synthetic.train.targets.bincount(), torch.full((10,), 5_000))
     assert torch.equal(synthetic.test.targets.bincount(), torch.full((10,), 1_000))
 
@@ -118,6 +118,6 @@ def test_a_data_directory_without_the_dataset_is_a_setting_error(mnist_root: Pat
         library.load("cifar10")
 
 
-def test_what_is_said_of_the_data_travels_in_messages(sample: Dataset, synthetic: Dataset) -> None:
+def test_the_datas_description_survives_a_message(sample: Dataset, synthetic: Dataset) -> None:
     for data in (sample.data, synthetic.data):
         assert msgspec.msgpack.decode(msgspec.msgpack.encode(data), type=Data) == data

@@ -1,17 +1,15 @@
-"""Data directories of many kinds: files of a known format are read, others are named."""
+"""Data directories of many kinds: files of a known format are read, others get advice."""
 
 from __future__ import annotations
 
-import gzip
 import shlex
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from advice import advice, follow
+from advice import advice, follow, follow_for_archive, pack
 from vramtop.protocol.lesson.settings import DatasetName
 from vramtop.trainer.data import datasets, sources
 from vramtop.trainer.data.datasets import DataError, Dataset
@@ -49,7 +47,7 @@ def test_names_with_dots_are_read(mnist: Mnist, write: Write) -> None:
 
 
 @pytest.mark.parametrize("name", ["MNIST", "Fashion-MNIST"])
-def test_files_are_called_by_what_their_labels_say_wherever_they_lie(
+def test_files_are_named_by_their_first_labels_wherever_they_lie(
     name: str, mnist: Mnist, idx: Idx, write: Write
 ) -> None:
     labels = MNIST_LABELS if name == "MNIST" else FASHION_LABELS
@@ -58,7 +56,7 @@ def test_files_are_called_by_what_their_labels_say_wherever_they_lie(
     assert data.classes[0] == ("0" if name == "MNIST" else "T-shirt/top")
 
 
-def test_files_that_nobody_knows_are_said_to_have_mnists_format(mnist_root: Path) -> None:
+def test_unknown_files_are_said_to_have_mnists_format(mnist_root: Path) -> None:
     assert read("mnist", mnist_root).data.description == "MNIST format, 20 images from files"
 
 
@@ -66,7 +64,7 @@ def test_files_that_nobody_knows_are_said_to_have_mnists_format(mnist_root: Path
     ("folder", "name", "first"),
     [("FashionMNIST", "Fashion-MNIST", "T-shirt/top"), ("KMNIST", "KMNIST", "o")],
 )
-def test_torchvisions_folder_names_what_has_mnists_format(
+def test_files_of_mnists_format_are_named_by_torchvisions_folder(
     folder: str, name: str, first: str, mnist_root: Path
 ) -> None:
     (mnist_root / "MNIST").rename(mnist_root / folder)
@@ -76,7 +74,7 @@ def test_torchvisions_folder_names_what_has_mnists_format(
     assert len(data.classes) == 10
 
 
-def test_mnist_comes_before_what_lies_beside_it(mnist: Mnist, mnist_root: Path) -> None:
+def test_mnist_comes_before_other_datasets_beside_it(mnist: Mnist, mnist_root: Path) -> None:
     other = mnist_root / "FashionMNIST" / "raw"
     other.mkdir(parents=True)
     for name, content in mnist.items():
@@ -87,7 +85,7 @@ def test_mnist_comes_before_what_lies_beside_it(mnist: Mnist, mnist_root: Path) 
     assert sources.find("mnist", str(mnist_root), download=True).kind == "download"
 
 
-def test_a_damaged_file_names_the_dataset_that_it_is_of(mnist_root: Path) -> None:
+def test_a_damaged_file_is_reported_with_its_dataset(mnist_root: Path) -> None:
     (mnist_root / "MNIST").rename(mnist_root / "FashionMNIST")
     path = mnist_root / "FashionMNIST" / "raw" / MNIST_FILES[0]
     path.write_bytes(path.read_bytes()[:-1])
@@ -96,9 +94,7 @@ def test_a_damaged_file_names_the_dataset_that_it_is_of(mnist_root: Path) -> Non
 
 def test_packed_fashion_is_unpacked_by_the_advice(mnist_root: Path) -> None:
     (mnist_root / "MNIST").rename(mnist_root / "FashionMNIST")
-    for path in list((mnist_root / "FashionMNIST" / "raw").iterdir()):
-        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
-        path.unlink()
+    pack(mnist_root / "FashionMNIST" / "raw")
     follow(advice("mnist", mnist_root))
     assert read("mnist", mnist_root).data.description.startswith("Fashion-MNIST")
 
@@ -143,8 +139,8 @@ def test_emnist_with_more_classes_is_named(
 
 
 def test_packed_emnist_is_unpacked_by_the_advice(mnist: Mnist, tmp_path: Path) -> None:
-    packed = {f"{name}.gz": gzip.compress(file) for name, file in emnist(mnist, "digits").items()}
-    put(packed, tmp_path / "my data")
+    put(emnist(mnist, "digits"), tmp_path / "my data")
+    pack(tmp_path / "my data")
     follow(advice("mnist", tmp_path / "my data"))
     assert read("mnist", tmp_path / "my data").data.description.startswith("EMNIST Digits")
 
@@ -203,10 +199,7 @@ def test_cifar_100_is_named(name: str, tmp_path: Path) -> None:
 
 def test_the_advice_for_the_binary_archive_unpacks_it(binary: Path, tmp_path: Path) -> None:
     other = tmp_path / "the archive"
-    other.mkdir()
-    with tarfile.open(other / "cifar-10-binary.tar.gz", "w:gz") as archive:
-        archive.add(binary / "cifar-10-batches-bin", "cifar-10-batches-bin")
-    follow(advice("cifar10", other))
+    follow_for_archive(binary / "cifar-10-batches-bin", "cifar-10-binary.tar.gz", other)
     assert sources.find("cifar10", str(other), download=False).kind == "files"
 
 

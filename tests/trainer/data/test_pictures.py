@@ -1,4 +1,4 @@
-"""Single images: their tensors at each stage, and the way back to pixels."""
+"""Single images: their tensors at each stage, from the file to the pixels shown."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_an_mnist_image_takes_784_bytes_in_the_file_and_3136_for_the_model(
     ]
 
 
-def test_a_cifar10_image_has_its_three_channels_last_only_to_be_shown(synthetic: Dataset) -> None:
+def test_a_cifar10_image_has_its_channels_last_only_at_the_end(synthetic: Dataset) -> None:
     shown = picture(synthetic, 0)
     assert [stage.shape for stage in shown.stages] == [
         *[(3, 32, 32)] * 3,
@@ -69,7 +69,7 @@ def test_denormalising_gives_every_uint8_value_back(
     assert torch.equal(restored.view_as(pixels), pixels)
 
 
-def test_what_is_shown_is_the_image_as_stored_after_all_its_stages(dataset: Dataset) -> None:
+def test_after_all_stages_the_image_is_as_stored(dataset: Dataset) -> None:
     for index in (0, 1, len(dataset.train) - 1):
         expected = stored(dataset, index).permute(1, 2, 0).flatten()
         assert list(picture(dataset, index).pixels) == expected.tolist()
@@ -92,7 +92,7 @@ def test_the_dataset_stays_as_it_is(dataset: Dataset) -> None:
     assert torch.equal(dataset.train.inputs[:2], before)
 
 
-def test_looking_draws_nothing_from_the_random_generator_or_the_batches(sample: Dataset) -> None:
+def test_showing_images_changes_neither_the_random_state_nor_the_batches(sample: Dataset) -> None:
     gallery, batches, undisturbed = Gallery(), Batches(sample, 42), Batches(sample, 42)
     before = torch.get_rng_state()
     for _ in range(3):
@@ -115,7 +115,7 @@ def test_another_dataset_begins_with_its_first_image(sample: Dataset, synthetic:
 
 
 @pytest.mark.parametrize("index", [-1, 6000])
-def test_an_image_that_there_is_not_is_refused_with_those_there_are(
+def test_an_image_that_does_not_exist_is_refused_with_the_range_that_does(
     sample: Dataset, index: int
 ) -> None:
     with pytest.raises(SettingError, match=r"^there is no image .*; there are 0 to 5,999$"):

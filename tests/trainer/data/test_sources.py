@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import pwd
-import re
-import subprocess
-import sys
-import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from advice import advice, follow
+from advice import advice, follow, follow_for_archive, pack
 from vramtop.protocol.lesson.settings import DatasetName, SettingError
 from vramtop.trainer.data import folders, sources
 
 
-def test_without_a_data_directory_mnist_is_the_sample_that_ships() -> None:
-    source = sources.find("mnist", None, download=False)
-    assert (source.kind, source.root, source.train_images, source.pixels) == (
-        "sample",
-        None,
-        6_000,
-        784,
-    )
+@pytest.mark.parametrize(
+    ("dataset", "kind", "images", "pixels"),
+    [("mnist", "sample", 6_000, 784), ("cifar10", "synthetic", 50_000, 3072)],
+)
+def test_without_a_data_directory_the_packages_own_images_are_used(
+    dataset: DatasetName, kind: str, images: int, pixels: int
+) -> None:
+    source = sources.find(dataset, None, download=False)
+    assert (source.kind, source.root) == (kind, None)
+    assert (source.train_images, source.pixels) == (images, pixels)
 
 
-def test_without_a_data_directory_cifar10_is_synthetic() -> None:
-    source = sources.find("cifar10", None, download=False)
-    assert (source.kind, source.root, source.train_images, source.pixels) == (
-        "synthetic",
-        None,
-        50_000,
-        3072,
-    )
-
-
-def test_mnist_files_tell_how_many_images_they_hold(mnist_root: Path) -> None:
+def test_mnist_files_are_found_and_counted(mnist_root: Path) -> None:
     source = sources.find("mnist", str(mnist_root), download=False)
     assert (source.kind, source.root, source.train_images) == ("files", mnist_root, 20)
 
@@ -124,7 +112,7 @@ def test_an_empty_name_is_not_the_current_directory() -> None:
     assert "use . for the current one" in advice("mnist", "")
 
 
-# ---- data directories that are none -------------------------------------------------------------
+# ---- data directories that cannot be used --------------------------------------------------------
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "cifar10"])
@@ -201,13 +189,6 @@ def test_files_beside_the_layout_get_advice(tmp_path: Path, mnist_root: Path) ->
     assert advice("mnist", flat).endswith(f"they belong in {flat}/MNIST/raw")
 
 
-def pack(folder: Path) -> None:
-    """Replace every file by its .gz."""
-    for path in list(folder.iterdir()):
-        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
-        path.unlink()
-
-
 def test_the_advice_for_packed_files_in_place_unpacks_them(mnist_root: Path) -> None:
     pack(mnist_root / "MNIST" / "raw")
     text = advice("mnist", mnist_root)
@@ -230,10 +211,7 @@ def test_the_advice_for_packed_files_elsewhere_puts_them_in_place(
 
 def test_the_advice_for_cifar10s_archive_unpacks_it(cifar_root: Path, tmp_path: Path) -> None:
     other = tmp_path / "the archive"
-    other.mkdir()
-    with tarfile.open(other / "cifar-10-python.tar.gz", "w:gz") as archive:
-        archive.add(cifar_root / "cifar-10-batches-py", "cifar-10-batches-py")
-    follow(advice("cifar10", other))
+    follow_for_archive(cifar_root / "cifar-10-batches-py", "cifar-10-python.tar.gz", other)
     assert sources.find("cifar10", str(other), download=False).kind == "files"
 
 
@@ -245,12 +223,6 @@ def test_a_damaged_mnist_file_is_found_before_anything_is_loaded(mnist_root: Pat
     assert "--download" in text
 
 
-def test_finding_a_source_needs_no_torch() -> None:
-    code = (
-        "import sys; from vramtop.trainer.data import sources; "
-        "sources.find('mnist', None, download=False); print('torch' in sys.modules)"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=20
-    )
-    assert re.fullmatch(r"False\n", ran.stdout)
+def test_finding_a_source_needs_no_torch(modules_after: Callable[[str], set[str]]) -> None:
+    find = "sources.find('mnist', None, download=False)"
+    assert "torch" not in modules_after(f"from vramtop.trainer.data import sources; {find}")

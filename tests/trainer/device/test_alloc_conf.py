@@ -12,14 +12,14 @@ KNOWN = "roundup_power2_divisions:[256:1,512:2,>:4], pinned_num_register_threads
 @pytest.mark.parametrize(
     "value", ["", KNOWN, "max_split_size_mb:512", "backend:native,expandable_segments:True"]
 )
-def test_what_pytorch_reads_passes(value: str) -> None:
+def test_values_that_pytorch_accepts_pass(value: str) -> None:
     check({"PYTORCH_ALLOC_CONF": value})
 
 
 @pytest.mark.parametrize(
     "value", ["max_split_size_mb", "max_split_size_mb=512", "::", "a:1,,b:2", "a:[1:2"]
 )
-def test_what_ends_pytorch_at_import_is_reported_in_a_line(value: str) -> None:
+def test_values_that_abort_pytorch_at_import_are_refused_in_one_line(value: str) -> None:
     with pytest.raises(SettingError) as error:
         check({"PYTORCH_CUDA_ALLOC_CONF": value})
     assert str(error.value) == (
@@ -27,9 +27,7 @@ def test_what_ends_pytorch_at_import_is_reported_in_a_line(value: str) -> None:
     )
 
 
-def test_settings_that_change_how_memory_is_taken_are_named_but_for_those_that_are_modelled() -> (
-    None
-):
+def test_settings_that_the_simulated_allocator_does_not_model_are_named() -> None:
     value = (
         f"expandable_segments:False,max_split_size_mb:64,{KNOWN},garbage_collection_threshold:0.8"
     )

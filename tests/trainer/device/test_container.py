@@ -25,13 +25,13 @@ def machine(root: Path, cgroup: str, mountinfo: str, files: dict[str, object]) -
     return root
 
 
-def test_without_a_limit_there_is_none(tmp_path: Path) -> None:
+def test_without_a_limit_there_is_no_allowance(tmp_path: Path) -> None:
     assert allowance(tmp_path) is None  # no cgroups at all
     files = {"a/memory.max": "max", "a/memory.current": 5}
     assert allowance(machine(tmp_path, "0::/a", V2.format(top="/"), files)) is None
 
 
-def test_version_2_heeds_each_cgroup_up_to_the_root(tmp_path: Path) -> None:
+def test_version_2_follows_each_cgroup_up_to_the_root(tmp_path: Path) -> None:
     files = {
         "a/memory.max": 1000,
         "a/memory.current": 900,
@@ -44,7 +44,7 @@ def test_version_2_heeds_each_cgroup_up_to_the_root(tmp_path: Path) -> None:
     assert allowance(root) == Allowance(limit=500, available=100)
 
 
-def test_what_is_only_kept_of_files_may_be_taken(tmp_path: Path) -> None:
+def test_memory_that_caches_files_counts_as_available(tmp_path: Path) -> None:
     files = {
         "a/memory.max": 1000,
         "a/memory.current": 900,
@@ -54,7 +54,7 @@ def test_what_is_only_kept_of_files_may_be_taken(tmp_path: Path) -> None:
     assert allowance(root) == Allowance(limit=1000, available=700)
 
 
-def test_version_1_heeds_the_controller_of_memory(tmp_path: Path) -> None:
+def test_version_1_follows_the_memory_controller(tmp_path: Path) -> None:
     files = {
         "memory/memory.limit_in_bytes": UNLIMITED,
         "memory/memory.usage_in_bytes": 10**9,

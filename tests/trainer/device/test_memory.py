@@ -1,4 +1,4 @@
-"""An Apple GPU's memory and errors of all kinds, without any device."""
+"""Memory of a CPU and of an Apple GPU, and errors of all kinds, without any device."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_a_cpu_has_no_allocator_to_read_and_keeps_no_cache() -> None:
     assert memory.release(torch.device("cpu")) is None
 
 
-def test_an_apple_gpus_allocator_tells_what_is_live_and_what_it_has(
+def test_an_apple_gpus_allocator_reports_live_and_reserved_bytes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch.mps, "current_allocated_memory", lambda: 300)
@@ -27,10 +27,10 @@ def test_an_apple_gpus_allocator_tells_what_is_live_and_what_it_has(
     assert reader is not None
     reader.start()
     reader.boundary("zero_grad")
-    said = allocator_memory(AllocatorFigures(*reader.end().figures), None)
-    assert said.end == Reading(None, 300)
-    assert (said.reserved, said.cache, said.rounding) == (1000, 700, None)
-    assert (said.workspace, said.requested_peak, said.retries) == (None, None, None)
+    found = allocator_memory(AllocatorFigures(*reader.end().figures), None)
+    assert found.end == Reading(None, 300)
+    assert (found.reserved, found.cache, found.rounding) == (1000, 700, None)
+    assert (found.workspace, found.requested_peak, found.retries) == (None, None, None)
 
 
 def test_an_apple_gpus_cache_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +56,7 @@ def accelerator_error(code: int) -> RuntimeError:
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
     ],
 )
-def test_out_of_memory_is_known_by_any_of_its_errors(error: RuntimeError) -> None:
+def test_each_error_that_means_out_of_memory_is_recognised(error: RuntimeError) -> None:
     assert is_out_of_memory(error)
 
 
@@ -65,7 +65,7 @@ def test_other_errors_are_not_out_of_memory() -> None:
     assert not is_out_of_memory(accelerator_error(700))  # an illegal address
 
 
-def test_what_a_container_allows_limits_a_step_on_the_host(
+def test_the_limit_of_a_container_limits_a_step_on_the_host(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     host = torch.device("cpu")

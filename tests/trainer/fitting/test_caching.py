@@ -46,7 +46,7 @@ def test_the_smallest_block_that_is_large_enough_is_taken() -> None:
     assert allocator.take(11 * MIB).size == 12 * MIB
 
 
-def test_at_its_limit_it_empties_the_cache_before_it_gives_up() -> None:
+def test_at_its_limit_it_empties_the_cache_before_it_refuses() -> None:
     allocator = Allocator(limit=40 * MIB)
     allocator.give(allocator.take(30 * MIB))
     kept = allocator.take(36 * MIB)

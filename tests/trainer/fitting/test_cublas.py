@@ -42,13 +42,13 @@ def old(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"TORCH_CUBLASLT_UNIFIED_WORKSPACE": "1"}, 0),
     ],
 )
-def test_in_an_older_pytorch_cublaslt_takes_its_own(
+def test_in_an_older_pytorch_cublaslt_has_a_workspace_of_its_own(
     environment: dict[str, str], expected: int
 ) -> None:
     assert lt_bytes(environment) == expected
 
 
-def test_in_a_newer_one_it_shares_unless_the_environment_forbids_it(
+def test_in_a_newer_pytorch_it_shares_one_unless_the_environment_forbids_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch._C, "_cuda_getCublasLtWorkspaceSize", lambda: MIB, raising=False)

@@ -1,11 +1,11 @@
-"""Out of memory at any moment, under a budget on the host: the report, and that nothing is lost."""
+"""Out of memory in any phase, under a budget on the host: what is reported, and what comes back."""
 
 from __future__ import annotations
 
 import msgspec
 import pytest
 import torch
-from driven import Driver, running
+from driven import Driver, running, whole
 from memory_limits import run_out_of_memory, steps_fit
 from torch import nn
 from vramtop.protocol.commands import Advance, Pause
@@ -13,15 +13,13 @@ from vramtop.protocol.lesson.commands import Change, Compare, FindLargest, Reset
 from vramtop.protocol.lesson.messages import (
     Configured,
     Evaluated,
-    LessonEnded,
-    LessonMeasured,
     LessonOutOfMemory,
     LessonSample,
     SearchEnded,
     WouldFit,
 )
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Answer, Flow
+from vramtop.protocol.messages import Answer
 from vramtop.trainer.data.datasets import Library
 from vramtop.trainer.fitting.largest import LargestFitSearch
 from vramtop.trainer.fitting.search import Search
@@ -35,16 +33,13 @@ HIDDEN = 4 * 128  # of an image after the first layer
 
 
 def losses(driver: Driver) -> list[float | None]:
-    """The losses of all steps so far; the latest where a step was undone and taken again."""
+    """The losses of all steps so far; the later one where a step was taken again."""
     known = {sample.step: sample.loss for sample in driver.all(LessonSample)}
     return [known[step] for step in sorted(known)]
 
 
 def undisturbed(library: Library, settings: Settings, steps: int) -> list[float | None]:
-    free = msgspec.structs.replace(settings, budget=None)
-    with running(library, free, steps=steps, every_step=True) as driver:
-        driver.until(LessonEnded)
-        return losses(driver)
+    return whole(library, msgspec.structs.replace(settings, budget=None), steps).losses
 
 
 SGD = Settings(device="cpu", optimizer="sgd", budget=3_000_000)
@@ -87,19 +82,19 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_it_tells_where_what_and_how_much_and_training_goes_on_to_the_bit(
+def test_place_and_bytes_are_reported_and_training_goes_on_to_the_bit(
     library: Library, name: str
 ) -> None:
     settings, change, phase, operator, wanted, held = CASES[name]
     assert settings.budget is not None
     with running(library, settings, every_step=True) as driver:
-        driver.until(LessonSample, lambda sample: sample.step == 5)
+        driver.at_step(5)
         driver.send(Change(1, **change))
         short = driver.until(LessonOutOfMemory)
         back = driver.until(Configured)
         answer = driver.until(WouldFit)
         last = driver.until(LessonSample).step + 15
-        driver.until(LessonSample, lambda sample: sample.step == last)
+        driver.at_step(last)
     failed = msgspec.structs.replace(settings, **change)
     assert (short.phase, short.operator) == (phase, operator)
     assert (short.wanted, short.split.total) == (wanted, held)
@@ -145,13 +140,12 @@ def test_a_model_that_is_too_large_by_itself_fits_with_no_batch(library: Library
     assert answer.largest == 0
 
 
-def test_what_a_prediction_would_have_let_pass_is_not_known(
+def test_a_failure_that_the_prediction_does_not_explain_has_no_largest_size(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running(library, Settings(), every_step=True) as driver:
-        driver.until(LessonMeasured, lambda measured: measured.settled)
-        driver.send(Pause(3, paused=True))
-        driver.until(Flow)
+        driver.settled()
+        driver.pause()
         run_out_of_memory(monkeypatch, nn.CrossEntropyLoss, "forward", after=0)
         driver.send(Change(1, batch_size=128))
         driver.send(Pause(4, paused=False))
@@ -165,15 +159,15 @@ def test_a_prediction_that_fails_leaves_the_training_alone(
 ) -> None:
     monkeypatch.setattr("vramtop.trainer.fitting.largest.FitJudge", None)
     with running(library, SGD, every_step=True) as driver:
-        driver.until(LessonSample, lambda sample: sample.step == 3)
+        driver.at_step(3)
         driver.send(Change(1, batch_size=4096))
         assert driver.until(WouldFit).largest is None
         driver.until(LessonSample)
 
 
-def test_a_step_that_is_walked_through_tells_as_much(library: Library) -> None:
+def test_a_step_that_is_walked_through_reports_as_much(library: Library) -> None:
     with running(library, ADAM, every_step=True) as driver:
-        driver.until(LessonMeasured, lambda measured: measured.settled)
+        driver.settled()
         driver.send(Pause(1, True))
         driver.send(Change(2, batch_size=1300))
         for command in range(3, 6):
@@ -183,7 +177,7 @@ def test_a_step_that_is_walked_through_tells_as_much(library: Library) -> None:
     assert short.wanted == HIDDEN * 1300
 
 
-def test_an_evaluation_tells_what_was_wanted_and_goes_on_in_halves(library: Library) -> None:
+def test_an_evaluation_reports_the_bytes_requested_and_goes_on_in_halves(library: Library) -> None:
     with running(
         library, Settings(optimizer="sgd", batch_size=60, budget=2**21), every_step=True
     ) as driver:
@@ -201,28 +195,28 @@ def test_a_search_without_room_ends_and_the_training_goes_on_to_the_bit(
 ) -> None:
     run_out_of_memory(monkeypatch, Search, "_speed", after=1)
     with running(library, ADAM, steps=30, every_step=True) as driver:
-        driver.until(LessonSample, lambda sample: sample.step == 5)
+        driver.at_step(5)
         driver.send(FindLargest(1))
         assert driver.until(SearchEnded).found is None
         answer = driver.until(Answer)
-        driver.until(LessonEnded)
+        driver.ended()
     assert answer.error == "the search ran out of memory: others took it"
     assert losses(driver) == undisturbed(library, ADAM, 30)
 
 
-def test_what_has_no_room_to_come_back_waits_for_it_and_comes_back_to_the_bit(
+def test_a_training_without_room_to_return_waits_and_comes_back_to_the_bit(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_out_of_memory(monkeypatch, Training, "restore", after=0, times=2)
     with running(library, ADAM, every_step=True) as driver:
-        driver.until(LessonSample, lambda sample: sample.step == 5)
+        driver.at_step(5)
         driver.send(Change(1, hidden=1800))
         first, second = driver.until(LessonOutOfMemory), driver.until(LessonOutOfMemory)
         last = losses(driver)
         driver.send(Change(2, batch_size=32))
         third = driver.until(LessonOutOfMemory)
         driver.send(Change(3, learning_rate=0.001))
-        driver.until(LessonSample, lambda sample: sample.step == len(last) + 15)
+        driver.at_step(len(last) + 15)
     assert first.restored == 64
     assert [(short.phase, short.restored) for short in (second, third)] == [("model", None)] * 2
     seen = [message for message in driver.seen if isinstance(message, LessonSample)]
@@ -234,7 +228,7 @@ def test_nothing_else_is_trained_while_the_training_itself_has_no_room(
     library: Library, monkeypatch: pytest.MonkeyPatch, command: FindLargest | Compare
 ) -> None:
     with running(library, ADAM, every_step=True) as driver:
-        driver.until(LessonSample, lambda sample: sample.step == 5)
+        driver.at_step(5)
         # The wider model can be made, but not the former one again.
         run_out_of_memory(monkeypatch, Training, "__init__", after=1)
         driver.send(Change(1, hidden=1800))
@@ -251,12 +245,12 @@ def test_a_reset_without_room_leaves_everything_as_it_was(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running(library, ADAM, steps=40, every_step=True) as driver:
-        driver.until(LessonSample, lambda sample: sample.step == 5)
+        driver.at_step(5)
         run_out_of_memory(monkeypatch, Training, "__init__", after=0)
         new = msgspec.structs.replace(ADAM, hidden=64, batch_size=16)
         driver.send(Reset(1, new))
         short = driver.until(LessonOutOfMemory)
         assert driver.until(WouldFit).settings == new
-        driver.until(LessonEnded)
+        driver.ended()
     assert (short.phase, short.batch_size, short.back) == ("model", 16, ADAM)
     assert losses(driver) == undisturbed(library, ADAM, 40)

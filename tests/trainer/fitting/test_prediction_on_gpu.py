@@ -29,13 +29,13 @@ class Report(msgspec.Struct):
 
 @pytest.fixture(scope="module")
 def report(simgpu: SimulatedGpu) -> Report:
-    program = (Path(__file__).parent / "predicted_steps.py").read_text()
-    printed = simgpu.run(program, simgpu.environment(devices=1))
+    program = Path(__file__).parent / "predicted_steps.py"
+    printed = simgpu.run_file(program, simgpu.environment(devices=1))
     return msgspec.convert(json.loads(printed), Report)
 
 
 def test_boundaries_high_water_and_peak_are_predicted_to_the_byte(report: Report) -> None:
-    assert len(report.steps) == 2 * 4 * 7 + 4 * 3
+    assert len(report.steps) == 2 * 4 * 7 // 2 + 4
     for settings, measured, predicted in report.steps:
         for part in ("boundaries", "high_water", "peak"):
             both = (getattr(each.anatomy, part) for each in (measured, predicted))
@@ -49,7 +49,7 @@ def test_the_allocators_peaks_are_predicted_with_rounding_and_workspaces(report:
             assert len(set(map(repr, both))) == 1, (part, settings)
 
 
-def test_what_is_reserved_is_predicted_to_within_a_segment(report: Report) -> None:
+def test_reserved_bytes_are_predicted_to_within_a_segment(report: Report) -> None:
     for settings, measured, predicted in report.steps:
         apart = abs(measured.allocator.reserved - predicted.allocator.reserved)
         assert apart <= SEGMENT, settings

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-import torch
 from driven import running, whole
 from memory_limits import steps_fit
 from vramtop.protocol.commands import Pause, Stop
 from vramtop.protocol.lesson.commands import CallOff, Change, FindLargest
 from vramtop.protocol.lesson.messages import (
     Found,
-    LessonEnded,
     LessonOutOfMemory,
     LessonSample,
     Predicted,
@@ -19,7 +17,7 @@ from vramtop.protocol.lesson.messages import (
     Timed,
     Tried,
 )
-from vramtop.protocol.lesson.settings import OPTIMIZERS, OptimizerName, Settings
+from vramtop.protocol.lesson.settings import OptimizerName, Settings
 from vramtop.protocol.messages import Answer
 from vramtop.trainer.data.datasets import Library
 from vramtop.trainer.fitting import search
@@ -27,13 +25,11 @@ from vramtop.trainer.fitting.bisection import bisect
 from vramtop.trainer.fitting.gpu_traits import GpuTraits
 from vramtop.trainer.fitting.judge import FitJudge
 
-CPU = torch.device("cpu")
 P = 407_080
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.set_num_threads(1)
     monkeypatch.setattr(search, "_TIMED_STEPS", 1)
     monkeypatch.setattr(search, "_TIMED_SECONDS", 0)
 
@@ -46,15 +42,21 @@ def found_in(library: Library, settings: Settings) -> tuple[Found, list[Tried]]:
         return found, driver.all(Tried)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("budget", [2_500_000, 6_000_000, 9_999_999])
+@pytest.mark.parametrize(
+    ("optimizer", "budget"),
+    [
+        ("sgd", 2_500_000),
+        ("sgd", 9_999_999),
+        ("momentum", 6_000_000),
+        ("adam", 2_600_000),
+        ("adam", 6_000_000),
+        ("adamw", 9_999_999),
+    ],
+)
 def test_that_size_fits_and_the_next_does_not(
     library: Library, optimizer: OptimizerName, budget: int
 ) -> None:
     settings = Settings(optimizer=optimizer, budget=budget)
-    if optimizer.startswith("adam") and budget == 2_500_000:
-        budget = 2_600_000
-        settings = msgspec.structs.replace(settings, budget=budget)
     found, tried = found_in(library, settings)
     largest = found.max_batch_size
     fits = [
@@ -69,7 +71,7 @@ def test_that_size_fits_and_the_next_does_not(
     assert tried[-2:] == [Tried(largest, True), Tried(largest + 1, False)]
 
 
-def test_where_all_the_data_fits_it_says_that_the_data_is_the_limit(library: Library) -> None:
+def test_where_all_the_images_fit_the_data_is_named_as_the_limit(library: Library) -> None:
     found, _ = found_in(library, Settings(budget=2**30, hidden=8))
     assert (found.max_batch_size, found.limited_by, found.peak_beyond) == (6_000, "data", None)
     assert found.oom_trials == 0
@@ -110,7 +112,7 @@ def test_the_fast_size_is_the_smallest_within_a_twentieth_of_the_best(
     assert found.fast_batch_size == 64
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
 def test_training_goes_on_as_if_nothing_had_been_searched(
     library: Library, optimizer: OptimizerName
 ) -> None:
@@ -121,7 +123,7 @@ def test_training_goes_on_as_if_nothing_had_been_searched(
             driver.until(LessonSample)
         driver.send(FindLargest(1))
         assert driver.until(SearchEnded).found is not None
-        driver.until(LessonEnded)
+        driver.ended()
     samples = driver.all(LessonSample)
     assert driver.losses == expected
     assert [sample.position for sample in samples] == [64 * step for step in range(1, 31)]
@@ -140,11 +142,11 @@ def test_a_search_that_is_called_off_leaves_the_training_as_it_was(
         driver.until(Tried)
         driver.send(CallOff(2))
         assert driver.until(SearchEnded).found is None
-        driver.until(LessonEnded)
+        driver.ended()
     assert driver.losses == expected
 
 
-def test_another_change_calls_the_search_off_and_counts(
+def test_a_change_calls_the_search_off_and_takes_effect(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "_TIMED_SECONDS", 1e9)
@@ -168,7 +170,7 @@ def test_a_paused_training_can_search_and_stays_paused(library: Library) -> None
         assert found.oom_trials == 1
 
 
-def test_a_wrong_prediction_costs_steps_but_not_the_truth(
+def test_a_wrong_prediction_costs_steps_and_changes_no_result(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings(budget=6_000_000)
@@ -204,7 +206,7 @@ def test_what_twice_the_batch_would_hold_is_reported_once_for_each_setting(
         driver.send(Change(1, batch_size=512))
         second = driver.until(Predicted)
         driver.send(Stop())
-        driver.until(LessonEnded)
+        driver.ended()
     assert [first.settings.batch_size, second.settings.batch_size] == [128, 1024]
     assert first.needed is None
     assert second.needed == second.anatomy.peak.bytes > 5_000_000

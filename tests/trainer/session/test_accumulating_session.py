@@ -37,14 +37,14 @@ def test_a_step_counts_all_of_its_images_and_an_epoch_its_updates(few):
     assert [sample.images for sample in samples] == [256, 512, 600, 856, 1112, 1200]
 
 
-def test_a_small_batch_learns_as_the_large_one_that_it_adds_up_to(few):
+def test_small_batches_that_add_up_learn_as_one_large_batch(few):
     added = whole(few, Settings(batch_size=30, accumulation=10), 6).losses
     assert added == pytest.approx(whole(few, Settings(batch_size=300), 6).losses, rel=1e-4)
 
 
 def test_it_is_walked_through_batch_by_batch(few):
     with running(few, Settings(batch_size=32, accumulation=2)) as driver:
-        driver.until(LessonMeasured, lambda measured: measured.settled)
+        driver.settled()
         held = driver.walk(7)
     assert [(sample.phase, sample.part) for sample in held] == [
         *(("load", 1), ("forward", 1), ("backward", 1)),
@@ -55,12 +55,12 @@ def test_it_is_walked_through_batch_by_batch(few):
     assert {sample.batch_size for sample in held} == {64}
 
 
-def test_it_is_changed_while_it_trains_and_refused_where_the_images_do_not_reach(few):
+def test_it_is_changed_while_it_trains_and_refused_where_there_are_too_few_images(few):
     with running(few, Settings(batch_size=64), every_step=True) as driver:
-        driver.until(LessonSample, lambda sample: sample.step == 5)
+        driver.at_step(5)
         driver.send(Change(1, accumulation=3))
         driver.until(Configured, lambda message: message.settings.accumulation == 3)
-        measured = driver.until(LessonMeasured, lambda measured: measured.settled)
+        measured = driver.settled()
         assert measured.batch_size == 192
         assert measured.anatomy.boundaries["load"].gradients == P
         driver.send(Change(2, accumulation=10))
@@ -79,12 +79,12 @@ def test_gradients_that_stay_can_be_too_much_and_the_last_settings_come_back(few
     with running(
         few, Settings(optimizer="sgd", batch_size=64, budget=single), every_step=True
     ) as driver:
-        driver.until(LessonSample, lambda sample: sample.step == 5)
+        driver.at_step(5)
         driver.send(Change(1, accumulation=2))
         failure = driver.until(LessonOutOfMemory)
         back = driver.until(Configured)
         last = driver.all(LessonSample)[-1].step + 5
-        driver.until(LessonSample, lambda sample: sample.step == last)
+        driver.at_step(last)
     assert (failure.phase, failure.restored, failure.limit) == ("forward", 64, single)
     assert failure.split.gradients == P
     assert back.settings.accumulation == 1
@@ -98,16 +98,16 @@ def test_what_comes_next_is_predicted_with_it(few):
         assert (larger.settings.batch_size, larger.settings.accumulation) == (128, 2)
         driver.send(Change(1, batch_size=128))
         driver.until(Configured, lambda message: message.settings.batch_size == 128)
-        measured = driver.until(LessonMeasured, lambda measured: measured.settled)
+        measured = driver.settled()
     assert measured.anatomy == larger.anatomy
 
 
 def test_the_largest_batch_that_fits_is_found_with_it(few):
-    """Of gradients that stay: P + W + 552·b + 524 on top of parameters and (4·784 + 8)·b."""
+    """Above parameters and (4·784 + 8)·b, gradients that stay take P + W + 552·b + 524."""
     budget = 2 * P + W + (IMAGE + 552) * 100 + 524 + 3_000
     settings = Settings(optimizer="sgd", accumulation=2, budget=budget)
     with running(few, settings) as driver:
-        driver.until(LessonMeasured, lambda measured: measured.settled)
+        driver.settled()
         driver.send(FindLargest(1))
         found = driver.until(SearchEnded).found
     assert (found.max_batch_size, found.accumulation, found.limited_by) == (100, 2, "memory")

@@ -1,4 +1,4 @@
-"""Batch sizes compared inside a session, beside a sweep's runs; the training goes on afterwards."""
+"""Batch sizes compared inside a session, as a sweep does it; the training goes on afterwards."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-import torch
 from driven import Driver, running, whole
 from vramtop.protocol.commands import Pause
 from vramtop.protocol.lesson.commands import CallOff, Change, Compare, Reset
@@ -16,7 +15,6 @@ from vramtop.protocol.lesson.messages import (
     ComparisonEnded,
     Configured,
     Evaluated,
-    LessonEnded,
     LessonMeasured,
     LessonSample,
 )
@@ -26,11 +24,6 @@ from vramtop.trainer.data.datasets import Dataset, Library
 
 SIZES = (16, 64, 200)
 IMAGES = 1_000
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +50,7 @@ def sweep(data: Dataset, settings: tuple[Settings, ...]) -> list[tuple[float, fl
         for each in settings:
             if each is not settings[0]:
                 driver.send(Reset(1, each, images=IMAGES, evaluate=True))
-            driver.until(LessonEnded)
+            driver.ended()
             last, peak = (
                 driver.all(Evaluated)[-1],
                 driver.all(LessonMeasured)[-1].anatomy.peak.bytes,
@@ -72,7 +65,7 @@ def test_the_losses_are_those_of_a_sweep_to_the_bit(
 ) -> None:
     settings = runs(*SIZES, **values)
     with running(tested, settings[1], every_step=True) as driver:
-        driver.until(LessonSample, lambda sample: sample.step == 40)
+        driver.at_step(40)
         compared = comparison(driver, Compare(1, settings, IMAGES))
     assert [each.settings for each in compared] == list(settings)
     assert {each.images for each in compared} == {IMAGES}
@@ -84,13 +77,13 @@ def test_the_losses_are_those_of_a_sweep_to_the_bit(
 def test_the_training_goes_on_to_the_bit(few: Dataset) -> None:
     settings = Settings(device="cpu")
     with running(few, settings, steps=90, every_step=True) as driver:
-        driver.until(LessonSample, lambda sample: sample.step == 25)
+        driver.at_step(25)
         comparison(driver, Compare(1, runs(*SIZES), IMAGES))
-        driver.until(LessonEnded)
+        driver.ended()
     assert driver.losses == whole(few, settings, 90).losses
 
 
-def test_it_has_timings_and_says_how_far_it_is(few: Dataset) -> None:
+def test_it_has_timings_and_reports_its_progress(few: Dataset) -> None:
     with running(few) as driver:
         driver.until(LessonSample)
         driver.send(Pause(1, True))
@@ -139,10 +132,10 @@ def test_settings_that_cannot_be_are_refused(library: Library) -> None:
 def test_a_restart_begins_with_the_same_weights_and_keeps_the_settings(few: Dataset) -> None:
     settings = Settings(device="cpu", batch_size=32)
     with running(few, settings, every_step=True) as driver:
-        driver.until(LessonSample, lambda sample: sample.step == 30)
+        driver.at_step(30)
         first = driver.losses
         driver.send(Reset(1, settings))
         configured = driver.until(Configured, lambda message: message.fresh)
-        driver.until(LessonSample, lambda sample: sample.step == 30)
+        driver.at_step(30)
     assert configured.settings == settings
     assert driver.losses[-30:] == first

@@ -49,7 +49,7 @@ def test_each_difference_is_explained_to_the_byte() -> None:
     assert found["activations"].reasons == (whole, "logits, log-softmax, loss", "logits…")
 
 
-def test_gradients_that_stay_while_batches_add_up_are_remarkable() -> None:
+def test_gradients_that_stay_while_batches_add_up_have_a_reason() -> None:
     reasons = rows(Settings(accumulation=4))["gradients"].reasons
     assert reasons == ("they stay while 4 batches add up", "stay for 4 batches", "stay")
 
@@ -57,7 +57,7 @@ def test_gradients_that_stay_while_batches_add_up_are_remarkable() -> None:
 @pytest.mark.parametrize("accumulation", [1, 4])
 @pytest.mark.parametrize("off", [-1, 1, 8, 4096])
 @pytest.mark.parametrize("category", [name for name in CATEGORIES if name != "temporaries"])
-def test_what_is_off_by_any_other_number_of_bytes_is_not_explained(
+def test_any_other_difference_is_not_explained(
     category: Category, off: int, accumulation: int
 ) -> None:
     settings = Settings(accumulation=accumulation)

@@ -1,3 +1,5 @@
+"""The outbox: what it drops, when it sends, and the stamp on each message."""
+
 import os
 import socket
 import threading
@@ -20,7 +22,7 @@ def test_only_the_latest_offer_of_a_kind_is_sent():
     assert take(outbox) == [LessonEnded(4, 0)]
 
 
-def test_what_is_posted_is_never_dropped():
+def test_a_posted_message_is_never_dropped():
     outbox = Outbox()
     notes = [Note(str(number)) for number in range(100)]
     for note in notes:
@@ -37,7 +39,7 @@ def test_an_offer_stays_behind_what_was_posted_before_it():
     assert take(outbox) == [Note("a change"), LessonEnded(2, 0), Flow(False, False)]
 
 
-def test_what_was_posted_stays_though_the_same_kind_is_offered_later():
+def test_a_posted_message_stays_when_its_kind_is_offered_later():
     outbox = Outbox()
     outbox.post(LessonEnded(1, 0))
     for steps in (2, 3):
@@ -64,10 +66,10 @@ def test_a_patient_outbox_drops_no_offer_and_waits_for_its_reader():
     assert received == [LessonEnded(steps, 0) for steps in range(count)]
 
 
-def test_what_need_not_come_at_once_waits_for_what_must():
+def test_a_message_that_may_wait_is_sent_with_the_next_urgent_one():
     outbox = Outbox()
     outbox.pace = 3600
-    outbox.post(Note("the first of all waits for nothing"), at_once=False)
+    outbox.post(Note("the first message waits for nothing"), at_once=False)
     take(outbox)
     outbox.post(Note("an epoch's end"), at_once=False)
     taken = []
@@ -78,9 +80,9 @@ def test_what_need_not_come_at_once_waits_for_what_must():
     assert taken == [[Note("an epoch's end"), Flow(False, False)]]
 
 
-def test_what_was_pressing_presses_only_what_it_is_taken_with():
+def test_an_urgent_message_hurries_only_those_that_are_sent_with_it():
     outbox = Outbox()
-    outbox.post(Note("pressing"))
+    outbox.post(Note("urgent"))
     take(outbox)
     outbox.pace = 0.3
     outbox.post(Note("an epoch's end"), at_once=False)
@@ -89,7 +91,7 @@ def test_what_was_pressing_presses_only_what_it_is_taken_with():
     assert time.monotonic() - began >= 0.2
 
 
-def test_or_until_the_pace_lets_it_go_alone():
+def test_a_message_that_may_wait_is_sent_alone_after_the_pace():
     outbox = Outbox()
     outbox.pace = 0.05
     began = time.monotonic()
@@ -109,7 +111,7 @@ def test_closing_lets_a_waiting_reader_go():
     assert taken == [[]]
 
 
-def test_a_message_has_the_time_at_which_it_came_in_and_the_sender_of_then():
+def test_a_message_is_stamped_with_the_time_and_sender_at_which_it_came_in():
     began = time.monotonic() - 100
     outbox = Outbox(began=began)
     outbox.post(Note("before there is a device"))

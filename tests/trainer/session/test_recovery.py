@@ -38,7 +38,7 @@ def test_a_retry_that_fits_works_again_and_a_later_failure_is_retried_too():
 
 
 @pytest.mark.parametrize(("recorded", "observe"), [(True, True), (False, False)])
-def test_without_anything_to_learn_nothing_is_retried(recorded: bool, observe: bool):
+def test_a_retry_that_would_teach_nothing_is_left_out(recorded: bool, observe: bool):
     recovery, _, said = made(observe=observe)
     recovery.step_failed(FACTS, recorded=recorded)
     assert (recovery.state, said.retries) == (State.WAITING, 0)
@@ -91,7 +91,7 @@ def test_one_full_step_is_enough_to_return_to_and_a_short_one_is_not():
         assert said.failures == [(4096, back)]
 
 
-def test_a_training_that_waited_waits_on_after_it_had_lent_its_memory():
+def test_a_training_that_waited_still_waits_after_it_had_lent_its_memory():
     recovery, setup, _ = made()
     fail(recovery, times=2)
     setup.has_model = False
@@ -103,7 +103,7 @@ def test_a_training_that_waited_waits_on_after_it_had_lent_its_memory():
     assert recovery.state is State.WORKING
 
 
-# ---- placed anew, then smaller --------------------------------------------------------------
+# ---- another order of allocation, then a smaller batch --------------------------------------
 
 
 def test_on_cuda_settings_that_worked_are_placed_in_each_order_once_before_the_batch_shrinks():
@@ -127,7 +127,7 @@ def test_an_order_without_room_is_passed_over_for_the_next():
     assert (recovery.state, said.failures) == (State.PLACED, [])
 
 
-def test_once_settled_again_every_order_is_open_again():
+def test_once_settled_again_every_order_can_be_tried_again():
     recovery, setup, _ = settled(on_cuda=True)
     fail(recovery, times=3)
     recovery.step_ended(full=True)
@@ -136,7 +136,7 @@ def test_once_settled_again_every_order_is_open_again():
     assert setup.log[-2:] == ["place 64 64", "unsettle"]
 
 
-def test_a_smaller_batch_takes_the_progress_over_and_can_be_returned_to():
+def test_a_smaller_batch_keeps_the_progress_and_can_be_returned_to():
     recovery, setup, said = settled()
     setup.steps, setup.smaller = 5, 32
     fail(recovery, times=2)
@@ -204,7 +204,7 @@ def test_what_is_pending_stays_so_while_there_is_no_room():
     assert setup.steps == 5
 
 
-def test_another_model_has_no_use_for_what_is_pending():
+def test_a_change_of_the_model_drops_what_is_pending():
     recovery, setup, _ = pending()
     setup.log.clear()
     assert recovery.restore_pending(Settings(hidden=16))
@@ -222,7 +222,7 @@ def test_a_retry_without_room_for_its_snapshot_leaves_that_pending():
 # ---- which batch size would have fitted -----------------------------------------------------
 
 
-def test_what_would_have_fitted_is_searched_for_the_settings_that_failed_and_answered_once():
+def test_the_largest_size_is_searched_for_the_settings_that_failed_and_answered_once():
     recovery, _, _ = settled()
     assert not recovery.searching
     recovery.change(LARGE)

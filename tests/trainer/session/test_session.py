@@ -1,4 +1,4 @@
-"""The session on the package's sample: its steps and epochs, its beginning and its end."""
+"""A session on the package's sample: its start, its steps and epochs, its end."""
 
 import queue
 
@@ -9,7 +9,6 @@ from vramtop.protocol.commands import Stop
 from vramtop.protocol.lesson.commands import Start
 from vramtop.protocol.lesson.messages import Evaluated, LessonEnded, LessonMeasured, LessonSample
 from vramtop.protocol.lesson.settings import SettingError, Settings
-from vramtop.trainer.data.batches import Batches
 from vramtop.trainer.session.outbox import Outbox
 from vramtop.trainer.session.session import Session
 from vramtop.trainer.training.training import Training
@@ -24,7 +23,7 @@ def test_losses_are_the_same_to_the_bit_with_and_without_observation(library):
 
 def test_a_run_of_so_many_steps_ends_after_them(library):
     with running(library, steps=7, every_step=True) as driver:
-        assert driver.until(LessonEnded) == LessonEnded(7, 7 * 64)
+        assert driver.ended() == LessonEnded(7, 7 * 64)
         assert len(driver.all(LessonSample)) == 7
 
 
@@ -36,22 +35,14 @@ def test_a_settled_step_begins_with_the_optimizers_state(library):
     assert second.anatomy.boundaries["load"].optimizer_state == 2 * P + 16
 
 
-def test_the_loss_begins_with_the_log_softmax_of_a_moment_of_forward(library):
+def test_the_loss_begins_with_the_log_softmax_in_forward(library):
     with running(library) as driver:
-        anatomy = driver.until(LessonMeasured, lambda measured: measured.settled).anatomy
+        anatomy = driver.settled().anatomy
     before, first = anatomy.curve[anatomy.loss - 1], anatomy.curve[anatomy.loss]
     assert anatomy.operators[first.operator] == "aten._log_softmax.default"
     assert (before.phase, first.phase) == ("forward", "forward")
     # The logits exist already, and the loss allocates as much again.
     assert first.split.activations - before.split.activations == 40 * 64
-
-
-def test_the_same_images_come_in_the_same_order_whatever_the_batch_size(library):
-    data = library.load("mnist")
-    small, large = Batches(data, 42), Batches(data, 42)
-    pieces = [small.next(100).targets for _ in range(75)]
-    whole = [large.next(size).targets for size in (6_000, 1_500)]
-    assert torch.equal(torch.cat(pieces), torch.cat(whole))
 
 
 def test_every_batch_size_begins_with_the_same_parameters(library):
@@ -64,7 +55,7 @@ def test_every_batch_size_begins_with_the_same_parameters(library):
 
 
 @pytest.mark.parametrize(
-    ("settings", "says"),
+    ("settings", "text"),
     [
         (Settings(batch_size=6_001), "1 to 6,000"),
         (Settings(batch_size=0), "1 to 6,000"),
@@ -73,8 +64,8 @@ def test_every_batch_size_begins_with_the_same_parameters(library):
         (Settings(learning_rate=-1.0), "above 0"),
     ],
 )
-def test_settings_that_cannot_work_are_refused_at_the_start(library, settings, says):
-    with pytest.raises(SettingError, match=says):
+def test_settings_that_cannot_work_are_refused_at_the_start(library, settings, text):
+    with pytest.raises(SettingError, match=text):
         Session(
             Start(1, settings), torch.device("cpu"), library.load, Outbox(), queue.SimpleQueue()
         )
@@ -86,7 +77,7 @@ def test_settings_that_cannot_work_are_refused_at_the_start(library, settings, s
 def test_an_epoch_sees_each_image_once_and_ends_with_an_evaluation(library):
     settings = Settings(batch_size=1000)
     with running(library, settings, steps=12, every_step=True) as driver:
-        driver.until(LessonEnded)
+        driver.ended()
     evaluated = driver.all(Evaluated)
     assert [message.epoch for message in evaluated] == [1, 2]
     # Parameters and Adam's state stay; 1,000 images, their targets, and ReLU before and after.
@@ -99,32 +90,32 @@ def test_an_epoch_sees_each_image_once_and_ends_with_an_evaluation(library):
 
 def test_evaluation_never_leaks_into_a_steps_peak(library):
     with running(library, steps=300, every_step=True) as driver:
-        driver.until(LessonEnded)
+        driver.ended()
     peaks = {m.anatomy.peak.bytes for m in driver.all(LessonMeasured) if m.settled}
     assert peaks == {3 * P + 16 + P + (3_136 + 48) * 64 + 4 + 2 * 401_408}
 
 
 @pytest.mark.parametrize(("batch_size", "accumulation"), [(64, 1), (4_096, 1), (64, 8)])
-def test_a_goal_in_images_is_met_to_the_image_and_tested_once(library, batch_size, accumulation):
+def test_a_goal_in_images_is_met_to_the_image_and_evaluated_once(library, batch_size, accumulation):
     goal = {"images": 6_500, "evaluate": True, "every_step": True}
     settings = Settings(batch_size=batch_size, accumulation=accumulation)
     with running(library, settings, **goal) as driver:
-        assert driver.until(LessonEnded).images == 6_500
+        assert driver.ended().images == 6_500
     seen = [message for message in driver.seen if isinstance(message, (Evaluated, LessonEnded))]
-    # At the end of the first epoch, and at that of all.
+    # At the end of the first epoch, and at the goal.
     assert [type(message) for message in seen] == [Evaluated, Evaluated, LessonEnded]
     assert [message.epoch for message in seen[:2]] == [1, 2]
 
 
-def test_a_goal_at_an_epochs_end_needs_no_second_test(library):
+def test_a_goal_at_an_epochs_end_needs_no_second_evaluation(library):
     with running(library, images=6_000, evaluate=True, every_step=True) as driver:
-        driver.until(LessonEnded)
+        driver.ended()
     assert len(driver.all(Evaluated)) == 1
 
 
-def test_a_session_that_is_stopped_is_not_tested_any_more(library):
+def test_a_session_that_is_stopped_is_not_evaluated(library):
     with running(library, Settings(batch_size=1), images=10**9, evaluate=True) as driver:
         driver.until(LessonSample)
         driver.send(Stop())
-        assert driver.until(LessonEnded).images < 6_000
+        assert driver.ended().images < 6_000
     assert not driver.all(Evaluated)

@@ -1,4 +1,4 @@
-"""What is changed while a session trains, and what stays as it was."""
+"""Changes while a session trains: what is replaced and what is kept."""
 
 import pytest
 from driven import running, whole
@@ -6,7 +6,6 @@ from vramtop.protocol.lesson.commands import Change, Reset
 from vramtop.protocol.lesson.messages import (
     Configured,
     Evaluated,
-    LessonEnded,
     LessonMeasured,
     LessonSample,
 )
@@ -18,7 +17,7 @@ P = 407_080  # bytes of 101,770 parameters
 
 def test_a_batch_size_change_keeps_parameters_and_place_and_is_measured_at_once(library):
     with running(library, every_step=True) as driver:
-        before = driver.until(LessonSample, lambda sample: sample.step == 30)
+        before = driver.at_step(30)
         driver.send(Change(1, batch_size=128))
         configured = driver.until(Configured, lambda message: message.settings.batch_size == 128)
         measured = driver.until(LessonMeasured)
@@ -43,7 +42,7 @@ def last_position(driver, batch_size):
 
 def test_switching_the_optimizer_keeps_the_parameters(library):
     with running(library, every_step=True) as driver:
-        driver.until(LessonSample, lambda sample: sample.step == 60)
+        driver.at_step(60)
         driver.send(Change(1, optimizer="sgd"))
         driver.until(Configured, lambda message: message.settings.optimizer == "sgd")
         measured, sample = driver.until(LessonMeasured), driver.until(LessonSample)
@@ -92,7 +91,7 @@ def test_a_change_that_cannot_be_is_answered_and_changes_nothing(library):
 def test_a_reset_begins_with_the_initial_parameters(library):
     expected = whole(library, Settings(batch_size=128), 5).losses
     with running(library, steps=20, every_step=True) as driver:
-        driver.until(LessonEnded)
+        driver.ended()
         driver.send(Reset(1, Settings(batch_size=128), 5))
-        driver.until(LessonEnded)
+        driver.ended()
     assert driver.losses[20:] == expected

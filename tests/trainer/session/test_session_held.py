@@ -1,10 +1,10 @@
-"""A session that is paused, that walks phase by phase, and that is in slow motion."""
+"""A session that is paused, walked through phase by phase, or in slow motion."""
 
 import queue
 
 from driven import running, whole
 from vramtop.protocol.commands import Advance, Pace, Pause, SlowMotion, Stop
-from vramtop.protocol.lesson.messages import LessonEnded, LessonMeasured, LessonSample
+from vramtop.protocol.lesson.messages import LessonMeasured, LessonSample
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Answer, Flow
 from vramtop.trainer.session import reports
@@ -16,7 +16,7 @@ P = 407_080  # bytes of 101,770 parameters
 
 def test_a_paused_training_goes_phase_by_phase(library):
     with running(library) as driver:
-        driver.until(LessonMeasured, lambda measured: measured.settled)
+        driver.settled()
         held = driver.walk(4)
         assert [sample.phase for sample in held] == ["load", "forward", "backward", "optimizer"]
         assert [sample.split.gradients for sample in held] == [0, 0, P, P]
@@ -26,7 +26,7 @@ def test_a_paused_training_goes_phase_by_phase(library):
         driver.until(LessonSample, lambda sample: sample.step > held[-1].step + 1)
 
 
-def test_a_pause_takes_back_the_phases_that_were_still_to_go():
+def test_a_pause_cancels_the_phases_still_to_go():
     inbox, heard = queue.SimpleQueue(), []
     talk = Conversation(inbox, Outbox(), heard.append)
     for command in (Pause(1, True), Advance(2), Advance(3), Pause(4, True)):
@@ -38,12 +38,11 @@ def test_a_pause_takes_back_the_phases_that_were_still_to_go():
     assert [talk.may_go(), talk.may_go()] == [True, False]
 
 
-def test_the_end_of_a_step_that_is_walked_is_reported_however_soon_it_comes(library, monkeypatch):
+def test_the_end_of_a_walked_step_is_reported_however_soon_it_comes(library, monkeypatch):
     monkeypatch.setattr(reports, "SAMPLE_SECONDS", 3600)
     with running(library) as driver:
-        driver.until(LessonMeasured, lambda measured: measured.settled)
-        driver.send(Pause(1, True))
-        driver.until(Flow, lambda flow: flow.paused)
+        driver.settled()
+        driver.pause()
         for command in range(2, 7):
             driver.send(Advance(command))
         ends = driver.until(LessonMeasured).step  # the walked step is recorded
@@ -54,7 +53,7 @@ def test_the_end_of_a_step_that_is_walked_is_reported_however_soon_it_comes(libr
 def test_the_last_step_before_a_pause_is_reported(library, monkeypatch):
     monkeypatch.setattr(reports, "SAMPLE_SECONDS", 3600)
     with running(library) as driver:
-        driver.until(LessonMeasured, lambda measured: measured.settled)
+        driver.settled()
         driver.send(Pause(1, True))
         last = driver.until(LessonSample, lambda sample: sample.step > 1)
         assert last.split is None  # the pause is between steps
@@ -65,7 +64,7 @@ def test_the_last_step_before_a_pause_is_reported(library, monkeypatch):
 
 def test_slow_motion_holds_every_boundary_and_ends_on_command(library):
     with running(library) as driver:
-        driver.until(LessonMeasured, lambda measured: measured.settled)
+        driver.settled()
         driver.send(SlowMotion(1, True))
         sample = driver.until(LessonSample, lambda sample: sample.phase == "load")
         assert sample.split.batch_data == (3_136 + 8) * 64
@@ -75,7 +74,7 @@ def test_slow_motion_holds_every_boundary_and_ends_on_command(library):
 
 def test_slow_motion_is_as_slow_as_it_is_asked_to_be(library):
     with running(library) as driver:
-        driver.until(LessonMeasured, lambda measured: measured.settled)
+        driver.settled()
         driver.send(SlowMotion(1, True, seconds=1e-4))
         first = driver.until(LessonSample, lambda sample: sample.phase == "load")
         later = driver.until(LessonSample, lambda sample: sample.step > first.step + 5)
@@ -83,13 +82,14 @@ def test_slow_motion_is_as_slow_as_it_is_asked_to_be(library):
 
 
 def test_samples_come_as_often_as_they_are_wanted(library):
-    with running(library, steps=1_000) as driver:
-        driver.until(LessonMeasured, lambda measured: measured.settled)
+    with running(library, steps=1_000, observe=False) as driver:
+        driver.until(LessonSample)
         driver.send(Pace(1, 3600))
         driver.until(Answer)
         before = len(driver.all(LessonSample))
-        driver.until(LessonEnded)
-        assert len(driver.all(LessonSample)) - before <= 1  # the latest came with the end
+        driver.ended()
+        # One may come with the answer, and one comes with the end.
+        assert len(driver.all(LessonSample)) - before <= 2
 
 
 def test_losses_are_the_same_to_the_bit_with_every_step_observed(library):
@@ -98,15 +98,15 @@ def test_losses_are_the_same_to_the_bit_with_every_step_observed(library):
         driver.send(Pause(1, True))
         for command in range(2, 2 + 6 * 5):
             driver.send(Advance(command))
-        driver.until(LessonEnded)
+        driver.ended()
     ends = [sample for sample in driver.all(LessonSample) if sample.phase == "zero_grad"]
     assert [sample.loss for sample in ends] == expected
     assert len(driver.all(LessonMeasured)) == 6
 
 
-def test_a_step_during_which_the_end_is_asked_for_is_reported(library):
+def test_the_step_during_which_a_stop_arrives_is_reported(library):
     with running(library, every_step=True) as driver:
-        driver.until(LessonSample, lambda sample: sample.step == 20)
+        driver.at_step(20)
         driver.send(Stop())
-        ended = driver.until(LessonEnded)
+        ended = driver.ended()
     assert [sample.step for sample in driver.all(LessonSample)] == list(range(1, ended.steps + 1))

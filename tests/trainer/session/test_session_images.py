@@ -1,20 +1,20 @@
-"""Images are looked at while a session trains, without any effect on it."""
+"""Showing images while a session trains, which has no effect on it."""
 
 from driven import running, whole
 from vramtop.protocol.commands import Advance, Pause
 from vramtop.protocol.lesson.commands import ShowImage
-from vramtop.protocol.lesson.messages import LessonEnded, LessonMeasured, LessonSample, Picture
+from vramtop.protocol.lesson.messages import LessonMeasured, LessonSample, Picture
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.messages import Answer, Flow
+from vramtop.protocol.messages import Answer
 
 
 def looked_at(library, settings, steps):
-    """The losses of a training whose images are looked at all the time, and their number."""
+    """The losses of a training that shows images meanwhile, and the number of images shown."""
     with running(library, settings, steps=steps, every_step=True) as driver:
         for command in range(1, 16):
             driver.send(ShowImage(command))
             driver.until(Answer, lambda answer, at=command: answer.command == at)
-        driver.until(LessonEnded)
+        driver.ended()
         return driver.losses, len(driver.all(Picture))
 
 
@@ -42,9 +42,8 @@ def test_an_image_seen_while_a_step_is_held_is_no_part_of_the_step(library):
     anatomies = []
     for looks in (0, 3):
         with running(library) as driver:
-            driver.until(LessonMeasured, lambda measured: measured.settled)
-            driver.send(Pause(1, paused=True))
-            driver.until(Flow, lambda flow: flow.paused)
+            driver.settled()
+            driver.pause()
             for command in range(2, 6):
                 driver.send(Advance(command))
                 driver.until(LessonSample, lambda sample: sample.phase != "zero_grad")
@@ -58,6 +57,6 @@ def test_an_image_seen_while_a_step_is_held_is_no_part_of_the_step(library):
 
 def test_a_training_that_has_ended_still_shows_its_images(library):
     with running(library, steps=1) as driver:
-        driver.until(LessonEnded)
+        driver.ended()
         driver.send(ShowImage(1, 5))
         assert driver.until(Picture).index == 5

@@ -1,4 +1,4 @@
-"""Steps that accumulate several batches: the gradient of a large batch in a small one's memory."""
+"""Steps that accumulate several batches: a large batch's gradient in a small batch's memory."""
 
 from dataclasses import replace
 
@@ -9,7 +9,8 @@ from vramtop.protocol.lesson.checks import check
 from vramtop.protocol.lesson.settings import SettingError, Settings, parse_accumulation
 from vramtop.trainer.data.datasets import Images
 from vramtop.trainer.fitting.predictor import predict
-from vramtop.trainer.training.training import Training, Unwatched
+from vramtop.trainer.training.training import Training
+from vramtop.trainer.training.watcher import Unwatched
 
 CPU = torch.device("cpu")
 P, W = 407_080, 401_408  # bytes of all parameters, and of the first weight
@@ -40,7 +41,7 @@ SETTINGS = [(1, 2), (16, 4), (64, 2), (64, 16), (256, 3), (1024, 4), (2000, 3)]
 @pytest.mark.parametrize("optimizer", STATE)
 @pytest.mark.parametrize(("b", "times"), SETTINGS)
 def test_boundaries_and_peak_follow_closed_forms(sample, optimizer, b, times):
-    """Gradients stay during the later batches, and each new one is held beside the old one."""
+    """Gradients stay while batches add up, and each new one is made beside the sum so far."""
     anatomy = settled(sample, optimizer, b, times)
     kept = P + STATE[optimizer]
     # The mean loss so far; in forward also this batch's loss, plain and weighted.
@@ -64,7 +65,7 @@ def test_boundaries_and_peak_follow_closed_forms(sample, optimizer, b, times):
 
 
 @pytest.mark.parametrize(("b", "times"), SETTINGS)
-def test_what_it_holds_is_predicted_whole(sample, b, times):
+def test_its_memory_is_predicted_whole(sample, b, times):
     settings = Settings(batch_size=b, accumulation=times)
     predicted = predict(settings, (1, 28, 28), "cpu", None).anatomy
     assert predicted == settled(sample, "adam", b, times)
@@ -120,8 +121,8 @@ def test_an_epoch_takes_each_image_once(few):
     assert taken == [48, 48, 4]
 
 
-def test_a_single_batch_is_trained_as_ever(few):
-    """No weight is applied, which would round once more."""
+def test_a_single_batch_has_no_weight(few):
+    """A weight would round the loss once more."""
     loss = gradients(few, 64, 1)[1]
     training = Training(Settings(), few, CPU)
     batch = training.batches.ahead(64)
@@ -139,7 +140,7 @@ def test_wrong_numbers_are_refused_in_one_line(text):
     assert "\n" not in str(error.value)
 
 
-def test_a_step_takes_no_more_than_the_images_at_hand():
+def test_a_step_takes_no_more_images_than_there_are():
     settings = Settings(batch_size=64, accumulation=93)
     check(settings, pixels=784, images=6000)
     more = msgspec.structs.replace(settings, accumulation=94)

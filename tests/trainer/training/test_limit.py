@@ -84,7 +84,7 @@ def test_a_step_runs_within_its_peak_and_not_a_byte_below(name):
 
 
 def refused(recording, program):
-    """Run the program until it asks for too much: what was said, and what ran before."""
+    """The error of a program that exceeds its limit, and the operators that ran before."""
     ran = Ran()
 
     def run():
@@ -115,7 +115,7 @@ def test_the_operator_that_does_not_fit_never_runs():
     assert recording.split() == error.split
 
 
-def test_it_is_an_out_of_memory_error_with_one_line_that_tells_the_sizes():
+def test_it_is_an_out_of_memory_error_whose_one_line_has_the_sizes():
     ledger = Ledger(CPU, [], [])
     with pytest.raises(torch.OutOfMemoryError) as caught, ledger.record(limit=1000):
         torch.ones(25_000)
@@ -133,7 +133,7 @@ def test_a_batch_that_does_not_fit_is_refused_when_it_is_declared():
     assert error.split == recording.split() == Split(batch_data=FLOAT * 100)
 
 
-def test_views_and_what_is_done_in_place_need_nothing():
+def test_views_and_operators_in_place_need_nothing():
     held = torch.ones(10, 10)
     with Ledger(CPU, [], []).record(limit=FLOAT * 100) as recording:
         recording.batch(held)
@@ -166,8 +166,8 @@ def test_growth_in_place_is_refused_before_it_happens(grow, operator):
     assert held.numel() == 100
 
 
-def test_what_cannot_be_predicted_is_refused_right_after_it_ran():
-    """How many numbers differ from zero, only the numbers tell: 100 places of 8 bytes."""
+def test_an_operator_of_unpredictable_size_is_refused_right_after_it_ran():
+    """The size of nonzero's result depends on the numbers: here 100 places of 8 bytes."""
     numbers = torch.ones(100)
 
     def program(recording):
@@ -199,7 +199,7 @@ def test_training_goes_on_after_a_step_that_did_not_fit():
         lambda tensor: tensor.view(10, 100).t().reshape(-1),
     ],
 )
-def test_in_inference_mode_a_view_that_would_be_a_copy_is_refused_before_it_is_made(copy):
+def test_in_inference_mode_a_copy_is_refused_before_it_is_made(copy):
     batch = torch.ones(1000)
 
     def program(recording):

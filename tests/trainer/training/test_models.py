@@ -28,7 +28,7 @@ def test_the_formula_counts_the_parameters_of_any_width(hidden: int) -> None:
     assert parameters(models.build(MNIST, hidden, seed=0)) == mlp_parameters(784, hidden)
 
 
-def test_the_model_begins_as_the_lessons_does_after_its_seed() -> None:
+def test_the_model_has_the_lessons_parameters_for_the_same_seed() -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(42)
         lesson = nn.Sequential(
@@ -67,7 +67,7 @@ def test_the_layer_table_reads_like_the_lesson() -> None:
 
 
 @pytest.mark.parametrize(("shape", "weights"), [(MNIST, 100_352), (CIFAR10, 393_216)])
-def test_the_layer_table_tells_weights_and_biases_apart(
+def test_the_layer_table_separates_weights_and_biases(
     shape: tuple[int, int, int], weights: int
 ) -> None:
     rows = models.layer_table(models.build(shape, 128, seed=0), shape)

@@ -1,4 +1,4 @@
-"""The noise scale beside per-sample gradients on real digits; estimating it changes nothing."""
+"""The noise scale beside gradients of single images; estimating it changes no training."""
 
 from random import Random
 from statistics import NormalDist, mean
@@ -6,14 +6,15 @@ from statistics import NormalDist, mean
 import pytest
 import torch
 from driven import running, whole
-from per_sample import per_sample
+from noise_estimates import per_sample, smoothed
 from vramtop.protocol.lesson.commands import Change
 from vramtop.protocol.lesson.messages import LessonMeasured, LessonSample, Noise
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Note
 from vramtop.trainer.training import noise
-from vramtop.trainer.training.noise import DECAY, Estimate, NoiseSampler, Smoothed, estimate
-from vramtop.trainer.training.training import Training, Unwatched
+from vramtop.trainer.training.noise import DECAY, Estimate, NoiseSampler, estimate
+from vramtop.trainer.training.training import Training
+from vramtop.trainer.training.watcher import Unwatched
 
 CPU = torch.device("cpu")
 P = 407_080
@@ -30,7 +31,7 @@ def always(monkeypatch):
 # ---- the estimate -------------------------------------------------------------------------------
 
 
-def test_both_parts_are_found_from_the_norms_that_they_would_give():
+def test_variance_and_signal_are_found_from_their_expected_norms():
     """|G|² + tr(Σ)/B is the expected squared norm at batch size B."""
     signal, trace = 0.5, 120.0
     found = estimate(signal + trace / 32, signal + trace / 64, 32, 64)
@@ -70,20 +71,13 @@ def test_over_many_batches_it_agrees_with_a_direct_estimate_from_per_sample_grad
 # ---- its smoothing and its band -----------------------------------------------------------------
 
 
-def smoothed(*estimates):
-    means = Smoothed()
-    for one in estimates:
-        means.add(Estimate(*one))
-    return means
-
-
 def test_each_estimate_weighs_a_twentieth_less_than_the_next():
     means = smoothed((100, 1), (200, 3)).mean
     assert means.variance == pytest.approx((0.95 * 100 + 200) / 1.95)
     assert means.signal == pytest.approx((0.95 * 1 + 3) / 1.95)
 
 
-def test_a_few_estimates_say_nothing_yet():
+def test_fewer_than_eight_estimates_have_no_band():
     assert smoothed(*[(100, 1)] * 7).band() is None
     assert smoothed(*[(100, 1)] * 8).band() == pytest.approx((100, 100, 100))
 
@@ -103,10 +97,10 @@ def test_the_band_holds_the_ratio_of_the_means_and_narrows_with_more_estimates()
 
 
 def test_the_band_ends_where_a_test_at_ten_per_cent_begins_to_refuse():
-    """Fieller's theorem, without its formula: at both ends t is the normal's 95% quantile.
+    """Fieller's theorem: at both ends t is the normal's 95% quantile.
 
-    A ratio ρ is refused where the weighted mean of noise - ρ · signal is too far from zero. Its
-    variance is estimated as for any weighted mean, from how single ones lie around it.
+    A ratio ρ is refused where the weighted mean of noise - ρ · signal is too far from zero,
+    measured in standard deviations of that mean.
     """
     random = Random(7)
     pairs = [(random.gauss(100, 30), random.gauss(1, 0.3)) for _ in range(60)]
@@ -159,7 +153,7 @@ def test_losses_are_the_same_to_the_bit_with_an_estimate_before_every_step(few):
 
 
 @pytest.mark.usefixtures("always")
-def test_no_anatomy_and_no_peak_knows_of_it(few):
+def test_no_anatomy_and_no_peak_contains_it(few):
     measured = whole(few, Settings(), 30).all(LessonMeasured)
     peaks = {message.anatomy.peak.bytes for message in measured if message.settled}
     full = 3 * P + 16 + P + (3_136 + 48) * 64 + 4 + 2 * 401_408
@@ -192,13 +186,13 @@ def test_a_batch_of_one_has_no_halves(few):
 
 
 @pytest.mark.usefixtures("always")
-def test_a_large_batch_is_not_needed_whole(few):
+def test_of_a_large_batch_a_part_is_enough(few):
     training = Training(Settings(), few, CPU)
     assert NoiseSampler().sample(training, 600, None).images == 512
     assert training.batches.position == 0
 
 
-def test_gradients_that_are_no_numbers_spoil_nothing(few):
+def test_gradients_that_are_no_numbers_are_left_out(few):
     training, sampler = Training(Settings(), few, CPU), NoiseSampler()
     sampler.sample(training, 64, None)
     before = sampler._smoothed.mean

@@ -1,21 +1,15 @@
-"""When rounds of estimates come, and whether their interval holds the true scale."""
+"""When rounds of estimates come, and how often their band holds the true scale."""
 
 import pytest
 import torch
-from per_sample import per_sample
+from noise_estimates import per_sample, smoothed
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.trainer.training import noise
-from vramtop.trainer.training.noise import Estimate, NoiseSampler, Smoothed, estimate
-from vramtop.trainer.training.training import Training, Unwatched
+from vramtop.trainer.training.noise import NoiseSampler, estimate
+from vramtop.trainer.training.training import Training
+from vramtop.trainer.training.watcher import Unwatched
 
 CPU = torch.device("cpu")
-
-
-def smoothed(*estimates):
-    means = Smoothed()
-    for one in estimates:
-        means.add(Estimate(*one))
-    return means
 
 
 def test_the_first_rounds_come_at_doublings_of_the_images(few, monkeypatch):
@@ -40,7 +34,7 @@ def test_the_band_holds_the_truth_of_real_gradients_nine_times_in_ten(few):
     gram = (each @ each.T).double()  # products of the gradients of any two images
     signal = gram.mean().item()
     truth = (gram.diagonal().mean().item() - signal) / signal
-    rounds, right = 1000, 0
+    rounds, right = 500, 0
     for _ in range(rounds):
         means = torch.zeros(80, 600, dtype=torch.float64)
         drawn = torch.randint(600, (80, 32), generator=random)

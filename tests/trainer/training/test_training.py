@@ -1,4 +1,4 @@
-"""A training by itself: its evaluation, and the snapshots that it can return to."""
+"""A training without a session: its evaluation and its snapshots."""
 
 from dataclasses import replace
 
@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.trainer.data.datasets import Dataset, Images
-from vramtop.trainer.training.training import Training, Unwatched
+from vramtop.trainer.training.training import Training
+from vramtop.trainer.training.watcher import Unwatched
 
 CPU = torch.device("cpu")
 
@@ -25,7 +26,7 @@ def test_every_test_image_weighs_the_same_however_they_are_batched(sample: Datas
 
 
 @pytest.mark.parametrize("optimizer", ["momentum", "adam"])
-def test_what_it_goes_back_to_can_be_gone_back_to_again(few: Dataset, optimizer):
+def test_a_snapshot_can_be_restored_more_than_once(few: Dataset, optimizer):
     settings = Settings(optimizer=optimizer)
     training = Training(settings, few, CPU)
     training.step(64, Unwatched())

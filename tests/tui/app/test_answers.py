@@ -1,11 +1,11 @@
-"""What a key is answered with: it hides neither the news that it leads to nor the keys."""
+"""The answer to a key hides neither the news that follows nor the line of keys."""
 
 from __future__ import annotations
 
 from time import monotonic
 
 import pytest
-from made import HELLO, configured, measured, sample
+from made import BEGUN, configured, measured
 from screens import screen
 from scripted import begin, seen
 from vramtop.protocol.lesson.messages import SearchEnded, Tried
@@ -13,7 +13,6 @@ from vramtop.protocol.messages import Answer
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.widgets.lines import KeyLine, NewsLine
 
-BEGUN = (HELLO, configured(), sample(), measured())
 SIZES = [(60, 18), (80, 24), (120, 40)]
 LONG = "cannot be: " + "a reason that is far longer than a line of the terminal, " * 2
 
@@ -85,7 +84,7 @@ async def test_after_a_while_the_news_is_back(
 
 
 @pytest.mark.parametrize(
-    ("width", "told"),
+    ("width", "line"),
     [
         (60, "▸ batch 128, sgd, lr 0.01: peak 2.14 MiB → 2.33 MiB"),
         (
@@ -94,7 +93,7 @@ async def test_after_a_while_the_news_is_back(
         ),
     ],
 )
-async def test_news_of_two_changes_at_once_comes_with_its_result(width: int, told: str) -> None:
+async def test_news_of_two_changes_at_once_comes_with_its_result(width: int, line: str) -> None:
     news = (configured(batch_size=128, optimizer="sgd"), measured(128))
     async with screen(width, 18, *BEGUN, *news) as shown:
-        assert shown.lines[-2].strip() == told
+        assert shown.lines[-2].strip() == line

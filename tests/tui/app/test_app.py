@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from made import HELLO, configured, measured, out_of_memory, sample
-from scripted import BEGUN, Script, begin, seen
+from made import BEGUN, HELLO, configured, measured, out_of_memory, sample
+from scripted import Script, begin, seen
 from vramtop.protocol.commands import Pause
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Failed, Flow
@@ -12,7 +12,7 @@ from vramtop.protocol.split import Split
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.screens.help import Help
 from vramtop.tui.widgets.headlines import headline
-from vramtop.tui.widgets.lines import NewsLine, NewsView
+from vramtop.tui.widgets.lines import NewsFacts, NewsLine
 from vramtop.tui.worker.link import WorkerGone
 
 
@@ -73,10 +73,7 @@ async def test_without_colours_the_glyphs_tell_the_categories_apart(
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
 
-    async def start() -> Script:
-        return script
-
-    app = VramtopApp(Settings(), start)
+    app = VramtopApp(Settings(), script.start)
     async with app.run_test(size=(120, 40)) as pilot:
         await begin(pilot)
         for name, glyph in (("Parameters", "█"), ("Gradients", "▚"), ("Batch data", "░")):
@@ -173,7 +170,7 @@ async def test_news_breaks_between_words(app: VramtopApp) -> None:
         news = Failed("1,073 would have fitted (predicted), were there no others", usage=False)
         words = headline(news).text
         for width in range(24, 60):
-            shown = NewsView(news, "running", lesson=True)
+            shown = NewsFacts(news, "running", lesson=True)
             drawn = line.draw(shown, width, 4).plain.split("\n")
             assert [word for row in drawn for word in row.split()] == ["!", *words.split()]
             assert max(map(len, drawn)) <= width

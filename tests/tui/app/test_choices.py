@@ -1,12 +1,12 @@
-"""The keys that choose how the monitor looks, and that it looks so the next time."""
+"""The keys that choose how the monitor looks, and that the choices are kept."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from made import HELLO, configured, log_of, measured, sample
-from screens import screen
+from made import BEGUN, log_of, sample
+from screens import assert_apart, screen
 from scripted import Script
 from vramtop.protocol.commands import Pace
 from vramtop.protocol.lesson.settings import Settings
@@ -18,12 +18,10 @@ from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.terminal.capabilities import Terminal
 from vramtop.tui.terminal.palette import PALETTES
 from vramtop.tui.widgets.panel import Panel
-from vramtop.tui.worker.link import Link
 
-BEGUN = (HELLO, configured(), sample(), measured())
 ALL = {
-    "StatusLine", "DeviceBar", "SplitBar", "Rows", "AnatomyChart", "Trends", "VisitedTable",
-    "Log", "NewsLine", "KeyLine",
+    "StatusLine", "DeviceBar", "SplitBar", "CategoryTable", "AnatomyChart", "Trends",
+    "VisitedTable", "Log", "NewsLine", "KeyLine",
 }  # fmt: skip
 SIZES = [(60, 18), (80, 24), (120, 40), (200, 60)]
 
@@ -105,7 +103,7 @@ async def test_p_goes_through_the_layouts_and_nothing_overlaps(width: int, heigh
     async with screen(width, height, *BEGUN) as shown:
         before = visible(shown.app.query(Panel))
         for layout, parts in (
-            ("memory", frame | {"DeviceBar", "SplitBar", "Rows"}),
+            ("memory", frame | {"DeviceBar", "SplitBar", "CategoryTable"}),
             ("charts", frame | {"SplitBar", "AnatomyChart", "Trends"}),
             ("everything", set(before)),
         ):
@@ -113,10 +111,7 @@ async def test_p_goes_through_the_layouts_and_nothing_overlaps(width: int, heigh
             assert f"layout: {layout}" in shown.text
             now = visible(shown.app.query(Panel))
             assert set(now) - {"LayerTable"} == parts - {"LayerTable"}
-            for part in now.values():
-                assert shown.app.screen.region.contains_region(part.region), part
-                others = [other for other in now.values() if other is not part]
-                assert not any(part.region.overlaps(other.region) for other in others), part
+            assert_apart(now.values(), shown.app.screen.region)
             assert now["KeyLine"].region.bottom == height
         assert now == before
 
@@ -142,12 +137,12 @@ async def test_a_terminal_too_small_says_so_in_every_layout(layout: str, config:
 
 async def test_r_changes_how_often_it_is_painted_and_says_so(config: Config) -> None:
     async with screen(80, 24, *BEGUN, config=config) as shown:
-        for told in ("2 refreshes", "1 refresh", "10 refreshes", "4 refreshes"):
+        for rate in ("2 refreshes", "1 refresh", "10 refreshes", "4 refreshes"):
             await shown.press("r")
-            assert f"{told} a second" in shown.text
+            assert f"{rate} a second" in shown.text
 
 
-async def test_the_worker_is_told_how_often_it_is_painted(config: Config) -> None:
+async def test_the_worker_hears_how_often_the_screen_is_painted(config: Config) -> None:
     assert await paces(config, "r", "r", "r", "r", "r") == [0.5, 1, 0.1, 0.25, 0.5]
     assert await paces(config) == [0.5]  # as it was left
 
@@ -155,10 +150,7 @@ async def test_the_worker_is_told_how_often_it_is_painted(config: Config) -> Non
 async def paces(config: Config, *keys: str) -> list[float]:
     script = Script()
 
-    async def start() -> Link:
-        return script
-
-    async with VramtopApp(Settings(), start, config=config).run_test() as pilot:
+    async with VramtopApp(Settings(), script.start, config=config).run_test() as pilot:
         await pilot.pause()
         await pilot.press(*keys)
     return [command.seconds for command in script.sent if isinstance(command, Pace)]
@@ -208,7 +200,7 @@ async def test_what_was_chosen_is_as_it_was_the_next_time(config: Config) -> Non
         assert "10 refreshes a second" in shown.text
 
 
-async def test_a_broken_config_is_told_on_the_screen_and_in_the_log(
+async def test_a_broken_config_is_reported_on_the_screen_and_in_the_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

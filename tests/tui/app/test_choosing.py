@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from made import HELLO, configured, measured, sample
+from made import BEGUN, configured, measured
 from screens import Screen, screen
 from vramtop.tui.terminal.palette import DARK
 from vramtop.tui.widgets.step.anatomy import AnatomyChart
-from vramtop.tui.widgets.step.rows import Rows
+from vramtop.tui.widgets.step.category_table import CategoryTable
 from vramtop.tui.widgets.step.split_bar import SplitBar
 from vramtop.tui.widgets.step.tensors import TensorTable
-
-BEGUN = (HELLO, configured(), sample(), measured())
 
 
 def marked(seen: Screen) -> list[str]:
     """The names of the rows with the mark."""
-    rows = seen.app.query_one(Rows).region
+    rows = seen.app.query_one(CategoryTable).region
     lines = seen.lines[rows.y + 1 : rows.y + 7]
     assert len(lines) == 6
     return [line[3:20].strip() for line in lines if line[2] == "▸"]
@@ -47,18 +45,20 @@ async def test_down_and_up_go_round_the_rows_and_escape_lets_go() -> None:
 
 async def test_a_click_on_a_row_chooses_it_and_another_one_lets_it_go() -> None:
     async with screen(120, 40, *BEGUN) as seen:
-        await seen.pilot.click(Rows, offset=(30, 4))
+        await seen.pilot.click(CategoryTable, offset=(30, 4))
         await seen.pilot.pause()
         assert (seen.app.state.chosen, marked(seen)) == ("batch_data", ["Batch data"])
-        await seen.pilot.click(Rows, offset=(5, 5))
+        await seen.pilot.click(CategoryTable, offset=(5, 5))
         assert seen.app.state.chosen == "activations"
-        await seen.pilot.click(Rows, offset=(5, 5))
+        await seen.pilot.click(CategoryTable, offset=(5, 5))
         await seen.pilot.pause()
         assert (seen.app.state.chosen, marked(seen)) == (None, [])
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)])
-async def test_so_does_a_click_on_its_part_of_the_split_bar(width: int, height: int) -> None:
+async def test_a_click_on_a_part_of_the_split_bar_chooses_its_category(
+    width: int, height: int
+) -> None:
     async with screen(width, height, *BEGUN) as seen:
         bar = seen.app.query_one(SplitBar)
         last = bar.size.height - 1
@@ -74,13 +74,13 @@ async def test_so_does_a_click_on_its_part_of_the_split_bar(width: int, height: 
 @pytest.mark.parametrize("line", [0, 7])
 async def test_the_head_and_the_total_are_no_rows(line: int) -> None:
     async with screen(120, 40, *BEGUN) as seen:
-        await seen.pilot.click(Rows, offset=(5, line))
+        await seen.pilot.click(CategoryTable, offset=(5, line))
         assert seen.app.state.chosen is None
 
 
 async def test_the_mark_moves_no_column_and_has_the_accent() -> None:
     async with screen(120, 40, *BEGUN) as seen:
-        rows = seen.app.query_one(Rows).region
+        rows = seen.app.query_one(CategoryTable).region
         before = seen.lines[rows.y : rows.bottom]
         await seen.pilot.press("down")
         await seen.pilot.pause()

@@ -1,4 +1,4 @@
-"""What is remembered, and what becomes of a file that cannot be used."""
+"""The choices that are kept, and files that cannot be used."""
 
 from __future__ import annotations
 
@@ -78,13 +78,13 @@ def test_a_value_that_is_not_offered_is_named_and_the_others_hold(
 ) -> None:
     path.parent.mkdir()
     path.write_text(json.dumps({"theme": "light"} | json.loads(content)))
-    choices, told = Config(path).read()
-    assert told == f"{path}: {wrong}"
+    choices, trouble = Config(path).read()
+    assert trouble == f"{path}: {wrong}"
     assert choices == Choices(theme=None if "theme" in content else "light")
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"theme: dark", b"1"])
-def test_a_broken_file_is_told_in_one_line_and_mended_by_the_next_choice(
+def test_a_broken_file_is_reported_in_one_line_and_mended_by_the_next_choice(
     path: Path, content: bytes
 ) -> None:
     path.parent.mkdir()
@@ -94,7 +94,7 @@ def test_a_broken_file_is_told_in_one_line_and_mended_by_the_next_choice(
     assert Config(path).read() == (Choices(refresh=1), None)
 
 
-def test_what_is_not_known_is_no_trouble_and_is_not_kept(path: Path) -> None:
+def test_an_unknown_setting_is_ignored_and_not_kept(path: Path) -> None:
     path.parent.mkdir()
     path.write_text('{"colour": "blue", "theme": "dark"}')
     assert Config(path).read() == (Choices(theme="dark"), None)
@@ -102,14 +102,14 @@ def test_what_is_not_known_is_no_trouble_and_is_not_kept(path: Path) -> None:
     assert json.loads(path.read_text()) == {"theme": "dark", "layout": "memory"}
 
 
-def test_a_file_that_cannot_be_read_is_told_in_one_line(path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_reported_in_one_line(path: Path) -> None:
     path.mkdir(parents=True)  # which root cannot read as a file either
-    choices, told = Config(path).read()
+    choices, trouble = Config(path).read()
     assert choices == Choices()
-    assert told == f"cannot read the choices kept: {path}: Is a directory"
+    assert trouble == f"cannot read the choices kept: {path}: Is a directory"
 
 
-def test_a_place_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CannotKeep, match=r"^cannot keep the choice: .*file.*: File exists$"):
         Config(tmp_path / "file" / "config.json").keep(theme="dark")

@@ -1,4 +1,4 @@
-"""The cursor on the screen: its column, what is behind it and ahead, and what is told of it."""
+"""The cursor on the screen: its column, what is behind it and ahead, and the words about it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def head(seen: Screen, place: int) -> int:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
-async def test_what_is_behind_the_cursor_is_bright_and_what_is_ahead_is_dim(
+async def test_the_chart_is_bright_before_the_cursor_and_dim_after_it(
     size: tuple[int, int],
 ) -> None:
     async with screen(*size, *BEGUN, PAUSED, held("backward")) as seen:

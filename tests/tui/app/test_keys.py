@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from made import HELLO, configured, sample
-from scripted import BEGUN, Script, begin, seen
+from made import BEGUN, HELLO, configured, sample
+from scripted import Script, begin, seen
 from textual.events import Key
+from textual.pilot import Pilot
 from textual.widgets import Input, Static
 from vramtop.protocol.commands import Advance, GiveBack, Pause, SlowMotion
 from vramtop.protocol.messages import Flow
@@ -16,39 +17,31 @@ from vramtop.tui.screens.prompt import Prompt
 from vramtop.tui.words.keys import KEYS
 
 
-@pytest.mark.parametrize(
-    ("key", "change"),
-    [
-        ("plus", {"batch_size": 128}),
-        ("equals_sign", {"batch_size": 128}),
-        ("minus", {"batch_size": 32}),
-        ("right_square_bracket", {"batch_size": 70}),
-        ("left_square_bracket", {"batch_size": 58}),
-        ("o", {"optimizer": "adamw"}),
-        ("d", {"dataset": "cifar10"}),
-    ],
-)
-async def test_a_key_changes_the_settings(
-    app: VramtopApp, script: Script, key: str, change: dict[str, object]
+async def test_each_key_asks_the_training_for_its_change(app: VramtopApp, script: Script) -> None:
+    async with app.run_test() as pilot:
+        await begin(pilot)
+        await pilot.press("plus", "minus", "equals_sign", "right_square_bracket")
+        await pilot.press("left_square_bracket", "o", "d")
+    sizes = [change["batch_size"] for change in script.changes[:5]]
+    assert sizes == [128, 64, 128, 140, 126]
+    assert script.changes[5:] == [{"optimizer": "adamw"}, {"dataset": "cifar10"}]
+
+
+async def test_keys_halt_the_training_slow_it_down_and_empty_its_cache(
+    app: VramtopApp, script: Script
 ) -> None:
+    kinds = (Pause, Advance, SlowMotion, GiveBack)
     async with app.run_test() as pilot:
         await begin(pilot)
-        await pilot.press(key)
-        assert script.changes == [change]
+        await pilot.press("space", "full_stop", "s", "c")
+    assert tuple(type(command) for command in script.sent) == kinds
 
 
-async def test_flow_keys(app: VramtopApp, script: Script) -> None:
-    async with app.run_test() as pilot:
-        await begin(pilot)
-        await pilot.press("space", "space", "full_stop", "s", "s", "c")
-    assert script.sent == [
-        Pause(1, True),
-        Pause(2, False),
-        Advance(3),
-        SlowMotion(4, True),
-        SlowMotion(5, False),
-        GiveBack(6),
-    ]
+async def answer(pilot: Pilot[int], key: str, typed: str) -> None:
+    """Ask a question by its key, and answer it."""
+    await pilot.press(key)
+    pilot.app.screen.query_one(Input).value = typed
+    await pilot.press("enter")
 
 
 @pytest.mark.parametrize(
@@ -67,9 +60,7 @@ async def test_a_typed_value_is_sent(
 ) -> None:
     async with app.run_test() as pilot:
         await begin(pilot)
-        await pilot.press(key)
-        app.screen.query_one(Input).value = typed
-        await pilot.press("enter")
+        await answer(pilot, key, typed)
         assert script.changes == [change]
         assert not isinstance(app.screen, Prompt)
 
@@ -83,14 +74,12 @@ async def test_a_typed_value_is_sent(
         ("v", "[red]", "[red]"),
     ],
 )
-async def test_a_bad_value_is_told_where_it_was_typed(
+async def test_a_bad_value_is_refused_where_it_was_typed(
     app: VramtopApp, script: Script, key: str, typed: str, error: str
 ) -> None:
     async with app.run_test() as pilot:
         await begin(pilot)
-        await pilot.press(key)
-        app.screen.query_one(Input).value = typed
-        await pilot.press("enter")
+        await answer(pilot, key, typed)
         await pilot.pause()
         assert isinstance(app.screen, Prompt)
         assert error in str(app.screen.query_one("#hint", Static).render())
@@ -110,7 +99,7 @@ async def test_what_is_typed_right_after_a_key_is_the_answer(
         assert script.changes == [{"learning_rate": 0.005}]
 
 
-async def test_a_change_while_a_step_is_held_is_told_to_come(app: VramtopApp) -> None:
+async def test_a_change_while_a_step_is_held_waits_for_the_next_step(app: VramtopApp) -> None:
     held = sample(704, phase="forward", split=Split(parameters=2**20))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await begin(pilot, *BEGUN, Flow(True, False), held)
@@ -155,24 +144,18 @@ async def test_a_question_leaves_the_screen_behind_it_where_it_was(
         assert seen(app).splitlines()[0] == first
 
 
-async def test_a_setting_can_be_asked_for_from_the_palette_over_the_help(
+async def test_over_the_help_the_palette_asks_for_a_setting_and_a_key_does_not(
     app: VramtopApp,
 ) -> None:
-    async with app.run_test() as pilot:
-        await begin(pilot)
-        await pilot.press("question_mark")
-        commands = {command.title: command for command in app.get_system_commands(app.screen)}
-        commands["Memory budget: type"].callback()
-        await pilot.pause()
-        assert isinstance(app.screen, Prompt)
-
-
-async def test_over_the_help_a_key_asks_nothing(app: VramtopApp) -> None:
     async with app.run_test() as pilot:
         await begin(pilot)
         await pilot.press("question_mark", "b")
         await pilot.pause()
         assert isinstance(app.screen, Help)
+        commands = {command.title: command for command in app.get_system_commands(app.screen)}
+        commands["Memory budget: type"].callback()
+        await pilot.pause()
+        assert isinstance(app.screen, Prompt)
 
 
 async def test_over_a_prompt_a_letter_is_typed_and_opens_no_other(app: VramtopApp) -> None:

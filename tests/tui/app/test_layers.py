@@ -1,4 +1,4 @@
-"""Screens over one another: none is waited for, none takes another one away."""
+"""Screens on top of each other: none blocks the app, and none closes another."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vramtop.tui.screens.gpus import TrainingGpus
 from vramtop.tui.screens.help import Help
 from vramtop.tui.screens.image import ImageScreen
 from vramtop.tui.screens.prompt import Prompt
-from vramtop.tui.widgets.layer import PaletteScreen
+from vramtop.tui.widgets.stacked_screen import PaletteScreen
 
 SECONDS = 10
 

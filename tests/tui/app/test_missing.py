@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from made import HELLO, configured, log_of, measured, sample
+from made import HELLO, begun_on, log_of, measured
 from msgspec.structs import replace
-from scripted import begin, seen
+from scripted import begin, painted, seen
 from vramtop.protocol.messages import Failed
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.worker.link import WorkerLine
 
 OLD = "NVIDIA driver too old: CUDA 12.2 < 13.0"
-DEVICE = replace(HELLO.device, missing=OLD)
-TRAINING = (replace(HELLO, device=DEVICE), replace(configured(), device=DEVICE), sample())
+TRAINING = begun_on(replace(HELLO.device, missing=OLD))[:-1]  # nothing is measured yet
 
 
 def bar(app: VramtopApp) -> str:
@@ -28,9 +27,7 @@ async def test_the_reason_stands_on_the_screen_and_stays(
     async with app.run_test(size=size) as pilot:
         await begin(pilot, *TRAINING)
         assert OLD in bar(app)
-        app.receive(measured())
-        app.paint()
-        await pilot.pause()
+        await painted(pilot, measured())
         assert OLD in bar(app)
     assert f"no GPU is used: {OLD}" in log_of(app.state)
 

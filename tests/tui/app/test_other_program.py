@@ -7,15 +7,16 @@ import re
 import pytest
 from msgspec.structs import replace
 from program import BEGUN, LOADED, MEASURED, MIB, PROGRAM, STEPS, step
-from scripted import Script, begin, seen
+from scripted import Script, begin, painted, seen
 from vramtop.protocol.commands import Advance, Pause, SlowMotion
 from vramtop.protocol.messages import Ended, Flow, Note, OutOfMemory
 from vramtop.tui.app.lesson_app import VramtopApp
+from vramtop.tui.widgets.help import HelpText
 from vramtop.tui.widgets.runs.trade import TradeChart
 from vramtop.tui.widgets.runs.visited import VisitedTable
 from vramtop.tui.widgets.step.layers import LayerTable
 from vramtop.tui.widgets.step.tensors import TensorTable
-from vramtop.tui.words.keys import KEYS
+from vramtop.tui.words.keys import KEYS, PROGRAM_KEYS
 from vramtop.tui.worker.link import WorkerGone
 
 SIZES = [(80, 24), (120, 40)]
@@ -39,10 +40,7 @@ OUT_OF_MEMORY = OutOfMemory(
 def other(script: Script) -> VramtopApp:
     """The monitor on a scripted worker that observes a program of its own."""
 
-    async def start() -> Script:
-        return script
-
-    return VramtopApp(None, start)
+    return VramtopApp(None, script.start)
 
 
 def row(text: str, name: str) -> str:
@@ -74,10 +72,7 @@ async def test_before_a_step_is_measured_its_formulas_stand_there(
 
 async def test_its_rows_show_formula_bytes_and_reasons_as_they_were_sent(other: VramtopApp) -> None:
     async with other.run_test(size=(120, 40)) as pilot:
-        await begin(pilot, *BEGUN)
-        other.paint()
-        await pilot.pause()
-        text = seen(other)
+        text = await painted(pilot, *BEGUN)
         assert row(text, "Parameters").split()[-6:] == [
             "174.3",
             "4",
@@ -98,10 +93,7 @@ async def test_its_rows_show_formula_bytes_and_reasons_as_they_were_sent(other: 
 
 async def test_at_80_columns_the_formulas_and_the_differences_have_room(other: VramtopApp) -> None:
     async with other.run_test(size=(80, 24)) as pilot:
-        await begin(pilot, *BEGUN)
-        other.paint()
-        await pilot.pause()
-        text = seen(other)
+        text = await painted(pilot, *BEGUN)
         assert row(text, "Parameters").endswith("174.3  4 × 45,682,176  ✓")
         assert "2 × 45,682,176  +4,096 B" in row(text, "Gradients")
         assert not lesson_words(text)
@@ -127,9 +119,7 @@ async def test_the_trends_are_those_of_its_steps(other: VramtopApp) -> None:
     async with other.run_test(size=(120, 40)) as pilot:
         await begin(pilot, *BEGUN, *(step(number, loss=9 / number) for number in range(9, 30)))
         await pilot.press("y")
-        other.paint()
-        await pilot.pause()
-        text = seen(other)
+        text = await painted(pilot)
         assert "steps/s" in text
         assert "loss  0.3103" in text
         assert re.search(r"steps 0 +\d+", text)
@@ -138,11 +128,9 @@ async def test_the_trends_are_those_of_its_steps(other: VramtopApp) -> None:
 
 async def test_a_program_without_a_loss_has_no_chart_of_it(other: VramtopApp) -> None:
     async with other.run_test(size=(120, 40)) as pilot:
-        await begin(pilot, *BEGUN)
-        other.paint()
-        await pilot.pause()
-        assert "loss" not in seen(other)
-        assert "steps/s" in seen(other)
+        text = await painted(pilot, *BEGUN)
+        assert "loss" not in text
+        assert "steps/s" in text
 
 
 async def test_its_layers_are_listed_as_they_were_sent(other: VramtopApp) -> None:
@@ -176,11 +164,9 @@ async def test_without_expectations_there_are_bytes_and_no_word_of_formulas(
     plain = replace(PROGRAM, expected=())
     async with other.run_test(size=(120, 40)) as pilot:
         measured = replace(MEASURED, differences=())
-        await begin(pilot, BEGUN[0], plain, *STEPS, measured)
-        other.paint()
-        await pilot.pause()
-        assert "formula" not in seen(other)
-        assert row(seen(other), "Parameters").split()[2:] == ["174.3", "57%", "174.3", "in", "load"]
+        text = await painted(pilot, BEGUN[0], plain, *STEPS, measured)
+        assert "formula" not in text
+        assert row(text, "Parameters").split()[2:] == ["174.3", "57%", "174.3", "in", "load"]
         await pilot.press("down")
         await pilot.pause()
         assert "formula" not in seen(other)
@@ -197,7 +183,7 @@ async def test_what_any_program_can_be_asked_for_is_asked(
         await begin(pilot, Flow(paused=True, slow=False), step(9, phase="forward"))
         text = seen(other)
         assert "PAUSED" in text
-        assert "after forward" in text or "moment" in text
+        assert "held 304.3 MiB after forward" in text
         await pilot.press("left", "right", "z", "escape")
         await pilot.pause()
         assert not lesson_words(seen(other))
@@ -207,11 +193,11 @@ async def test_what_any_program_can_be_asked_for_is_asked(
 async def test_keys_for_the_lesson_say_calmly_whose_they_are(
     other: VramtopApp, script: Script, size: tuple[int, int]
 ) -> None:
-    only = {
+    only = {key.keys.split(",")[0] for key in KEYS if key not in PROGRAM_KEYS}
+    assert only == {
         "plus", "minus", "right_square_bracket", "left_square_bracket", "b", "m", "M", "F", "a",
         "o", "d", "w", "l", "v", "0", "R", "x", "i", "n", "C", "T",
     }  # fmt: skip
-    assert only <= {name for key in KEYS for name in key.keys.split(",")}
     async with other.run_test(size=size) as pilot:
         await begin(pilot, *BEGUN)
         for name in sorted(only):
@@ -221,6 +207,25 @@ async def test_keys_for_the_lesson_say_calmly_whose_they_are(
             assert "this key is only for vramtop's own training" in seen(other), name
         assert script.sent == []
         assert len(other.screen_stack) == 1
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_help_and_palette_list_only_keys_for_any_program(
+    other: VramtopApp, size: tuple[int, int]
+) -> None:
+    async with other.run_test(size=size) as pilot:
+        await begin(pilot, *BEGUN)
+        assert [command.title for command in other.get_system_commands(other.screen)] == [
+            key.name for key in PROGRAM_KEYS
+        ]
+        await pilot.press("question_mark")
+        await pilot.pause()
+        text = other.screen.query_one(HelpText)
+        lines = [line.plain for line in text._text(text.content_size.width)]
+        for key in KEYS:
+            entry = re.compile(rf"(^|  ){re.escape(key.shown)} +{re.escape(key.help.split()[0])}")
+            listed = any(entry.search(line) for line in lines)
+            assert listed == (key in PROGRAM_KEYS), key.shown
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -234,7 +239,7 @@ async def test_every_other_key_works(other: VramtopApp, size: tuple[int, int]) -
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_its_out_of_memory_is_told(other: VramtopApp, size: tuple[int, int]) -> None:
+async def test_its_out_of_memory_is_news(other: VramtopApp, size: tuple[int, int]) -> None:
     async with other.run_test(size=size) as pilot:
         await begin(pilot, *BEGUN, OUT_OF_MEMORY)
         text = seen(other)
@@ -245,7 +250,7 @@ async def test_its_out_of_memory_is_told(other: VramtopApp, size: tuple[int, int
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_its_end_is_told_and_no_other_worker_is_offered(
+async def test_its_end_is_news_and_no_other_worker_is_offered(
     other: VramtopApp, script: Script, size: tuple[int, int]
 ) -> None:
     async with other.run_test(size=size) as pilot:

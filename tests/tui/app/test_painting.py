@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from made import HELLO, configured, measured, noise, sample
+from made import BEGUN, HELLO, after, configured, measured, noise, out_of_memory, sample
 from recorded import PAUSED, RECORDED, SLOW, held
-from scripted import BEGUN
 from vramtop.protocol.gpus import GpusReport
-from vramtop.protocol.lesson.messages import Evaluated, LessonOutOfMemory
-from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.lesson.messages import Evaluated
 from vramtop.protocol.messages import Answer, Note
-from vramtop.protocol.split import Split
 from vramtop.tui.app import painting
 from vramtop.tui.app.painting import Painter, waited_for
 from vramtop.tui.state.folding import fold
-from vramtop.tui.state.lesson.folding import begun
 from vramtop.tui.state.state import State
 from vramtop.tui.worker.link import Received, WorkerGone, WorkerLine
 
-SHORTAGE = LessonOutOfMemory(
-    batch_size=64, phase=None, operator="", split=Split(), restored=32, detail=""
-)
+OUT_OF_MEMORY = out_of_memory(batch_size=64, restored=32)
 EPOCH = Evaluated(1, 0.3, 0.9, 1000, 1000, None)
 
 
@@ -65,14 +59,7 @@ def wall(monkeypatch: pytest.MonkeyPatch) -> Wall:
     return Wall(monkeypatch)
 
 
-def after(*messages: Received) -> State:
-    state = begun(Settings())
-    for message in messages:
-        state = fold(state, message)
-    return state
-
-
-@pytest.mark.parametrize("message", [configured(batch_size=128), SHORTAGE, Note("x"), PAUSED])
+@pytest.mark.parametrize("message", [configured(batch_size=128), OUT_OF_MEMORY, Note("x"), PAUSED])
 def test_news_is_painted_everywhere_at_once(wall: Wall, message: Received) -> None:
     assert wall.hear(message) == (1, 1)
     assert wall.calm.shown == [wall.state]
@@ -136,7 +123,7 @@ def test_a_part_that_came_later_is_shown_the_same_state(wall: Wall) -> None:
         (BEGUN, WorkerGone(1, ()), True),
     ],
 )
-def test_what_somebody_waits_for(
+def test_which_messages_are_painted_at_once(
     before: tuple[Received, ...], message: Received, waited: bool
 ) -> None:
     state = after(*before)

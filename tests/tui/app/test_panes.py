@@ -1,33 +1,26 @@
-"""A pane of a few lines: from 6 lines and 40 columns on the split is shown, and all is of use."""
+"""A pane of a few lines: from 40 columns by 6 lines on, the split is shown and keys work."""
 
 from __future__ import annotations
 
 import pytest
-from made import HELLO, configured, measured, picture, sample
+from made import BEGUN, HELLO, begun_on, configured, measured, out_of_memory, picture, sample
 from msgspec.structs import replace
-from screens import Screen, screen
+from screens import Screen, assert_apart, screen
 from textual.widgets import Input
-from vramtop.protocol.lesson.messages import LessonOutOfMemory
 from vramtop.protocol.messages import Device, Flow
-from vramtop.protocol.split import Split
 from vramtop.tui.tour.panel import TourStrip
-from vramtop.tui.widgets.step.brief import Brief
-from vramtop.tui.widgets.step.rows import Rows
+from vramtop.tui.widgets.step.category_brief import CategoryBrief
+from vramtop.tui.widgets.step.category_table import CategoryTable
 from vramtop.tui.widgets.step.split_bar import SplitBar
 
-BEGUN = (HELLO, configured(), sample(), measured())
 HEIGHTS = list(range(6, 18))
 WIDTHS = [40, 60, 120]
-CARD = Device("cuda:0", "a GPU", 4 * 2**30)
-ON_CARD = (replace(HELLO, device=CARD), replace(configured(), device=CARD), *BEGUN[2:])
+ON_GPU = begun_on(Device("cuda:0", "a GPU", 4 * 2**30))
 
 
 def assert_each_in_its_place(seen: Screen) -> None:
     """Within the screen, over no other, and down to the last line."""
-    parts = [part for part in seen.app.panels if part.region.area]
-    for index, part in enumerate(parts):
-        assert seen.app.screen.region.contains_region(part.region), part
-        assert not [other for other in parts[:index] if part.region.overlaps(other.region)]
+    parts = assert_apart(seen.app.panels, seen.app.screen.region)
     assert max(part.region.bottom for part in parts) == seen.app.size.height
     assert sum(part.region.height for part in parts) >= seen.app.size.height
 
@@ -40,8 +33,12 @@ async def test_the_split_has_its_place_in_every_pane(height: int) -> None:
             await seen.pilot.pause()
             assert_each_in_its_place(seen)
             assert seen.app.query_one(SplitBar).region.height >= 2
-            (told,) = (p for p in (*seen.app.query(Brief), *seen.app.query(Rows)) if p.region.area)
-            assert told.region.height >= 2
+            (rows,) = (
+                p
+                for p in (*seen.app.query(CategoryBrief), *seen.app.query(CategoryTable))
+                if p.region.area
+            )
+            assert rows.region.height >= 2
             assert "batch 64" in seen.lines[0]
             assert "peak 2.14 MiB" in seen.text
             assert seen.lines[-1].endswith("  ? help  q quit ")
@@ -50,7 +47,7 @@ async def test_the_split_has_its_place_in_every_pane(height: int) -> None:
 @pytest.mark.parametrize("height", [6, 9, 10, 12, 16])
 @pytest.mark.parametrize("width", [40, 120])
 async def test_in_every_layout_no_part_covers_another(width: int, height: int) -> None:
-    async with screen(width, height, *ON_CARD) as seen:
+    async with screen(width, height, *ON_GPU) as seen:
         # A category, none again; trends, trade, the anatomy; two more layouts; at last the tour.
         for key in ("down", "escape", "y", "x", "x", "p", "p", "T"):
             await seen.press(key)
@@ -87,47 +84,37 @@ async def test_in_every_layout_no_part_covers_another(width: int, height: int) -
 )
 async def test_categories_stand_beside_one_another(size: tuple[int, int], lines: list[str]) -> None:
     async with screen(*size, *BEGUN) as seen:
-        part = seen.app.query_one(Brief)
+        part = seen.app.query_one(CategoryBrief)
         drawn = part.draw(part._shown, *part.content_size).plain.split("\n")
         assert [f" {line}".rstrip() for line in drawn[:2]] == [line.rstrip() for line in lines]
 
 
 async def test_a_click_on_a_category_in_a_pane_chooses_it() -> None:
     async with screen(80, 6, *BEGUN) as seen:
-        await seen.pilot.click(Brief, offset=(60, 0))
+        await seen.pilot.click(CategoryBrief, offset=(60, 0))
         assert seen.app.state.chosen == "optimizer_state"
         assert "▒▸Optimizer" in seen.text
-        await seen.pilot.click(Brief, offset=(2, 1))
+        await seen.pilot.click(CategoryBrief, offset=(2, 1))
         assert seen.app.state.chosen == "batch_data"
 
 
 @pytest.mark.parametrize("width", [40, 80])
 async def test_news_and_keys_share_a_line_where_there_is_one(width: int) -> None:
-    short = LessonOutOfMemory(
-        batch_size=8192,
-        needed=2**25,
-        limit=2**24,
-        phase="forward",
-        operator="aten.relu.default",
-        split=Split(),
-        restored=64,
-        detail="no",
-    )
     async with screen(width, 6, *BEGUN) as seen:
         assert seen.lines[-1].startswith(" + - batch  b type  ")
         await seen.hear(configured(batch_size=128), measured(128))
         assert seen.lines[-1].startswith(" ▸ batch 64 → 128" if width == 80 else " ▸ ")
         assert "2.33 MiB" in seen.lines[-1]
-        await seen.hear(short)
+        await seen.hear(out_of_memory())
         assert seen.lines[-1].startswith(" ! batch 8,192 out")
         assert seen.lines[-1].endswith("  ? help  q quit ")
 
 
 @pytest.mark.parametrize("width", [40, 50, 60])
-async def test_what_is_synthetic_or_halted_is_told_in_a_pane_too(width: int) -> None:
-    told = configured(dataset="cifar10", optimizer="momentum", batch_size=6000, budget=24 * 2**20)
-    told = replace(told, data=replace(told.data, source="synthetic"))
-    async with screen(width, 6, HELLO, told, sample(), Flow(True, False)) as seen:
+async def test_a_pane_too_says_what_is_synthetic_and_what_is_paused(width: int) -> None:
+    capped = configured(dataset="cifar10", optimizer="momentum", batch_size=6000, budget=24 * 2**20)
+    capped = replace(capped, data=replace(capped.data, source="synthetic"))
+    async with screen(width, 6, HELLO, capped, sample(), Flow(True, False)) as seen:
         batch = "b 6,000" if width == 40 else "batch 6,000"
         for text in ("CIFAR-10 synthetic", batch, " PAUSED "):
             assert text in seen.lines[0]
@@ -169,8 +156,8 @@ async def test_the_tour_is_led_in_a_pane(width: int, height: int) -> None:
 async def test_the_image_says_what_it_needs_and_the_way_back() -> None:
     async with screen(80, 10, *BEGUN, picture()) as seen:
         await seen.press("i")
-        for told in ("needs 60 by 18", "here is 80 by 10", "esc goes back"):
-            assert told in seen.text
+        for text in ("needs 60 by 18", "here is 80 by 10", "esc goes back"):
+            assert text in seen.text
         await seen.press("escape")
         assert "peak 2.14 MiB" in seen.text
 
@@ -186,7 +173,7 @@ async def test_too_small_a_pane_says_so_kindly(size: tuple[int, int]) -> None:
 
 async def test_only_the_glyph_of_a_category_has_its_colour() -> None:
     async with screen(80, 6, *BEGUN) as seen:
-        paper = seen.app.query_one(Brief).palette.background
+        paper = seen.app.query_one(CategoryBrief).palette.background
         for name in ("Params", "Grads", "Temp."):
             (style,) = seen.styles(name)
             assert style.bgcolor
@@ -195,7 +182,7 @@ async def test_only_the_glyph_of_a_category_has_its_colour() -> None:
 
 async def test_categories_are_drawn_in_however_few_columns_while_a_size_changes() -> None:
     async with screen(60, 10, HELLO, configured(), sample(), measured()) as seen:
-        brief = seen.app.query_one(Brief)
+        brief = seen.app.query_one(CategoryBrief)
         shown = brief.pick(seen.app.state)
         for width in range(1, 40):
             picture = brief.draw(shown, width, 6)

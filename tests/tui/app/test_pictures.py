@@ -26,7 +26,6 @@ from vramtop.protocol.wire.recording import Reader
 from vramtop.tui.app.config import Config
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.terminal.capabilities import Terminal
-from vramtop.tui.worker.link import Link
 
 TOOL = Path(__file__).parents[3] / "tools" / "pictures.py"
 _spec = importlib.util.spec_from_file_location("pictures", TOOL)
@@ -86,9 +85,6 @@ def test_the_screen_looks_as_in_its_picture(
     if scene.look == "no-color":
         monkeypatch.setenv("NO_COLOR", "1")
 
-    async def start() -> Link:
-        return Silent()
-
     async def hear(pilot: Pilot[int]) -> None:
         for message in scene.messages:
             app.receive(message)
@@ -96,7 +92,7 @@ def test_the_screen_looks_as_in_its_picture(
         await pilot.pause()
 
     terminal = Terminal(characters="ascii" if scene.look == "ascii" else "unicode")
-    app = VramtopApp(Settings(), start, terminal=terminal, config=Config())
+    app = VramtopApp(Settings(), Silent().start, terminal=terminal, config=Config())
     app.theme = "light" if scene.look == "light" else "dark"
     assert snap_compare(app, press=scene.keys, terminal_size=scene.size, run_before=hear)
 

@@ -8,14 +8,13 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from made import HELLO, configured, measured, sample
+from made import BEGUN, HELLO, measured, sample
 from screens import screen
 from vramtop.tui.app import saving
 from vramtop.tui.app.saving import CannotSave, save, table
 from vramtop.tui.state.lesson.visits import Learned, Visit
 from vramtop.tui.terminal.capabilities import Terminal
 
-BEGUN = (HELLO, configured(), sample(), measured())
 NOW = datetime(2026, 11, 28, 20, 15, 30)
 
 

@@ -130,7 +130,7 @@ def test_from_the_peak_the_cursor_goes_either_way_and_stays_in_the_step() -> Non
     assert stage.state.cursor is None
 
 
-def test_before_a_step_is_recorded_the_key_is_told_so() -> None:
+def test_before_a_step_is_recorded_the_key_says_so() -> None:
     stage = Stage()
     stage.state = begun(Settings())
     assert stage.walk.move(1) == "no step is recorded yet"

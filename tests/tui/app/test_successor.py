@@ -1,4 +1,4 @@
-"""After a worker's death: the reason, what another would go on from, and the key for it."""
+"""After a worker's death: the reason, the snapshot, and the key that starts another worker."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ async def test_the_offer_names_the_snapshot_and_the_key_takes_it(
     script.kept = Kept(Settings(), 690, 44_160)
     async with app.run_test(size=(120, 40)) as pilot:
         await begin(pilot, HELLO, configured(), at(704), GONE)
-        told = "R starts another, from the snapshot at step 690, 14 steps before the last one seen"
-        assert f"{told}; the worker was killed (SIGKILL)" in " ".join(seen(app).split())
+        text = "R starts another, from the snapshot at step 690, 14 steps before the last one seen"
+        assert f"{text}; the worker was killed (SIGKILL)" in " ".join(seen(app).split())
         assert "R another worker" in seen(app)
         await pilot.press("R")
         assert script.restarts == 1
-        told = "another worker starts, from the snapshot at step 690, 14 steps before"
-        assert told in " ".join(seen(app).split())
+        text = "another worker starts, from the snapshot at step 690, 14 steps before"
+        assert text in " ".join(seen(app).split())
         await begin(pilot, HELLO, configured(), at(691))
         assert not app.state.over
         assert "R another worker" not in seen(app)
@@ -89,7 +89,7 @@ async def test_a_worker_that_could_not_be_started_is_started_by_the_key(script: 
 
 
 @pytest.mark.parametrize("width", [60, 80])
-async def test_where_it_is_narrow_the_key_and_the_reason_are_told(
+async def test_a_narrow_screen_has_room_for_the_key_and_the_reason(
     app: VramtopApp, script: Script, width: int
 ) -> None:
     script.kept = Kept(Settings(), 690, 44_160)

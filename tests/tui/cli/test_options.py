@@ -1,4 +1,4 @@
-"""What the command line makes of its options, without running anything."""
+"""How the command line is parsed; nothing runs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_sweep_has_sizes_steps_and_a_form_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--steps", "7", "sweep"], "--steps belongs after sweep: vramtop sweep --steps 7"),
         (["--batch-size", "128", "sweep"], "vramtop sweep --batch-size 128"),
@@ -63,10 +63,10 @@ def test_sweep_has_sizes_steps_and_a_form_of_its_own() -> None:
         (["--format", "table"], "--steps and --format go with --headless or a command"),
     ],
 )
-def test_what_stands_in_the_wrong_place_is_told_where_it_belongs(
-    arguments: list[str], told: str
+def test_an_option_in_the_wrong_place_is_refused_with_its_place(
+    arguments: list[str], message: str
 ) -> None:
-    with pytest.raises(SettingError, match=told):
+    with pytest.raises(SettingError, match=message):
         parse(arguments)
 
 
@@ -90,13 +90,13 @@ def test_an_option_like_no_other_is_answered_with_the_help() -> None:
         parse(["--xyzzy"])
 
 
-def test_a_word_that_is_no_command_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_command_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         parse(["swep"])
     assert end.value.code == 2
-    told = capsys.readouterr().err
-    assert "invalid choice: 'swep'" in told
-    assert len(told.splitlines()) == 1
+    complaint = capsys.readouterr().err
+    assert "invalid choice: 'swep'" in complaint
+    assert len(complaint.splitlines()) == 1
 
 
 def test_a_tour_is_for_the_screen() -> None:
@@ -122,6 +122,6 @@ def test_the_help_fits_80_columns_and_names_every_option(
     with pytest.raises(SystemExit) as end:
         parse([*command, "--help"])
     assert end.value.code == 0
-    told = capsys.readouterr().out
-    assert max(map(len, told.splitlines())) <= 80
-    assert all(option in told for option in _parser(command)._option_string_actions)
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    assert all(option in text for option in _parser(command)._option_string_actions)

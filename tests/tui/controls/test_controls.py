@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from made import HELLO, configured, measured, sample
+from made import BEGUN, HELLO, begun_on, configured, measured, sample
 from msgspec.structs import replace
-from scripted import BEGUN, Script
+from scripted import Script
 from vramtop.protocol.commands import Advance, GiveBack, Pause, SlowMotion
 from vramtop.protocol.gpus import Gpu, GpusReport
 from vramtop.protocol.lesson.commands import CallOff, Compare, FindLargest, Reset, ShowImage
@@ -133,7 +133,7 @@ def test_a_batch_is_never_larger_than_the_data() -> None:
         ({"hidden": 128}, "nothing to change"),
     ],
 )
-def test_a_change_while_a_step_is_held_is_said_to_come(
+def test_a_change_while_a_step_is_held_waits_for_the_next_step(
     values: dict[str, object], text: str
 ) -> None:
     desk = Desk(*BEGUN, *HELD)
@@ -195,7 +195,9 @@ def test_a_comparison_says_what_it_takes() -> None:
     plan = fair.planned(Settings(), "16,64", 6_000)
     reply = runs.compare(desk.state, desk.commands, plan)
     images = plan.trials[0].images
-    assert reply == Reply(f"{fair.asked(plan)}; escape calls it off")
+    assert reply == Reply(
+        "comparing 2 batch sizes on 30,000 images each, 60,000 in all; escape calls it off"
+    )
     assert desk.sent == [Compare(1, tuple(trial.settings for trial in plan.trials), images)]
 
 
@@ -252,8 +254,7 @@ ON_ONE = replace(HELLO.device, name="cuda:1", uuid="GPU-1")
 
 
 def on_the_second(*messages: Received) -> Desk:
-    hello, begun = replace(HELLO, device=ON_ONE), replace(configured(), device=ON_ONE)
-    return Desk(hello, begun, TWO, *messages)
+    return Desk(*begun_on(ON_ONE), TWO, *messages)
 
 
 def test_a_training_moves_to_the_gpu_at_a_place() -> None:

@@ -7,11 +7,12 @@ from vramtop.protocol.gpus import Gpu, GpuProcess, GpusReport
 from vramtop.tui.gpus.conclusions import (
     UNLISTED,
     Occupancy,
-    held,
+    Unavailable,
     keep_places,
     lost,
     occupancy,
-    reasons,
+    unavailable,
+    used_by,
     visible,
 )
 
@@ -32,7 +33,7 @@ def test_reserved_others_ours_and_free_make_the_total() -> None:
     assert occupancy(whole, 3 * GIB) == Occupancy(8 * GIB, GIB, 2 * GIB, 3 * GIB, 2 * GIB)
 
 
-def test_where_reserved_is_not_told_apart_it_is_among_the_others() -> None:
+def test_memory_reserved_by_the_driver_counts_as_others_where_nvml_does_not_separate_it() -> None:
     whole = Gpu(0, total=8 * GIB, used=6 * GIB, free=2 * GIB)
     assert occupancy(whole, 3 * GIB) == Occupancy(8 * GIB, None, 3 * GIB, 3 * GIB, 2 * GIB)
 
@@ -59,14 +60,14 @@ def test_without_total_and_free_nothing_is_said(known: dict[str, int]) -> None:
 
 def test_our_bytes_are_those_of_our_processes() -> None:
     processes = (GpuProcess(7, 100), GpuProcess(8, 20), GpuProcess(9, 3))
-    assert held(Gpu(0, processes=processes), {7, 9}) == 103
+    assert used_by(Gpu(0, processes=processes), {7, 9}) == 103
 
 
 @pytest.mark.parametrize("processes", [None, (), (GpuProcess(8, 5),), (GpuProcess(7, None),)])
 def test_our_bytes_are_unknown_where_nvml_does_not_list_or_tell_them(
     processes: tuple[GpuProcess, ...] | None,
 ) -> None:
-    assert held(Gpu(0, processes=processes), {7}) is None
+    assert used_by(Gpu(0, processes=processes), {7}) is None
 
 
 # ---- CUDA_VISIBLE_DEVICES -----------------------------------------------------------------------
@@ -129,7 +130,7 @@ def test_a_gpu_that_is_in_trouble_is_known_by_its_index() -> None:
     assert now == Gpu(0, A, before[0].name, total=GIB, trouble="the GPU is lost")
 
 
-def test_gpus_without_a_uuid_are_told_apart_by_their_index() -> None:
+def test_gpus_without_a_uuid_are_known_by_their_index() -> None:
     before = [Gpu(0, used=1), Gpu(1, used=2)]
     assert keep_places(before, [Gpu(0, used=3)]) == (Gpu(0, used=3), lost(before[1], UNLISTED))
     assert keep_places(before, [make_gpu(0, A), make_gpu(1, B)]) == (make_gpu(0, A), make_gpu(1, B))
@@ -141,10 +142,10 @@ def test_a_new_gpu_does_not_take_the_name_of_one_that_is_gone() -> None:
     assert new in keep_places([make_gpu(0, A), gone], [make_gpu(0, A), new])
 
 
-# ---- reasons ------------------------------------------------------------------------------------
+# ---- what is not available -----------------------------------------------------------------------
 
 
-def test_each_reason_is_a_line() -> None:
+def test_each_field_that_nvml_refuses_is_named_with_its_gpu() -> None:
     part = Gpu(3, refused={"processes": "Not Supported"})
     report = GpusReport(
         (
@@ -153,14 +154,15 @@ def test_each_reason_is_a_line() -> None:
         ),
         refused={"driver_version": "Unknown Error"},
     )
-    assert reasons(report) == [
-        "driver: driver version not available: Unknown Error",
-        "GPU 0: sm clock not available: Insufficient Permissions",
-        "GPU 0 instance 3: processes not available: Not Supported",
-        "GPU 1: the GPU is lost",
+    assert unavailable(report) == [
+        Unavailable("Unknown Error", "driver_version"),
+        Unavailable("Insufficient Permissions", "sm_clock", 0),
+        Unavailable("Not Supported", "processes", 0, 3),
+        Unavailable("the GPU is lost", None, 1),
     ]
 
 
-def test_what_troubles_all_is_told_once() -> None:
+def test_a_reason_that_all_gpus_share_is_given_once() -> None:
     gpus = tuple(lost(make_gpu(index, A), "the driver is gone") for index in range(8))
-    assert reasons(GpusReport(gpus, trouble="the driver is gone")) == ["the driver is gone"]
+    report = GpusReport(gpus, trouble="the driver is gone")
+    assert unavailable(report) == [Unavailable("the driver is gone")]

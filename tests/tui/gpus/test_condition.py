@@ -1,4 +1,4 @@
-"""What of a GPU is as it should not be, and how bad it is."""
+"""The signs of trouble of a GPU, and how serious each is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def test_a_gpu_that_is_well_has_nothing_to_say() -> None:
 
 
 @pytest.mark.parametrize(
-    ("temperature", "told"),
+    ("temperature", "found"),
     [
         (84, ()),
         (85, (Sign("85°C, slowdown at 90°C", "warning", "85°C"),)),
@@ -20,26 +20,26 @@ def test_a_gpu_that_is_well_has_nothing_to_say() -> None:
     ],
 )
 def test_heat_is_measured_by_where_the_gpu_slows_down(
-    temperature: int, told: tuple[Sign, ...]
+    temperature: int, found: tuple[Sign, ...]
 ) -> None:
-    assert signs(make_gpu(0, temperature=temperature, slowdown_at=90, shutdown_at=95)) == told
+    assert signs(make_gpu(0, temperature=temperature, slowdown_at=90, shutdown_at=95)) == found
 
 
 @pytest.mark.parametrize(("temperature", "level"), [(84, None), (85, "warning"), (90, "error")])
-def test_where_only_the_end_is_told_heat_is_measured_by_that(
+def test_without_a_slowdown_limit_heat_is_measured_by_the_shutdown(
     temperature: int, level: str | None
 ) -> None:
-    told = signs(make_gpu(0, temperature=temperature, shutdown_at=95))
-    assert [sign.level for sign in told] == ([level] if level else [])
-    assert all("shutdown at 95°C" in sign.text for sign in told)
+    found = signs(make_gpu(0, temperature=temperature, shutdown_at=95))
+    assert [sign.level for sign in found] == ([level] if level else [])
+    assert all("shutdown at 95°C" in sign.text for sign in found)
 
 
-def test_where_no_limit_is_told_the_gpus_own_word_decides() -> None:
+def test_without_any_limit_the_gpus_own_throttling_decides() -> None:
     assert signs(make_gpu(0, temperature=91)) == ()
-    told = signs(make_gpu(0, temperature=91, throttled=("software thermal slowdown",)))
-    assert told == (Sign("91°C", "warning"), Sign("software thermal slowdown", "warning"))
-    told = signs(make_gpu(0, temperature=91, throttled=("hardware thermal slowdown",)))
-    assert {sign.level for sign in told} == {"error"}
+    found = signs(make_gpu(0, temperature=91, throttled=("software thermal slowdown",)))
+    assert found == (Sign("91°C", "warning"), Sign("software thermal slowdown", "warning"))
+    found = signs(make_gpu(0, temperature=91, throttled=("hardware thermal slowdown",)))
+    assert {sign.level for sign in found} == {"error"}
 
 
 def test_the_worst_comes_first_and_what_was_chosen_is_no_trouble() -> None:
@@ -53,8 +53,10 @@ def test_the_worst_comes_first_and_what_was_chosen_is_no_trouble() -> None:
 
 
 def test_what_is_bad_is_marked_for_those_who_see_no_colours() -> None:
-    told = [sign.full for sign in signs(make_gpu(0, throttled=("sync boost", "hardware slowdown")))]
-    assert told == ["! hardware slowdown", "sync boost"]
+    found = [
+        sign.full for sign in signs(make_gpu(0, throttled=("sync boost", "hardware slowdown")))
+    ]
+    assert found == ["! hardware slowdown", "sync boost"]
 
 
 def test_a_gpu_that_cannot_be_asked_has_no_signs() -> None:

@@ -1,4 +1,4 @@
-"""Who holds a device's memory; whatever the numbers say, the parts add up to the whole."""
+"""Who holds a device's memory: the parts add up to the whole for any readings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vramtop.protocol.gpus import Gpu, GpuProcess
 from vramtop.protocol.split import AllocatorMemory, Reading
-from vramtop.tui.gpus.holders import Held, of_allocator, of_gpu
+from vramtop.tui.gpus.holders import HolderBytes, of_allocator, of_gpu
 
 MIB = 2**20
 OURS, OTHER = 77, 99
@@ -30,14 +30,14 @@ def test_every_byte_of_a_gpu_has_its_holder() -> None:
         total=8192 * MIB, reserved=600 * MIB, free=5988 * MIB, p77=580 * MIB, p99=1024 * MIB
     )
     assert of_gpu(seen, OURS, STEP) == (
-        Held("driver", 600 * MIB),
-        Held("others", 1024 * MIB),
-        Held("context", 510 * MIB),
-        Held("workspace", 64 * MIB),
-        Held("step", 2 * MIB),
-        Held("rounding", MIB),
-        Held("cache", 3 * MIB),
-        Held("free", 5988 * MIB),
+        HolderBytes("driver", 600 * MIB),
+        HolderBytes("others", 1024 * MIB),
+        HolderBytes("context", 510 * MIB),
+        HolderBytes("workspace", 64 * MIB),
+        HolderBytes("step", 2 * MIB),
+        HolderBytes("rounding", MIB),
+        HolderBytes("cache", 3 * MIB),
+        HolderBytes("free", 5988 * MIB),
     )
 
 
@@ -61,7 +61,7 @@ def test_a_gpu_that_does_not_tell_its_memory_has_no_bar() -> None:
 
 
 def test_without_nvml_the_rest_is_others_or_free() -> None:
-    assert of_allocator(8192 * MIB, STEP)[-1] == Held("others or free", (8192 - 70) * MIB)
+    assert of_allocator(8192 * MIB, STEP)[-1] == HolderBytes("others or free", (8192 - 70) * MIB)
 
 
 BYTES = st.integers(0, 2**40)

@@ -69,7 +69,7 @@ def test_instances_come_from_the_library(nvml: Machine) -> None:
         assert part.total < (split.total or 0)
 
 
-CARD_ALONE = [
+OF_THE_WHOLE = [
     "nvmlDeviceGetMigMode",
     "nvmlDeviceGetMaxMigDeviceCount",
     "nvmlDeviceGetMigDeviceHandleByIndex",
@@ -83,7 +83,7 @@ CARD_ALONE = [
 
 
 @pytest.mark.parametrize("code", [UNKNOWN, 15])
-@pytest.mark.parametrize("function", CARD_ALONE)
+@pytest.mark.parametrize("function", OF_THE_WHOLE)
 def test_an_error_of_the_whole_gpu_hides_none_of_its_instances(
     nvml: Machine, function: str, code: int
 ) -> None:

@@ -1,4 +1,4 @@
-"""A GPU that is lost, and a driver that goes: the real pynvml, asked about simulated GPUs."""
+"""Lost GPUs and a driver that stops: the real pynvml on simulated GPUs."""
 
 from __future__ import annotations
 

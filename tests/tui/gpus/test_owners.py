@@ -58,7 +58,7 @@ def test_a_process_is_looked_at_once(
     assert owner(process.pid) == first
 
 
-def test_a_command_that_is_not_told_yet_is_asked_for_again(
+def test_a_command_that_is_not_known_yet_is_asked_for_again(
     process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as loading:

@@ -9,7 +9,7 @@ from vramtop.protocol.gpus import Gpu, GpuProcess
 from vramtop.tui.gpus.plausible import plausible
 
 
-def test_what_can_be_stays_as_it_is() -> None:
+def test_possible_readings_stay_as_they_are() -> None:
     hot = make_gpu(0, GpuProcess(1, GIB), temperature=91, slowdown_at=90, shutdown_at=95)
     assert plausible(hot) == hot
     assert plausible(Gpu(0)) == Gpu(0)
@@ -31,7 +31,7 @@ def test_what_can_be_stays_as_it_is() -> None:
         ("performance_state", 16),
     ],
 )
-def test_a_number_beyond_all_reason_is_not_available_and_says_what_it_was(
+def test_an_impossible_number_is_not_available_and_its_reason_has_it(
     field: str, value: float
 ) -> None:
     read = make_gpu(0, **{field: value})
@@ -51,7 +51,7 @@ def test_a_number_beyond_all_reason_is_not_available_and_says_what_it_was(
         {"total": 0, "used": 0, "free": 0, "reserved": 0},
     ],
 )
-def test_more_bytes_than_the_gpu_has_are_none_that_one_can_tell(memory: dict[str, int]) -> None:
+def test_more_bytes_than_the_gpu_has_are_not_available(memory: dict[str, int]) -> None:
     found = plausible(make_gpu(0, **memory))
     assert (found.total, found.reserved, found.used, found.free) == (None, None, None, None)
     assert found.refused["memory"].endswith("cannot be")

@@ -24,7 +24,7 @@ from gpus_read import (
 )
 from msgspec.structs import replace
 from vramtop.protocol.gpus import Gpu, GpuProcess
-from vramtop.tui.gpus.conclusions import held, occupancy
+from vramtop.tui.gpus.conclusions import occupancy, used_by
 from vramtop.tui.gpus.readings import NO_GPU, Reader
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def test_processes_have_memory_user_and_command(nvml: Machine) -> None:
 def test_the_device_bar_follows_from_a_gpu(nvml: Machine) -> None:
     nvml.has(devices=1, processes=f"{ONE}:0:{3 * GIB},{OTHER}:0:{GIB}")
     gpu = only_gpu(Reader())
-    parts = occupancy(gpu, held(gpu, {ONE}))
+    parts = occupancy(gpu, used_by(gpu, {ONE}))
     assert parts is not None
     assert (parts.driver, parts.others, parts.ours) == (RESERVED, GIB, 3 * GIB)
     assert parts.free == 4 * GIB - RESERVED

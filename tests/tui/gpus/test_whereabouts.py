@@ -51,8 +51,8 @@ def test_of_instances_that_are_alike_none_is_guessed() -> None:
 
 
 def test_nvml_tells_of_memory_before_cuda_does() -> None:
-    gpu, told = make_gpu(0), DeviceMemory(80 * GIB, GIB)
-    known = accounts(Whereabouts(gpu, gpu), told)
+    gpu, memory = make_gpu(0), DeviceMemory(80 * GIB, GIB)
+    known = accounts(Whereabouts(gpu, gpu), memory)
     assert known is not None
     assert (known.gpu, known.by_cuda) == (gpu, False)
 

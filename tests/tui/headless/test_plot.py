@@ -1,4 +1,4 @@
-"""The picture of a sweep, and what is found before there is one."""
+"""The picture of a sweep, and what is checked before the run."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ CURVES = {64: [[(64, 2.3), (640, 0.4)]], 256: [[(256, 2.3), (2_560, 0.9)]], 4096
 
 
 @pytest.mark.parametrize("file", ["plot", "plot.pdf", "-", ".svg"])
-def test_an_unknown_ending_is_told_before_the_run(file: str) -> None:
+def test_an_unknown_ending_is_refused_before_the_run(file: str) -> None:
     with pytest.raises(SettingError, match=r"a plot ends in \.svg or \.png, not"):
         plot.check(file)
 
 
-def test_a_file_that_cannot_be_written_is_told_before_the_run(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_refused_before_the_run(tmp_path: Path) -> None:
     for file, reason in (
         (tmp_path / "nowhere" / "plot.svg", "No such file or directory"),
         (tmp_path / ("long" * 100 + ".svg"), "File name too long"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 
-from made import P, configured, measured, sample
+from made import P, configured, measured, out_of_memory, sample
 from msgspec.structs import replace
-from vramtop.protocol.lesson.messages import Evaluated, LessonOutOfMemory, Noise, WouldFit
+from vramtop.protocol.lesson.messages import Evaluated, Noise, WouldFit
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.split import CATEGORIES, PHASES, Split
+from vramtop.protocol.split import CATEGORIES, PHASES
 from vramtop.tui.headless.rows import GradientNoise, OutOfMemoryRow, Range, Row, make_row, to_csv
 from vramtop.tui.headless.run import Run
 
@@ -94,18 +94,7 @@ def test_one_run_has_no_spread() -> None:
 
 def test_a_size_that_did_not_fit_with_every_seed_does_not_fit() -> None:
     short = run_of(8)
-    short.add(
-        LessonOutOfMemory(
-            batch_size=64,
-            needed=13,
-            limit=12,
-            phase="load",
-            operator="",
-            split=Split(),
-            restored=None,
-            detail="",
-        )
-    )
+    short.add(out_of_memory(batch_size=64, needed=13, limit=12, phase="load", operator=""))
     short.add(WouldFit(Settings(), 12, 7))
     assert make_row([run_of(), short]) == OutOfMemoryRow(64, True, 13, None, "load", "", 7)
 

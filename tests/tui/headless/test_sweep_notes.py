@@ -1,4 +1,4 @@
-"""What a sweep says of how it measured."""
+"""The notes below a sweep: how it was measured."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ def run_of(*messages: Noise, **values: object) -> Run:
     return run
 
 
-def told(*runs: Run, **asked: object) -> list[str]:
+def notes_of(*runs: Run, **asked: object) -> list[str]:
     usual = {"steps": None, "images": None, "scale": "none", "repeats": 1}
     planned = plan([Settings()], 6_000, **usual | asked)  # type: ignore[arg-type]
     return notes(planned, runs, [make_row([run]) for run in runs], TIMES)
 
 
-def test_the_same_images_are_told_in_epochs() -> None:
+def test_the_same_images_are_given_in_epochs() -> None:
     same = "Each size: the same initial parameters, the same {} in the same order."
-    assert told(run_of())[0] == same.format("30,000 images (5 epochs)")
-    assert told(run_of(), images=6_000)[0] == same.format("6,000 images (one epoch)")
-    assert told(run_of(), images=1_500)[0] == same.format("1,500 images (0.25 epochs)")
+    assert notes_of(run_of())[0] == same.format("30,000 images (5 epochs)")
+    assert notes_of(run_of(), images=6_000)[0] == same.format("6,000 images (one epoch)")
+    assert notes_of(run_of(), images=1_500)[0] == same.format("1,500 images (0.25 epochs)")
 
 
 def test_the_same_steps_are_not_the_same_images() -> None:
-    assert "50 steps; the larger the batch, the more images" in told(run_of(), steps=50)[0]
+    assert "50 steps; the larger the batch, the more images" in notes_of(run_of(), steps=50)[0]
 
 
-def test_repeats_are_told_with_their_seeds() -> None:
-    assert any("3 repeats with seeds 42 to 44" in line for line in told(run_of(), repeats=3))
+def test_repeats_are_given_with_their_seeds() -> None:
+    assert any("3 repeats with seeds 42 to 44" in line for line in notes_of(run_of(), repeats=3))
 
 
-def test_the_time_is_told_with_its_parts() -> None:
-    assert told(run_of())[-1] == (
+def test_the_time_is_given_with_its_parts() -> None:
+    assert notes_of(run_of())[-1] == (
         "Took 5.00 s: 3.00 s to start the worker once, 1.50 s for 1 run, 500.0 ms for all else."
     )
 
@@ -56,11 +56,11 @@ def test_the_time_is_told_with_its_parts() -> None:
         (Noise(9, 64, 1, 8.0, -0.04, None, None, None, None), "not known, 1 estimate cannot tell"),
     ],
 )
-def test_the_noise_is_told_where_it_is_known(noise: Noise, says: str) -> None:
-    assert any(says in line for line in told(run_of(noise)))
-    assert not any("noise" in line for line in told(run_of()))
+def test_the_noise_has_a_note_where_it_was_estimated(noise: Noise, says: str) -> None:
+    assert any(says in line for line in notes_of(run_of(noise)))
+    assert not any("noise" in line for line in notes_of(run_of()))
 
 
-def test_batches_that_are_added_up_are_told() -> None:
+def test_the_title_names_the_batches_of_a_step() -> None:
     planned = plan([Settings()], 6_000, steps=1, images=None, scale="none", repeats=1)
     assert "4 batches a step" in title(planned, run_of(batch_size=16, accumulation=4))

@@ -1,4 +1,4 @@
-"""The tables that a headless run and a sweep print: every figure whole, in any terminal."""
+"""The tables of a headless run and of a sweep: no figure is cut in any terminal."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from made import HELLO, P, configured, measured, sample
+from made import HELLO, P, configured, measured, out_of_memory, sample
 from msgspec.structs import replace
 from rich.table import Table
 from rich.text import Text
-from vramtop.protocol.lesson.messages import Evaluated, LessonOutOfMemory
+from vramtop.protocol.lesson.messages import Evaluated
 from vramtop.protocol.messages import Layer
 from vramtop.protocol.split import AllocatorMemory, Reading, Split
 from vramtop.tui.headless.rows import OutOfMemoryRow, Row, make_row
@@ -146,7 +146,7 @@ def test_repeats_are_medians_in_the_table_and_a_spread_below_it(printed: Print) 
         assert "2.00 ms" in above
 
 
-def test_a_long_step_is_told_in_seconds(printed: Print) -> None:
+def test_a_long_step_is_given_in_seconds(printed: Print) -> None:
     run = run_of()
     run.step_seconds = [83.5]
     text = "\n".join(printed(*tables(TITLE, [make_row([run])])))
@@ -155,27 +155,20 @@ def test_a_long_step_is_told_in_seconds(printed: Print) -> None:
 
 
 @pytest.mark.parametrize(
-    ("needed", "limit", "told"),
+    ("needed", "limit", "line"),
     [
         (2**24, 2**23, "batch 64 is out of memory in load: at least 16.0 MiB of 8.00 MiB"),
         (2**23 + 1, 2**23, "at least 8,388,609 B of 8,388,608 B"),
         (None, None, "batch 64 ran out of memory in load: CUDA out of memory."),
     ],
 )
-def test_a_shortage_names_two_figures_that_differ(
-    needed: int | None, limit: int | None, told: str
+def test_an_out_of_memory_has_two_figures_that_differ(
+    needed: int | None, limit: int | None, line: str
 ) -> None:
-    shortage = LessonOutOfMemory(
-        batch_size=64,
-        needed=needed,
-        limit=limit,
-        phase="load",
-        operator="",
-        split=Split(),
-        restored=None,
-        detail="CUDA out of memory.",
+    failed = out_of_memory(
+        batch_size=64, needed=needed, limit=limit, phase="load", detail="CUDA out of memory."
     )
-    assert told in out_of_memory_line(shortage)
+    assert line in out_of_memory_line(failed)
 
 
 def test_an_allocator_adds_a_line(printed: Print) -> None:

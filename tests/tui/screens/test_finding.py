@@ -1,11 +1,10 @@
-"""The search for the largest batch size, as the state and the keys have it."""
+"""The search for the largest batch size: its news, its keys and its prediction."""
 
 from __future__ import annotations
 
-from functools import reduce
-
+import made
 import pytest
-from made import DATA, HELLO, configured, log_of, measured, sample
+from made import BEGUN, DATA, configured, log_of, measured
 from msgspec.structs import replace
 from scripted import Script, begin, seen
 from vramtop.protocol.lesson.commands import CallOff, FindLargest
@@ -13,7 +12,6 @@ from vramtop.protocol.lesson.messages import Found, Predicted, SearchEnded, Time
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.state.folding import fold
-from vramtop.tui.state.lesson.folding import begun
 from vramtop.tui.state.lesson.visits import with_prediction
 from vramtop.tui.state.state import State
 from vramtop.tui.widgets.headlines import headline
@@ -21,11 +19,11 @@ from vramtop.tui.words import units
 from vramtop.tui.worker.link import Received
 
 FOUND = Found(4711, 3768, "memory", 24 * 2**20, 2**24, 2**25, 2, 1, 512, (Timed(512, 1e5),))
-BEGUN = (HELLO, configured(), sample(), measured())
 
 
 def after(*messages: Received) -> State:
-    return reduce(fold, (*BEGUN, *messages), begun(Settings()))
+    """The state after these messages of a training that has begun."""
+    return made.after(*BEGUN, *messages)
 
 
 def news(state: State) -> str:
@@ -101,7 +99,7 @@ async def test_escape_calls_a_search_off_and_does_nothing_else(
 PREDICTED = Predicted(Settings(batch_size=128), "cpu", measured(128).anatomy, None, None)
 
 
-async def test_what_plus_would_take_is_in_the_table_and_on_the_bar_before_it_is_pressed(
+async def test_the_prediction_for_plus_is_in_the_table_and_on_the_bar(
     app: VramtopApp,
 ) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
@@ -117,7 +115,7 @@ async def test_what_plus_would_take_is_in_the_table_and_on_the_bar_before_it_is_
         assert f"┊ + makes it {units.size(peak)}" in screen
 
 
-async def test_what_would_not_fit_is_predicted_too(app: VramtopApp) -> None:
+async def test_a_prediction_that_does_not_fit_says_so(app: VramtopApp) -> None:
     needed = replace(PREDICTED, settings=Settings(batch_size=128, budget=2**21), needed=2**21 + 9)
     async with app.run_test(size=(120, 40)) as pilot:
         await begin(pilot)

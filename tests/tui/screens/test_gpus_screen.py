@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from gpu_table import GIB, chosen, line_of, make_gpu, report
-from scripted import begin, seen
+from scripted import begin, painted, seen
 from vramtop.protocol.gpus import Gpu, GpuProcess, GpusReport
 from vramtop.tui.app.gpu_app import GpuApp
 from vramtop.tui.gpus.conclusions import lost
@@ -29,9 +29,9 @@ async def test_before_nvml_has_answered_it_is_being_asked(alone: GpuApp) -> None
 async def test_where_nvml_has_nothing_one_line_says_why(alone: GpuApp, trouble: str) -> None:
     async with alone.run_test(size=(80, 24)) as pilot:
         await begin(pilot, GpusReport(trouble=trouble))
-        told = [line.strip() for line in seen(alone).splitlines() if line.strip()]
-        assert told[0] == trouble
-        assert len(told) == 2  # the keys are the other
+        lines = [line.strip() for line in seen(alone).splitlines() if line.strip()]
+        assert lines[0] == trouble
+        assert len(lines) == 2  # the keys are the other
         await pilot.press("down", "up", "enter", "t")
         assert alone.is_running
 
@@ -42,12 +42,12 @@ async def test_one_gpu_tells_all_that_it_knows(alone: GpuApp, size: tuple[int, i
     async with alone.run_test(size=size) as pilot:
         await begin(pilot, report(make_gpu(0, *processes)))
         screen = seen(alone)
-        for told in ("NVIDIA driver 580.65.06 · CUDA 13.0", "1 GPU ", "X100 80GB", "37%", "54°C"):
-            assert told in screen
-        for told in ("217/700 W", "1755/2619", "P2", "31%", "24.0G/80.0G"):
-            assert told in screen
-        for told in ("4242", "ann", "23.0 GiB", "train"):
-            assert told in screen
+        for text in ("NVIDIA driver 580.65.06 · CUDA 13.0", "1 GPU ", "X100 80GB", "37%", "54°C"):
+            assert text in screen
+        for text in ("217/700 W", "1755/2619", "P2", "31%", "24.0G/80.0G"):
+            assert text in screen
+        for text in ("4242", "ann", "23.0 GiB", "train"):
+            assert text in screen
 
 
 async def test_the_bar_is_as_long_as_what_is_held(alone: GpuApp) -> None:
@@ -82,14 +82,10 @@ async def test_eight_gpus_fit_in_a_small_terminal_and_the_processes_are_counted(
 async def test_a_lost_gpu_keeps_its_place_and_recovers(alone: GpuApp) -> None:
     async with alone.run_test(size=(80, 24)) as pilot:
         await begin(pilot, report(make_gpu(0), make_gpu(1)))
-        await begin(pilot, report(make_gpu(0), lost(make_gpu(1), "the GPU is lost")))
-        alone.paint()
-        await pilot.pause()
+        await painted(pilot, report(make_gpu(0), lost(make_gpu(1), "the GPU is lost")))
         assert "the GPU is lost" in line_of(seen(alone), "1 X100 80GB")
         assert "37%" in line_of(seen(alone), "0 X100")
-        await begin(pilot, report(make_gpu(0), make_gpu(1)))
-        alone.paint()
-        await pilot.pause()
+        await painted(pilot, report(make_gpu(0), make_gpu(1)))
         assert "37%" in line_of(seen(alone), "1 X100")
         assert "lost" not in seen(alone)
 

@@ -8,7 +8,8 @@ import pytest
 from made import HELLO, configured, measured, picture, sample
 from msgspec.structs import replace
 from rich.text import Text
-from scripted import Script, begin, seen
+from screens import assert_apart
+from scripted import Script, begin, painted, seen
 from vramtop.protocol.lesson.commands import Change, ShowImage
 from vramtop.protocol.lesson.messages import Data
 from vramtop.protocol.messages import Layer
@@ -16,7 +17,7 @@ from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.screens.help import Help
 from vramtop.tui.screens.image import ImageScreen
 from vramtop.tui.terminal.capabilities import Terminal
-from vramtop.tui.widgets.gpus.gpu_ends import KeyHints
+from vramtop.tui.widgets.hints import KeyHints
 from vramtop.tui.widgets.image.picture import PicturePanel
 
 LAYERS = (
@@ -162,9 +163,9 @@ ENDS = ("PyTorch's default", "6,000", "in force", "196.0 KiB", "94", "17.9 MiB",
 PLACES = ("✓ loader", "✓ loop", "– model", "– summary", "101,770 parameters, whatever the batch")
 
 
-def assert_shows(app: VramtopApp, *told: str) -> None:
+def assert_shows(app: VramtopApp, *texts: str) -> None:
     screen = seen(app)
-    missing = [text for text in told if text not in screen]
+    missing = [text for text in texts if text not in screen]
     assert not missing, f"no {missing} in\n{screen}"
 
 
@@ -216,10 +217,7 @@ async def test_every_part_has_its_place_and_nothing_is_cut(
     async with app.run_test(size=size) as pilot:
         await show(pilot, HELLO, *messages)
         for _ in range(3):
-            parts = [part for part in app.screen.query("Panel") if part.region.area]
-            for index, part in enumerate(parts):
-                assert app.screen.region.contains_region(part.region), part
-                assert not [other for other in parts[:index] if part.region.overlaps(other.region)]
+            parts = assert_apart(app.screen.query("Panel"), app.screen.region)
             (keys,) = (part for part in parts if isinstance(part, KeyHints))
             assert keys.region.bottom == size[1]
             for part in parts:
@@ -253,7 +251,7 @@ async def test_a_batch_of_any_size_has_its_bytes_and_its_updates(app: VramtopApp
 
 
 @pytest.mark.parametrize("size", [(60, 18), (80, 24), (116, 39), (200, 60)])
-async def test_batches_that_are_added_up_are_told_with_the_images_of_an_update(
+async def test_added_batches_are_shown_with_the_images_of_an_update(
     app: VramtopApp, size: tuple[int, int]
 ) -> None:
     added = replace(configured(batch_size=500, accumulation=4), layers=LAYERS)
@@ -309,7 +307,5 @@ async def test_a_terminal_with_graphics_gets_the_pixels_once_with_the_first_line
         assert [line.cell_length for line in lines[:14]] == [28] * 14
         assert "\U0010eeee" in seen(app)
         first = sent[0].text
-        app.receive(replace(picture(1), pixels=bytes(784)))
-        app.paint()
-        await pilot.pause()
+        await painted(pilot, replace(picture(1), pixels=bytes(784)))
         assert next(iter(panel.render_line(0))).text != first

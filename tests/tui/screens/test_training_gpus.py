@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from gpu_table import GIB, chosen, line_of, make_gpu, marked, report
-from made import HELLO, configured, measured, sample
+from gpu_table import DEVICE, GIB, TRAINING, chosen, line_of, make_gpu, marked, report
+from made import BEGUN, HELLO, begun_on, configured, measured
 from msgspec.structs import replace
-from scripted import BEGUN, Script, begin, seen
+from scripted import Script, begin, painted, seen
 from vramtop.protocol.gpus import GpuProcess, GpusReport
-from vramtop.protocol.messages import Device, DeviceMemory
+from vramtop.protocol.messages import DeviceMemory
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.screens.gpus import TrainingGpus
 from vramtop.tui.screens.prompt import Prompt
@@ -16,13 +16,6 @@ from vramtop.tui.widgets.headlines import headline
 
 OURS = HELLO.pid
 MIB = 2**20
-DEVICE = Device("cuda:0", "X100 80GB", 80 * GIB, "GPU-0")
-TRAINING = (
-    replace(HELLO, device=DEVICE),
-    replace(configured(), device=DEVICE),
-    sample(),
-    measured(),
-)
 TWO = report(make_gpu(0, GpuProcess(OURS, GIB, "me", "python -m trainer")), make_gpu(1))
 
 
@@ -70,22 +63,18 @@ async def test_both_screens_tell_the_same_bytes_in_use(app: VramtopApp) -> None:
         )
     )
     async with app.run_test(size=(120, 40)) as pilot:
-        await begin(pilot, *TRAINING, busy)
-        app.paint()
-        await pilot.pause()
+        await painted(pilot, *TRAINING, busy)
         assert "in use   1.18 GiB of 80.0 GiB" in seen(app)
         await pilot.press("g")
         assert "in use/total" in seen(app)
         assert "1.18G/80.0G" in line_of(seen(app), "0 X100")
 
 
-async def test_memory_by_cuda_is_told_on_both_screens(app: VramtopApp) -> None:
+async def test_both_screens_say_that_the_memory_is_by_cuda(app: VramtopApp) -> None:
     untold = make_gpu(0, total=None, reserved=None, used=None, free=None)
     said = replace(measured(), device_memory=DeviceMemory(80 * GIB, 60 * GIB))
     async with app.run_test(size=(120, 40)) as pilot:
-        await begin(pilot, *TRAINING[:-1], said, report(untold))
-        app.paint()
-        await pilot.pause()
+        await painted(pilot, *TRAINING[:-1], said, report(untold))
         assert "in use, says CUDA   20.0 GiB of 80.0 GiB" in seen(app)
         await pilot.press("g")
         assert "20.0G/80.0G" in line_of(seen(app), "0 X100")
@@ -96,9 +85,7 @@ async def test_the_screen_follows_what_nvml_says(app: VramtopApp) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await begin(pilot, *TRAINING, TWO)
         await pilot.press("g")
-        app.receive(report(TWO.gpus[0], make_gpu(1, gpu_utilization=99)))
-        app.paint()
-        await pilot.pause()
+        await painted(pilot, report(TWO.gpus[0], make_gpu(1, gpu_utilization=99)))
         assert "99%" in line_of(seen(app), "1 X100")
 
 
@@ -131,7 +118,7 @@ async def test_a_gpu_has_the_number_that_cuda_visible_devices_gives_it(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,0")
     there = replace(DEVICE, uuid="GPU-1")
     async with app.run_test(size=(80, 24)) as pilot:
-        await begin(pilot, replace(HELLO, device=there), replace(configured(), device=there), TWO)
+        await begin(pilot, *begun_on(there), TWO)
         await pilot.press("g", "enter")
     assert script.moves == ["cuda:1"]
 
@@ -158,7 +145,7 @@ async def test_where_the_training_is_already_it_stays(app: VramtopApp, script: S
 
 
 async def test_after_a_move_the_mark_stands_at_the_other_gpu(app: VramtopApp) -> None:
-    there = Device("cuda:1", "X100 80GB", 80 * GIB, "GPU-1")
+    there = replace(DEVICE, name="cuda:1", uuid="GPU-1")
     async with app.run_test(size=(120, 40)) as pilot:
         await begin(pilot, *TRAINING, TWO)
         await pilot.press("g")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from made import DATA, HELLO, P, configured, measured, sample
+from made import DATA, HELLO, P, after, configured, measured, sample
 from screens import screen
 from scripted import Script, begin, seen
 from vramtop.protocol.lesson.messages import LessonMeasured
 from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.messages import Flow
 from vramtop.protocol.split import Anatomy, Moment, Peak, Phase, Split
 from vramtop.trainer.session.expectations import differences, expectations
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.state.folding import fold
-from vramtop.tui.state.lesson.folding import begun
 from vramtop.tui.state.moments import boundary
 from vramtop.tui.widgets.headlines import headline
 from vramtop.tui.widgets.runs.visited import VisitedTable
@@ -51,8 +51,8 @@ def steps(count: int, batch_size: int = 1024) -> list[object]:
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
 async def test_the_first_line_says_what_adds_up_to_what(size: tuple[int, int]) -> None:
     async with screen(*size, HELLO, ADDED, *steps(2), added()) as shown:
-        told = "batch 64×16=1,024" if size[0] < 100 else "batch 64 ×16 = 1,024"
-        assert f"  {told}  adam" in shown.lines[0]
+        batch = "batch 64×16=1,024" if size[0] < 100 else "batch 64 ×16 = 1,024"
+        assert f"  {batch}  adam" in shown.lines[0]
         assert "64,000" in shown.lines[0]
 
 
@@ -99,9 +99,7 @@ async def test_the_table_has_both_and_a_click_goes_to_either(
 
 
 def test_a_setting_of_its_own_is_measured_of_its_own() -> None:
-    state = begun(Settings())
-    for message in (HELLO, configured(), measured(), ADDED):
-        state = fold(state, message)
+    state = after(HELLO, configured(), measured(), ADDED)
     assert state.measured is None
     state = fold(state, measured())  # the last of the step before
     assert state.measured is None
@@ -126,7 +124,7 @@ async def test_the_rows_say_that_gradients_stay_and_what_activations_hold_more()
         assert reason in shown.line("Activations")
 
 
-def test_where_a_step_is_held_is_told_by_the_batch() -> None:
+def test_a_held_boundary_is_found_in_its_own_batch() -> None:
     step = added(times=3)
     curve = step.anatomy.curve
     for part in (1, 2, 3):
@@ -138,8 +136,6 @@ def test_where_a_step_is_held_is_told_by_the_batch() -> None:
 
 
 async def test_the_held_batch_is_named() -> None:
-    from vramtop.protocol.messages import Flow
-
     step = added()
     held = msgspec.structs.replace(
         sample(2048, batch_size=1024, phase="forward", split=step.anatomy.curve[7].split), part=3
@@ -147,8 +143,6 @@ async def test_the_held_batch_is_named() -> None:
     async with screen(
         120, 40, HELLO, ADDED, step, *steps(1), Flow(paused=True, slow=False), held
     ) as shown:
-        assert "after forward of batch 3/16" in shown.text or "moment" in shown.text
-        await shown.press("escape")
         assert "after forward of batch 3/16" in shown.text
 
 

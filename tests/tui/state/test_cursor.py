@@ -1,12 +1,12 @@
 from __future__ import annotations
 
+import made
 import pytest
-from made import HELLO, configured, sample
+from made import HELLO, configured, out_of_memory, sample
 from msgspec.structs import replace
 from recorded import ANATOMY, BOUNDARIES, CURVE, GOES, PAUSED, PEAK, RECORDED, SLOW, held
-from vramtop.protocol.lesson.messages import LessonOutOfMemory
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.split import Phase, Split
+from vramtop.protocol.split import Phase
 from vramtop.tui.state import cursor, moments
 from vramtop.tui.state.folding import fold
 from vramtop.tui.state.lesson.folding import begun
@@ -16,10 +16,8 @@ from vramtop.tui.worker.link import Received
 
 
 def after(*messages: Received) -> State:
-    state = begun(Settings())
-    for message in (HELLO, configured(), RECORDED, *messages):
-        state = fold(state, message)
-    return state
+    """The state after these messages of a training whose step is recorded."""
+    return made.after(HELLO, configured(), RECORDED, *messages)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +68,7 @@ def test_another_steps_curve_is_never_walked(other: Received) -> None:
     assert state.seen is state.held
 
 
-def test_a_step_that_made_the_optimizers_state_is_no_guide() -> None:
+def test_a_first_optimizer_step_is_not_walked() -> None:
     unsettled = replace(RECORDED, settled=False)
     assert after(unsettled, PAUSED, held("optimizer")).walk is None
 
@@ -82,7 +80,7 @@ def test_the_next_boundary_ends_a_walk_at_once() -> None:
     assert (state.walk, state.cursor) == (None, None)
 
 
-def test_who_pauses_on_a_walk_stops_it_where_it_is() -> None:
+def test_a_pause_stops_a_walk_where_it_is() -> None:
     walking = cursor.walked(after(SLOW, held("backward")), 0.45)
     assert walking.cursor == 6
     paused = fold(walking, replace(PAUSED, slow=True))
@@ -126,17 +124,7 @@ def test_the_cursor_stays_while_the_same_step_is_measured_again_and_goes_with_it
     other = replace(ANATOMY, curve=CURVE[:-1])
     assert fold(state, replace(RECORDED, anatomy=other)).cursor is None
     assert fold(state, configured(batch_size=128)).cursor is None
-    short = LessonOutOfMemory(
-        batch_size=64,
-        needed=None,
-        limit=None,
-        phase=None,
-        operator="",
-        split=Split(),
-        restored=32,
-        detail="",
-    )
-    assert fold(state, short).cursor is None
+    assert fold(state, out_of_memory(batch_size=64, restored=32)).cursor is None
 
 
 def test_a_moment_tells_what_changed_and_which_operator_allocated_it() -> None:
@@ -148,7 +136,7 @@ def test_a_moment_tells_what_changed_and_which_operator_allocated_it() -> None:
     )
 
 
-def test_what_is_released_is_told_after_the_last_operator_of_its_phase() -> None:
+def test_a_release_is_named_after_the_last_operator_of_its_phase() -> None:
     spot = moments.spot(ANATOMY, 6)
     assert spot.changes == (("activations", -30_720), ("temporaries", -30_720))
     assert (spot.operator, spot.grew) == ("aten.mm.default", False)

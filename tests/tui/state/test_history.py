@@ -1,4 +1,4 @@
-"""The history of samples: bounded, even, and nothing in it but what was told."""
+"""The history of samples: bounded, even, and made of samples alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vramtop.protocol.split import AllocatorMemory
 from vramtop.tui.state.history import (
     MAX_POINTS,
     History,
-    Mark,
+    OutOfMemoryMark,
     extended,
     marked,
     of_images,
@@ -58,7 +58,7 @@ def test_no_part_of_a_long_training_has_fewer_points_than_another() -> None:
     assert abs(middle - 1_600_000) <= 3_200_000 * 0.01
 
 
-def test_what_is_left_are_samples_as_they_were() -> None:
+def test_the_points_kept_are_unchanged_samples() -> None:
     points = history(*(64 * step for step in range(1, 5001))).points
     assert all(point.loss == 1 / point.at for point in points)
 
@@ -74,7 +74,7 @@ def test_points_after_a_step_back_are_forgotten() -> None:
     assert [p.at for p in history(640, 704, 768, 704).points] == [640, 704]
 
 
-def test_a_moment_told_twice_is_one_point() -> None:
+def test_the_same_place_twice_is_one_point() -> None:
     assert len(history(640, 640).points) == 1
 
 
@@ -82,4 +82,4 @@ def test_what_did_not_fit_stays_marked_where_the_training_goes_back_to() -> None
     earlier = marked(history(640, 704), 2048)
     later = marked(extended(earlier, of_images(sample(768), 64, None)), 4096)
     back = extended(later, of_images(sample(730), 64, None))
-    assert back.out_of_memory == (Mark(704, 2048), Mark(730, 4096))
+    assert back.out_of_memory == (OutOfMemoryMark(704, 2048), OutOfMemoryMark(730, 4096))

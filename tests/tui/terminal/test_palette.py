@@ -1,4 +1,4 @@
-"""Colours that all eyes tell apart, and text that can be read, in every theme."""
+"""Every theme: categories distinct for every kind of vision, and readable text."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_red_and_green_are_alike_to_deuteranopes_alone() -> None:
 @pytest.mark.parametrize("vision", VISIONS)
 @pytest.mark.parametrize("colors", [ColorSystem.TRUECOLOR, ColorSystem.EIGHT_BIT])
 @pytest.mark.parametrize("palette", DRAWN)
-def test_all_eyes_tell_the_categories_apart(
+def test_every_kind_of_vision_tells_the_categories_apart(
     palette: Palette, colors: ColorSystem, vision: str
 ) -> None:
     written = (Color.parse(color).downgrade(colors).get_truecolor().hex for color in palette.fills)

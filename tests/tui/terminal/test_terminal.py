@@ -1,4 +1,4 @@
-"""What a terminal can show, and that nothing else is sent to it."""
+"""What a terminal can show; nothing else is sent to it."""
 
 from __future__ import annotations
 

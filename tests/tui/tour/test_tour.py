@@ -5,11 +5,10 @@ from __future__ import annotations
 from textwrap import wrap
 
 import pytest
-from made import HELLO, configured, measured, sample
+from made import BEGUN, HELLO, configured, measured, out_of_memory, sample
 from msgspec.structs import replace
-from scripted import BEGUN, Script, begin, seen
+from scripted import Script, begin, seen
 from vramtop.protocol.commands import Advance, Pause, SlowMotion
-from vramtop.protocol.lesson.messages import LessonOutOfMemory
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Flow
 from vramtop.protocol.split import Split
@@ -123,8 +122,8 @@ def test_the_optimizer_changes_once_the_bar_with_adam_was_seen(walk: Walk) -> No
     walk.to(3)
     walk.becomes(batch_size=256)
     before = len(walk.script.changes)
-    told = "Adam: peak 2.72 MiB, optimizer state 795.1 KiB, 2.0 × the parameters"
-    assert (walk.guide.progress.text, walk.guide.progress.enter) == (told, "change to SGD")
+    text = "Adam: peak 2.72 MiB, optimizer state 795.1 KiB, 2.0 × the parameters"
+    assert (walk.guide.progress.text, walk.guide.progress.enter) == (text, "change to SGD")
     assert walk.guide.go_on()
     assert walk.script.changes[before:] == [{"optimizer": "sgd"}]
     walk.becomes(batch_size=256, optimizer="sgd")
@@ -141,7 +140,7 @@ def test_a_viewer_may_press_the_phases_key_too(walk: Walk) -> None:
     assert sum(isinstance(command, Advance) for command in walk.script.sent) == 1
 
 
-def test_a_budget_that_is_too_small_is_told_with_what_goes_on(walk: Walk) -> None:
+def test_the_out_of_memory_step_says_which_batch_goes_on(walk: Walk) -> None:
     walk.to(5)
     walk.becomes(batch_size=256, optimizer="sgd")
     budget = walk.script.changes[-1]["budget"]
@@ -149,17 +148,7 @@ def test_a_budget_that_is_too_small_is_told_with_what_goes_on(walk: Walk) -> Non
     walk.becomes(batch_size=256, optimizer="sgd", budget=budget)
     assert walk.script.changes[-1] == {"batch_size": 6000}
     walk.hear(configured(batch_size=6000, optimizer="sgd", budget=budget))
-    event = LessonOutOfMemory(
-        batch_size=6000,
-        needed=20_000_000,
-        limit=budget,
-        phase="load",
-        operator="batch",
-        split=Split(),
-        restored=256,
-        detail="no",
-    )
-    walk.hear(event)
+    walk.hear(out_of_memory(batch_size=6000, needed=20_000_000, limit=budget, restored=256))
     assert walk.guide.progress.waiting
     walk.becomes(batch_size=256, optimizer="sgd", budget=budget)
     assert "batch 6,000 out of memory: at least 19.1 MiB of" in walk.guide.progress.text
@@ -176,23 +165,12 @@ def test_the_practice_doubles_until_it_does_not_fit_and_takes_four_fifths() -> N
         assert walk.script.changes[-1] == {"batch_size": size}
         walk.becomes(batch_size=size, **small)
     walk.hear(configured(batch_size=128, **small))
-    walk.hear(
-        LessonOutOfMemory(
-            batch_size=128,
-            needed=2**24,
-            limit=2**23,
-            phase="forward",
-            operator="x",
-            split=Split(),
-            restored=64,
-            detail="no",
-        )
-    )
+    walk.hear(out_of_memory(batch_size=128, needed=2**24, limit=2**23))
     walk.becomes(batch_size=64, **small)
     assert walk.script.changes[-1] == {"batch_size": 51}
     walk.becomes(batch_size=51, **small)
-    told = "16 32 64 fit, 128 out of memory; 0.8 × 64 = 51, peak "
-    assert walk.guide.progress.text.startswith(told)
+    text = "16 32 64 fit, 128 out of memory; 0.8 × 64 = 51, peak "
+    assert walk.guide.progress.text.startswith(text)
     assert not walk.guide.go_on()
 
 
@@ -241,11 +219,11 @@ async def test_it_covers_neither_bars_nor_rows(app: VramtopApp, size: tuple[int,
         rows = [line for line in before.splitlines() if "Parameters" in line or "Total" in line]
         await pilot.press("T")
         await pilot.pause()
-        told = seen(app)
-        assert "1 of 7  What the bars show" in told
-        assert "of it parameters 397.5 KiB" in " ".join(told.split())
-        assert all(row in told for row in rows)
-        assert "full bar 4.00 MiB" in told
+        screen = seen(app)
+        assert "1 of 7  What the bars show" in screen
+        assert "of it parameters 397.5 KiB" in " ".join(screen.split())
+        assert all(row in screen for row in rows)
+        assert "full bar 4.00 MiB" in screen
         await pilot.press("escape")
         await pilot.pause()
         assert seen(app) == before
@@ -284,10 +262,7 @@ async def test_a_second_tour_is_the_first_one_still(app: VramtopApp) -> None:
 
 
 async def test_a_tour_can_be_asked_for_before_there_is_a_worker(script: Script) -> None:
-    async def start() -> Script:
-        return script
-
-    app = VramtopApp(Settings(batch_size=64), start, tour=True)
+    app = VramtopApp(Settings(batch_size=64), script.start, tour=True)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         assert "1 of 7" in seen(app)

@@ -1,4 +1,4 @@
-"""What is sent when a picture changes."""
+"""The regions that are drawn again when a picture changes."""
 
 from rich.segment import Segment
 from rich.style import Style

@@ -1,4 +1,4 @@
-"""The help names every key and every word, and none that is not there."""
+"""The help names every key and every word, and no others."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def lines(app: VramtopApp | GpuApp) -> list[str]:
     return [line.plain for line in text._text(text.content_size.width)]
 
 
-def names(told: Sequence[str], key: Key) -> bool:
+def names(words: Sequence[str], key: Key) -> bool:
     entry = re.compile(rf"(^|  ){re.escape(key.shown)} +{re.escape(key.help.split()[0])}")
-    return any(entry.search(line) for line in told)
+    return any(entry.search(line) for line in words)
 
 
 @pytest.mark.parametrize("size", [(60, 18), (80, 24), (120, 40), (200, 60)])
@@ -44,21 +44,21 @@ async def test_every_key_and_every_word_is_in_the_help(
     async with app.run_test(size=size) as pilot:
         await pilot.press("question_mark")
         await pilot.pause()
-        told = lines(app)
-        assert all(names(told, key) for key in KEYS)
+        words = lines(app)
+        assert all(names(words, key) for key in KEYS)
         for term in TERMS:
-            assert any(re.search(rf"(^|  |. ){term} +\S", line) for line in told), term
+            assert any(re.search(rf"(^|  |. ){term} +\S", line) for line in words), term
         for title in (*grouped(KEYS), READING.title, WORDS.title):
-            assert any(title in line for line in told)
+            assert any(title in line for line in words)
 
 
-async def test_where_only_gpus_are_shown_only_those_keys_are_told() -> None:
+async def test_the_gpus_alone_have_only_their_own_keys_in_the_help() -> None:
     app = GpuApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("question_mark")
         await pilot.pause()
-        told = lines(app)
-        assert all(names(told, key) == (key in GPU_KEYS) for key in KEYS)
+        words = lines(app)
+        assert all(names(words, key) == (key in GPU_KEYS) for key in KEYS)
         assert "choose a GPU" in seen(app)
 
 
@@ -68,9 +68,9 @@ async def test_a_category_has_its_glyph_and_its_colour(app: VramtopApp) -> None:
         await pilot.pause()
         text = app.screen.query_one(HelpText)
         for index, category in enumerate(CATEGORIES):
-            told = f"{GLYPHS[category]} {NAMES[category].lower()}"
-            (line,) = (line for line in text._text(text.content_size.width) if told in line.plain)
-            at = line.plain.index(told)
+            words = f"{GLYPHS[category]} {NAMES[category].lower()}"
+            (line,) = (line for line in text._text(text.content_size.width) if words in line.plain)
+            at = line.plain.index(words)
             colors = {
                 str(color.name)
                 for span in line.spans
@@ -86,8 +86,8 @@ async def test_a_word_takes_one_line(app: VramtopApp, size: tuple[int, int]) -> 
     async with app.run_test(size=size) as pilot:
         await pilot.press("question_mark")
         await pilot.pause()
-        told = "\n".join(lines(app))
-        assert all(entry.text in told for entry in (*READING.entries, *WORDS.entries))
+        words = "\n".join(lines(app))
+        assert all(entry.text in words for entry in (*READING.entries, *WORDS.entries))
 
 
 async def test_it_has_two_columns_where_there_is_room(app: VramtopApp) -> None:

@@ -24,7 +24,7 @@ async def test_help_and_quit_stand_at_its_right_end_at_every_width(
         assert foot.split()[0] in ("+", "↑", "tab")
 
 
-async def test_what_matters_less_goes_first() -> None:
+async def test_less_important_keys_are_left_out_first() -> None:
     async with screen(80, 24, *BEGUN) as seen:
         assert "space pause" in seen.lines[-1]
         await seen.pilot.resize_terminal(60, 18)

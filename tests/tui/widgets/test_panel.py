@@ -1,4 +1,4 @@
-"""What a panel asks to be drawn again when the state changes."""
+"""The regions that a panel draws again when the state changes."""
 
 from __future__ import annotations
 

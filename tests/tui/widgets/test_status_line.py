@@ -5,27 +5,17 @@ from __future__ import annotations
 import re
 
 import pytest
-from made import HELLO, configured, sample
+from made import HELLO, configured, out_of_memory, sample
 from msgspec.structs import replace
 from screens import screen
 from vramtop.protocol.lesson.messages import LessonOutOfMemory
 from vramtop.protocol.messages import Flow
-from vramtop.protocol.split import Split
 
 BUDGET = 24 * 2**20
 CONFIGURED = configured(dataset="cifar10", optimizer="momentum", batch_size=6000, budget=BUDGET)
 SYNTHETIC = replace(CONFIGURED, data=replace(CONFIGURED.data, source="synthetic"))
 PAUSED = Flow(paused=True, slow=False)
-STUCK = LessonOutOfMemory(
-    batch_size=6000,
-    needed=None,
-    limit=None,
-    phase=None,
-    operator="",
-    split=Split(),
-    restored=None,
-    detail="no room",
-)
+STUCK = out_of_memory(batch_size=6000, restored=None)
 
 
 @pytest.mark.parametrize(
@@ -35,13 +25,13 @@ STUCK = LessonOutOfMemory(
 @pytest.mark.parametrize(
     ("message", "flag"), [(PAUSED, r" PAUSED "), (STUCK, r" (OOM|OUT OF MEMORY) ")]
 )
-async def test_synthetic_capped_and_halted_are_told_at_every_width(
+async def test_synthetic_capped_and_halted_are_shown_at_every_width(
     width: int, height: int, cap: str, message: Flow | LessonOutOfMemory, flag: str
 ) -> None:
     async with screen(width, height, HELLO, SYNTHETIC, sample(), message) as seen:
         first = seen.lines[0]
-        for told in ("CIFAR-10 synthetic", "batch 6,000", "momentum", f"  {cap} "):
-            assert told in first
+        for text in ("CIFAR-10 synthetic", "batch 6,000", "momentum", f"  {cap} "):
+            assert text in first
         assert re.search(flag, first)
         assert "…" not in first
 

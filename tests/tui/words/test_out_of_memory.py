@@ -1,4 +1,4 @@
-"""How an out of memory is told, in much room and in little."""
+"""The lines that report an out of memory, long and short."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ FAILED = Settings(batch_size=8192)
 FITS = WouldFit(FAILED, 24 * MIB, 3_294)
 
 
-def told(
+def headlines(
     event: LessonOutOfMemory, failed: Settings, answer: WouldFit | None = None
 ) -> tuple[str, ...]:
     return out_of_memory.headlines(event, failed, answer)
 
 
-def test_it_is_told_in_fewer_and_fewer_words_and_never_without_the_batch() -> None:
-    assert told(EVENT, FAILED, FITS) == (
+def test_its_headlines_grow_shorter_and_always_name_the_batch() -> None:
+    assert headlines(EVENT, FAILED, FITS) == (
         "batch 8,192 out of memory, back to 64 · forward, relu wanted 20.0 MiB, 1.00 MiB free"
         " · 3,294 would fit (predicted)",
         "batch 8,192 out of memory, back to 64 · forward, relu · 3,294 would fit (predicted)",
@@ -68,7 +68,7 @@ def test_the_way_back_is_named_by_what_sets_it_apart(
     event = replace(
         EVENT, batch_size=failed.batch_size, accumulation=failed.accumulation, back=returned
     )
-    assert told(event, failed)[0].startswith(start)
+    assert headlines(event, failed)[0].startswith(start)
 
 
 @pytest.mark.parametrize(
@@ -82,10 +82,10 @@ def test_the_way_back_is_named_by_what_sets_it_apart(
         ({"restored": None}, "relu wanted 20.0 MiB, 1.00 MiB free"),
     ],
 )
-def test_as_much_is_told_as_is_known(values: dict[str, Any], end: str) -> None:
-    assert told(replace(EVENT, **values), FAILED)[0].endswith(end)
+def test_the_headline_has_all_that_is_known(values: dict[str, Any], end: str) -> None:
+    assert headlines(replace(EVENT, **values), FAILED)[0].endswith(end)
 
 
-def test_a_model_that_leaves_no_room_for_any_batch_is_told_so() -> None:
+def test_the_headline_says_where_not_even_one_image_would_fit() -> None:
     none = replace(FITS, largest=0)
-    assert told(EVENT, FAILED, none)[0].endswith(" · not even batch 1 would fit (predicted)")
+    assert headlines(EVENT, FAILED, none)[0].endswith(" · not even batch 1 would fit (predicted)")

@@ -50,9 +50,9 @@ def test_rates_and_times_keep_three_digits() -> None:
     ("number", "text"),
     [(0, "0"), (999, "999"), (1000, "1k"), (7500, "7.5k"), (99_960, "100k"), (1_500_000, "1.5M")],
 )
-def test_a_count_is_told_in_little_room(number: int, text: str) -> None:
+def test_a_count_needs_little_room(number: int, text: str) -> None:
     assert units.count(number) == text
 
 
 def test_what_is_too_long_ends_in_an_ellipsis() -> None:
-    assert (units.fit("abcdef", 4), units.fit("abc", 4), units.fit("abc", 0)) == ("abc…", "abc", "")
+    assert (units.cut("abcdef", 4), units.cut("abc", 4), units.cut("abc", 0)) == ("abc…", "abc", "")

@@ -1,4 +1,4 @@
-"""What a sweep is going to run."""
+"""The plan of a sweep: which runs, on how many images, with which rates."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_repeats_that_no_seed_is_left_for_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scale", "rates", "told"),
+    ("scale", "rates", "text"),
     [
         ("none", [0.001, 0.001, 0.001], "0.001"),
         ("linear", [0.004, 0.001, 0.002], "0.001 × batch/16"),
@@ -79,14 +79,14 @@ def test_repeats_that_no_seed_is_left_for_are_refused() -> None:
     ],
 )
 def test_rates_are_scaled_from_the_smallest_batch(
-    scale: Scale, rates: list[float], told: str
+    scale: Scale, rates: list[float], text: str
 ) -> None:
     found = planned(sizes(64, 16, 32), scale=scale)
     assert [trial.settings.rate for trial in found.trials] == pytest.approx(rates)
-    assert found.rate == told
+    assert found.rate == text
 
 
-def test_a_rate_that_cannot_be_is_told_with_where_it_comes_from() -> None:
+def test_a_rate_that_is_too_high_is_refused_with_its_scaling() -> None:
     with pytest.raises(SettingError) as error:
         scaled(sizes(1, 4_096, learning_rate=0.5), "linear")
     assert str(error.value) == (

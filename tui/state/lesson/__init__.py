@@ -1,1 +1,1 @@
-"""What only the lesson has in the state: settings, batch sizes, tests, searches, comparisons."""
+"""The lesson's part of the state: settings, batch sizes, evaluations, searches, comparisons."""

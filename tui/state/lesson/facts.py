@@ -1,4 +1,4 @@
-"""What is known of the lesson's training, beside what is known of any program."""
+"""What is known only of the lesson's training, not of other programs."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ class Before(msgspec.Struct, frozen=True):
 
 
 class Lesson(msgspec.Struct, frozen=True):
-    """The lesson's settings, and what came of them.
+    """The lesson's settings, and what was measured with them.
 
-    `before` is what a change is compared with, until it is measured; `recovering` tells that
-    settings come back after an out of memory, `stuck` that there are none to come back to;
-    `out_of_memory` is the latest one of a step. `held_rows` are the images of the step that was
-    held last. `first_evaluated` is the first of the settings in force, from which on the losses of
-    batch sizes are compared; `least_evaluated` has the least test loss of this training.
-    `noise_known` is the latest noise that told a scale. `predicted` is what twice the batch would
-    hold; `found` the outcome of the latest search for these settings. `comparing` is how far a fair
-    comparison is, None while there is none.
+    - `before` is what a change of settings is compared with, once the new ones are measured.
+    - `recovering` tells that settings are restored after an out of memory, `stuck` that none can
+      be restored; `out_of_memory` is the latest one of a step.
+    - `held_rows` is the number of images in the step that was held last.
+    - `first_evaluated` is the first evaluation with the settings in force, `least_evaluated` the
+      one with the least test loss of this training.
+    - `noise_known` is the latest noise from which a scale could be estimated.
+    - `predicted` is the prediction for twice the batch, `found` the result of the latest search.
+    - `comparing` is the progress of a fair comparison; None while none runs.
     """
 
     settings: Settings
@@ -59,6 +60,6 @@ class Lesson(msgspec.Struct, frozen=True):
 
 
 def known(lesson: Lesson | None) -> Lesson:
-    """The lesson, where it is certain that the program is the lesson's."""
+    """The lesson, where the program is known to be the lesson's."""
     assert lesson is not None
     return lesson

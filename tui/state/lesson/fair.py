@@ -1,8 +1,6 @@
-"""Batch sizes compared fairly from inside: which, and on how many images. Pure."""
+"""The fair comparison of batch sizes: which sizes, and how many images each. Pure."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from msgspec.structs import replace
 from vramtop.protocol.lesson.settings import SettingError, Settings, parse_batch_sizes
@@ -14,7 +12,10 @@ SIZES = (16, 64, 256, 1024, 4096)  # the lesson's
 
 
 def sizes(settings: Settings, visits: Visits, train_images: int) -> list[int]:
-    """Those that were visited, or the lesson's where that is only one; without what did not fit."""
+    """The sizes to suggest: those visited, or the lesson's where at most one was visited.
+
+    Sizes that did not fit are left out.
+    """
     added = settings.accumulation
     here = [visit for visit in visits if visit.accumulation == added]
     short = [visit.batch_size for visit in here if visit.out_of_memory]
@@ -24,9 +25,9 @@ def sizes(settings: Settings, visits: Visits, train_images: int) -> list[int]:
 
 
 def planned(settings: Settings, text: str, train_images: int) -> Plan:
-    """A sweep's plan for the sizes that were typed, with all else as in `settings`.
+    """The plan of a comparison of the sizes typed; all else is as in `settings`.
 
-    Raises `SettingError` where it cannot be.
+    Raises `SettingError` where the data does not allow it.
     """
     typed = parse_batch_sizes(text, train_images)
     for size in typed:
@@ -37,20 +38,3 @@ def planned(settings: Settings, text: str, train_images: int) -> Plan:
             )
     runs = [replace(settings, batch_size=size) for size in typed]
     return plan(runs, train_images, steps=None, images=None, scale="none", repeats=1)
-
-
-def asked(chosen: Plan) -> str:
-    """What was begun, beforehand: how many images it takes."""
-    runs, images = len(chosen.trials), chosen.trials[0].images or 0
-    several = "1 batch size" if runs == 1 else f"{runs:,} batch sizes"
-    return f"comparing {several} on {images:,} images each, {runs * images:,} in all"
-
-
-def hint(settings: Settings, suggested: Sequence[int], train_images: int) -> str:
-    """What a comparison of the suggested sizes is and takes."""
-    text = ",".join(map(str, suggested))
-    images = planned(settings, text, train_images).trials[0].images or 0
-    return (
-        f"each from fresh weights on the same {images:,} images,\n"
-        f"{len(suggested) * images:,} in all; the training waits meanwhile"
-    )

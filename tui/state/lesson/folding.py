@@ -1,4 +1,4 @@
-"""What the lesson's worker says, folded into the state."""
+"""The messages of the lesson's worker, folded into the state."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from . import visits
 from .facts import Before, Lesson, known
 from .news import ComparisonResult, Restarted, SettingsChanged, StepOutOfMemory
 
-# Changes of these begin another training, and those of the optimizer too make other bytes: runs
-# that cannot stand in one table.
+# A change of a setting in `_BEGINS` begins another training. Batch sizes can be compared in one
+# table only while the settings in `_MODEL` stay the same.
 _BEGINS = ("dataset", "hidden")
 _MODEL = (*_BEGINS, "optimizer", "device")
 _SIZES = (*_MODEL, "batch_size", "accumulation")
 _ALL = (*_SIZES, "rate", "budget")
-# A search's result holds whatever these are.
+# The result of a search does not depend on these.
 _UNLIMITED = ("batch_size", "learning_rate", "seed")
 
 
@@ -142,7 +142,7 @@ def _configured(state: State, new: Configured) -> State:
 
 
 def _without_training(state: State) -> State:
-    """What was learned, and how fast, says nothing of another model or of other images."""
+    """The state without samples and losses, which say nothing of another training."""
     state = replace(state, sample=None, history=History())
     return _with(state, evaluated=None, least_evaluated=None, noise=None, noise_known=None)
 
@@ -151,7 +151,7 @@ def _sample(state: State, sample: LessonSample) -> State:
     lesson = known(state.lesson)
     settings, visited = lesson.settings, lesson.visited
     point = history.of_images(sample, settings.effective_batch, state.measured)
-    # The last step of an epoch may be short, and its timing says nothing of the batch size.
+    # The last step of an epoch may have fewer images, so its time is not that of the batch size.
     if sample.batch_size == settings.effective_batch and sample.step_seconds is not None:
         visited = visits.timed(visited, settings, sample)
     rows = lesson.held_rows if sample.split is None else sample.batch_size
@@ -188,13 +188,13 @@ def _compared_peaks(
 
 
 def _evaluated(state: State, new: Evaluated) -> State:
-    # Small data ends many epochs a second; among other news the latest of them is enough.
+    # Small data ends many epochs a second, so only the latest of successive ones is kept.
     if state.log and isinstance(state.log[-1], Evaluated):
         state = replace(state, log=state.log[:-1])
     lesson = known(state.lesson)
     first, visited = lesson.first_evaluated or new, lesson.visited
     if new.epoch < first.epoch:
-        first = new  # parameters went back
+        first = new  # parameters were restored
     if lesson.configured is not None:
         visited = visits.evaluated(visited, lesson.configured, first, new)
     least = lesson.least_evaluated
@@ -231,7 +231,7 @@ def _out_of_memory(state: State, event: LessonOutOfMemory) -> State:
     news = StepOutOfMemory(event, lesson.settings)
     state = program.logged(state, news)
     if event.phase == "evaluation":
-        # It goes on in smaller batches: no trouble, and no news beside what was changed.
+        # The evaluation goes on in smaller batches: this is for the log alone.
         return state
     state = program.out_of_memory(state, event.batch_size * event.accumulation)
     return _with(

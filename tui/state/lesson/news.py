@@ -1,4 +1,4 @@
-"""What happens in the lesson that its viewer should hear of, as facts."""
+"""News of the lesson, as facts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Restarted(msgspec.Struct, frozen=True):
 
 
 class StepOutOfMemory(msgspec.Struct, frozen=True):
-    """A step of `settings` that did not fit, and, once that is known, what would have."""
+    """A step of `settings` ran out of memory; `would_fit` is set once it is known."""
 
     event: LessonOutOfMemory
     settings: Settings
@@ -38,7 +38,7 @@ class StepOutOfMemory(msgspec.Struct, frozen=True):
 
 
 class ComparisonResult(msgspec.Struct, frozen=True):
-    """A comparison is over; `complete` unless it was called off.
+    """A fair comparison has ended; it is `complete` unless it was called off.
 
     `best` is the batch size with the least test loss, and that loss; None where there is none.
     """

@@ -1,4 +1,4 @@
-"""After a worker's death: another one, and what it would go on from."""
+"""Another worker after one has ended, and the snapshot that it would go on from."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .facts import known
 
 
 def offered(state: State, kept: Kept | None) -> State:
-    """With the offer beside the reason for the end; a reason that was given stays."""
+    """The state that offers another worker; the reason for the end stays in the news."""
     if isinstance(state.news, (Failed, WorkerGone)):
         return replace(state, news=Successor(kept, _lost(state, kept), False, state.news))
     return state
 
 
 def started(state: State, kept: Kept | None) -> State:
-    """While another worker starts."""
+    """The state while another worker starts."""
     lesson = replace(known(state.lesson), searching=False)
     news = Successor(kept, _lost(state, kept), started=True)
     return replace(state, life="starting", lesson=lesson, news=news)

@@ -1,8 +1,8 @@
 """What is known of each batch size that was tried. Pure.
 
-Nothing measured gives way to what is worse founded. Of two losses of a size, that one stays which
-began after fewer images: a fair comparison's began after none. Of two measurements of its bytes a
-settled one stays. Losses at another learning rate are set aside until that rate is back.
+A measurement is replaced only by one that is at least as good. Of two live losses of a size, the
+one that began after fewer images stays. Of two measurements of its bytes, a settled one stays.
+Losses at another learning rate are set aside until that rate is in force again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from vramtop.protocol.lesson.messages import (
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.split import Split
 
-# Losses are compared over about so many images: five epochs of the sample, one of all of MNIST.
+# Losses are compared over about so many images, and at least over one epoch.
 _IMAGES = 30_000
 
 
@@ -34,8 +34,8 @@ class Learned(msgspec.Struct, frozen=True):
     """The loss on the whole test data before and after training on so many `images` at a `rate`.
 
     `start` is how many images the training had seen before. It is 0 in a fair comparison, where
-    each size begins with the initial parameters. Live it is the end of the first epoch since the
-    settings came into force, and only losses with the same start can be compared.
+    each size begins with fresh weights. A live loss starts at the end of the first epoch with these
+    settings. Only losses with the same start can be compared.
     """
 
     before: float
@@ -46,13 +46,14 @@ class Learned(msgspec.Struct, frozen=True):
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """A batch size that was tried, in steps that add up so many of such batches.
+    """A batch size that was tried, in steps that accumulate so many batches.
 
-    Bytes: `peak` of a step and its `split`, each category's own `high_water`, the `formula`'s sum.
-    Of a size that ran out of memory the `peak` is what it needed at least, and `limit` what there
-    was, both None where the device does not tell; `would_fit` tells of the largest size that fits.
-    One that is `predicted` was not tried yet. `learned` live and `fair` are of the learning rate in
-    force, `aside` those of others.
+    - Bytes are a step's `peak` and its `split`, each category's `high_water`, and the sum of the
+      `formula`.
+    - Where it ran out of memory, `peak` is what it needed at least and `limit` what there was; both
+      are None where the device does not tell. `would_fit` is the largest size that fits.
+    - `predicted` tells that it was not tried yet.
+    - `learned` (live) and `fair` are losses at the learning rate in force, `aside` at others.
     """
 
     batch_size: int
@@ -77,24 +78,24 @@ class Visit(msgspec.Struct, frozen=True):
         return self.batch_size * self.accumulation, self.batch_size
 
 
-# Sorted by what makes an update, each once.
+# Sorted by their keys, each key once.
 Visits = tuple[Visit, ...]
 
 
 def epochs_between(train_images: int) -> int:
-    """How many epochs of so many images the losses that are compared lie apart; at least one."""
+    """How many epochs of so many images lie between two losses that are compared."""
     return max(1, round(_IMAGES / train_images))
 
 
 def with_prediction(visits: Visits, data: Data, predicted: Predicted | None) -> Visits:
-    """With what was predicted of this data, unless that size was tried."""
+    """The visits with a predicted one, unless that size was tried."""
     if predicted is None:
         return visits
     settings, anatomy = predicted.settings, predicted.anatomy
     before = _visit(visits, settings)
     if before in visits:
         return visits
-    # What an allocator with other rules makes of it is not known here.
+    # Under an allocator that is not modelled, it is not known whether it fits.
     needed = None if predicted.unmodelled else predicted.needed
     visit = replace(
         before,
@@ -109,7 +110,7 @@ def with_prediction(visits: Visits, data: Data, predicted: Predicted | None) -> 
 
 
 def timed(visits: Visits, settings: Settings, sample: LessonSample) -> Visits:
-    """With a sample's step time; it was of whole batches."""
+    """The visits with the time of a step of whole batches."""
     visit = replace(
         _visit(visits, settings),
         step_seconds=sample.step_seconds,
@@ -119,7 +120,7 @@ def timed(visits: Visits, settings: Settings, sample: LessonSample) -> Visits:
 
 
 def measured(visits: Visits, configured: Configured, new: LessonMeasured) -> Visits:
-    """With the bytes of an anatomy, unless it is not settled and there are those of another."""
+    """The visits with the bytes of an anatomy; one that is not settled replaces no other."""
     visit = _visit(visits, configured.settings)
     if not new.settled and visit.split is not None and not visit.out_of_memory:
         return visits
@@ -136,7 +137,7 @@ def measured(visits: Visits, configured: Configured, new: LessonMeasured) -> Vis
 
 
 def evaluated(visits: Visits, configured: Configured, first: Evaluated, new: Evaluated) -> Visits:
-    """With what was learned since the `first` evaluation of these settings, once it is time."""
+    """The visits with the live loss, once enough epochs came after the `first` evaluation."""
     images = configured.data.train_images
     epochs = new.epoch - first.epoch
     if epochs != epochs_between(images):
@@ -149,9 +150,9 @@ def evaluated(visits: Visits, configured: Configured, first: Evaluated, new: Eva
 
 
 def compared(visits: Visits, new: Compared, shape: tuple[int, ...]) -> Visits:
-    """With a run of a fair comparison, on images of this shape.
+    """The visits with a run of a fair comparison, on images of this shape.
 
-    Its bytes and speed count where none were measured live.
+    Its bytes and speed count only where none were measured live.
     """
     visit = _visit(visits, new.settings)
     if new.out_of_memory:
@@ -187,7 +188,7 @@ def best_compared(visits: Visits) -> tuple[int, float] | None:
 
 
 def at_rate(visits: Visits, rate: float) -> Visits:
-    """With the losses of this learning rate in view, and those of others set aside."""
+    """The visits with the losses at this learning rate; those at others are set aside."""
     return tuple(_at_rate(visit, rate) for visit in visits)
 
 
@@ -203,14 +204,14 @@ def _at_rate(visit: Visit, rate: float) -> Visit:
 
 
 def ran_out(visits: Visits, event: LessonOutOfMemory) -> Visits:
-    """With a size that did not fit; what it had learned before stays known."""
+    """The visits with a size that ran out of memory; its losses stay."""
     new = Visit(event.batch_size, accumulation=event.accumulation)
     visit = next((visit for visit in visits if visit.key == new.key), new)
     return _with(visits, _without_room(visit, event.needed, event.limit))
 
 
 def another_budget(visits: Visits) -> Visits:
-    """Without what is known of sizes that did not fit: they may fit now."""
+    """The visits without the sizes that ran out of memory, which may fit now; losses stay."""
     return tuple(
         replace(visit, out_of_memory=False, peak=None, limit=None, would_fit=None)
         if visit.out_of_memory
@@ -233,7 +234,7 @@ def _without_room(visit: Visit, needed: int | None, limit: int | None) -> Visit:
 
 
 def would_fit(visits: Visits, answer: WouldFit) -> Visits:
-    """With the largest size that would have fitted, where one did not."""
+    """The visits with the largest size that would have fitted instead of one that did not."""
     visit = _visit(visits, answer.settings)
     return _with(visits, replace(visit, would_fit=answer)) if visit.out_of_memory else visits
 

@@ -9,7 +9,7 @@ from rich.style import Style
 from rich.text import Text
 from vramtop.protocol.gpus import Gpu
 from vramtop.tui.gpus.condition import Sign, hot, signs
-from vramtop.tui.gpus.holders import Held
+from vramtop.tui.gpus.holders import HolderBytes
 from vramtop.tui.terminal.palette import Palette, ink
 from vramtop.tui.words import units
 
@@ -24,36 +24,36 @@ _LOAD, _HEAT = 5, 6
 
 
 class GpuEntry(msgspec.Struct, frozen=True):
-    """A GPU, or an instance of one; `parts` are who holds its memory, as far as that is known.
+    """A GPU, or an instance of one.
 
-    `in_use` and `total` are bytes, as `by` (NVML or CUDA) gives them. `ours` says that the training
-    runs there.
+    `parts` are the holders of its memory, as far as they are known. `in_use` and `total` are bytes;
+    `by` names their source, NVML or CUDA. `ours` tells that the training runs there.
     """
 
     gpu: Gpu
     in_use: int | None = None
     total: int | None = None
     by: str = "NVML"
-    parts: tuple[Held, ...] = ()
+    parts: tuple[HolderBytes, ...] = ()
     ours: bool = False
     instances: tuple[GpuEntry, ...] = ()
 
 
-class Mark(msgspec.Struct, frozen=True):
-    """Which of a GPU's lines is chosen: its own, or that of the instance `part`.
+class ChosenLine(msgspec.Struct, frozen=True):
+    """Which line of a GPU is chosen: its own, or where `part` is given, that of this instance.
 
-    It has the `cursor` while the keys choose in this list.
+    `cursor` tells that the keys move in this list, so that the line shows a cursor.
     """
 
     part: int | None
     cursor: bool
 
-    def of(self, part: int | None) -> Mark | None:
-        """The mark where it is on that line; None elsewhere."""
+    def of(self, part: int | None) -> ChosenLine | None:
+        """This, where that line is the chosen one; else None."""
         return self if part == self.part else None
 
 
-class Columns:
+class GpuColumns:
     """How wide each column is, for these GPUs' names in so many columns."""
 
     def __init__(self, entries: Sequence[GpuEntry], width: int) -> None:
@@ -79,18 +79,26 @@ class Columns:
         """The line of titles."""
         sensors = self.sensors(("util", "temp", "power", "sm/mem MHz", "state", "fan"))
         head = f"{'GPU':>{_MARKS - 1}} {'name':<{self.name}}{sensors}"
-        return units.fit(f"{head}{self.memory('in use', 'total')}  who holds it", self.width)
+        return units.cut(f"{head}{self.memory('in use', 'total')}  who holds it", self.width)
 
 
 def lines(
-    entry: GpuEntry, columns: Columns, colors: Palette, *, detailed: bool, mark: Mark | None
+    entry: GpuEntry,
+    columns: GpuColumns,
+    colors: Palette,
+    *,
+    detailed: bool,
+    chosen: ChosenLine | None,
 ) -> list[Text]:
-    """The GPU's own line, one of details where wanted or something is wrong, one an instance."""
-    own = mark and mark.of(None)
+    """The GPU's own line, a line of details, and a line for each instance.
+
+    Without `detailed`, the details stand there only where something is wrong.
+    """
+    own = chosen and chosen.of(None)
     gpu = entry.gpu
     line = _marks(entry, colors, own)
     line.append(f"{gpu.index:>2} ", ink(colors.muted))
-    name = f"{units.fit(_name(gpu), columns.name):<{columns.name}}"
+    name = f"{units.cut(_name(gpu), columns.name):<{columns.name}}"
     line.append(name, ink(colors.text, bold=own is not None))
     if gpu.trouble is not None:
         rows = [line.append(f"  {gpu.trouble}", ink(colors.trouble))]
@@ -103,7 +111,7 @@ def lines(
     if _has_details(gpu, detailed=detailed):
         rows.append(_details(entry, columns, colors, complete=detailed))
     return rows + [
-        _instance(part, columns, colors, mark and mark.of(slot))
+        _instance(part, columns, colors, chosen and chosen.of(slot))
         for slot, part in enumerate(entry.instances)
     ]
 
@@ -148,16 +156,16 @@ def _pair(value: float | None, other: float | None, unit: str) -> str:
     return f"{units.number(value)}/{units.number(other)}{unit}"
 
 
-def _marks(entry: GpuEntry, colors: Palette, mark: Mark | None) -> Text:
+def _marks(entry: GpuEntry, colors: Palette, chosen: ChosenLine | None) -> Text:
     accent = ink(colors.accent, bold=True)
     return (
         Text()
-        .append("›" if mark and mark.cursor else " ", accent)
+        .append("›" if chosen and chosen.cursor else " ", accent)
         .append("▸" if entry.ours else " ", accent)
     )
 
 
-def _memory(entry: GpuEntry, columns: Columns, colors: Palette) -> Text:
+def _memory(entry: GpuEntry, columns: GpuColumns, colors: Palette) -> Text:
     used, total = (
         units.MISSING if size is None else units.short(size) for size in (entry.in_use, entry.total)
     )
@@ -167,7 +175,7 @@ def _memory(entry: GpuEntry, columns: Columns, colors: Palette) -> Text:
     return memory.append(colors.empty * columns.bar, ink(colors.faint, colors.track))
 
 
-def _details(entry: GpuEntry, columns: Columns, colors: Palette, *, complete: bool) -> Text:
+def _details(entry: GpuEntry, columns: GpuColumns, colors: Palette, *, complete: bool) -> Text:
     """What is wrong, what has no column, and who holds the memory, cut at the line's end."""
     parts = [Text(sign.full, _style(sign, colors)) for sign in signs(entry.gpu)]
     if entry.by != "NVML":
@@ -189,14 +197,16 @@ def _no_parts(gpu: Gpu) -> str:
     return f"memory not available: {reason}" if reason else "memory not available"
 
 
-def _instance(part: GpuEntry, columns: Columns, colors: Palette, mark: Mark | None) -> Text:
+def _instance(
+    part: GpuEntry, columns: GpuColumns, colors: Palette, chosen: ChosenLine | None
+) -> Text:
     """An instance's line: name and memory; the sensors belong to the whole GPU."""
-    line = _marks(part, colors, mark)
+    line = _marks(part, colors, chosen)
     profile = _name(part.gpu).rpartition("MIG ")[2]
     room = columns.name + _MARKS - _INDENT
     name = f"{part.gpu.index} {profile}"
     line.append(f"{'└ ':>{_INDENT - 2}}", ink(colors.muted))
-    line.append(f"{units.fit(name, room):<{room}}", ink(colors.text, bold=mark is not None))
+    line.append(f"{units.cut(name, room):<{room}}", ink(colors.text, bold=chosen is not None))
     if part.gpu.trouble is not None:
         return line.append(f"  {part.gpu.trouble}", ink(colors.trouble))
     line.append(" " * len(columns.sensors(("",) * 6)))

@@ -1,4 +1,4 @@
-"""Who holds a device's memory, as a bar and as names, looking the same on every screen."""
+"""The holders of a device's memory as a bar and as names, the same on every screen."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from rich.text import Text
-from vramtop.tui.gpus.holders import Held, Holder
+from vramtop.tui.gpus.holders import Holder, HolderBytes
 from vramtop.tui.terminal.palette import Palette, ink
 from vramtop.tui.words import units
 
-# Each holder's colour and, where there are no colours, its glyph; what is free has neither.
+# The colour and the glyph of each holder; free memory has neither.
 _LOOKS: dict[Holder, tuple[int, str]] = {
     "driver": (0, "▓"),
     "others": (1, "▒"),
@@ -24,7 +24,7 @@ _LOOKS: dict[Holder, tuple[int, str]] = {
 }
 
 
-def holder_bar(parts: Sequence[Held], width: int, colors: Palette) -> Text:
+def holder_bar(parts: Sequence[HolderBytes], width: int, colors: Palette) -> Text:
     """The parts laid end to end, each as wide as its share of the whole."""
     whole, bar, start = sum(part.bytes for part in parts), Text(), 0
     ends = accumulate(part.bytes for part in parts)
@@ -35,7 +35,7 @@ def holder_bar(parts: Sequence[Held], width: int, colors: Palette) -> Text:
     return bar
 
 
-def holder_name(part: Held, colors: Palette) -> Text:
+def holder_name(part: HolderBytes, colors: Palette) -> Text:
     """The part's glyph, its name and its bytes: `▒ others 1.00G`."""
     color, glyph = _look(part.holder, colors)
     name = f" {part.holder} {units.short(part.bytes)}"

@@ -21,11 +21,11 @@ _WIDE = 104
 _WHEEL = 3  # rows
 
 
-class Row(msgspec.Struct, frozen=True):
-    """A process on a GPU; without a `process`, the GPU's list was `refused` for that reason.
+class ProcessRow(msgspec.Struct, frozen=True):
+    """A process on a GPU. Where `process` is None, `refused` says why the list is missing.
 
-    `where` is the GPU's index; on an instance it is like `0.1`. `place` is the GPU's place among
-    the GPUs.
+    `where` is the GPU's index, or like `0.1` for an instance. `place` is the GPU's place among the
+    GPUs.
     """
 
     place: int
@@ -33,7 +33,7 @@ class Row(msgspec.Struct, frozen=True):
     process: GpuProcess | None
     refused: str = ""
 
-    def same(self, other: Row) -> bool:
+    def same(self, other: ProcessRow) -> bool:
         """Whether it is the same process on the same GPU; the bytes may differ."""
         pids = [row.process and row.process.pid for row in (self, other)]
         return self.where == other.where and pids[0] == pids[1]
@@ -42,7 +42,7 @@ class Row(msgspec.Struct, frozen=True):
 class ProcessList(msgspec.Struct, frozen=True):
     """All rows, GPU by GPU; `pid` is the trainer's, and `asked` says that NVML has answered."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[ProcessRow, ...]
     pid: int | None
     asked: bool
 
@@ -62,7 +62,7 @@ class ProcessTable(Panel[ProcessList]):
         super().__init__()
         self.active = False
         self._chosen = 0
-        self._row: Row | None = None  # the chosen one, as it was then
+        self._row: ProcessRow | None = None  # the chosen row when it was chosen
         self._frame = Window(0, 0, 0)
 
     @property
@@ -112,8 +112,8 @@ class ProcessTable(Panel[ProcessList]):
             self._row = rows[self._chosen]
             self.draw_again()
 
-    def _at(self, rows: Sequence[Row]) -> int:
-        """Where the chosen row is now; where it is gone, the row that has its place."""
+    def _at(self, rows: Sequence[ProcessRow]) -> int:
+        """The place of the chosen row; where it is gone, its former place."""
         same = (at for at, row in enumerate(rows) if self._row and row.same(self._row))
         return next(same, max(0, min(self._chosen, len(rows) - 1)))
 
@@ -131,7 +131,7 @@ class ProcessTable(Panel[ProcessList]):
             return Text(text, ink(colors.muted))
         user = _WIDE_USER if width >= _WIDE else _USER
         head = f"{'GPU':>5}{'pid':>9}  {'user':<{user}}{'memory':>10}  command"
-        table = Text(units.fit(head, width), ink(colors.muted))
+        table = Text(units.cut(head, width), ink(colors.muted))
         chosen = self._at(shown.rows)
         self._frame = window(len(shown.rows), height - 1, chosen, self._frame.first)
         for at in range(self._frame.first, self._frame.end):
@@ -142,32 +142,34 @@ class ProcessTable(Panel[ProcessList]):
             table.append("\n").append(f"  {self._frame.hidden}", ink(colors.muted))
         return table
 
-    def _line(self, row: Row, pid: int | None, user: int, width: int, *, chosen: bool) -> Text:
+    def _line(
+        self, row: ProcessRow, pid: int | None, user: int, width: int, *, chosen: bool
+    ) -> Text:
         colors, process = self.palette, row.process
         cursor = "›" if chosen else " "
         if process is None:
             text = f"{cursor} {row.where:>3}  processes {row.refused}"
-            return Text(units.fit(text, width), ink(colors.muted))
+            return Text(units.cut(text, width), ink(colors.muted))
         ours = process.pid == pid
         line = Text(cursor + ("▸" if ours else " "), ink(colors.accent, bold=True))
         line.append(f"{row.where:>3}", ink(colors.muted))
-        owner = units.fit(process.user or units.MISSING, user)
+        owner = units.cut(process.user or units.MISSING, user)
         used = units.MISSING if process.used is None else units.size(process.used)
         cells = f"{process.pid:>9}  {owner:<{user}}{used:>10}  "
         room = width - line.cell_len - len(cells)
         line.append(cells, ink(colors.text, bold=ours or chosen))
         command = "this session's trainer" if ours else process.command or units.MISSING
-        return line.append(units.fit(command, room), ink(colors.text if ours else colors.muted))
+        return line.append(units.cut(command, room), ink(colors.text if ours else colors.muted))
 
 
-def process_rows(report: GpusReport) -> tuple[Row, ...]:
+def process_rows(report: GpusReport) -> tuple[ProcessRow, ...]:
     """The processes of all GPUs; those of an instance stand under the instance alone."""
     gpus = enumerate(report.gpus)
     return tuple(row for place, gpu in gpus for row in _of_gpu(place, gpu))
 
 
-def _of_gpu(place: int, gpu: Gpu) -> list[Row]:
-    found, listed = list[Row](), set[int]()
+def _of_gpu(place: int, gpu: Gpu) -> list[ProcessRow]:
+    found, listed = list[ProcessRow](), set[int]()
     for part in gpu.instances:
         found += _sorted(place, f"{gpu.index}.{part.index}", part.processes or ())
         listed |= {process.pid for process in part.processes or ()}
@@ -176,10 +178,10 @@ def _of_gpu(place: int, gpu: Gpu) -> list[Row]:
     if gpu.processes is None and gpu.trouble is None and not found:
         reason = gpu.refused.get("processes")
         text = f"not available: {reason}" if reason else "not available"
-        found.append(Row(place, str(gpu.index), None, text))
+        found.append(ProcessRow(place, str(gpu.index), None, text))
     return found
 
 
-def _sorted(place: int, where: str, processes: Sequence[GpuProcess]) -> list[Row]:
+def _sorted(place: int, where: str, processes: Sequence[GpuProcess]) -> list[ProcessRow]:
     largest_first = sorted(processes, key=lambda process: (-(process.used or 0), process.pid))
-    return [Row(place, where, process) for process in largest_first]
+    return [ProcessRow(place, where, process) for process in largest_first]

@@ -1,4 +1,4 @@
-"""The batch size: the smallest and the largest, where it matters, and where it does not."""
+"""The batch size: from one image to all, and which parts of a training depend on it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from vramtop.tui.words import units
 _NAME, _SIZE, _SHAPE, _BYTES, _UPDATES = 18, 7, 14, 11, 14
 
 
-class BatchView(msgspec.Struct, frozen=True):
-    """A batch of `size` images of `shape`, out of the training `images`.
+class BatchFacts(msgspec.Struct, frozen=True):
+    """The batch in force: `size` images of `shape`, out of all training `images`.
 
-    So many batches are `added` up for an update. The model has so many `parameters`.
+    An update accumulates `added` batches. The model has so many `parameters`.
     """
 
     images: int
@@ -44,7 +44,7 @@ class BatchView(msgspec.Struct, frozen=True):
 
     @property
     def places(self) -> tuple[tuple[bool, str, tuple[str, ...]], ...]:
-        """Whether the batch size matters, the place, and how, in fewer and fewer words."""
+        """Whether the part depends on the batch size, the part, and how, shorter and shorter."""
         shape = self.batch(self.size)
         loader = f"{self.size:,} at a time; PyTorch's default is 1"
         loop: tuple[str, ...] = (f"an update for each {shape}",)
@@ -68,13 +68,13 @@ class BatchView(msgspec.Struct, frozen=True):
         return "×".join(map(str, (size, *self.shape)))
 
 
-def _view(state: State) -> BatchView | None:
-    """What a batch is made of; None where nothing is configured yet."""
+def _view(state: State) -> BatchFacts | None:
+    """The batch in force; None until it is known."""
     configured = known(state.lesson).configured
     if configured is None:
         return None
     data = configured.data
-    return BatchView(
+    return BatchFacts(
         images=data.train_images,
         shape=data.shape,
         size=configured.settings.batch_size,
@@ -83,15 +83,15 @@ def _view(state: State) -> BatchView | None:
     )
 
 
-class BatchEnds(Panel[BatchView | None]):
-    """A batch of one image, the one in force, and all of the data at once."""
+class BatchSizeTable(Panel[BatchFacts | None]):
+    """Batches of one image, of the size in force, and of all images."""
 
-    def pick(self, state: State) -> BatchView | None:
-        """What a batch is made of."""
+    def pick(self, state: State) -> BatchFacts | None:
+        """The batch in force."""
         return _view(state)
 
-    def draw(self, shown: BatchView | None, width: int, height: int) -> Text:
-        """A row for each; the shape where there is room for it."""
+    def draw(self, shown: BatchFacts | None, width: int, height: int) -> Text:
+        """A row for each size; its shape where there is room."""
         del height
         if shown is None:
             return Text()
@@ -114,15 +114,15 @@ def _row(cells: tuple[str, str, str, str, str], *, shapes: bool) -> str:
     return row + f"{weight:>{_BYTES}}{updates:>{_UPDATES}}"
 
 
-class BatchPlaces(Panel[BatchView | None]):
-    """Where the batch size matters, and where it does not."""
+class BatchSizeUses(Panel[BatchFacts | None]):
+    """Which parts of a training depend on the batch size, and which do not."""
 
-    def pick(self, state: State) -> BatchView | None:
-        """What a batch is made of."""
+    def pick(self, state: State) -> BatchFacts | None:
+        """The batch in force."""
         return _view(state)
 
-    def draw(self, shown: BatchView | None, width: int, height: int) -> Text:
-        """A line for each place."""
+    def draw(self, shown: BatchFacts | None, width: int, height: int) -> Text:
+        """A line for each part."""
         del height
         if shown is None:
             return Text()
@@ -133,5 +133,5 @@ class BatchPlaces(Panel[BatchView | None]):
             text.append("\n")
             text.append("✓ " if enters else "– ", ink(colors.accent if enters else colors.muted))
             text.append(f"{place:<9}", ink(colors.accent if enters else colors.text))
-            text.append(units.fit(how, width - 11), ink(colors.text if enters else colors.muted))
+            text.append(units.cut(how, width - 11), ink(colors.text if enters else colors.muted))
         return text

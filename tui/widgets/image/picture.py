@@ -1,4 +1,4 @@
-"""A training image as it looks, from the de-normalised tensor, and which image it is."""
+"""A training image, drawn from its de-normalised tensor, and a line that names it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _pick(state: State) -> _Shown:
 
 
 class PicturePanel(Panel[_Shown]):
-    """The image, as large as whole pixels fit in.
+    """The image, as large as it fits with whole pixels.
 
     `real` says that the terminal can show real pixels.
     """
@@ -45,7 +45,7 @@ class PicturePanel(Panel[_Shown]):
         return _pick(state)
 
     def draw(self, shown: _Shown, width: int, height: int) -> Text:
-        """Real pixels; or two pixels a cell; or characters, without colours or block characters."""
+        """Real pixels, or half blocks; without colours or block characters, ASCII characters."""
         (picture, _), colors = shown, self.palette
         self._sends = []
         if picture is None:

@@ -1,4 +1,4 @@
-"""An image as a tensor at each stage, from the file to the model and back to the screen."""
+"""The stages of an image from the file to the model and back: type, shape, bytes, values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class StageTable(Panel[tuple[Picture | None]]):
         return (known(state.lesson).picture,)
 
     def draw(self, shown: tuple[Picture | None], width: int, height: int) -> Text:
-        """The table, then the remarks that have room."""
+        """The table, and the remarks below it."""
         (picture,), colors = shown, self.palette
         if picture is None:
             return Text()
@@ -88,7 +88,7 @@ def _signed(value: float) -> str:
 
 
 def _remarks(picture: Picture) -> tuple[tuple[str, str], ...]:
-    """Remarks on the table: a word to look for in it, and what that does."""
+    """Remarks: a word of the table, and what it does."""
     stored, scaled, normalised = picture.stages[:3]
     mean, std = picture.normalisation
     low, high, middle = (_signed(v) for v in (normalised.low, normalised.high, normalised.mean))

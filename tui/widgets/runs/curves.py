@@ -1,4 +1,4 @@
-"""Curves in characters: dots of an eighth of a cell, or what every terminal has."""
+"""Curves in characters: braille dots, or ASCII where the terminal has no braille."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ _PLAIN = " '-|_|||"  # by which of a cell's three levels are reached: 1, 2 and 4
 
 # A value at each point, or None where there is none and the curve is interrupted.
 Values: TypeAlias = Sequence[float | None]
-# The highest and the lowest level that is reached in each column; None where nothing is.
+# The highest and the lowest level of the curve in each column; None where there is no curve.
 Extents: TypeAlias = list[tuple[int, int] | None]
 
 
 def places(images: Sequence[int], length: int, columns: int) -> list[slice]:
-    """Which points share each of the columns that `length` images fill.
+    """The points in each of the columns of an axis of `length` images.
 
-    Those of the points ascend.
+    `images` are the places of the points, in ascending order.
     """
     starts = [bisect_left(images, -(-column * length // columns)) for column in range(columns)]
     return [slice(start, end) for start, end in pairwise([*starts, len(images)])]
 
 
 def extents(values: Values, columns: Sequence[slice], scale: Scale, levels: int) -> Extents:
-    """Which levels a line through all of the values passes.
+    """The levels of a line through all of the values, column by column.
 
-    No value is left out and none is averaged: where several share a column, it has all of them.
+    No value is left out or averaged: a column with several values has all of them.
     """
     found: Extents = [None] * len(columns)
     depth = scale.depth(levels)
@@ -51,7 +51,7 @@ def extents(values: Values, columns: Sequence[slice], scale: Scale, levels: int)
 
 
 def _line(found: Extents, x: int, y: int, end: int, end_y: int) -> None:
-    """From one column to a later one; a steep piece is drawn through."""
+    """Draw a line from one column to a later one, without gaps where it is steep."""
     at = y
     for column in range(x + 1, end + 1):
         here = y + round((end_y - y) * (column - x) / (end - x))

@@ -1,4 +1,4 @@
-"""What each batch size gives and takes: what is compared, and which size is best at it. Pure."""
+"""What batch sizes are compared by, and which size is best at each. Pure."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ _WIDEST = 7  # columns of a bar
 
 
 class Measure(msgspec.Struct, frozen=True):
-    """One way to compare sizes; `of` a visit is None where it is not known yet.
+    """One way to compare batch sizes.
 
-    `names` are the same in fewer and fewer words. `best` says which end is wanted.
+    `names` get shorter and shorter. `of` gives a visit's value, None where it is not known yet.
+    `best` says whether the least or the most is wanted.
     """
 
     names: tuple[str, ...]
@@ -38,7 +39,7 @@ def _per_thousand(visit: Visit) -> float | None:
 
 
 def _per_second(visit: Visit) -> float | None:
-    """At the speed of plain steps: neither tests nor instrumented steps count."""
+    """At the speed of plain steps: evaluations and instrumented steps do not count."""
     fall = _per_image(visit)
     if fall is None or visit.samples_per_second is None:
         return None
@@ -67,11 +68,11 @@ MEASURES = (
 )
 
 
-def founded(visits: Visits) -> tuple[Visits, bool]:
-    """The visits with those losses that can be compared, and whether they can be.
+def with_comparable_losses(visits: Visits) -> tuple[Visits, bool]:
+    """The visits with the losses to compare in `learned`, and whether these can be compared.
 
-    Where any were compared fairly, those alone; else the live ones, which can be if all of them
-    began after as many images.
+    Once a fair comparison was run, only its losses count. Until then the live ones do; they can be
+    compared if all of them began after the same number of images.
     """
     if any(visit.fair for visit in visits):
         return tuple(replace(visit, learned=visit.fair) for visit in visits), True
@@ -89,9 +90,10 @@ def best(measure: Measure, visits: Visits) -> int | None:
 
 
 def places(sizes: Sequence[int], wanted: Sequence[int], room: int) -> tuple[dict[int, int], int]:
-    """Where the bars of these sizes begin in so many columns, by their logarithms; how wide.
+    """The first column of each size's bar within `room` columns, and the width of all bars.
 
-    Those without room for a bar and a gap are left out, the `wanted` ones last.
+    Bars stand by the logarithms of their sizes. Where there is no room for all with a gap between
+    them, some sizes are left out, the `wanted` ones last.
     """
     kept = list[int]()
     for size in sorted(sizes, key=lambda size: (_rank(size, wanted), -size)):

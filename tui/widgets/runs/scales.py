@@ -1,4 +1,4 @@
-"""Axes whose ends are round and move in steps, so that most news move no dot but the last."""
+"""Axes with round ends. They change rarely, so that a new value seldom moves the old ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-LEAST = 1e-6  # what is less is drawn as this: a loss of 0 has no logarithm
+LEAST = 1e-6  # smaller values are drawn as this, since 0 has no logarithm
 _DECIMAL = (1.0, 2.0, 5.0, 10.0)
 _FINER = (1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0)
 _BINARY = (1.0, 1.5, 2.0)
@@ -21,7 +21,7 @@ class Scale(msgspec.Struct, frozen=True):
     logarithmic: bool = False
 
     def depth(self, levels: int) -> Callable[[float], int]:
-        """Tells which of so many levels a value is on, from 0 at the top down."""
+        """The function from a value to its level, from 0 at the top down to `levels` - 1."""
         measured = _logarithm if self.logarithmic else float
         high, lowest = measured(self.high), levels - 1
         step = lowest / (high - measured(self.low))
@@ -50,7 +50,7 @@ def sizing(values: Sequence[float]) -> Scale:
 
 
 def length(images: int) -> int:
-    """How long the axis of so many images is: a round number that is at most two thirds more."""
+    """The length of an axis for so many images: a round number, at most two thirds more."""
     return math.ceil(_above(max(2, images), _FINER, 10))
 
 
@@ -68,7 +68,7 @@ def _below(value: float) -> float:
 def _power(value: float, base: int) -> float:
     """The largest power of the base that is no more than the value."""
     exponent = math.floor(math.log(value, base))
-    # A logarithm may be rounded across a whole number.
+    # The logarithm may be rounded across a whole number.
     power = float(base) ** exponent
     if power > value:
         return float(base) ** (exponent - 1)

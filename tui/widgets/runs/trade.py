@@ -15,10 +15,10 @@ from vramtop.tui.widgets.panel import Panel, between
 from vramtop.tui.widgets.step.blocks import EIGHTHS, UPWARD, Cell, bar, drawn
 from vramtop.tui.words import units
 
-from .measures import MEASURES, MEMORY, Measure, best, founded, places
+from .measures import MEASURES, MEMORY, Measure, best, places, with_comparable_losses
 
 _GAP = 3  # columns between two charts
-_NOTED = 4  # lines from which on the last one says what the charts are not
+_NOTED = 4  # lines at least, so that the last one is a note
 _NOTES = (
     "different starts: each size went on from where another one had stopped, "
     "and a later one has less left to learn; F compares fairly",
@@ -32,10 +32,10 @@ _WAITING = "what each batch size takes and gives: press + or - to visit another 
 _Cell = tuple[str, Style]
 
 
-class View(msgspec.Struct, frozen=True):
-    """What is known of the sizes that were visited, and which one is in force.
+class TradeFacts(msgspec.Struct, frozen=True):
+    """The visits, and the batch size in force.
 
-    `comparable` tells whether what they learned can be compared.
+    `comparable` tells whether their losses can be compared.
     """
 
     visited: Visits
@@ -44,45 +44,45 @@ class View(msgspec.Struct, frozen=True):
 
 
 class _Bars:
-    """Where the bars stand in each of the charts, which have so many columns of `room`."""
+    """The places of the bars, the same in each of the charts, which are `room` columns wide."""
 
-    def __init__(self, shown: View, winners: Sequence[int | None], room: int) -> None:
+    def __init__(self, shown: TradeFacts, winners: Sequence[int | None], room: int) -> None:
         sizes = [visit.batch_size for visit in shown.visited]
         short = [visit.batch_size for visit in shown.visited if visit.out_of_memory]
-        # The least that did not fit is where all of it ends.
+        # Of the sizes that did not fit, the smallest one is the limit.
         wanted = [*winners, *short[:1], shown.batch_size]
         self.room = room
         self.short = set(short)
         self.starts, self.width = places(sizes, [size for size in wanted if size in sizes], room)
 
 
-class TradeChart(Panel[View | None]):
-    """Four charts on one axis of batch sizes, a logarithmic one; the best of each stands out.
+class TradeChart(Panel[TradeFacts | None]):
+    """Four charts above a logarithmic axis of batch sizes; the best size of each stands out.
 
-    Sizes that did not fit are crossed out. What was learned in a fair comparison stands there as
-    soon as there is one. Until then it began where another size had stopped: none is the best then,
-    and the last line says why.
+    Sizes that did not fit have a cross. Losses of a fair comparison are shown once there are some.
+    Until then the live losses are. Where these cannot be compared, no size is the best, and the
+    last line says why.
     """
 
-    def pick(self, state: State) -> View | None:
-        """The visits of this model, with as many batches a step as now; None without a lesson."""
+    def pick(self, state: State) -> TradeFacts | None:
+        """The visits that accumulate as many batches as now; None without a lesson."""
         if state.lesson is None:
             return None
         now = state.lesson.settings
         visited = tuple(
             each for each in state.lesson.visited if each.accumulation == now.accumulation
         )
-        visited, comparable = founded(visited)
-        return View(visited, now.batch_size, comparable)
+        visited, comparable = with_comparable_losses(visited)
+        return TradeFacts(visited, now.batch_size, comparable)
 
-    def draw(self, shown: View | None, width: int, height: int) -> Text:
-        """The charts beside each other, and what they are not."""
+    def draw(self, shown: TradeFacts | None, width: int, height: int) -> Text:
+        """The charts beside each other, and a note on whether the losses can be compared."""
         muted = ink(self.palette.muted)
         if shown is None:
-            return Text(units.fit("this program has no sizes to compare", width), muted)
+            return Text(units.cut("this program has no sizes to compare", width), muted)
         if len(shown.visited) < 2 or height < 3:
-            return Text(units.fit(_WAITING, width), muted)
-        # Where there is no line to say how sizes learned, that is not compared.
+            return Text(units.cut(_WAITING, width), muted)
+        # Without a line for the note, the charts of the losses are left out.
         noted = height >= _NOTED
         measures = MEASURES if noted else MEASURES[:2]
         room = (width + _GAP) // len(measures) - _GAP
@@ -104,7 +104,7 @@ class TradeChart(Panel[View | None]):
     def _chart(
         self, measure: Measure, winner: int | None, visits: Visits, bars: _Bars, height: int
     ) -> list[Text]:
-        """Its name and its best, so many rows of bars, and the sizes below them."""
+        """A title with the best value, so many rows of bars, and the sizes below them."""
         rows = height - 2
         scale = max([0.0, *(value for visit in visits if (value := measure.of(visit)))])
         blank = (" ", ink(self.palette.faint))
@@ -163,7 +163,7 @@ class TradeChart(Panel[View | None]):
         return (_ROSE, ink(self.palette.muted)) if value <= 0 else None
 
     def _piece(self, cell: Cell) -> _Cell:
-        """A cell of a stack; above it is nothing, not even a track."""
+        """A cell of a stack; the cells above it are blank."""
         colors = self.palette
         if cell.larger == EMPTY and (colors.patterned or cell.first == EMPTY):
             return " ", ink(colors.faint)
@@ -172,7 +172,7 @@ class TradeChart(Panel[View | None]):
         return drawn(cell, colors)
 
     def _axis(self, bars: _Bars, winner: int | None) -> Text:
-        """Each size below its bar, the best first, then what did not fit; as many as have room."""
+        """Sizes below their bars. The best gets room first, then those that did not fit."""
         colors = self.palette
         axis = [(" ", ink(colors.muted))] * bars.room
         taken = [False] * bars.room
@@ -188,8 +188,8 @@ class TradeChart(Panel[View | None]):
         return _joined(axis)
 
 
-def _notes(shown: View) -> Sequence[str]:
-    """From where what was learned began, in fewer and fewer words."""
+def _notes(shown: TradeFacts) -> Sequence[str]:
+    """Where the losses began, in fewer and fewer words."""
     known = [visit.learned for visit in shown.visited if visit.learned is not None]
     if not known or not shown.comparable:
         return _NOTES
@@ -206,11 +206,11 @@ def _notes(shown: View) -> Sequence[str]:
 
 
 def _note(forms: Sequence[str], picture: str, width: int) -> str:
-    """What the charts are, and what the signs in them mean, in as many words as fit."""
+    """The note, and what the signs in the charts mean, in as many words as fit."""
     meanings = {_SHORT: " · × out of memory", _ROSE: " · ↑ the loss rose"}
     signs = "".join(meaning for sign, meaning in meanings.items() if sign in picture)
     notes = [*(note + signs for note in forms), *forms]
-    return next((note for note in notes if len(note) <= width), units.fit(notes[-1], width))
+    return next((note for note in notes if len(note) <= width), units.cut(notes[-1], width))
 
 
 def _joined(cells: list[_Cell]) -> Text:

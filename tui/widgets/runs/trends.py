@@ -1,4 +1,4 @@
-"""The training over the images it was trained on: loss, speed and memory above one axis."""
+"""Loss, speed and memory over the images of the training so far, on one axis."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 from rich.style import Style
 from rich.text import Text
 from vramtop.protocol.lesson.messages import Evaluated, Noise
-from vramtop.tui.state.history import Mark, Point
+from vramtop.tui.state.history import OutOfMemoryMark, Point
 from vramtop.tui.state.lesson.overfitting import overfits
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import ink
@@ -26,13 +26,13 @@ _CHART = 4  # lines that a chart has at least: its name, and three of the curve
 _WORDS = 46  # from this width on, words are not shortened
 _NAMED = 14  # columns for what a chart shows, and its latest value
 _CHANGE = "│"
-_SHORT = "╎"  # in the charts; on the axis it is a cross
+_SHORT = "╎"  # out of memory in the charts; on the axis it is a cross
 _CROSS = "×"
 Cells: TypeAlias = list[tuple[str, Style]]
 
 
 class Learning(msgspec.Struct, frozen=True):
-    """What the charts show of the lesson beside its samples."""
+    """What the charts show of the lesson besides its samples."""
 
     evaluated: Evaluated | None
     least_evaluated: Evaluated | None
@@ -41,11 +41,11 @@ class Learning(msgspec.Struct, frozen=True):
     batch_size: int
 
 
-class View(msgspec.Struct, frozen=True):
+class TrendFacts(msgspec.Struct, frozen=True):
     """What the charts are made from; without `learning` the points are at steps, not images."""
 
     points: tuple[Point, ...]
-    out_of_memory: tuple[Mark, ...]
+    out_of_memory: tuple[OutOfMemoryMark, ...]
     learning: Learning | None
 
 
@@ -57,7 +57,7 @@ class Curve(msgspec.Struct, frozen=True):
 
 
 class Chart(msgspec.Struct, frozen=True):
-    """Curves on one scale, the foremost last; `mark` writes an end of the scale."""
+    """Curves on one scale, the front one last; `mark` is the text for an end of the scale."""
 
     title: Text
     curves: tuple[Curve, ...]
@@ -65,23 +65,22 @@ class Chart(msgspec.Struct, frozen=True):
     mark: Callable[[float], str]
 
 
-class Trends(Panel[View]):
-    """Charts below one another, as many as there is room for: the loss first, then the speed.
+class Trends(Panel[TrendFacts]):
+    """Charts below one another, as many as there is room for: loss, speed, memory.
 
-    Each goes through every sample of the history. A change of the batch size, and an out of memory,
-    stand in the same column of all of them. `braille` False draws with characters of ASCII, but for
-    the changes.
+    Each shows every sample of the history. Vertical lines through all charts mark a change of the
+    batch size and an out of memory. Without `braille`, curves are drawn in ASCII.
     """
 
     def __init__(self, *, braille: bool = True) -> None:
         super().__init__()
         self.braille = braille
 
-    def pick(self, state: State) -> View:
+    def pick(self, state: State) -> TrendFacts:
         """The history, the last evaluation, and what is known of the gradient's noise."""
         points, marks, lesson = state.history.points, state.history.out_of_memory, state.lesson
         if lesson is None:
-            return View(points, marks, None)
+            return TrendFacts(points, marks, None)
         learning = Learning(
             lesson.evaluated,
             lesson.least_evaluated,
@@ -89,9 +88,9 @@ class Trends(Panel[View]):
             lesson.noise_known,
             lesson.settings.batch_size,
         )
-        return View(points, marks, learning)
+        return TrendFacts(points, marks, learning)
 
-    def draw(self, shown: View, width: int, height: int) -> Text:
+    def draw(self, shown: TrendFacts, width: int, height: int) -> Text:
         """The charts, the axis that they share, and what the gradient's noise says."""
         points, room = shown.points, width - _GUTTER
         makers = [self._loss, self._speed, self._memory]
@@ -102,7 +101,7 @@ class Trends(Panel[View]):
         charts = makers[: max(1, (height - 1) // _CHART)]
         lines = height - axis
         if noise and axis > 1 and (height - 1) % _CHART == 0:
-            axis -= 1  # in the images' place: a line of its own would cost a chart
+            axis -= 1  # instead of the images, so that all charts still fit
         elif noise:
             lines -= 1
         picture, drawn = Text(), points and room > 0
@@ -110,7 +109,7 @@ class Trends(Panel[View]):
         ground = self._ground(shown, room) if drawn else []
         for index, make in enumerate(charts):
             chart = make(shown, width)
-            # What does not divide evenly goes to the first ones.
+            # Lines that cannot be shared out evenly go to the first charts.
             own = (lines - index - 1) // len(charts) + 1 if points else 1
             picture.append("\n" if index else "").append_text(chart.title)
             if drawn and own > 1:
@@ -128,8 +127,8 @@ class Trends(Panel[View]):
                 picture.append(f"\n{unit:>{_GUTTER - 1}} 0{end:>{room - 1}}", muted)
         return picture.append(f"\n{noise}", muted) if noise else picture
 
-    def _loss(self, shown: View, width: int) -> Chart:
-        """The loss of single steps, on a logarithmic scale; beside it what the test data said."""
+    def _loss(self, shown: TrendFacts, width: int) -> Chart:
+        """The loss of single steps on a logarithmic scale; in its title the test accuracy."""
         colors, learning = self.palette, shown.learning
         values = tuple(
             point.loss if point.loss is not None and math.isfinite(point.loss) else None
@@ -144,8 +143,8 @@ class Trends(Panel[View]):
         curve = Curve(values, ink(colors.accent))
         return Chart(title, (curve,), logarithmic(_known(curve)), _loss_mark)
 
-    def _speed(self, shown: View, width: int) -> Chart:
-        """Samples a second of plain steps; of a program that counts none, the steps."""
+    def _speed(self, shown: TrendFacts, width: int) -> Chart:
+        """Samples a second of plain steps; for other programs, steps a second."""
         values = tuple(point.rate for point in shown.points)
         name, number = ("samples/s", units.rate) if shown.learning else ("steps/s", units.pace)
         title = self._title(name, number(values[-1]) if values else "", 9)
@@ -153,8 +152,8 @@ class Trends(Panel[View]):
         curve = Curve(values, ink(self.palette.accent))
         return Chart(title, (curve,), counting(_known(curve)), lambda end: units.count(int(end)))
 
-    def _memory(self, shown: View, width: int) -> Chart:
-        """What a step held at its peak, and what the allocator took for it from the driver."""
+    def _memory(self, shown: TrendFacts, width: int) -> Chart:
+        """A step's peak, and what the allocator had reserved."""
         colors, points = self.palette, shown.points
         peak = Curve(tuple(point.peak for point in points), ink(colors.accent))
         reserved = Curve(tuple(point.reserved for point in points), ink(colors.muted))
@@ -175,14 +174,14 @@ class Trends(Panel[View]):
         title = Text(name, ink(self.palette.muted))
         return title.append(f" {value:>{room}}" if value else "", ink(self.palette.text))
 
-    def _columns(self, shown: View, room: int) -> list[slice]:
-        """Which points each column has, in each chart."""
+    def _columns(self, shown: TrendFacts, room: int) -> list[slice]:
+        """The points in each column, the same for all charts."""
         across, _ = per_cell(braille=self.braille)
         at = [point.at for point in shown.points]
         return places(at, length(at[-1]), room * across)
 
-    def _ground(self, shown: View, room: int) -> Cells:
-        """What is behind the curves, in each row of each chart."""
+    def _ground(self, shown: TrendFacts, room: int) -> Cells:
+        """The cells behind the curves, the same for each row of each chart."""
         faint = ink(self.palette.faint)
         ground = [(" ", faint)] * room
         for at in ticks(shown.points, room):
@@ -264,7 +263,7 @@ def _axis_name(first: Point, axis: str) -> str:
 
 
 def ticks(points: Sequence[Point], width: int) -> dict[int, int]:
-    """The columns in which the batch size changed, and to what; where it began is none."""
+    """The columns where the batch size changed, and the new size."""
     whole = length(points[-1].at)
     return {
         min(width - 1, new.at * width // whole): new.batch_size
@@ -273,8 +272,10 @@ def ticks(points: Sequence[Point], width: int) -> dict[int, int]:
     }
 
 
-def crosses(points: Sequence[Point], width: int, marks: Sequence[Mark]) -> dict[int, int | None]:
-    """The columns in which it ran out of memory, and the size that did not fit."""
+def crosses(
+    points: Sequence[Point], width: int, marks: Sequence[OutOfMemoryMark]
+) -> dict[int, int | None]:
+    """The columns where memory ran out, and the size that did not fit."""
     whole = length(points[-1].at)
     return {min(width - 1, mark.at * width // whole): mark.batch_size for mark in marks}
 
@@ -283,10 +284,10 @@ def _size_name(size: int | None) -> str:
     return "" if size is None else f"{size:,}"
 
 
-def changes(points: Sequence[Point], width: int, marks: Sequence[Mark] = ()) -> str:
-    """The axis: a tick where the batch size changed, each size right of where it began.
+def changes(points: Sequence[Point], width: int, marks: Sequence[OutOfMemoryMark] = ()) -> str:
+    """The axis: a tick where the batch size changed, with the new size to its right.
 
-    What ran out of memory has a cross instead. A size without room for it is left out.
+    A cross instead of a tick marks a size that ran out of memory. A size without room is left out.
     """
     short = crosses(points, width, marks)
     sizes = {**ticks(points, width), **short}

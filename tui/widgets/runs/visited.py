@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 from msgspec.structs import replace
@@ -18,25 +18,25 @@ from vramtop.tui.terminal.palette import ink
 from vramtop.tui.widgets.panel import Panel
 from vramtop.tui.words import out_of_memory, units
 
-_MARK = 1  # for what points at the size in force
-_BATCH = 6  # at least; a batch that is added up has more to say
-_NEIGHBOURS = 4  # rows, from which on one of them may be no neighbour of the size in force
-_AIR = 3  # more than that between two columns says nothing
+_MARK = 1  # column for the mark of the size in force
+_BATCH = 6  # columns at least; accumulated batches need more
+_NEIGHBOURS = 4  # rows at least, so that the last may show the smallest that did not fit
+_AIR = 3  # columns of space between two at most
 
 
-class View(msgspec.Struct, frozen=True):
-    """The visits, the key of the one in force, and the images of an epoch."""
+class VisitedFacts(msgspec.Struct, frozen=True):
+    """The visits, the `key` of the one in force, and the `images` of an epoch."""
 
     visited: Visits
     key: tuple[int, int]
     images: int | None
 
 
-class _Column(msgspec.Struct, frozen=True):
-    """What stands over a column, how wide it is, and what of a visit stands in it.
+class _VisitColumn(msgspec.Struct, frozen=True):
+    """A column: its title, its width, and the text that it has for a visit.
 
-    `wanted` tells in which order columns come where there is not room for all. A `live` one is of
-    a training that went on from where another size had stopped.
+    Where there is not room for all columns, those with the least `wanted` number are shown. A
+    `live` column shows losses of the running training, not those of a fair comparison.
     """
 
     title: str
@@ -46,17 +46,17 @@ class _Column(msgspec.Struct, frozen=True):
     live: bool = False
 
 
-_Columns: TypeAlias = tuple[_Column, ...]
+_VisitColumns: TypeAlias = tuple[_VisitColumn, ...]
 
 
-class VisitedTable(Panel[View | None]):
-    """A row a batch size; the one in force is marked, and a click on another goes there.
+class VisitedTable(Panel[VisitedFacts | None]):
+    """A row for each batch size. The one in force is marked; a click on another one selects it.
 
-    Bytes are each category's high water, in the unit of the first column's title. Losses are those
-    of the test data: `fair` after a comparison from fresh weights; `loss@0` and the one beside it
-    live, so many images apart, after `from` images of training. Live ones that began later than
-    others are dim, as they cannot be compared. What `+` would come to, if it was not tried yet, is
-    predicted and dim.
+    Bytes are each category's high water, in the unit of the first column's title. Losses are on the
+    test data. The `fair` loss is that after a fair comparison. The two `loss@` columns are live:
+    the loss after `from` images of training, and after so many images more. A live loss is dim if
+    it began later than those of other sizes, since they cannot be compared. The size that `+` would
+    select is predicted and dim until it is tried.
     """
 
     class Chosen(Message):
@@ -67,17 +67,17 @@ class VisitedTable(Panel[View | None]):
             self.batch_size = batch_size
             self.accumulation = accumulation
 
-    def pick(self, state: State) -> View | None:
+    def pick(self, state: State) -> VisitedFacts | None:
         """The visits of this model, and the prediction of the next one; None without a lesson."""
         lesson = state.lesson
         if lesson is None:
             return None
         key = lesson.settings.effective_batch, lesson.settings.batch_size
         if lesson.configured is None:
-            return View(lesson.visited, key, None)
+            return VisitedFacts(lesson.visited, key, None)
         data = lesson.configured.data
         visited = with_prediction(lesson.visited, data, lesson.predicted)
-        return View(visited, key, data.train_images)
+        return VisitedFacts(visited, key, data.train_images)
 
     def on_click(self, event: Click) -> None:
         """Ask for the batch size whose row it is."""
@@ -86,7 +86,7 @@ class VisitedTable(Panel[View | None]):
         if 0 <= line < len(rows):
             self.post_message(self.Chosen(rows[line].batch_size, rows[line].accumulation))
 
-    def draw(self, shown: View | None, width: int, height: int) -> Text:
+    def draw(self, shown: VisitedFacts | None, width: int, height: int) -> Text:
         """As many rows around the one in force as there is room for."""
         colors = self.palette
         if shown is None:
@@ -97,7 +97,7 @@ class VisitedTable(Panel[View | None]):
         room, first = _room(shown), _first_start(shown.visited)
         head = f"{'batch':>{_MARK + room}}"
         head += "".join(f"{column.title:>{column.width}}" for column in columns)
-        table = Text(units.fit(head, width), ink(colors.muted))
+        table = Text(units.cut(head, width), ink(colors.muted))
         for visit in _window(shown, height - 1):
             here = visit.key == shown.key
             table.append("\n")
@@ -108,18 +108,25 @@ class VisitedTable(Panel[View | None]):
         return table
 
     def _row(
-        self, visit: Visit, columns: _Columns, style: Style, room: int, width: int, *, first: int
+        self,
+        visit: Visit,
+        columns: _VisitColumns,
+        style: Style,
+        room: int,
+        width: int,
+        *,
+        first: int,
     ) -> Text:
         """A size in so much room, and what is known of it, or that it did not fit.
 
-        What it learned live is dim if it began after the `first` of all did.
+        Live losses are dim if they began after the `first` of all sizes.
         """
         row = Text(f"{_name(visit):>{room}}", style)
         if visit.out_of_memory:
             color = self.palette.muted if visit.predicted else self.palette.trouble
             forms = _out_of_memory(visit)
             fitting = next((form for form in forms if len(form) <= width - room), forms[-1])
-            return row.append(units.fit(fitting, width - room), ink(color))
+            return row.append(units.cut(fitting, width - room), ink(color))
         status = "predicted" if visit.predicted else ""
         later = visit.learned is not None and visit.learned.start > first
         for column in columns:
@@ -132,7 +139,7 @@ class VisitedTable(Panel[View | None]):
 
 
 def _first_start(visited: Visits) -> int:
-    """After how many images the earliest of the live losses began."""
+    """How many images the training had seen when the earliest live loss began."""
     return min((visit.learned.start for visit in visited if visit.learned), default=0)
 
 
@@ -155,11 +162,11 @@ def _name(visit: Visit) -> str:
     return f"{visit.batch_size:,}{times}"
 
 
-def _room(shown: View) -> int:
+def _room(shown: VisitedFacts) -> int:
     return max(_BATCH, *(len(_name(visit)) for visit in shown.visited))
 
 
-def _columns(shown: View, width: int) -> _Columns:
+def _columns(shown: VisitedFacts, width: int) -> _VisitColumns:
     """Those that there is room for, in their order, and some air between them."""
     unit, room, chosen = _unit(shown.visited), width - _MARK - _room(shown), set[str]()
     columns = (*_sizes(unit), *_figures(shown.visited, shown.images or 1))
@@ -186,14 +193,14 @@ def _unit(visited: Visits) -> units.Column:
     return units.column(size for size in sizes if size is not None)
 
 
-def _sizes(unit: units.Column) -> _Columns:
+def _sizes(unit: units.Column) -> _VisitColumns:
     """Bytes: each category's high water, the peak of all together, the formula's sum.
 
     Those that may come first have room for the unit in their title.
     """
 
-    def category(title: str, wanted: int, name: Category, width: int = 9) -> _Column:
-        return _Column(
+    def category(title: str, wanted: int, name: Category, width: int = 9) -> _VisitColumn:
+        return _VisitColumn(
             title, width, wanted, lambda visit: unit.text(getattr(visit.high_water, name, None))
         )
 
@@ -204,27 +211,27 @@ def _sizes(unit: units.Column) -> _Columns:
         category("data", 2, "batch_data"),
         category("activ.", 3, "activations"),
         category("temp.", 11, "temporaries"),
-        _Column("peak", 9, 1, lambda visit: unit.text(visit.peak)),
-        _Column("formula", 9, 9, lambda visit: unit.text(visit.formula)),
+        _VisitColumn("peak", 9, 1, lambda visit: unit.text(visit.peak)),
+        _VisitColumn("formula", 9, 9, lambda visit: unit.text(visit.formula)),
     )
 
 
-def _figures(visited: Visits, images: int) -> _Columns:
+def _figures(visited: Visits, images: int) -> _VisitColumns:
     """How fast it was, the updates of an epoch of so many `images`, and what was learned."""
     live = [visit.learned for visit in visited if visit.learned]
     apart = units.count(live[0].images if live else epochs_between(images) * images)
     return (
-        _Column("step ms", 8, 4, _step),
-        _Column("samples/s", 10, 5, lambda visit: units.rate(visit.samples_per_second)),
-        _Column("updates", 8, 10, lambda visit: f"{-(-images // visit.key[0]):,}"),
+        _VisitColumn("step ms", 8, 4, _step),
+        _VisitColumn("samples/s", 10, 5, lambda visit: units.rate(visit.samples_per_second)),
+        _VisitColumn("updates", 8, 10, lambda visit: f"{-(-images // visit.key[0]):,}"),
         *_fair(visited),
-        _Column("from", 7, 8, _from, live=True),
-        _Column("loss@0", 8, 12, lambda visit: units.loss(_live(visit, "before")), live=True),
-        _Column(f"loss@{apart}", 9, 7, lambda visit: units.loss(_live(visit, "after")), live=True),
+        _VisitColumn("from", 7, 8, _from, live=True),
+        _VisitColumn("loss@0", 8, 12, _loss_before, live=True),
+        _VisitColumn(f"loss@{apart}", 9, 7, _loss_after, live=True),
     )
 
 
-def _fair(visited: Visits) -> _Columns:
+def _fair(visited: Visits) -> _VisitColumns:
     """The losses of fair comparisons, where there are any: those on as many images as the last."""
     known = {visit.fair.images for visit in visited if visit.fair}
     if not known:
@@ -235,15 +242,19 @@ def _fair(visited: Visits) -> _Columns:
     def loss(visit: Visit) -> str:
         return units.loss(visit.fair.after if visit.fair and visit.fair.images == images else None)
 
-    return (_Column(title, 10, 6, loss),)
+    return (_VisitColumn(title, 10, 6, loss),)
 
 
 def _from(visit: Visit) -> str:
     return units.NOTHING if visit.learned is None else units.count(visit.learned.start)
 
 
-def _live(visit: Visit, when: Literal["before", "after"]) -> float | None:
-    return getattr(visit.learned, when, None)
+def _loss_before(visit: Visit) -> str:
+    return units.loss(visit.learned.before if visit.learned else None)
+
+
+def _loss_after(visit: Visit) -> str:
+    return units.loss(visit.learned.after if visit.learned else None)
 
 
 def _step(visit: Visit) -> str:
@@ -253,8 +264,11 @@ def _step(visit: Visit) -> str:
     return f"{thousandths:,.2f}" if thousandths < 999.995 else f"{thousandths:,.0f}"
 
 
-def _window(shown: View, rows: int) -> Visits:
-    """The rows that fit: the one in force among its neighbours, and the least that did not fit."""
+def _window(shown: VisitedFacts, rows: int) -> Visits:
+    """The visits that have room: the one in force and its neighbours.
+
+    The last one is the smallest that ran out of memory, where it is beyond the others.
+    """
     keys = [visit.key for visit in shown.visited]
     here = keys.index(shown.key) if shown.key in keys else len(keys) - 1
     first = max(0, min(here - rows // 2, len(keys) - rows))

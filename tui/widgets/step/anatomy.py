@@ -19,17 +19,17 @@ from vramtop.tui.widgets.panel import Panel
 from vramtop.tui.words import units, wording
 
 from .blocks import UPWARD, Cell, bar, drawn, write
-from .captions import Sign, Words, line
+from .captions import Caption, Words, caption_line
 from .stretches import Stretch, column_of, splits, stretches
 
-_CAPTIONS = 2  # the line of the signs, the line of the phases
+_CAPTIONS = 2  # the line of captions, the line of phases
 
 
-class View(msgspec.Struct, frozen=True):
-    """The anatomy of the settings in force, the phase after which a step is held, and the place.
+class AnatomyFacts(msgspec.Struct, frozen=True):
+    """The latest anatomy, the phase after which a step is `held`, and the place that is shown.
 
-    `place` is where one stands in the curve, by the cursor or at the boundary; at the cursor,
-    `spot` is what is there.
+    `place` is that of the cursor or else of the boundary; None where the peak is shown. `spot` is
+    the moment at the cursor; None without a cursor.
     """
 
     anatomy: Anatomy | None
@@ -38,34 +38,34 @@ class View(msgspec.Struct, frozen=True):
     spot: Spot | None
 
 
-class AnatomyChart(Panel[View]):
+class AnatomyChart(Panel[AnatomyFacts]):
     """Stacked columns with the phases under them and the peak marked.
 
-    What comes after the place at which one stands is dim, and without colours only its outline.
+    Columns after the place that is shown are dim; without colours only their outline is drawn.
     """
 
     class Chosen(Message):
-        """Somebody clicked on the moment at that place in the curve."""
+        """The moment at that place in the curve was clicked."""
 
         def __init__(self, place: int) -> None:
             super().__init__()
             self.place = place
 
-    def pick(self, state: State) -> View:
+    def pick(self, state: State) -> AnatomyFacts:
         """What was measured last, and where the step is held or the cursor is."""
         anatomy = state.measured.anatomy if state.measured else None
         seen = state.seen
         spot = seen if isinstance(seen, Spot) else None
-        return View(anatomy, state.held.phase if state.held else None, state.place, spot)
+        return AnatomyFacts(anatomy, state.held.phase if state.held else None, state.place, spot)
 
     def on_click(self, event: Click) -> None:
-        """The cursor is wanted at the column."""
+        """Ask for the cursor at the moment of that column."""
         anatomy, width = self._shown.anatomy if self._shown else None, self.content_size.width
         if anatomy is not None and anatomy.curve and 0 <= event.x < width:
             columns = [each for part in stretches(anatomy, width) for each in part.columns]
             self.post_message(self.Chosen(columns[event.x].place))
 
-    def draw(self, shown: View, width: int, height: int) -> Text:
+    def draw(self, shown: AnatomyFacts, width: int, height: int) -> Text:
         """The chart, in all the room there is."""
         anatomy = shown.anatomy
         if anatomy is None or not anatomy.curve or height <= _CAPTIONS:
@@ -77,7 +77,7 @@ class AnatomyChart(Panel[View]):
         scale = max(1, anatomy.peak.split.total, *(split.total for split in columns))
         stacks = [_stack(split, scale, rows) for split in columns]
         here = None if shown.place is None else column_of(parts, shown.place)
-        picture = line(self._signs(shown, anatomy, parts, here), width)
+        picture = caption_line(self._captions(shown, anatomy, parts, here), width)
         for row in reversed(range(rows)):
             write(picture.append("\n"), self._row(stacks, row, here))
         return picture.append("\n").append_text(self._axis(parts, shown, here))
@@ -85,7 +85,7 @@ class AnatomyChart(Panel[View]):
     def _row(
         self, stacks: Sequence[Sequence[Cell]], row: int, here: int | None
     ) -> Iterator[tuple[str, Style]]:
-        """The cells of a line of the stacks, counted from below."""
+        """The cells of one line of the chart; `row` counts from below."""
         bright = self.palette
         accent = ink(bright.accent)
         for column, stack in enumerate(stacks):
@@ -102,10 +102,10 @@ class AnatomyChart(Panel[View]):
                 else:
                     yield drawn(cell, colors)
 
-    def _signs(
-        self, shown: View, anatomy: Anatomy, parts: Sequence[Stretch], here: int | None
-    ) -> list[Sign]:
-        """Marks over the cursor and over the peak, and what they say.
+    def _captions(
+        self, shown: AnatomyFacts, anatomy: Anatomy, parts: Sequence[Stretch], here: int | None
+    ) -> list[Caption]:
+        """The captions of the cursor and the peak.
 
         The peak's size and operator stand beside it while the split bar shows another moment.
         """
@@ -121,12 +121,12 @@ class AnatomyChart(Panel[View]):
             if anatomy.peak.operator:
                 names.insert(0, f"{names[0]}, by {wording.operator(anatomy.peak.operator)}")
         words = [((each, ink(colors.muted)),) for each in names]
-        signs = [Sign(at, "▼", ink(colors.text), words)]
+        captions = [Caption(at, "▼", ink(colors.text), words)]
         if here is not None:
             mark = "▼" if here == at else "│"
             made = self._changes(shown.spot) if shown.spot else []
-            signs.insert(0, Sign(here, mark, ink(colors.accent, bold=True), made))
-        return signs
+            captions.insert(0, Caption(here, mark, ink(colors.accent, bold=True), made))
+        return captions
 
     def _changes(self, spot: Spot) -> list[Words]:
         """What made this moment, in fewer and fewer words."""
@@ -140,13 +140,13 @@ class AnatomyChart(Panel[View]):
         named = [*whole, (f" {maker}" if maker else "", ink(colors.muted))]
         return [tuple(named), tuple(whole), tuple(whole[:2])] if whole else []
 
-    def _axis(self, parts: Sequence[Stretch], shown: View, here: int | None) -> Text:
-        """The names, and a line up to where one stands."""
+    def _axis(self, parts: Sequence[Stretch], shown: AnatomyFacts, here: int | None) -> Text:
+        """The names of the phases, and a line from the current one's name to the place shown."""
         colors, axis = self.palette, Text()
         current = _current(parts, shown.held, here)
         for part in parts:
             room = len(part.columns)
-            name = units.fit(f"╵{part.name}", room)
+            name = units.cut(f"╵{part.name}", room)
             if part is not current:
                 axis.append(name.ljust(room), ink(colors.muted))
                 continue
@@ -159,7 +159,7 @@ class AnatomyChart(Panel[View]):
 
 
 def _current(parts: Sequence[Stretch], held: Phase | None, here: int | None) -> Stretch | None:
-    """The part in which one stands."""
+    """The part with the place that is shown, or that of the held phase."""
     if here is not None:
         return next(part for part in parts if here < part.end)
     return next((part for part in reversed(parts) if part.phase == held), None)

@@ -19,9 +19,9 @@ UPWARD = " ▁▂▃▄▅▆▇█"
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """One character and the two that share it: its own colour and its background's.
+    """One character, and the two parts of the bar in it: by its own colour and its background's.
 
-    `larger` is the one that has more of it.
+    `larger` is the part with more of the cell.
     """
 
     glyph: str
@@ -31,7 +31,7 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 def bar(parts: Sequence[int], scale: int, cells: int, steps: str = ACROSS) -> list[Cell]:
-    """`parts` laid end to end, where `scale` fills all `cells`; always so many cells.
+    """`parts` laid end to end, where `scale` bytes fill all `cells`.
 
     `steps` are the characters that fill a cell by eighths, across or upward.
     """
@@ -40,7 +40,7 @@ def bar(parts: Sequence[int], scale: int, cells: int, steps: str = ACROSS) -> li
 
 
 def drawn(cell: Cell, colors: Palette) -> tuple[str, Style]:
-    """A cell's character and style: one colour, or where there are none, a whole pattern."""
+    """A cell's character and style; without colours, the pattern of its larger part."""
     if not colors.patterned:
         return cell.glyph, fill(colors, cell.first, cell.second)
     owner = cell.larger
@@ -49,13 +49,13 @@ def drawn(cell: Cell, colors: Palette) -> tuple[str, Style]:
 
 
 def write(picture: Text, cells: Iterable[tuple[str, Style]]) -> None:
-    """Append the cells; neighbours of one style as one piece, which is drawn much faster."""
+    """Append the cells; neighbours of one style as one piece, which Rich draws much faster."""
     for style, run in groupby(cells, lambda cell: cell[1]):
         picture.append("".join(glyph for glyph, _ in run), style)
 
 
 def _owners(parts: Sequence[int], scale: int, eighths: int) -> list[int]:
-    """Whose each eighth is."""
+    """The part that each eighth belongs to."""
     owners: list[int] = []
     for index, end in enumerate(accumulate(parts)):
         reached = min(eighths, round(end * eighths / scale)) if scale > 0 else 0
@@ -72,12 +72,12 @@ def _cell(owners: Sequence[int], start: int, steps: str) -> Cell:
         return Cell(glyph, first, first, first)
     counts = Counter(here)
     if len(counts) > 2:
-        # Two can share a cell, and the smaller ones give way. But at the end of all, what is seen
-        # in the cell before may give way to what would be seen nowhere.
+        # Only two parts can share a cell, so the smaller ones are left out. In the bar's last cell,
+        # a part that is seen in the cell before may be left out for one seen nowhere else.
         before = owners[start - 1] if start and EMPTY in counts else None
         weights = counts.copy()
         if before is not None and before in weights:
-            # Though not to so little that an eighth is what it was rounded to.
+            # But no part counts less than one eighth.
             weights[before] = max(1, weights[before] - _HANDICAP)
         ranked = sorted(counts, key=lambda owner: (weights[owner], owner == before))
         first, last = sorted(ranked[-2:])

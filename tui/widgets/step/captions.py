@@ -1,4 +1,4 @@
-"""Marks over the columns of a chart, and what they say, in one line."""
+"""Captions over the columns of a chart: a mark each with words beside it, in one line."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .blocks import write
 Words = tuple[tuple[str, Style], ...]
 
 
-class Sign(msgspec.Struct, frozen=True):
-    """A mark over a column, and what it says beside it: versions in fewer and fewer words."""
+class Caption(msgspec.Struct, frozen=True):
+    """A mark over a column; `versions` are words beside it, shorter and shorter."""
 
     column: int
     mark: str
@@ -22,17 +22,17 @@ class Sign(msgspec.Struct, frozen=True):
     versions: Sequence[Words]
 
 
-def line(signs: Sequence[Sign], width: int) -> Text:
-    """All marks, and as much of the words as finds room; the first sign chooses first."""
+def caption_line(captions: Sequence[Caption], width: int) -> Text:
+    """All marks, and the longest words that have room; the first caption gets room first."""
     cells: list[tuple[str, Style]] = [(" ", Style.null())] * width
-    # With a cell of air around all, two signs do not read as one.
-    taken = {sign.column + by for sign in signs for by in (-1, 0, 1)}
-    for sign in reversed(signs):
-        cells[sign.column] = (sign.mark, sign.style)
-    for sign in signs:
-        for words in sign.versions:
+    # A free cell on each side separates captions.
+    taken = {caption.column + by for caption in captions for by in (-1, 0, 1)}
+    for caption in reversed(captions):
+        cells[caption.column] = (caption.mark, caption.style)
+    for caption in captions:
+        for words in caption.versions:
             letters = [(letter, style) for text, style in words for letter in text]
-            start = _room(len(letters), sign.column, taken, width)
+            start = _room(len(letters), caption.column, taken, width)
             if start is not None:
                 end = start + len(letters)
                 cells[start:end] = letters

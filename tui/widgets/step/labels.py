@@ -1,4 +1,4 @@
-"""Words inside the split bar: what each segment is, where its name has room."""
+"""Names inside the segments of the split bar, where they have room."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ SHORT: dict[Category, str] = {
 
 
 def labels(cells: Sequence[Cell], split: Split, rows: int) -> list[dict[int, str]]:
-    """For each of `rows` lines of a bar, the characters that stand in it, by column.
+    """For each of `rows` lines of a bar, the characters in it, by column.
 
-    With a second line the share stands there, otherwise after the name. What does not fit into
-    the whole cells of its segment, with a cell of air on both sides, is shortened or left out.
+    The share stands in the second line, or where there is only one, after the name. A text that
+    does not fit into its segment with a free cell on both sides is shortened or left out.
     """
     lines: list[dict[int, str]] = [{} for _ in range(rows)]
     for category, start, length in _segments(cells):
@@ -37,7 +37,7 @@ def labels(cells: Sequence[Cell], split: Split, rows: int) -> list[dict[int, str
 
 
 def _segments(cells: Sequence[Cell]) -> Iterator[tuple[Category, int, int]]:
-    """Each category that fills whole cells: the first of them, and how many there are."""
+    """Each category that fills whole cells, its first such cell, and how many there are."""
     start = 0
     for (owner, whole), run in groupby(cells, lambda cell: (cell.first, cell.first == cell.second)):
         length = len(list(run))
@@ -47,7 +47,7 @@ def _segments(cells: Sequence[Cell]) -> Iterator[tuple[Category, int, int]]:
 
 
 def _words(category: Category, share: str, rows: int, room: int) -> Sequence[str]:
-    """What is said in so much room, a text a line."""
+    """The texts of a segment with so much room, one for each line."""
     names = (NAMES[category], SHORT[category])
     if rows > 1:
         name = next((name for name in names if len(name) <= room), "")

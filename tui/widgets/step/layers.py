@@ -1,4 +1,4 @@
-"""The layer table: what each layer puts out, its weights and its biases, and their bytes."""
+"""The table of layers: output shape, weights, biases and bytes of each."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from vramtop.tui.words import units
 _NAME = 10  # the least that a layer's name has
 
 
-class _Column(msgspec.Struct, frozen=True):
-    """What stands over a column, how wide it is at least, and what a layer has there."""
+class _LayerColumn(msgspec.Struct, frozen=True):
+    """A column: its title, its least width, and its text for a layer."""
 
     title: str
     width: int
@@ -27,14 +27,14 @@ def _count(number: int) -> str:
     return f"{number:,}" if number else units.NOTHING
 
 
-_OUTPUT = _Column("output", 7, lambda layer: "×".join(map(str, layer.output_shape)))
-_WEIGHTS = _Column("weights", 9, lambda layer: _count(layer.weights))
-_BIASES = _Column("biases", 7, lambda layer: _count(layer.biases))
-_PARAMETERS = _Column("parameters", 12, lambda layer: _count(layer.parameters))
-_BYTES = _Column(
+_OUTPUT = _LayerColumn("output", 7, lambda layer: "×".join(map(str, layer.output_shape)))
+_WEIGHTS = _LayerColumn("weights", 9, lambda layer: _count(layer.weights))
+_BIASES = _LayerColumn("biases", 7, lambda layer: _count(layer.biases))
+_PARAMETERS = _LayerColumn("parameters", 12, lambda layer: _count(layer.parameters))
+_BYTES = _LayerColumn(
     "bytes", 11, lambda layer: units.size(layer.bytes) if layer.bytes else units.NOTHING
 )
-# What there is room for, the most first.
+# The widest first.
 _TABLES = (
     (_OUTPUT, _WEIGHTS, _BIASES, _PARAMETERS, _BYTES),
     (_OUTPUT, _WEIGHTS, _BIASES, _BYTES),
@@ -43,10 +43,10 @@ _TABLES = (
 
 
 class LayerTable(Panel[tuple[Layer, ...]]):
-    """A row a layer, and their sum; an output's shape leaves out its first dimension."""
+    """A row for each layer, and their sum. Output shapes leave out the batch dimension."""
 
     def pick(self, state: State) -> tuple[Layer, ...]:
-        """The layers of the model in force, none before it is known."""
+        """The layers of the model; empty until it is known."""
         return state.program.layers if state.program else ()
 
     def draw(self, shown: tuple[Layer, ...], width: int, height: int) -> Text:
@@ -61,9 +61,9 @@ class LayerTable(Panel[tuple[Layer, ...]]):
         air = max(0, width - room - _least(columns)) // len(columns)
 
         def row(name: str, cells: Sequence[str]) -> str:
-            """A name in so much room, and the rest in columns with some more air between them."""
+            """A name, and the other cells in their columns."""
             padded = (f"{cell:>{c.width + air}}" for cell, c in zip(cells, columns, strict=True))
-            return units.fit(name, room).ljust(room) + "".join(padded)
+            return units.cut(name, room).ljust(room) + "".join(padded)
 
         title = row("layer", [column.title for column in columns])
         table = Text(title[:width], ink(colors.muted))
@@ -75,18 +75,18 @@ class LayerTable(Panel[tuple[Layer, ...]]):
         if len(listed) < len(shown):
             left = f"… {len(shown) - len(listed)} more"
             table.append("\n").append(left, ink(colors.muted))
-        # Where weights and biases stand apart, their sum has no column of its own.
+        # Without a column for all parameters, their number stands in the name.
         name = "Model" if _PARAMETERS in columns else model.name
         line = row(name, [column.tell(model) for column in columns])
         return table.append("\n").append(line, ink(colors.text, bold=True))
 
 
-def _least(columns: Sequence[_Column]) -> int:
+def _least(columns: Sequence[_LayerColumn]) -> int:
     return sum(column.width for column in columns)
 
 
 def _sum(layers: Sequence[Layer]) -> Layer:
-    """All layers as one, which puts out nothing of its own."""
+    """The sum of all layers, without an output."""
     parameters = sum(layer.parameters for layer in layers)
     return Layer(
         name=f"Model {parameters:,}",

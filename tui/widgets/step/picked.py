@@ -1,4 +1,4 @@
-"""A category was clicked."""
+"""The message that a category was clicked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from vramtop.protocol.split import Category
 
 
 class Picked(Message):
-    """Where this category stands, somebody clicked."""
+    """This category was clicked."""
 
     def __init__(self, category: Category) -> None:
         super().__init__()

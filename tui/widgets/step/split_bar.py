@@ -1,4 +1,4 @@
-"""The split bar: what one step holds, by category, at a scale that is stated."""
+"""The split bar: the bytes of one step by category, with its scale."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rich.style import Style
 from rich.text import Text
 from textual.events import Click
 from vramtop.protocol.split import CATEGORIES, Peak, Split
-from vramtop.tui.state.full_bar import Scale, full_bar
+from vramtop.tui.state.full_bar import BarScale, full_bar
 from vramtop.tui.state.lesson.facts import Lesson
 from vramtop.tui.state.moments import Spot
 from vramtop.tui.state.state import HeldStep, Life, State
 from vramtop.tui.terminal.palette import EMPTY, Palette, dimmed, ink, label
-from vramtop.tui.widgets.gpus.device import usage
+from vramtop.tui.widgets.gpus.device_usage import usage
 from vramtop.tui.widgets.panel import Panel, between
 from vramtop.tui.words import units, wording
 from vramtop.tui.words.wording import PHASE_NAMES
@@ -23,17 +23,17 @@ from vramtop.tui.words.wording import PHASE_NAMES
 from .blocks import Cell, bar, drawn, write
 from .labels import labels
 from .picked import Picked
-from .zoom import Part, connector
+from .zoom import Magnified, connector
 
-_NARROW = 58  # the least width of the caption in which no phase is left out
-# What stands in which column of an empty part.
+_NARROW = 58  # columns from which on the caption has the phase
+# Characters in the empty part of the bar, by column.
 _Marks: TypeAlias = dict[int, tuple[str, Style]]
 
 
-class Batch(msgspec.Struct, frozen=True):
-    """What the bar shows of the lesson: its batch, and what it does to the peak.
+class LessonBatch(msgspec.Struct, frozen=True):
+    """The lesson's batch.
 
-    `predicted` is the peak that `+` would make; `rows` are the images of the step that is held.
+    `predicted` is the peak of twice the batch. `rows` is the number of images in the held step.
     """
 
     size: int
@@ -44,11 +44,11 @@ class Batch(msgspec.Struct, frozen=True):
     stuck: bool
 
 
-class View(msgspec.Struct, frozen=True):
-    """What the bar shows: the peak, unless another moment is `seen`.
+class SplitBarFacts(msgspec.Struct, frozen=True):
+    """What the bar shows: the moment `seen`, or where that is None, the peak.
 
-    `whole` is what the device bar shows, and `start` where in it the step begins, in bytes.
-    `power` is the power of two that fills the bar. `batch` is what the lesson adds.
+    `whole` is the size of the device bar in bytes, and `start` the bytes before the step in it.
+    `power` is the power of two that fills the split bar. `batch` is the lesson's.
     """
 
     peak: Peak | None
@@ -58,20 +58,20 @@ class View(msgspec.Struct, frozen=True):
     power: int
     life: Life
     paused: bool
-    batch: Batch | None
+    batch: LessonBatch | None
 
 
-class SplitBar(Panel[View]):
-    """The moment that is shown with the scale, and the bar below it: one line high or more.
+class SplitBar(Panel[SplitBarFacts]):
+    """A caption with the moment and the scale, and below it the bar, one line high or more.
 
-    A click on a category's part of the bar says which one it is.
+    A click on a category's part of the bar chooses that category.
     """
 
-    _scale: Scale = "power of two"
+    _scale: BarScale = "power of two"
 
-    def cycle_scale(self, *, budget: bool) -> Scale:
-        """The next scale; the budget is one where there is a budget."""
-        scales: list[Scale] = ["power of two", "peak"]
+    def cycle_scale(self, *, budget: bool) -> BarScale:
+        """Use the next scale. The budget is one of them where there is a budget."""
+        scales: list[BarScale] = ["power of two", "peak"]
         if budget:
             scales.append("budget")
         here = scales.index(self._scale) if self._scale in scales else -1
@@ -80,14 +80,14 @@ class SplitBar(Panel[View]):
         return self._scale
 
     def usual_scale(self) -> None:
-        """The first of the scales, on which a peak that sinks is seen to sink."""
+        """Use the first scale, on which the bar gets shorter when the peak sinks."""
         self._scale = "power of two"
         self.draw_again()
 
-    def pick(self, state: State) -> View:
-        """The peak of the settings in force and the moment that is seen instead."""
+    def pick(self, state: State) -> SplitBarFacts:
+        """The latest peak, and the moment that is shown instead of it."""
         used = usage(state)
-        return View(
+        return SplitBarFacts(
             peak=state.measured.anatomy.peak if state.measured else None,
             seen=state.seen,
             whole=used.whole if used else None,
@@ -99,7 +99,7 @@ class SplitBar(Panel[View]):
         )
 
     def on_click(self, event: Click) -> None:
-        """Say whose part of the bar it is."""
+        """Choose the category whose part of the bar it is."""
         split = _split(self._shown) if self._shown else None
         width, height = self.content_size
         if self._shown is None or split is None or event.y < (2 if _zooms(height) else 1):
@@ -108,26 +108,26 @@ class SplitBar(Panel[View]):
         if event.x < width and (owner := cells[event.x].larger) != EMPTY:
             self.post_message(Picked(CATEGORIES[owner]))
 
-    def draw(self, shown: View, width: int, height: int) -> Text:
-        """The caption and the bar; in four lines or more, what of the device it magnifies."""
+    def draw(self, shown: SplitBarFacts, width: int, height: int) -> Text:
+        """The caption and the bar; from four lines on, also lines to the device bar."""
         if not _zooms(height):
             return self._bar(shown, width, height, zoom=True)
         part = self._magnified(shown)
         line = Text(connector(part, width) if part else "", ink(self.palette.faint))
         return line.append("\n").append_text(self._bar(shown, width, height - 1, zoom=not line))
 
-    def _magnified(self, shown: View) -> Part | None:
+    def _magnified(self, shown: SplitBarFacts) -> Magnified | None:
         split = _split(shown)
         if split is None or shown.whole is None:
             return None
-        return Part(shown.start, self._full(shown, split), shown.whole)
+        return Magnified(shown.start, self._full(shown, split), shown.whole)
 
-    def _full(self, shown: View, split: Split) -> int:
+    def _full(self, shown: SplitBarFacts, split: Split) -> int:
         """How many bytes fill the bar."""
         largest = max(1, _peak(shown), split.total)
         return full_bar(self._scale, largest, _budget(shown), shown.power)
 
-    def _bar(self, shown: View, width: int, height: int, *, zoom: bool) -> Text:
+    def _bar(self, shown: SplitBarFacts, width: int, height: int, *, zoom: bool) -> Text:
         colors, rows = self.palette, max(1, height - 1)
         split = _split(shown)
         if split is None:
@@ -176,7 +176,7 @@ class SplitBar(Panel[View]):
             else:
                 yield drawn(cell, colors)
 
-    def _moment(self, shown: View, *, operator: bool) -> Text:
+    def _moment(self, shown: SplitBarFacts, *, operator: bool) -> Text:
         colors, text = self.palette, Text()
         seen = shown.seen
         if isinstance(seen, Spot):
@@ -199,7 +199,7 @@ class SplitBar(Panel[View]):
                 text.append(f", by {wording.operator(shown.peak.operator)}", ink(colors.muted))
         return text
 
-    def _scale_texts(self, shown: View, scale: int, *, zoom: bool) -> list[str]:
+    def _scale_texts(self, shown: SplitBarFacts, scale: int, *, zoom: bool) -> list[str]:
         """What fills the bar, in fewer and fewer words."""
         full = f"full bar {units.size(scale)}"
         named = f"{full} ({self._scale})"
@@ -211,10 +211,10 @@ class SplitBar(Panel[View]):
 
 
 def ghost(now: Split, then: Split, scale: int, width: int, colors: Palette) -> _Marks:
-    """What comes on top of the bar, by category, dim: what is not yet.
+    """The predicted growth from `now` to `then`, dim, by column after the end of the bar.
 
-    Empty where a category gives way: then another moment will be the peak, and what is there now
-    is no part of it.
+    It is empty where a category shrinks: then another moment will be the peak, and its split is not
+    that of `now` with something added.
     """
     parts = zip(msgspec.structs.astuple(now), msgspec.structs.astuple(then), strict=True)
     growth = [later - earlier for earlier, later in parts]
@@ -241,23 +241,23 @@ def _not_yet(cell: Cell, colors: Palette) -> tuple[str, Style]:
 
 
 def _zooms(height: int) -> bool:
-    """Whether there is room for a line that joins it to the device bar."""
+    """Whether there is room for the line that leads to the device bar."""
     return height >= 4
 
 
-def _split(shown: View) -> Split | None:
+def _split(shown: SplitBarFacts) -> Split | None:
     if shown.seen:
         return shown.seen.split
     return shown.peak.split if shown.peak else None
 
 
-def _peak(shown: View) -> int:
-    """Where the allocator saw more than the ledger, the peak is more than its split's sum."""
+def _peak(shown: SplitBarFacts) -> int:
+    """The bytes of the peak, which may exceed its split where the allocator saw more."""
     return max(shown.peak.bytes, shown.peak.split.total) if shown.peak else 0
 
 
 def _caption(moments: Sequence[Text], scales: Sequence[str], width: int, style: Style) -> Text:
-    """The moment at the left and the scale at the right, with all of their words that fit."""
+    """The moment at the left and the scale at the right, in as many words as fit."""
     for moment in moments:
         for scale in scales:
             if moment.cell_len + 2 + len(scale) <= width:
@@ -265,8 +265,8 @@ def _caption(moments: Sequence[Text], scales: Sequence[str], width: int, style: 
     return between(moments[-1], Text(scales[-1], style), width)
 
 
-def _batch(lesson: Lesson) -> Batch:
-    return Batch(
+def _batch(lesson: Lesson) -> LessonBatch:
+    return LessonBatch(
         size=lesson.settings.batch_size,
         accumulation=lesson.settings.accumulation,
         budget=lesson.settings.budget,
@@ -276,12 +276,12 @@ def _batch(lesson: Lesson) -> Batch:
     )
 
 
-def _budget(shown: View) -> int | None:
+def _budget(shown: SplitBarFacts) -> int | None:
     return shown.batch.budget if shown.batch else None
 
 
-def _held(seen: HeldStep, batch: Batch | None) -> str:
-    """In which batch of the lesson's step, and of how many images where they are fewer."""
+def _held(seen: HeldStep, batch: LessonBatch | None) -> str:
+    """The batch within an accumulated step, and the images where they are fewer than usual."""
     if batch is None:
         return ""
     text = ""
@@ -292,7 +292,7 @@ def _held(seen: HeldStep, batch: Batch | None) -> str:
     return text
 
 
-def _waiting(shown: View) -> str:
+def _waiting(shown: SplitBarFacts) -> str:
     """Why there is nothing to show, and what would change that."""
     batch = shown.batch
     if shown.life in ("failed", "gone"):

@@ -1,4 +1,4 @@
-"""Where the moments of a step stand across a chart."""
+"""The columns of a chart for the moments of a step, grouped by phase."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import msgspec
 from vramtop.protocol.split import Anatomy, Moment, Phase, Split
 from vramtop.tui.words.wording import PHASE_NAMES
 
-# A name, a phase, and the places that it has in the curve.
+# A name, a phase, and its places in the curve.
 _Part: TypeAlias = tuple[str, Phase, range]
 
 
-class Column(msgspec.Struct, frozen=True):
+class ChartColumn(msgspec.Struct, frozen=True):
     """A column begins at the place `first` of the curve, and shows the moment at `place`."""
 
     first: int
@@ -22,15 +22,15 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class Stretch(msgspec.Struct, frozen=True):
-    """A phase's part of the chart, or within forward the loss's; `start` is its first column.
+    """The columns of a phase, or of the loss within forward; `start` is the first of them.
 
-    Where the names of all phases of several batches have no room, those batches are one part.
+    Several batches share one stretch where the names of all their phases have no room.
     """
 
     name: str
     phase: Phase
     start: int
-    columns: tuple[Column, ...]
+    columns: tuple[ChartColumn, ...]
 
     @property
     def end(self) -> int:
@@ -39,10 +39,9 @@ class Stretch(msgspec.Struct, frozen=True):
 
 
 def stretches(anatomy: Anatomy, width: int) -> list[Stretch]:
-    """The curve in exactly `width` columns; a column shows the most that was held in its part.
+    """The curve in exactly `width` columns, each of which shows its largest moment.
 
-    Parts are as wide as they have moments, and at least as wide as their names, as far as there
-    is room.
+    A stretch is as wide as its name, and the rest is shared out by the numbers of moments.
     """
     curve, parts = anatomy.curve, list(_parts(anatomy))
     if sum(len(name) + 1 for name, _, _ in parts) > width:
@@ -60,13 +59,13 @@ def stretches(anatomy: Anatomy, width: int) -> list[Stretch]:
 
 
 def column_of(parts: Sequence[Stretch], place: int) -> int:
-    """The last column in which the moment at that place is; else the first of all."""
+    """The last column that contains this place."""
     columns = [column for part in parts for column in part.columns]
     return max((at for at, column in enumerate(columns) if column.first <= place), default=0)
 
 
 def _parts(anatomy: Anatomy) -> Iterator[_Part]:
-    """Names, phases and places of what stands on the axis."""
+    """The phases of the step, with the loss as a part of its own."""
     begin = 0
     for phase, moments in groupby(anatomy.curve, lambda moment: moment.phase):
         end = begin + len(list(moments))
@@ -80,7 +79,7 @@ def _parts(anatomy: Anatomy) -> Iterator[_Part]:
 
 
 def _together(parts: list[_Part]) -> list[_Part]:
-    """Where several batches add up, all of their phases as one part."""
+    """The parts with all phases of several accumulated batches as one part."""
     batches = [part for part in parts if part[1] not in ("optimizer", "zero_grad")]
     count = sum(name == PHASE_NAMES["load"] for name, _, _ in batches)
     if count < 2:
@@ -89,14 +88,14 @@ def _together(parts: list[_Part]) -> list[_Part]:
     return [(f"{count} batches", "backward", range(end)), *parts[len(batches) :]]
 
 
-def _columns(curve: Sequence[Moment], places: range, width: int) -> tuple[Column, ...]:
+def _columns(curve: Sequence[Moment], places: range, width: int) -> tuple[ChartColumn, ...]:
     if not width:
         return ()
     edges = [places.start + column * len(places) // width for column in range(width + 1)]
     # With fewer moments than columns a moment fills several of them.
     parts = (range(start, max(end, start + 1)) for start, end in pairwise(edges))
     return tuple(
-        Column(part.start, max(part, key=lambda at: curve[at].split.total)) for part in parts
+        ChartColumn(part.start, max(part, key=lambda at: curve[at].split.total)) for part in parts
     )
 
 

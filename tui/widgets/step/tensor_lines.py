@@ -8,10 +8,10 @@ from vramtop.tui.terminal.palette import Palette, ink
 from vramtop.tui.words import units
 from vramtop.tui.words.wording import PHASE_NAMES, operator
 
-from .columns import number
+from .category_columns import number
 
 _GAP = 2
-_NAME = 12  # the least that a name has
+_NAME = 12  # columns for a name at least
 _OUTPUT = "output of "
 
 
@@ -20,12 +20,12 @@ def tensor_lines(
 ) -> list[Text]:
     """A head that begins with `title`, and as many tensors as there is room for.
 
-    What has none is counted in the last line, with those that were not listed at all.
+    The last line counts the tensors that are not shown.
     """
     whole = len(tensors.largest) + (tensors.others > 0)
     count = len(tensors.largest) if 1 + whole <= room else max(0, room - 2)
     unit = units.column(facts.bytes for facts in tensors.largest)
-    columns = _Columns(tensors.largest, unit, title, width)
+    columns = _TensorColumns(tensors.largest, unit, title, width)
     lines = [Text(columns.line(title, "shape", "type", "alive", unit.unit), ink(colors.muted))]
     for facts, name in zip(tensors.largest[:count], columns.names, strict=False):
         figure = number(unit, facts.bytes)
@@ -40,12 +40,12 @@ def tensor_lines(
     if others:
         size = tensors.others_bytes + sum(facts.bytes for facts in missing)
         rest = f"… and {others:,} more, {units.size(size)}"
-        lines.append(Text(units.fit(rest, width), ink(colors.muted)))
+        lines.append(Text(units.cut(rest, width), ink(colors.muted)))
     return lines[: max(0, room)]
 
 
 def _name(facts: TensorFacts) -> str:
-    """What the tensor is called: by its owner, or else by the operator that made it."""
+    """The tensor's name, or else the operator that made it."""
     made_by = operator(facts.operator)
     if facts.name:
         return f"{facts.name} (a view)" if facts.view else facts.name
@@ -61,13 +61,13 @@ def _shape(facts: TensorFacts) -> str:
 
 
 def _alive(facts: TensorFacts) -> str:
-    """From which phase to which; what is there before or after the step is not bounded by one."""
+    """The phases in which it was allocated and released: `forward → after`."""
     born = PHASE_NAMES[facts.born] if facts.born else "before"
     return f"{born} → {PHASE_NAMES[facts.gone] if facts.gone else 'after'}"
 
 
-class _Columns:
-    """The widths: what is in the columns and no more, and the rest for the names."""
+class _TensorColumns:
+    """Columns as wide as their texts; the names have the rest."""
 
     def __init__(
         self, listed: tuple[TensorFacts, ...], unit: units.Column, title: str, width: int
@@ -89,7 +89,7 @@ class _Columns:
         gap = " " * _GAP
         middle = f"{gap}{alive:<{self._alive}}" if self._alive else ""
         return (
-            f"{units.fit(name, self._name):<{self._name}}{gap}{shape:>{self._shape}}"
+            f"{units.cut(name, self._name):<{self._name}}{gap}{shape:>{self._shape}}"
             f"{gap}{kind:<{self._type}}{middle}{gap}{size:>{self._bytes}}"
         )
 

@@ -1,4 +1,4 @@
-"""The chosen category: what it means, why it differs from the formula, its largest tensors."""
+"""The chosen category: its meaning, why it differs from the formula, its largest tensors."""
 
 from __future__ import annotations
 
@@ -7,68 +7,69 @@ from textwrap import wrap
 import msgspec
 from rich.text import Text
 from vramtop.protocol.split import CATEGORIES, Category, Tensors
-from vramtop.tui.state.comparison import Line
+from vramtop.tui.state.categories import CategoryFacts
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import GLYPHS, ink, swatch
 from vramtop.tui.widgets.panel import Panel, between
 from vramtop.tui.words import units
+from vramtop.tui.words.meanings import meanings
+from vramtop.tui.words.overhead import overhead
 from vramtop.tui.words.wording import NAMES
 
-from .beside import beside
-from .legend import meanings
-from .rows import UNEXPLAINED
+from .category_table import UNEXPLAINED
 from .tensor_lines import tensor_lines
 
 _LEAST = 3  # the head of the list, its largest tensor, and how many there are besides
 
 
-class View(msgspec.Struct, frozen=True):
-    """The chosen category; all else only once it is measured.
+class ChosenFacts(msgspec.Struct, frozen=True):
+    """The chosen category. The other fields are set once a step was measured.
 
-    `whole` is the sum of all high waters in bytes, `tensors` None where the worker does not tell
-    them, `beside` what its allocator holds besides; `formulas` tells whether the program expects
-    anything of any category, `elsewhere` that the rows show another moment of the step.
+    `whole` is the sum of all high waters in bytes. `tensors` is None where the worker does not tell
+    them. `overhead` is what its allocator holds besides the categories. `formulas` tells that the
+    program expects bytes of some category. `elsewhere` tells that the rows show a moment of the
+    step that is not the peak.
     """
 
     category: Category
     lesson: bool
-    line: Line | None = None
+    line: CategoryFacts | None = None
     whole: int = 0
     formulas: bool = False
     tensors: Tensors | None = None
-    beside: tuple[str, ...] = ()
+    overhead: tuple[str, ...] = ()
     elsewhere: bool = False
 
 
-class TensorTable(Panel[View | None]):
-    """What the category is made of at its high water, whatever moment the rows show."""
+class TensorTable(Panel[ChosenFacts | None]):
+    """The tensors of the category at its high water, whatever moment the rows show."""
 
-    def pick(self, state: State) -> View | None:
+    def pick(self, state: State) -> ChosenFacts | None:
         """What is known of the chosen category; None where none is chosen."""
-        category, measured, lines = state.chosen, state.measured, state.comparison
+        category, measured, lines = state.chosen, state.measured, state.categories
         lesson = state.lesson is not None
         if category is None:
             return None
         if measured is None or not lines:
-            return View(category, lesson)
-        return View(
+            return ChosenFacts(category, lesson)
+        return ChosenFacts(
             category=category,
             lesson=lesson,
             line=lines[CATEGORIES.index(category)],
             whole=measured.anatomy.high_water.total,
             formulas=any(line.expected for line in lines),
             tensors=measured.tensors.get(category),
-            beside=beside(measured.allocator) if measured.allocator else (),
+            overhead=overhead(measured.allocator) if measured.allocator else (),
             elsewhere=state.seen is not None,
         )
 
-    def draw(self, shown: View | None, width: int, height: int) -> Text:
-        """Words give way to the list where there is not room for both."""
+    def draw(self, shown: ChosenFacts | None, width: int, height: int) -> Text:
+        """The list gets room first, then the words."""
         if shown is None:
             return Text()
         colors = self.palette
         words = self._words(shown, width)
-        besides = [piece for note in shown.beside for piece in _wrapped(note, width)]
+        besides = [piece for note in shown.overhead for piece in _wrapped(note, width)]
         listed = self._listed(shown, width, height)
         room = height - 1 - len(listed)
         if len(words) > room:
@@ -86,7 +87,7 @@ class TensorTable(Panel[View | None]):
         lines = [self._title(shown, width), *words, *listed, *bottom]
         return Text("\n").join(lines[:height])
 
-    def _title(self, shown: View, width: int) -> Text:
+    def _title(self, shown: ChosenFacts, width: int) -> Text:
         """The category, its bytes, and their share of what all high waters add up to."""
         colors, index = self.palette, CATEGORIES.index(shown.category)
         title = Text().append(GLYPHS[shown.category], swatch(colors, index))
@@ -98,12 +99,12 @@ class TensorTable(Panel[View | None]):
         figure.append(f" high water, {units.share(most, shown.whole)} of all", ink(colors.muted))
         return between(title, figure, width)
 
-    def _words(self, shown: View, width: int) -> list[Text]:
-        """What the category means first, which is the first to be left out."""
+    def _words(self, shown: ChosenFacts, width: int) -> list[Text]:
+        """The meaning, then the difference. The meaning is the first to be left out."""
         colors = self.palette
         words = [
             Text(
-                units.fit(meanings(shown.category, lesson=shown.lesson)[0], width),
+                units.cut(meanings(shown.category, lesson=shown.lesson)[0], width),
                 ink(colors.muted),
             )
         ]
@@ -118,7 +119,7 @@ class TensorTable(Panel[View | None]):
             words += [Text(piece, ink(colors.accent)) for piece in _wrapped(note, width)]
         return words
 
-    def _listed(self, shown: View, width: int, room: int) -> list[Text]:
+    def _listed(self, shown: ChosenFacts, width: int, room: int) -> list[Text]:
         """The tensors, or why there are none."""
         colors = self.palette
         if shown.line is None or shown.tensors is None or not shown.tensors.largest:
@@ -131,8 +132,8 @@ class TensorTable(Panel[View | None]):
         return tensor_lines(shown.tensors, title, width, room, colors)
 
 
-def _difference(line: Line) -> str:
-    """What of it the formula does not say, and all of the reason."""
+def _difference(line: CategoryFacts) -> str:
+    """How many bytes the formula leaves out, with the whole reason."""
     if line.expected is None or line.difference is None:
         return "the formula leaves them out"
     if line.difference.bytes == 0:

@@ -1,4 +1,4 @@
-"""Lines from a part of the device bar to the ends of the bar that magnifies it."""
+"""Lines from a part of the device bar to the ends of the split bar, which magnifies that part."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import msgspec
 from vramtop.tui.words import units
 
 
-class Part(msgspec.Struct, frozen=True):
-    """What of the device a bar magnifies, all in bytes: `size` from `start` on, of the `whole`."""
+class Magnified(msgspec.Struct, frozen=True):
+    """The part of the device bar that is magnified: `size` bytes from `start` on, of `whole`."""
 
     start: int
     size: int
     whole: int
 
 
-def connector(part: Part, width: int) -> str:
-    """One line: up to where the part begins and ends, and down to both ends of all columns.
+def connector(part: Magnified, width: int) -> str:
+    """One line that connects both ends of the part above with both ends of the bar below.
 
-    It is empty where the part is no smaller than the whole.
+    It is empty where the part is not smaller than the whole.
     """
     if part.size >= part.whole or width < 2:
         return ""
@@ -30,7 +30,7 @@ def connector(part: Part, width: int) -> str:
     for column in (begin, end):
         line[column] = {0: "├", last: "┤"}.get(column, "┴")
     label = f" {units.times(part.whole / part.size)} "
-    # In the longer of the stretches on both sides of the part.
+    # The label stands on the side of the part with more room.
     left, right = (end + 1, last) if last - end >= begin else (1, begin)
     at = (left + right - len(label)) // 2
     if at >= left:

@@ -1,21 +1,19 @@
-"""Sizes compared from fresh weights, and fresh weights alone: keys, words and what is asked."""
+"""Comparing sizes from fresh weights, and fresh weights alone: keys, news and commands."""
 
 from __future__ import annotations
 
 import pytest
-from made import HELLO, configured, measured, sample
+from made import BEGUN, configured, out_of_memory, sample
 from msgspec.structs import replace
-from scripted import BEGUN, Script, begin, seen
+from scripted import Script, begin, seen
 from vramtop.protocol.lesson.commands import CallOff, Compare, Reset
 from vramtop.protocol.lesson.messages import (
     Compared,
     Comparing,
     ComparisonEnded,
     Evaluated,
-    LessonOutOfMemory,
 )
 from vramtop.protocol.lesson.settings import SettingError, Settings
-from vramtop.protocol.split import Split
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.state.lesson import fair
 from vramtop.tui.state.lesson.visits import Visit
@@ -53,7 +51,6 @@ def test_the_plan_is_a_sweeps() -> None:
     expected = [Settings(seed=7, hidden=32, batch_size=size) for size in (16, 64)]
     assert [trial.settings for trial in chosen.trials] == expected
     assert {trial.images for trial in chosen.trials} == {30_000}
-    assert fair.asked(chosen) == "comparing 2 batch sizes on 30,000 images each, 60,000 in all"
 
 
 # ---- keys ---------------------------------------------------------------------------------------
@@ -91,8 +88,8 @@ async def test_escape_calls_a_comparison_off_and_a_second_one_waits(
 ) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await begin(pilot, *BEGUN, Comparing(256, 3, 5, 12_000, 30_000))
-        told = "comparing batch 256 (3 of 5): 12,000 of 30,000 images, escape calls it off"
-        assert told in seen(app)
+        text = "comparing batch 256 (3 of 5): 12,000 of 30,000 images, escape calls it off"
+        assert text in seen(app)
         await pilot.press("F")
         await pilot.pause()
         assert len(app.screen_stack) == 1
@@ -111,8 +108,8 @@ async def test_its_end_says_which_size_learned_most(app: VramtopApp) -> None:
     ]
     async with app.run_test(size=(120, 40)) as pilot:
         await begin(pilot, *BEGUN, *runs, ComparisonEnded(complete=True))
-        told = "compared from fresh weights: batch 16 has the least test loss, 0.2350; x shows all"
-        assert told in seen(app)
+        text = "compared from fresh weights: batch 16 has the least test loss, 0.2350; x shows all"
+        assert text in seen(app)
 
 
 async def test_a_key_begins_again_with_fresh_weights(app: VramtopApp, script: Script) -> None:
@@ -134,18 +131,8 @@ def folded(app: VramtopApp, *messages: object) -> None:
 
 async def test_fresh_weights_begin_the_curves_anew_and_keep_the_sizes(app: VramtopApp) -> None:
     ends = [Evaluated(epoch, 1 / epoch, 0.9, 1000, 1000, None) for epoch in range(1, 7)]
-    short = LessonOutOfMemory(
-        batch_size=8192,
-        needed=2**30,
-        limit=2**20,
-        phase="forward",
-        operator="relu",
-        split=Split(),
-        restored=64,
-        detail="no",
-    )
     async with app.run_test(size=(80, 24)) as pilot:
-        await begin(pilot, *BEGUN, sample(64_000), *ends, short)
+        await begin(pilot, *BEGUN, sample(64_000), *ends, out_of_memory())
         folded(app, replace(configured(), fresh=True))
         state = app.state
     assert (state.history.points, state.sample, state.lesson.evaluated) == ((), None, None)
@@ -158,6 +145,6 @@ async def test_the_training_that_comes_back_from_a_comparison_goes_on_comparing(
 ) -> None:
     ends = [Evaluated(epoch, 1 / epoch, 0.9, 1000, 1000, None) for epoch in range(1, 7)]
     async with app.run_test(size=(80, 24)) as pilot:
-        await begin(pilot, HELLO, configured(), sample(), measured(), *ends[:3])
+        await begin(pilot, *BEGUN, *ends[:3])
         folded(app, configured(), *ends[3:])
         assert app.state.lesson.visited[0].learned is not None

@@ -1,4 +1,4 @@
-"""That a training overfits is said when it does, beside the loss."""
+"""A training that overfits has a note beside its loss."""
 
 from __future__ import annotations
 

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
 import pytest
-from made import HELLO, configured, measured, out_of_memory, sample
+from made import BEGUN, HELLO, after, configured, measured, out_of_memory, sample
 from msgspec.structs import replace
 from vramtop.protocol.lesson.messages import Compared, Evaluated
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.tui.state.folding import fold
-from vramtop.tui.state.lesson.folding import begun
 from vramtop.tui.state.lesson.visits import Learned, Visit, epochs_between
 from vramtop.tui.worker.link import Received
 
-BEGUN = (HELLO, configured(), sample(), measured())
 FAIR = Compared(Settings(), 30_000, 2.3, 0.25, 0.9, measured().anatomy, 2e-3, 32e3)
-SHORTAGE = out_of_memory(operator="relu")
+OUT_OF_MEMORY = out_of_memory()
 
 
 def visits(*messages: Received) -> dict[int, Visit]:
-    state = reduce(fold, messages, begun(Settings()))
+    state = after(*messages)
     assert [v.batch_size for v in state.lesson.visited] == sorted(
         {v.batch_size for v in state.lesson.visited}
     )
@@ -42,23 +37,23 @@ def test_a_visit_has_the_bytes_the_formula_and_the_speed() -> None:
 @pytest.mark.parametrize(
     ("images", "epochs"), [(6_000, 5), (60_000, 1), (50_000, 1), (1_000_000, 1), (100, 300)]
 )
-def test_losses_are_compared_over_about_as_many_images_of_any_data(
+def test_losses_are_compared_over_as_many_images_whatever_the_dataset(
     images: int, epochs: int
 ) -> None:
     assert epochs_between(images) == epochs
 
 
 def test_the_loss_is_compared_between_two_ends_of_epochs_of_one_size() -> None:
-    told = [evaluated(epoch, 1 / epoch) for epoch in range(3, 10)]
-    assert visits(*BEGUN, *told[:5])[64].learned is None
-    assert visits(*BEGUN, *told)[64].learned == Learned(1 / 3, 1 / 8, 30_000, 18_000, 1e-3)
+    messages = [evaluated(epoch, 1 / epoch) for epoch in range(3, 10)]
+    assert visits(*BEGUN, *messages[:5])[64].learned is None
+    assert visits(*BEGUN, *messages)[64].learned == Learned(1 / 3, 1 / 8, 30_000, 18_000, 1e-3)
 
 
 @pytest.mark.parametrize("change", [{"batch_size": 128}, {"learning_rate": 0.1}])
 def test_a_change_in_between_begins_the_comparison_anew(change: dict[str, object]) -> None:
-    told = [evaluated(epoch, 1 / epoch) for epoch in range(3, 8)]
-    after = visits(*BEGUN, *told, configured(**change), evaluated(8, 0.1), evaluated(9, 0.1))
-    assert all(visit.learned is None for visit in after.values())
+    messages = [evaluated(epoch, 1 / epoch) for epoch in range(3, 8)]
+    found = visits(*BEGUN, *messages, configured(**change), evaluated(8, 0.1), evaluated(9, 0.1))
+    assert all(visit.learned is None for visit in found.values())
 
 
 def test_what_began_earlier_is_kept_whatever_comes_later() -> None:
@@ -72,13 +67,13 @@ def test_what_began_later_gives_way_after_fresh_weights() -> None:
     late = [evaluated(epoch, 1 / epoch) for epoch in range(7, 13)]
     early = [evaluated(epoch, 2 / epoch) for epoch in range(1, 7)]
     fresh = replace(configured(), fresh=True)
-    told = (*BEGUN, *late, fresh, *early)
-    assert visits(*told)[64].learned == Learned(2 / 1, 2 / 6, 30_000, 6_000, 1e-3)
+    messages = (*BEGUN, *late, fresh, *early)
+    assert visits(*messages)[64].learned == Learned(2 / 1, 2 / 6, 30_000, 6_000, 1e-3)
 
 
 def test_parameters_that_went_back_begin_the_comparison_anew() -> None:
-    told = [evaluated(epoch, 1 / epoch) for epoch in (7, 8, 3, 4, 5, 6, 7, 8)]
-    assert visits(*BEGUN, *told)[64].learned == Learned(1 / 3, 1 / 8, 30_000, 18_000, 1e-3)
+    messages = [evaluated(epoch, 1 / epoch) for epoch in (7, 8, 3, 4, 5, 6, 7, 8)]
+    assert visits(*BEGUN, *messages)[64].learned == Learned(1 / 3, 1 / 8, 30_000, 18_000, 1e-3)
 
 
 def test_losses_of_another_learning_rate_are_back_with_it() -> None:
@@ -117,13 +112,13 @@ def test_a_size_that_ran_before_is_not_crossed_out_by_a_comparison() -> None:
 
 def test_a_size_that_runs_out_of_memory_keeps_what_it_had_learned() -> None:
     first = [evaluated(epoch, 1 / epoch) for epoch in range(1, 7)]
-    short = replace(SHORTAGE, batch_size=64, restored=None)
-    told = (*BEGUN, *first, FAIR, short)
-    visit = visits(*told)[64]
+    short = replace(OUT_OF_MEMORY, batch_size=64, restored=None)
+    messages = (*BEGUN, *first, FAIR, short)
+    visit = visits(*messages)[64]
     assert visit.out_of_memory
     assert visit.learned is not None
     assert visit.fair is not None
-    again = visits(*told, configured(budget=2**30))[64]
+    again = visits(*messages, configured(budget=2**30))[64]
     assert (again.out_of_memory, again.peak, again.fair) == (False, None, visit.fair)
 
 
@@ -135,12 +130,12 @@ def test_settled_bytes_do_not_give_way_to_those_of_a_first_step() -> None:
 
 
 def test_a_size_that_did_not_fit_has_what_it_needed_and_what_there_was() -> None:
-    visit = visits(*BEGUN, configured(batch_size=8192), SHORTAGE)[8192]
+    visit = visits(*BEGUN, configured(batch_size=8192), OUT_OF_MEMORY)[8192]
     assert (visit.out_of_memory, visit.peak, visit.limit) == (True, 43_200_000, 24 * 2**20)
 
 
 def test_a_size_that_fits_at_last_is_no_longer_out_of_memory() -> None:
     again = (configured(batch_size=8192), measured(8192))
-    visit = visits(*BEGUN, configured(batch_size=8192), SHORTAGE, configured(), *again)[8192]
+    visit = visits(*BEGUN, configured(batch_size=8192), OUT_OF_MEMORY, configured(), *again)[8192]
     assert (visit.out_of_memory, visit.limit) == (False, None)
     assert visit.peak == measured(8192).anatomy.peak.bytes

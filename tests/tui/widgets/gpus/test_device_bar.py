@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
 import pytest
-from made import HELLO, configured, measured
+from made import HELLO, after, configured, measured
 from msgspec.structs import replace
 from rich.style import Style
-from scripted import Script, begin
+from scripted import Script, begin, painted
 from scripted import seen as on_screen
 from vramtop.protocol.gpus import Gpu, GpuProcess, GpusReport
 from vramtop.protocol.lesson.settings import Settings
@@ -16,12 +14,12 @@ from vramtop.protocol.messages import Device, DeviceMemory, Hello
 from vramtop.protocol.split import AllocatorMemory, Reading
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.gpus.condition import Sign
-from vramtop.tui.gpus.holders import Held
-from vramtop.tui.state.folding import fold
+from vramtop.tui.gpus.holders import HolderBytes
 from vramtop.tui.state.lesson.folding import begun
 from vramtop.tui.terminal.capabilities import Repertoire, Terminal
 from vramtop.tui.terminal.palette import ink
-from vramtop.tui.widgets.gpus.device import DeviceBar, Usage, usage, whole
+from vramtop.tui.widgets.gpus.device_bar import DeviceBar, whole
+from vramtop.tui.widgets.gpus.device_usage import Usage, usage
 from vramtop.tui.worker.link import Received
 
 GIB, MIB = 2**30, 2**20
@@ -30,7 +28,7 @@ ON_GPU = (Hello(1, 7, "2.9.0", GPU), replace(configured(), device=GPU))
 STEP = AllocatorMemory(
     {"zero_grad": Reading(66 * MIB, 67 * MIB)}, 70 * MIB, MIB, 68 * MIB, 67 * MIB, 64 * MIB, 2, 1
 )
-CARD = Gpu(
+BUSY = Gpu(
     index=1, uuid="GPU-1", name="A GPU", total=8 * GIB, reserved=GIB, used=GIB, free=6 * GIB,
     gpu_utilization=37, temperature=54, power=217.4, power_cap=700.0, sm_clock=1980,
     throttled=("software power cap",), processes=(GpuProcess(7, 580 * MIB),),
@@ -38,9 +36,9 @@ CARD = Gpu(
 
 
 def seen(*messages: Received) -> Usage:
-    told = usage(reduce(fold, messages, begun(Settings())))
-    assert told is not None
-    return told
+    bar = usage(after(*messages))
+    assert bar is not None
+    return bar
 
 
 def seen_lines(app: VramtopApp) -> list[str]:
@@ -52,13 +50,13 @@ def test_until_the_device_is_known_there_is_nothing_to_tell() -> None:
 
 
 def test_without_a_gpu_it_is_the_machines_memory() -> None:
-    told = seen(HELLO, configured())
-    assert (told.whole_name, told.whole, told.parts) == ("machine memory", 16 * GIB, ())
+    bar = seen(HELLO, configured())
+    assert (bar.whole_name, bar.whole, bar.parts) == ("machine memory", 16 * GIB, ())
 
 
 def test_in_a_container_it_is_what_that_allows() -> None:
-    told = seen(Hello(4, 1, "2.9.0", Device("cpu", "A CPU", GIB, container=True)))
-    assert (told.whole_name, told.whole) == ("container limit", GIB)
+    bar = seen(Hello(4, 1, "2.9.0", Device("cpu", "A CPU", GIB, container=True)))
+    assert (bar.whole_name, bar.whole) == ("container limit", GIB)
 
 
 def test_without_an_account_of_the_allocators_the_bar_says_so() -> None:
@@ -67,26 +65,26 @@ def test_without_an_account_of_the_allocators_the_bar_says_so() -> None:
 
 
 def test_a_budget_without_a_gpu_is_held_against_the_peak() -> None:
-    told = seen(HELLO, configured(budget=3 * MIB), measured())
-    assert (told.what, told.whole_name, told.whole) == ("peak", "budget", 3 * MIB)
-    assert told.used == measured().anatomy.peak.bytes
+    bar = seen(HELLO, configured(budget=3 * MIB), measured())
+    assert (bar.what, bar.whole_name, bar.whole) == ("peak", "budget", 3 * MIB)
+    assert bar.used == measured().anatomy.peak.bytes
 
 
 def test_on_a_gpu_every_byte_has_its_holder() -> None:
-    told = seen(*ON_GPU, replace(measured(), allocator=STEP), GpusReport((CARD,)))
-    assert sum(part.bytes for part in told.parts) == told.whole == 8 * GIB
-    assert told.used == 2 * GIB
-    assert Held("context", 510 * MIB) in told.parts
+    bar = seen(*ON_GPU, replace(measured(), allocator=STEP), GpusReport((BUSY,)))
+    assert sum(part.bytes for part in bar.parts) == bar.whole == 8 * GIB
+    assert bar.used == 2 * GIB
+    assert HolderBytes("context", 510 * MIB) in bar.parts
 
 
 def test_what_nvidia_smi_tells_stands_beside_it() -> None:
-    told = seen(*ON_GPU, replace(measured(), allocator=STEP), GpusReport((CARD,)))
-    assert list(told.facts) == [
+    bar = seen(*ON_GPU, replace(measured(), allocator=STEP), GpusReport((BUSY,)))
+    assert list(bar.facts) == [
         "37%", "54°C", "217/700 W", "1980 MHz",
         "1.00M in fragments", "2 retries", "1 × out of memory",
     ]  # fmt: skip
-    assert told.trouble == ""
-    assert told.signs == (Sign("software power cap", "warning"),)
+    assert bar.trouble == ""
+    assert bar.signs == (Sign("software power cap", "warning"),)
 
 
 def test_a_training_on_a_mig_instance_has_the_memory_of_the_instance() -> None:
@@ -95,36 +93,36 @@ def test_a_training_on_a_mig_instance_has_the_memory_of_the_instance() -> None:
         processes=(GpuProcess(7, 580 * MIB),),
     )  # fmt: skip
     other = replace(ours, index=0, uuid="MIG-4", processes=())
-    split = replace(CARD, uuid="GPU-9", total=80 * GIB, free=60 * GIB, instances=(other, ours))
+    split = replace(BUSY, uuid="GPU-9", total=80 * GIB, free=60 * GIB, instances=(other, ours))
     device = replace(GPU, uuid="GPU-5")
     on_it = (Hello(1, 7, "2.9.0", device), replace(configured(), device=device))
-    told = seen(*on_it, replace(measured(), allocator=STEP), GpusReport((split,)))
-    assert told.trouble == ""
-    assert sum(part.bytes for part in told.parts) == told.whole == 8 * GIB
-    assert Held("context", 510 * MIB) in told.parts
-    assert told.facts[:2] == ("37%", "54°C")  # the sensors are the whole GPU's
+    bar = seen(*on_it, replace(measured(), allocator=STEP), GpusReport((split,)))
+    assert bar.trouble == ""
+    assert sum(part.bytes for part in bar.parts) == bar.whole == 8 * GIB
+    assert HolderBytes("context", 510 * MIB) in bar.parts
+    assert bar.facts[:2] == ("37%", "54°C")  # the sensors are the whole GPU's
 
 
 def test_memory_that_nvml_does_not_tell_comes_from_cuda_and_says_so() -> None:
-    untold = replace(CARD, total=None, reserved=None, used=None, free=None)
+    untold = replace(BUSY, total=None, reserved=None, used=None, free=None)
     said = replace(measured(), allocator=STEP, device_memory=DeviceMemory(8 * GIB, 5 * GIB))
-    told = seen(*ON_GPU, said, GpusReport((untold,)))
-    assert told.what == "in use, says CUDA"
-    assert (told.used, told.whole) == (3 * GIB, 8 * GIB)
-    assert told.parts[0] == Held("others", 3 * GIB - 580 * MIB)
-    assert told.parts[-1] == Held("free", 5 * GIB)
-    assert seen(*ON_GPU, said, GpusReport((CARD,))).what == "in use"
+    bar = seen(*ON_GPU, said, GpusReport((untold,)))
+    assert bar.what == "in use, says CUDA"
+    assert (bar.used, bar.whole) == (3 * GIB, 8 * GIB)
+    assert bar.parts[0] == HolderBytes("others", 3 * GIB - 580 * MIB)
+    assert bar.parts[-1] == HolderBytes("free", 5 * GIB)
+    assert seen(*ON_GPU, said, GpusReport((BUSY,))).what == "in use"
 
 
 def test_what_cuda_said_of_another_device_is_forgotten() -> None:
-    untold = replace(CARD, uuid="GPU-2", total=None, free=None)
+    untold = replace(BUSY, uuid="GPU-2", total=None, free=None)
     said = replace(measured(), allocator=STEP, device_memory=DeviceMemory(8 * GIB, 5 * GIB))
     there = replace(GPU, name="cuda:1", uuid="GPU-2")
     moved = replace(configured(device="cuda:1"), device=there)
     assert seen(*ON_GPU, said, moved, GpusReport((untold,))).used is None
 
 
-HOT = replace(CARD, temperature=91, slowdown_at=90, throttled=("hardware slowdown",))
+HOT = replace(BUSY, temperature=91, slowdown_at=90, throttled=("hardware slowdown",))
 
 
 async def test_on_a_gpu_the_bar_has_room_for_who_holds_the_memory(app: VramtopApp) -> None:
@@ -144,16 +142,11 @@ async def test_heat_and_a_slowdown_stand_out_beside_the_bar(
 ) -> None:
     script = Script()
 
-    async def start() -> Script:
-        return script
-
-    app = VramtopApp(Settings(), start, terminal=Terminal(characters=characters))
+    app = VramtopApp(Settings(), script.start, terminal=Terminal(characters=characters))
     named = replace(GPU, description="NVIDIA H100 80GB HBM3")
     on_it = (Hello(1, 7, "2.9.0", named), replace(configured(), device=named))
     async with app.run_test(size=size) as pilot:
-        await begin(pilot, *on_it, replace(measured(), allocator=STEP), GpusReport((HOT,)))
-        app.paint()
-        await pilot.pause()
+        await painted(pilot, *on_it, replace(measured(), allocator=STEP), GpusReport((HOT,)))
         (line,) = [line for line in seen_lines(app) if "in use" in line]
         degree = "°" if characters == "unicode" else ""
         assert f"! 91{degree}" in line
@@ -171,16 +164,16 @@ async def test_heat_and_a_slowdown_stand_out_beside_the_bar(
 
 
 def test_what_the_gpu_does_not_tell_is_not_available() -> None:
-    told = seen(*ON_GPU, GpusReport((Gpu(0, "GPU-1", total=8 * GIB, free=8 * GIB),)))
-    assert told.facts == ("N/A%", "N/A°C", "N/A W", "N/A MHz")
+    bar = seen(*ON_GPU, GpusReport((Gpu(0, "GPU-1", total=8 * GIB, free=8 * GIB),)))
+    assert bar.facts == ("N/A%", "N/A°C", "N/A W", "N/A MHz")
 
 
 @pytest.mark.parametrize(
-    ("room", "told"),
+    ("room", "text"),
     [(20, "37% · 54°C · 217 W"), (18, "37% · 54°C · 217 W"), (17, "37% · 54°C"), (2, "")],
 )
-def test_where_room_is_short_a_fact_is_left_out_and_none_is_cut(room: int, told: str) -> None:
-    assert " · ".join(whole(("37%", "54°C", "217 W"), room)) == told
+def test_where_room_is_short_a_fact_is_left_out_and_none_is_cut(room: int, text: str) -> None:
+    assert " · ".join(whole(("37%", "54°C", "217 W"), room)) == text
 
 
 @pytest.mark.parametrize(
@@ -194,19 +187,19 @@ def test_where_room_is_short_a_fact_is_left_out_and_none_is_cut(room: int, told:
 def test_a_gpu_that_cannot_be_asked_says_why_and_keeps_what_our_allocator_knows(
     report: GpusReport, trouble: str
 ) -> None:
-    told = seen(*ON_GPU, replace(measured(), allocator=STEP), report)
-    assert told.trouble == trouble
-    assert sum(part.bytes for part in told.parts) == 8 * GIB
-    assert told.parts[-1] == Held("others or free", 8 * GIB - 70 * MIB)
+    bar = seen(*ON_GPU, replace(measured(), allocator=STEP), report)
+    assert bar.trouble == trouble
+    assert sum(part.bytes for part in bar.parts) == 8 * GIB
+    assert bar.parts[-1] == HolderBytes("others or free", 8 * GIB - 70 * MIB)
 
 
 def test_an_apple_gpu_tells_what_is_live_and_what_is_taken() -> None:
     device = Device("mps", "Apple GPU", 8 * GIB)
     metal = AllocatorMemory({"zero_grad": Reading(None, 3 * MIB)}, 5 * MIB)
-    told = seen(Hello(1, 7, "2.9.0", device), replace(measured(), allocator=metal))
-    assert told.parts == (
-        Held("step", 3 * MIB),
-        Held("cache", 2 * MIB),
-        Held("others or free", 8 * GIB - 5 * MIB),
+    bar = seen(Hello(1, 7, "2.9.0", device), replace(measured(), allocator=metal))
+    assert bar.parts == (
+        HolderBytes("step", 3 * MIB),
+        HolderBytes("cache", 2 * MIB),
+        HolderBytes("others or free", 8 * GIB - 5 * MIB),
     )
-    assert (told.facts, told.trouble) == ((), "")
+    assert (bar.facts, bar.trouble) == ((), "")

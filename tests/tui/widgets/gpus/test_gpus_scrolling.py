@@ -6,29 +6,19 @@ import re
 from itertools import chain
 
 import pytest
-from gpu_table import GIB, make_gpu, report
-from made import HELLO, configured, measured, sample
-from msgspec.structs import replace
-from scripted import Script, begin, seen
+from gpu_table import GIB, TRAINING, make_gpu, report
+from scripted import Script, begin, painted, seen
 from textual.events import MouseScrollDown, MouseScrollUp
 from textual.widget import Widget
 from vramtop.protocol.gpus import Gpu, GpuProcess, GpusReport
-from vramtop.protocol.messages import Device
 from vramtop.tui.app.gpu_app import GpuApp
 from vramtop.tui.app.lesson_app import VramtopApp
+from vramtop.tui.widgets.gpus.gpu_table import GpuTable
 from vramtop.tui.widgets.gpus.processes import ProcessTable
-from vramtop.tui.widgets.gpus.table import GpuTable
 from vramtop.tui.widgets.gpus.window import Window, window
 
 SIZES = [(80, 24), (80, 12), (60, 8), (120, 40)]
 PIDS = [4000 + 10 * gpu + number for gpu in range(8) for number in range(4)]
-DEVICE = Device("cuda:0", "X100 80GB", 80 * GIB, "GPU-0")
-TRAINING = (
-    replace(HELLO, device=DEVICE),
-    replace(configured(), device=DEVICE),
-    sample(),
-    measured(),
-)
 
 
 def many() -> GpusReport:
@@ -66,7 +56,7 @@ def alone() -> GpuApp:
     return GpuApp()
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [(60, 8), (80, 24)])
 async def test_every_process_can_be_reached_and_those_not_seen_are_counted(
     alone: GpuApp, size: tuple[int, int]
 ) -> None:
@@ -135,9 +125,7 @@ async def test_a_process_stays_chosen_while_others_come_and_go(alone: GpuApp) ->
         assert chosen_pid(seen(alone)) == PIDS[6]
         gpus = many().gpus
         newer = make_gpu(0, *(GpuProcess(3000 + n, 50 * GIB) for n in range(3)))
-        alone.receive(report(newer, *gpus[1:]))
-        alone.paint()
-        await pilot.pause()
+        await painted(pilot, report(newer, *gpus[1:]))
         assert chosen_pid(seen(alone)) == PIDS[6]
 
 

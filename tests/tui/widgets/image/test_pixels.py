@@ -1,4 +1,4 @@
-"""Pictures out of characters, and out of real pixels."""
+"""Pictures drawn with characters, and with real pixels."""
 
 from __future__ import annotations
 

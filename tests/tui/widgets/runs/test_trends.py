@@ -7,7 +7,7 @@ import pytest
 from made import HELLO, configured, measured, sample
 from screens import Screen, screen
 from vramtop.protocol.split import AllocatorMemory, Reading
-from vramtop.tui.state.history import Mark, Point
+from vramtop.tui.state.history import OutOfMemoryMark, Point
 from vramtop.tui.widgets.changes import changes as differing
 from vramtop.tui.widgets.runs.trends import Trends, changes, ticks
 from vramtop.tui.widgets.step.anatomy import AnatomyChart
@@ -23,9 +23,9 @@ def points(*sizes: tuple[int, int]) -> list[Point]:
 
 def session() -> list[Received]:
     """A training whose loss falls, which doubles its batch after 10 of 20 samples."""
-    told: list[Received] = [sample(640 * step, loss=2 / step) for step in range(1, 11)]
-    told += [configured(batch_size=128), measured(128)]
-    return told + [sample(640 * step, loss=2 / step, batch_size=128) for step in range(11, 21)]
+    messages: list[Received] = [sample(640 * step, loss=2 / step) for step in range(1, 11)]
+    messages += [configured(batch_size=128), measured(128)]
+    return messages + [sample(640 * step, loss=2 / step, batch_size=128) for step in range(11, 21)]
 
 
 def picture(seen: Screen, width: int, height: int, *, braille: bool = True) -> list[str]:
@@ -43,9 +43,9 @@ def test_a_tick_stays_where_its_size_has_no_room() -> None:
     assert axis == "64          │ │256      "
 
 
-@pytest.mark.parametrize(("first", "told"), [(64, "batch 64│128"), (4096, "   4,096│128")])
+@pytest.mark.parametrize(("first", "start"), [(64, "batch 64│128"), (4096, "   4,096│128")])
 async def test_the_first_size_stands_left_of_the_axis_where_the_next_came_soon(
-    first: int, told: str
+    first: int, start: str
 ) -> None:
     begun = (HELLO, configured(batch_size=first), measured(first))
     then = (configured(batch_size=128), measured(128))
@@ -53,7 +53,7 @@ async def test_the_first_size_stands_left_of_the_axis_where_the_next_came_soon(
     early = sample(first, batch_size=first)
     async with screen(200, 60, *begun, early, *then, *samples) as seen:
         lines = picture(seen, 40, 9)
-    assert any(line.startswith(told) for line in lines), lines
+    assert any(line.startswith(start) for line in lines), lines
 
 
 @pytest.mark.parametrize("width", [1, 2, 5, 30])
@@ -115,8 +115,8 @@ async def test_where_there_is_an_allocator_its_peak_and_what_it_reserved_are_dra
     on_gpu = msgspec.structs.replace(measured(), allocator=memory)
     async with screen(200, 60, HELLO, configured(), on_gpu, sample(640), sample(1280)) as seen:
         lines = picture(seen, 60, 20)
-        told = "peak allocated   3.00 MiB  reserved   8.00 MiB"
-        chart = lines[lines.index(told) + 1 :]
+        title = "peak allocated   3.00 MiB  reserved   8.00 MiB"
+        chart = lines[lines.index(title) + 1 :]
         assert chart[0].startswith("  8.00M ")
         assert ["⠉⠉" in line for line in chart[:5]] == [True, False, False, True, False]
         narrow = "\n".join(picture(seen, 38, 20))
@@ -173,5 +173,5 @@ async def test_beside_the_anatomy_stand_the_loss_and_the_speed() -> None:
 
 
 def test_what_ran_out_of_memory_has_a_cross_on_the_axis() -> None:
-    axis = changes(points((64, 64), (2000, 64)), 40, [Mark(1000, 8192)])
+    axis = changes(points((64, 64), (2000, 64)), 40, [OutOfMemoryMark(1000, 8192)])
     assert axis == f"{'64':<20}×8,192".ljust(40)

@@ -6,7 +6,7 @@ import pytest
 from made import HELLO, configured, measured, out_of_memory, sample
 from msgspec.structs import replace
 from screens import Screen, screen
-from scripted import Script, begin, seen
+from scripted import Script, begin, painted, seen
 from vramtop.protocol.lesson.messages import Compared, Evaluated, LessonOutOfMemory
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.tui.app.lesson_app import VramtopApp
@@ -26,8 +26,8 @@ def visit(batch_size: int) -> tuple[Received, ...]:
 
 BEGUN = (HELLO, *visit(64))
 LEARNED = [Evaluated(epoch, 1 / epoch, 0.9, 1000, 1000, None) for epoch in range(1, 7)]
-SHORTAGE = out_of_memory(operator="relu")
-UNTOLD = out_of_memory(needed=None, limit=None, operator="relu", detail="CUDA out of memory")
+OUT_OF_MEMORY = out_of_memory()
+WITHOUT_FIGURES = out_of_memory(needed=None, limit=None, detail="CUDA out of memory")
 
 
 def table(seen: Screen, width: int, height: int = 8) -> list[str]:
@@ -73,17 +73,17 @@ async def test_figures_end_where_their_titles_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shortage", "told"),
+    ("failed", "row"),
     [
-        (SHORTAGE, "8,192  out of memory: at least 41.2 MiB of 24.0 MiB"),
-        (UNTOLD, "8,192  out of memory"),
+        (OUT_OF_MEMORY, "8,192  out of memory: at least 41.2 MiB of 24.0 MiB"),
+        (WITHOUT_FIGURES, "8,192  out of memory"),
     ],
 )
 async def test_a_size_that_did_not_fit_says_what_was_missing(
-    shortage: LessonOutOfMemory, told: str
+    failed: LessonOutOfMemory, row: str
 ) -> None:
-    async with screen(80, 24, *BEGUN, configured(batch_size=8192), shortage) as seen:
-        assert table(seen, 58)[-1].strip("▸ ") == told
+    async with screen(80, 24, *BEGUN, configured(batch_size=8192), failed) as seen:
+        assert table(seen, 58)[-1].strip("▸ ") == row
 
 
 async def test_of_more_rows_than_room_those_around_the_one_in_force_are_shown() -> None:
@@ -98,8 +98,8 @@ async def test_of_more_rows_than_room_those_around_the_one_in_force_are_shown() 
 
 async def test_the_least_that_did_not_fit_is_shown_however_far_it_is() -> None:
     sizes = [size for power in range(9) for size in visit(2**power)]
-    for_lack = [configured(batch_size=8192), SHORTAGE]
-    async with screen(120, 40, HELLO, *sizes, *for_lack, *visit(4)) as seen:
+    too_large = [configured(batch_size=8192), OUT_OF_MEMORY]
+    async with screen(120, 40, HELLO, *sizes, *too_large, *visit(4)) as seen:
         batches = [row.strip("▸ ").split()[0] for row in table(seen, 78, 6)[1:]]
         assert batches == ["1", "2", "4", "8", "8,192"]
         batches = [row.strip("▸ ").split()[0] for row in table(seen, 78, 4)[1:]]
@@ -108,9 +108,7 @@ async def test_the_least_that_did_not_fit_is_shown_however_far_it_is() -> None:
 
 async def test_a_click_on_a_row_goes_back_to_its_size(app: VramtopApp, script: Script) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
-        await begin(pilot, *BEGUN, *visit(128), *visit(256))
-        app.paint()
-        await pilot.pause()
+        await painted(pilot, *BEGUN, *visit(128), *visit(256))
         await pilot.click(VisitedTable, offset=(10, 1))
         assert script.changes == [{"batch_size": 64}]
         await pilot.click(VisitedTable, offset=(10, 0))
@@ -124,9 +122,9 @@ async def test_a_click_on_the_size_that_runs_says_so_and_asks_for_nothing(
     added = {"accumulation": accumulation}
     images = 64 * accumulation
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await begin(pilot, HELLO, configured(**added), sample(batch_size=images), measured(images))
-        app.paint()
-        await pilot.pause()
+        await painted(
+            pilot, HELLO, configured(**added), sample(batch_size=images), measured(images)
+        )
         await pilot.click(VisitedTable, offset=(10, 1))
         await pilot.pause()
         batch = "64" if accumulation == 1 else "64 ×4 = 256"
@@ -158,8 +156,8 @@ async def test_what_was_compared_fairly_has_a_column_of_its_own() -> None:
 
 async def test_a_live_loss_that_began_later_than_others_is_dim() -> None:
     later = [replace(each, epoch=each.epoch + 9) for each in LEARNED]
-    told = (*BEGUN, *LEARNED, *visit(128), *later)
-    async with screen(120, 40, *told) as seen:
+    messages = (*BEGUN, *LEARNED, *visit(128), *later)
+    async with screen(120, 40, *messages) as seen:
         part = seen.app.query_one(VisitedTable)
         text = part.draw(part.pick(seen.app.state), 140, 8)
     at = [text.plain.index(start) for start in ("6k", "60k")]

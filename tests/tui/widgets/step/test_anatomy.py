@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import pytest
-from made import HELLO, configured, measured, sample
+from made import BEGUN, measured, sample
 from screens import Screen, screen
 from vramtop.protocol.messages import Flow
 from vramtop.protocol.split import Phase, Split
 from vramtop.tui.terminal.palette import DARK
 from vramtop.tui.widgets.step.stretches import column_of, stretches
 
-BEGUN = (HELLO, configured(), sample(), measured())
 HELD = Flow(paused=True, slow=False)
 
 
@@ -20,10 +19,10 @@ def accented(seen: Screen) -> str:
     """What is in the accent colour on the line of the phases."""
     strips = seen.app.screen._compositor.render_strips()
     (strip,) = (s for s in strips if "╵load" in s.text and "╵zero" in s.text)
-    told = [
+    marked = [
         s.text for s in strip if s.style and s.style.color and s.style.color.name == DARK.accent
     ]
-    return "".join(told)
+    return "".join(marked)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +39,7 @@ async def test_the_phase_after_which_a_step_is_held_is_marked(phase: Phase, name
         assert accented(seen) == ""
 
 
-async def test_the_peaks_operator_is_told_once_and_in_short() -> None:
+async def test_the_peaks_operator_is_named_once_and_in_short() -> None:
     async with screen(120, 40, *BEGUN) as seen:
         assert seen.text.count("by div") == 1
         assert "aten" not in seen.text

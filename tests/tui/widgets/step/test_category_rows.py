@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import pytest
-from made import HELLO, P, configured, measured, sample
+from made import BEGUN, HELLO, P, configured, measured, sample
 from screens import screen
 from vramtop.protocol.messages import Flow
 from vramtop.protocol.split import Split
 from vramtop.tui.terminal.palette import DARK
-from vramtop.tui.widgets.step.columns import Columns, columns
+from vramtop.tui.widgets.step.category_columns import CategoryColumns, columns
 
-BEGUN = (HELLO, configured(), sample(), measured())
 PAUSED = Flow(paused=True, slow=False)
 
 
@@ -58,15 +57,15 @@ async def test_the_unit_is_the_same_before_and_after_the_first_measurement() -> 
 @pytest.mark.parametrize(
     ("width", "shown"),
     [
-        (55, Columns(share=0, formula=0, gives=0)),
-        (56, Columns(share=6, formula=0, gives=0)),
-        (71, Columns(share=6, formula=15, gives=0)),
-        (70, Columns(share=6, formula=0, gives=0)),
-        (90, Columns(share=6, formula=15, gives=10)),
-        (89, Columns(share=6, formula=15, gives=0)),
+        (55, CategoryColumns(share=0, formula=0, gives=0)),
+        (56, CategoryColumns(share=6, formula=0, gives=0)),
+        (71, CategoryColumns(share=6, formula=15, gives=0)),
+        (70, CategoryColumns(share=6, formula=0, gives=0)),
+        (90, CategoryColumns(share=6, formula=15, gives=10)),
+        (89, CategoryColumns(share=6, formula=15, gives=0)),
     ],
 )
-def test_columns_come_as_soon_as_there_is_room(width: int, shown: Columns) -> None:
+def test_columns_come_as_soon_as_there_is_room(width: int, shown: CategoryColumns) -> None:
     assert columns(width, 11) == shown
 
 

@@ -4,15 +4,13 @@ import re
 
 import msgspec
 import pytest
-from made import HELLO, configured, measured, sample
+from made import BEGUN, sample
 from screens import screen
 from vramtop.protocol.messages import Flow
 from vramtop.protocol.split import Split
 from vramtop.tui.terminal.palette import DARK, HIGH_CONTRAST, LIGHT, Palette, contrast, label
 from vramtop.tui.widgets.step.blocks import bar
 from vramtop.tui.widgets.step.labels import labels
-
-BEGUN = (HELLO, configured(), sample(), measured())
 
 
 def written(split: Split, width: int, rows: int) -> list[str]:

@@ -95,7 +95,7 @@ async def test_batch_data_is_its_inputs_and_targets_which_the_formula_leaves_out
         ]
 
 
-async def test_activations_are_told_by_the_operators_that_made_them() -> None:
+async def test_activations_are_named_by_the_operators_that_made_them() -> None:
     async with screen(80, 24, *BEGUN) as seen:
         await choose(seen, "activations")
         _, _, reason, head, *table = shown(seen)
@@ -164,19 +164,19 @@ async def test_what_has_no_room_is_summed_up() -> None:
 
 
 async def test_while_the_rows_show_another_moment_the_list_says_it_is_of_the_high_water() -> None:
-    told = "the rows show one moment, the list the high water"
+    note = "the rows show one moment, the list the high water"
     held = sample(704, phase="load", split=Split(parameters=P))
     async with screen(120, 40, *BEGUN) as seen:
         await choose(seen, "batch_data")
-        assert told not in seen.text
+        assert note not in seen.text
         await seen.hear(Flow(paused=True, slow=False), held)
-        assert told in shown(seen)
+        assert note in shown(seen)
         assert any(line.startswith("inputs") for line in shown(seen))
         await seen.hear(Flow(paused=False, slow=False))
-        assert told not in seen.text
+        assert note not in seen.text
         await seen.pilot.press("right")
         await seen.pilot.pause()
-        assert told in shown(seen)
+        assert note in shown(seen)
 
 
 async def test_the_allocators_workspace_and_rounding_stand_below() -> None:

@@ -5,28 +5,27 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made import configured, measured
+from made import BEGUN, configured, measured
 from screens import screen
-from scripted import BEGUN
-from vramtop.tui.widgets.step.zoom import Part, connector
+from vramtop.tui.widgets.step.zoom import Magnified, connector
 
 
 def test_lines_lead_from_the_parts_ends_to_both_ends_of_the_bar() -> None:
-    assert connector(Part(40, 20, 100), 20) == "╭───────┴──┴ 5.0× ─╮"
+    assert connector(Magnified(40, 20, 100), 20) == "╭───────┴──┴ 5.0× ─╮"
 
 
 def test_a_part_at_an_end_is_met_by_a_straight_line() -> None:
-    assert connector(Part(0, 50, 100), 20) == "├────────┴─ 2.0× ──╮"
-    assert connector(Part(50, 50, 100), 20) == "╭─ 2.0× ──┴────────┤"
+    assert connector(Magnified(0, 50, 100), 20) == "├────────┴─ 2.0× ──╮"
+    assert connector(Magnified(50, 50, 100), 20) == "╭─ 2.0× ──┴────────┤"
 
 
 def test_the_least_of_parts_has_a_column() -> None:
-    assert connector(Part(0, 1, 10**9), 30).startswith("├───")
+    assert connector(Magnified(0, 1, 10**9), 30).startswith("├───")
 
 
 def test_nothing_is_magnified_where_the_part_is_the_whole() -> None:
-    assert connector(Part(0, 100, 100), 20) == ""
-    assert connector(Part(0, 200, 100), 20) == ""
+    assert connector(Magnified(0, 100, 100), 20) == ""
+    assert connector(Magnified(0, 200, 100), 20) == ""
 
 
 @given(
@@ -37,8 +36,8 @@ def test_nothing_is_magnified_where_the_part_is_the_whole() -> None:
 )
 def test_it_always_fills_the_line(part: tuple[int, int, int], width: int) -> None:
     start, size, whole = part
-    assert len(connector(Part(start, size, whole), width)) in (0, width)
-    assert bool(connector(Part(start, size, whole), width)) == (size < whole)
+    assert len(connector(Magnified(start, size, whole), width)) in (0, width)
+    assert bool(connector(Magnified(start, size, whole), width)) == (size < whole)
 
 
 async def test_the_bars_are_joined_where_there_is_a_line_for_it() -> None:

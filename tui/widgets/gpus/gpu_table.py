@@ -17,10 +17,10 @@ from vramtop.tui.terminal.palette import ink
 from vramtop.tui.widgets.panel import Panel
 
 from . import gpu_lines, processes
-from .gpu_lines import Columns, GpuEntry
+from .gpu_lines import GpuColumns, GpuEntry
 from .window import window
 
-_OTHER_LINES = 3  # that the screen needs: status, driver, keys
+_OTHER_LINES = 3  # of the screen: status, driver, keys
 
 
 class GpuList(msgspec.Struct, frozen=True):
@@ -30,8 +30,8 @@ class GpuList(msgspec.Struct, frozen=True):
     processes: int = 0
 
 
-class Stop(msgspec.Struct, frozen=True):
-    """What can be chosen: the GPU at a place, or its instance `part`."""
+class GpuChoice(msgspec.Struct, frozen=True):
+    """What can be chosen: the GPU at a place, or the instance `part` of it."""
 
     place: int
     part: int | None = None
@@ -51,9 +51,9 @@ class GpuTable(Panel[GpuList]):
     def __init__(self) -> None:
         super().__init__()
         self.active = True
-        self._chosen = Stop(0)
+        self._chosen = GpuChoice(0)
         self._first = 0  # the first line in sight
-        self._seen: list[Stop] = []  # for each line below the head, whose line it is
+        self._seen: list[GpuChoice] = []  # what each line below the head belongs to
         self._counted: tuple[int, int] = (0, 0)
 
     @property
@@ -68,7 +68,7 @@ class GpuTable(Panel[GpuList]):
 
     def choose(self, place: int) -> None:
         """Choose the GPU at that place."""
-        self._choose(Stop(place))
+        self._choose(GpuChoice(place))
 
     def move(self, by: int) -> None:
         """Choose a GPU or an instance so many lines further down; negative is up."""
@@ -133,21 +133,21 @@ class GpuTable(Panel[GpuList]):
     def draw(self, shown: GpuList, width: int, height: int) -> Text:
         """As many lines as there is room for, those of the chosen one among them."""
         colors, chosen = self.palette, self._at(self._stops())
-        columns = Columns(shown.entries, width)
+        columns = GpuColumns(shown.entries, width)
         detailed = height > _count(shown.entries, detailed=True)
-        rows: list[tuple[Stop, Text]] = []
+        rows: list[tuple[GpuChoice, Text]] = []
         for place, entry in enumerate(shown.entries):
-            mark = gpu_lines.Mark(chosen.part, self.active) if place == chosen.place else None
-            lines = gpu_lines.lines(entry, columns, colors, detailed=detailed, mark=mark)
+            here = gpu_lines.ChosenLine(chosen.part, self.active) if place == chosen.place else None
+            lines = gpu_lines.lines(entry, columns, colors, detailed=detailed, chosen=here)
             own = len(lines) - len(entry.instances)
-            stops = [Stop(place)] * own + [
-                Stop(place, part) for part in range(len(entry.instances))
+            stops = [GpuChoice(place)] * own + [
+                GpuChoice(place, part) for part in range(len(entry.instances))
             ]
             rows += zip(stops, lines, strict=True)
-        here = [at for at, (stop, _) in enumerate(rows) if stop == chosen]
+        own_lines = [at for at, (stop, _) in enumerate(rows) if stop == chosen]
         # Bring the chosen GPU's last line into sight, then its first, which matters more.
-        frame = window(len(rows), height - 1, here[-1] if here else 0, self._first)
-        frame = window(len(rows), height - 1, here[0] if here else 0, frame.first)
+        frame = window(len(rows), height - 1, own_lines[-1] if own_lines else 0, self._first)
+        frame = window(len(rows), height - 1, own_lines[0] if own_lines else 0, frame.first)
         self._first = frame.first
         seen = rows[frame.first : frame.end]
         self._seen = [stop for stop, _ in seen]
@@ -158,23 +158,23 @@ class GpuTable(Panel[GpuList]):
             picture.append(f"\n     {frame.hidden}", ink(colors.muted))
         return picture
 
-    def _choose(self, stop: Stop) -> None:
+    def _choose(self, stop: GpuChoice) -> None:
         self._chosen = stop
         self.draw_again()
 
-    def _stops(self) -> list[Stop]:
+    def _stops(self) -> list[GpuChoice]:
         entries = self._shown.entries if self._shown else ()
         return [
-            Stop(place, part)
+            GpuChoice(place, part)
             for place, entry in enumerate(entries)
             for part in (None, *range(len(entry.instances)))
         ]
 
-    def _at(self, stops: Sequence[Stop]) -> Stop:
-        """What is chosen, or what is nearest to it where that is gone."""
+    def _at(self, stops: Sequence[GpuChoice]) -> GpuChoice:
+        """The chosen GPU or instance, or the nearest one where it is gone."""
         if self._chosen in stops or not stops:
             return self._chosen
-        return Stop(max(0, min(self._chosen.place, stops[-1].place)))
+        return GpuChoice(max(0, min(self._chosen.place, stops[-1].place)))
 
 
 def _gpu(gpu: Gpu, state: State) -> GpuEntry:

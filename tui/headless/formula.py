@@ -1,13 +1,9 @@
 """`vramtop estimate --parameters`: the lesson's closed forms for a model of any kind.
 
-What a batch and its activations take depends on the model, and is left out.
+A batch and its activations are left out: their bytes depend on the model.
 """
 
 from __future__ import annotations
-
-import contextlib
-import csv
-import io
 
 import msgspec
 from rich.table import Table
@@ -15,11 +11,13 @@ from rich.text import Text
 from vramtop.protocol.lesson.formula import FLOAT32_BYTES, STATE_FLOATS
 from vramtop.protocol.lesson.settings import OPTIMIZERS, OptimizerName
 from vramtop.tui.terminal.exits import FINE
-from vramtop.tui.terminal.output import show, write
+from vramtop.tui.terminal.output import show
+
+from .results import csv_text, print_results
 
 
-class LessonRow(msgspec.Struct, frozen=True):
-    """The formula's bytes for one optimizer; `source` says that nothing was measured."""
+class FormulaRow(msgspec.Struct, frozen=True):
+    """The formula's bytes for one optimizer; `source` is always `formula`: nothing is measured."""
 
     source: str
     count: int
@@ -30,7 +28,7 @@ class LessonRow(msgspec.Struct, frozen=True):
     total: int
 
 
-def lesson(parameters: int, form: str) -> int:
+def estimate_by_formula(parameters: int, form: str) -> int:
     """Print a row for each optimizer; returns the exit code. Raises `CannotWrite`."""
     rows = [_row(parameters, optimizer) for optimizer in OPTIMIZERS]
     if form == "table":
@@ -38,19 +36,18 @@ def lesson(parameters: int, form: str) -> int:
         end = "A batch and its activations come on top: they depend on the model."
         show((Text(f"{head}\n"), _table(rows), Text(f"\n{end}")))
         return FINE
-    text = f"{msgspec.json.format(msgspec.json.encode(rows)).decode()}\n"
-    with contextlib.suppress(BrokenPipeError):
-        write(text if form == "json" else _to_csv(rows))
+    lines = [msgspec.structs.asdict(row) for row in rows]
+    print_results(rows, csv_text(FormulaRow.__struct_fields__, lines), form)
     return FINE
 
 
-def _row(count: int, optimizer: OptimizerName) -> LessonRow:
+def _row(count: int, optimizer: OptimizerName) -> FormulaRow:
     size = FLOAT32_BYTES * count
     state = STATE_FLOATS[optimizer] * size
-    return LessonRow("formula", count, optimizer, size, size, state, 2 * size + state)
+    return FormulaRow("formula", count, optimizer, size, size, state, 2 * size + state)
 
 
-def _table(rows: list[LessonRow]) -> Table:
+def _table(rows: list[FormulaRow]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("optimizer", no_wrap=True)
     for name in ("params", "grads", "optim", "total"):
@@ -59,11 +56,3 @@ def _table(rows: list[LessonRow]) -> Table:
         sizes = (row.parameters, row.gradients, row.optimizer_state, row.total)
         table.add_row(row.optimizer, *(f"{size / 1e6:,.1f} MB" for size in sizes))
     return table
-
-
-def _to_csv(rows: list[LessonRow]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, LessonRow.__struct_fields__, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(msgspec.structs.asdict(row) for row in rows)
-    return text.getvalue()

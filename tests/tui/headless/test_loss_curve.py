@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 from made import sample
-from vramtop.tui.headless.learning import LossCurve
+from vramtop.tui.headless.loss_curve import LossCurve
 
 
 def test_a_point_is_the_mean_over_the_images_of_its_stretch() -> None:

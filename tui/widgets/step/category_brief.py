@@ -5,18 +5,18 @@ from __future__ import annotations
 from rich.text import Text
 from textual.events import Click
 from vramtop.protocol.split import CATEGORIES, Category
-from vramtop.tui.state.comparison import Line
+from vramtop.tui.state.categories import CategoryFacts
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import GLYPHS, ink, swatch
 from vramtop.tui.widgets.panel import Panel
 from vramtop.tui.words import units
 from vramtop.tui.words.wording import NAMES
 
+from .category_table import StepFacts, now, step_facts
 from .labels import SHORT
 from .picked import Picked
-from .rows import View, now, view
 
-_GAP, _ROOMY = 2, 58  # what is narrower than that has less air
+_GAP, _ROOMY = 2, 58  # the gap is smaller in narrower panels
 _SIZE, _LITTLE, _SHARE, _VERDICT = 11, 7, 6, 12
 _LEAST: dict[Category, str] = {
     "parameters": "par",
@@ -28,22 +28,22 @@ _LEAST: dict[Category, str] = {
 }
 
 
-class Brief(Panel[View]):
-    """As many categories beside one another as its lines ask for; a click on one chooses it."""
+class CategoryBrief(Panel[StepFacts]):
+    """All categories in few lines, several in each; a click on one chooses it."""
 
     def on_click(self, event: Click) -> None:
-        """Say whose place it is."""
+        """Choose the category at that place."""
         width, height = self.content_size
         columns = -(-len(CATEGORIES) // max(1, height))
         place = event.y * columns + min(columns - 1, event.x * columns // max(1, width))
         if 0 <= place < len(CATEGORIES):
             self.post_message(Picked(CATEGORIES[place]))
 
-    def pick(self, state: State) -> View:
-        """What the rows would show."""
-        return view(state)
+    def pick(self, state: State) -> StepFacts:
+        """The same facts as in the table."""
+        return step_facts(state)
 
-    def draw(self, shown: View, width: int, height: int) -> Text:
+    def draw(self, shown: StepFacts, width: int, height: int) -> Text:
         """Name and bytes; with more room the share, and how far the formula is from them."""
         columns = -(-len(CATEGORIES) // height)
         gap = _GAP if width >= _ROOMY else 1
@@ -53,7 +53,9 @@ class Brief(Panel[View]):
         rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
         return Text("\n").join(Text(" " * gap).join(row) for row in rows)
 
-    def _cell(self, shown: View, category: Category, line: Line | None, room: int) -> Text:
+    def _cell(
+        self, shown: StepFacts, category: Category, line: CategoryFacts | None, room: int
+    ) -> Text:
         """A category in exactly so many columns."""
         colors, split, chosen = self.palette, now(shown), category == shown.chosen
         cell = Text().append(GLYPHS[category], swatch(colors, CATEGORIES.index(category)))
@@ -78,7 +80,7 @@ class Brief(Panel[View]):
         cell.pad_right(room - cell.cell_len)
         return cell
 
-    def _verdict(self, line: Line) -> Text:
+    def _verdict(self, line: CategoryFacts) -> Text:
         if line.difference is None:
             return Text()
         if line.difference.bytes == 0:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import takewhile
 
-import msgspec
 from rich.style import Style
 from rich.text import Text
-from vramtop.protocol.gpus import Gpu
-from vramtop.protocol.split import AllocatorMemory
-from vramtop.tui.gpus.condition import Sign, hot, signs
-from vramtop.tui.gpus.holders import Held, of_allocator, of_gpu
-from vramtop.tui.gpus.whereabouts import UNKNOWN_INSTANCE, UNLISTED, accounts
+from vramtop.tui.gpus.condition import Sign
+from vramtop.tui.gpus.holders import HolderBytes
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import Palette, ink
 from vramtop.tui.widgets.panel import Panel, between
 from vramtop.tui.words import units
 
+from .device_usage import Usage, usage
 from .holder_bar import holder_bar, holder_name
 
 _SHORTEST_NAME = 6
@@ -25,106 +21,8 @@ _PARTIAL = " ▏▎▍▌▋▊▉"
 _BETWEEN = " · "
 
 
-class Usage(msgspec.Struct, frozen=True):
-    """How much is used of the device's memory, of a budget, or of the machine's memory.
-
-    `used` and `whole` are bytes, None where they are not known; `what` and `whole_name` say of
-    what. `parts` are who holds them, where that is known; they add up to the whole. `facts` are the
-    GPU's readings, the most wanted first, and `trouble` is why there are none. `signs` are what is
-    wrong with the GPU. `missing` is why no GPU is used although there may be one.
-    """
-
-    name: str
-    what: str
-    used: int | None
-    whole_name: str
-    whole: int | None
-    parts: tuple[Held, ...] = ()
-    facts: tuple[str, ...] = ()
-    signs: tuple[Sign, ...] = ()
-    trouble: str = ""
-    missing: str = ""
-
-    @property
-    def start(self) -> int:
-        """The bytes before those of the training step, in the order of the bar."""
-        before = takewhile(lambda part: part.holder != "step", self.parts)
-        return sum(part.bytes for part in before)
-
-
-def usage(state: State) -> Usage | None:
-    """The usage by this state; None until the device is known."""
-    device, measured = state.device, state.measured
-    if device is None:
-        return None
-    allocator = measured.allocator if measured else None
-    gpu = state.gpu
-    budget = state.lesson.settings.budget if state.lesson else None
-    if device.total_bytes is not None and (device.uuid is not None or allocator is not None):
-        account = accounts(state.where, state.device_memory)
-        parts = of_gpu(account.gpu, state.pid, allocator) if account else None
-        if parts is None:
-            parts = of_allocator(device.total_bytes, allocator) if allocator else ()
-        whole = sum(part.bytes for part in parts) or device.total_bytes
-        free = sum(part.bytes for part in parts if part.holder in ("free", "others or free"))
-        whole_name = "device memory" if budget is None else f"(budget {units.size(budget)})"
-        what = "in use, says CUDA" if account and account.by_cuda else "in use"
-        strains = strain(allocator) if allocator or not measured else ["allocator N/A"]
-        return Usage(
-            device.description, what, whole - free if parts else None, whole_name, whole,
-            parts, (*facts(gpu), *strains), signs(gpu) if gpu else (), trouble(state),
-        )  # fmt: skip
-    missing = device.missing or ""
-    if budget is not None:
-        peak = measured.anatomy.peak.bytes if measured else None
-        return Usage(device.description, "peak", peak, "budget", budget, missing=missing)
-    whole_name = "machine memory" if device.name == "cpu" else "device memory"
-    whole_name = "container limit" if device.container else whole_name
-    return Usage(
-        device.description, "worker", state.resident, whole_name, device.total_bytes,
-        missing=missing,
-    )  # fmt: skip
-
-
-def facts(gpu: Gpu | None) -> list[str]:
-    """Load, temperature, power and clock, each `N/A` where NVML does not give it.
-
-    A temperature that is too high is left out: it is one of the signs.
-    """
-    if gpu is None or gpu.trouble is not None:
-        return []
-    watts = units.number(gpu.power)
-    if gpu.power_cap is not None:
-        watts += f"/{gpu.power_cap:.0f}"
-    return [
-        f"{units.number(gpu.gpu_utilization)}%",
-        *([] if hot(gpu) else [f"{units.number(gpu.temperature)}°C"]),
-        f"{watts} W",
-        f"{units.number(gpu.sm_clock)} MHz",
-    ]
-
-
-def strain(allocator: AllocatorMemory | None) -> list[str]:
-    """The allocator's difficulties: memory in fragments, allocations tried again or in vain."""
-    if allocator is None:
-        return []
-    parts = [f"{units.short(allocator.inactive)} in fragments"] if allocator.inactive else []
-    parts += [f"{allocator.retries} retries"] if allocator.retries else []
-    return parts + ([f"{allocator.shortages} × out of memory"] if allocator.shortages else [])
-
-
-def trouble(state: State) -> str:
-    """Why an NVIDIA GPU's own figures are missing."""
-    if state.device is None or state.device.uuid is None:
-        return ""
-    if (where := state.where) is not None:
-        known = where.gpu.trouble or (where.holding and where.holding.trouble)
-        return known or ("" if where.holding else UNKNOWN_INSTANCE)
-    return (state.gpus.trouble or UNLISTED) if state.gpus else ""
-
-
 class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
-    """A line of names and numbers; on a GPU a legend of who holds what; below them the bar."""
+    """A line of names and numbers, on a GPU a legend of the holders, and the bar."""
 
     def show(self, state: State) -> None:
         """Show the state; on a screen of the class `gpu` this panel has more lines."""
@@ -151,7 +49,7 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
         spare = used.parts or used.missing
         crowded = spare and len(used.name) + 2 + needed + 1 + right.cell_len > width
         if crowded or right.cell_len > width:
-            # The legend below says it too.
+            # The legend below has the name too.
             right = self._right(used, named=False)
         left = self._left(used, width - right.cell_len - 1)
         line = between(left, right, width).append("\n")
@@ -167,20 +65,20 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
         if used.missing:
             # Why no GPU is used matters more than which processor is used instead.
             rest = room - 2 - len(used.missing)
-            name = f"{units.fit(used.name, rest)}  " if rest >= _SHORTEST_NAME else ""
+            name = f"{units.cut(used.name, rest)}  " if rest >= _SHORTEST_NAME else ""
             left = Text(name, ink(colors.text))
-            return left.append(units.fit(used.missing, room - len(name)), ink(colors.trouble))
-        # The name gives way to what is wrong: whoever looks up must see it.
+            return left.append(units.cut(used.missing, room - len(name)), ink(colors.trouble))
+        # The name is cut before what is wrong, which must be seen.
         bad = _BETWEEN.join(sign.brief for sign in used.signs if sign.level != "plain")
         short = max(_SHORTEST_NAME, room - 2 - len(bad)) if bad else len(used.name)
         called = used.name if len(used.name) <= short else used.name.removeprefix("NVIDIA ")
-        left = Text(units.fit(called, short), ink(colors.text))
+        left = Text(units.cut(called, short), ink(colors.text))
         left.append(f"  {used.trouble}" if used.trouble else "", ink(colors.trouble))
         muted = ink(colors.muted)
         styles = [self._style(sign) for sign in used.signs] + [muted] * len(used.facts)
         facts = [*(sign.brief for sign in used.signs), *used.facts]
         gap = Text("  ")
-        # Only the facts that fit come out of `whole`; each has its style.
+        # `whole` returns the first facts, so that each still has its style.
         for fact, style in zip(whole(facts, room - left.cell_len - 2), styles, strict=False):
             left.append_text(gap).append(fact, style)
             gap = Text(_BETWEEN, muted)
@@ -206,7 +104,7 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
 
 
 def whole(facts: Sequence[str], room: int) -> list[str]:
-    """As many of the first facts as fit into so many columns beside one another, none cut."""
+    """The first facts that fit into so many columns, none of them cut."""
     fitting = list[str]()
     for fact in facts:
         if len(_BETWEEN.join([*fitting, fact])) > room:
@@ -227,7 +125,7 @@ def _plain_bar(used: Usage, width: int, colors: Palette) -> Text:
     return bar.append(colors.empty * (width - len(filled)), ink(colors.faint, colors.track))
 
 
-def _legend(parts: Sequence[Held], width: int, lines: int, colors: Palette) -> Text:
+def _legend(parts: Sequence[HolderBytes], width: int, lines: int, colors: Palette) -> Text:
     """Every part by name with its bytes, in so many lines."""
     rows, used = list[Text](), width
     for part in parts:

@@ -1,4 +1,4 @@
-"""Widgets that keep their rendered lines: they are asked for them more often than they change."""
+"""Widgets that keep their rendered lines, for which Textual asks more often than they change."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from textual.strip import Strip
 from textual.widget import Widget
 from typing_extensions import Self
 
-from .layer import Layer
+from .stacked_screen import StackedScreen
 
 
-class Still(Widget):
-    """Renders its lines anew only after it was refreshed.
+class CachedWidget(Widget):
+    """Renders its lines only after it was refreshed.
 
     Textual asks all visible widgets for their lines whenever one of them has changed.
     """
@@ -27,7 +27,7 @@ class Still(Widget):
         layout: bool = False,
         recompose: bool = False,
     ) -> Self:
-        """Render these regions anew, or all."""
+        """Render these regions again, or all."""
         self._rendered = None
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
@@ -38,12 +38,12 @@ class Still(Widget):
         return self._rendered
 
 
-# Textual's stylesheets go by a widget's first base, which is therefore not `Still`.
+# `CachedWidget` is not the first base, since Textual's stylesheets go by that one.
 
 
-class Room(Container, Still):
+class CachedContainer(Container, CachedWidget):
     """A container that keeps its lines."""
 
 
-class Page(Layer, Still):
+class CachedScreen(StackedScreen, CachedWidget):
     """A screen that keeps its lines."""

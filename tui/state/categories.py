@@ -1,4 +1,4 @@
-"""What was measured beside what the program expects of each category."""
+"""Each category: what was measured, beside what the program expects."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from vramtop.protocol.messages import Difference, Expectation, Measured, Program
 from vramtop.protocol.split import CATEGORIES, Anatomy, Category, Phase
 
 
-class Line(msgspec.Struct, frozen=True):
-    """One category, with its high water in bytes and the phase that first reaches it.
+class CategoryFacts(msgspec.Struct, frozen=True):
+    """One category, its high water in bytes, and the phase that first reaches it.
 
-    `high_water` is None until a step was measured, `phase` also where the category is empty.
-    `expected` is None where the program expects nothing, `difference` then too.
+    `high_water` is None until a step was measured; `phase` also where the category is empty.
+    `expected` and `difference` are None where the program expects nothing.
     """
 
     category: Category
@@ -22,20 +22,20 @@ class Line(msgspec.Struct, frozen=True):
 
     @property
     def unexplained(self) -> bool:
-        """Whether it differs from what is expected and nobody says why."""
+        """Whether it differs from what is expected without a reason."""
         difference = self.difference
         return difference is not None and difference.bytes != 0 and not difference.reasons
 
 
-def compare(program: Program | None, measured: Measured | None) -> tuple[Line, ...]:
-    """A line a category, in their order."""
+def category_facts(program: Program | None, measured: Measured | None) -> tuple[CategoryFacts, ...]:
+    """The facts of each category, in their order."""
     expected = {row.category: row for row in program.expected} if program else {}
     if measured is None:
-        return tuple(Line(category, expected.get(category)) for category in CATEGORIES)
+        return tuple(CategoryFacts(category, expected.get(category)) for category in CATEGORIES)
     anatomy = measured.anatomy
     differences = {row.category: row for row in measured.differences}
     return tuple(
-        Line(
+        CategoryFacts(
             category,
             expected.get(category),
             getattr(anatomy.high_water, category),
@@ -46,8 +46,8 @@ def compare(program: Program | None, measured: Measured | None) -> tuple[Line, .
     )
 
 
-def total(lines: tuple[Line, ...]) -> int | None:
-    """The bytes that all formulas give together; None where there is none."""
+def expected_total(lines: tuple[CategoryFacts, ...]) -> int | None:
+    """The sum of the expected bytes; None where nothing is expected."""
     sizes = [line.expected.bytes for line in lines if line.expected is not None]
     return sum(sizes) if sizes else None
 

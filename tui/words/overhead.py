@@ -1,4 +1,4 @@
-"""What the device's allocator holds beside the categories, and why."""
+"""What the device's allocator holds besides the categories, and why."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from vramtop.protocol.split import AllocatorMemory
 from vramtop.tui.words import units
 
 
-def beside(memory: AllocatorMemory) -> tuple[str, ...]:
-    """A sentence for each: the workspace, and what is lost to rounding."""
+def overhead(memory: AllocatorMemory) -> tuple[str, ...]:
+    """A sentence each for the workspace and for the rounding, where there are any."""
     sentences = []
     if memory.workspace:
         each = memory.workspace_each

@@ -1,4 +1,4 @@
-"""The columns of the rows: what there is room for, how wide each is, and what stands over it."""
+"""The columns of the table of categories: which have room, their widths and titles."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from vramtop.tui.words import units
 
 NAME, HERE, WATER = 17, 9, 12
 _SHARE, _FORMULA, _GIVES = 6, 15, 10
-# The verdict has what is left: `  +40,968 B` or `  in optimizer`, and one word of a reason more.
+# The verdict has the rest: `  +40,968 B` or `  in optimizer`, or with one word of a reason.
 _VERDICT, _REASONED = 12, 21
 
 
-class Columns(msgspec.Struct, frozen=True):
-    """The widths of those that may be missing; then they have none."""
+class CategoryColumns(msgspec.Struct, frozen=True):
+    """The widths of the columns that may be left out; then the width is 0."""
 
     share: int
     formula: int
@@ -30,25 +30,25 @@ class Columns(msgspec.Struct, frozen=True):
 
     @property
     def titles(self) -> str:
-        """What stands over the columns to the right of the bytes."""
+        """The titles of the columns right of the bytes."""
         titles = f"{'share':>{self.share}}" if self.share else ""
         titles += f"{'high water':>{WATER}}"
         titles += f"{'  formula':<{self.formula}}" if self.formula else ""
         return titles + (f"{'gives':>{self.gives}}" if self.gives else "")
 
 
-def columns(width: int, formula: int) -> Columns:
-    """Those that so much room is enough for.
+def columns(width: int, formula: int) -> CategoryColumns:
+    """The columns that fit into this width.
 
-    `formula` is the length of the longest one; 0 where there is none.
+    `formula` is the length of the longest formula; 0 where there is none.
     """
     least = NAME + HERE + WATER
     share = _SHARE if width >= least + _SHARE + _VERDICT else 0
     if not formula:
-        return Columns(share, 0, 0)
+        return CategoryColumns(share, 0, 0)
     formula = max(_FORMULA, formula + 2)
     all_but_gives = least + _SHARE + formula
-    return Columns(
+    return CategoryColumns(
         share,
         formula if width >= all_but_gives + _VERDICT else 0,
         _GIVES if width >= all_but_gives + _GIVES + _REASONED else 0,
@@ -56,6 +56,6 @@ def columns(width: int, formula: int) -> Columns:
 
 
 def number(unit: units.Column, value: int) -> str:
-    """A few bytes in a column of kibibytes are little, but not nothing."""
+    """The bytes in the column's unit; `<0.1` where they would be rounded to 0."""
     text = unit.text(value)
     return "<0.1" if value and text == "0.0" else text

@@ -1,7 +1,16 @@
-"""Gradients of single images, to compare estimates with."""
+"""Gradients of single images, to compare estimates with; and a smoothing of given estimates."""
 
 import torch
 from torch.func import functional_call, grad, vmap
+from vramtop.trainer.training.noise import Estimate, Smoothed
+
+
+def smoothed(*estimates):
+    """The smoothing after estimates of these variances and signals."""
+    means = Smoothed()
+    for one in estimates:
+        means.add(Estimate(*one))
+    return means
 
 
 def per_sample(training, batch):

@@ -1,4 +1,4 @@
-"""What all screens have in common: other screens open over them, the terminal is resized."""
+"""What all screens have in common: how they close, and how they follow the terminal's size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 
-class Layer(Screen[None]):
+class StackedScreen(Screen[None]):
     """A screen that closes only while it is on top, and takes only the terminal's present size."""
 
     @property
@@ -33,7 +33,7 @@ class Layer(Screen[None]):
         return super().dismiss(result) if self.on_top else AwaitComplete()
 
 
-class PaletteScreen(CommandPalette, Layer):
+class PaletteScreen(CommandPalette, StackedScreen):
     """The command palette."""
 
     @on(Input.Changed)

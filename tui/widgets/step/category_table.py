@@ -1,4 +1,4 @@
-"""A row a category: bytes, share, the formula beside it, and why they differ."""
+"""The table of categories: bytes, share, the formula beside them, and why they differ."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ import msgspec
 from rich.text import Text
 from textual.events import Click
 from vramtop.protocol.split import CATEGORIES, Category, Peak, Split
-from vramtop.tui.state.comparison import Line, total
+from vramtop.tui.state.categories import CategoryFacts, expected_total
 from vramtop.tui.state.moments import Spot
 from vramtop.tui.state.state import HeldStep, State
 from vramtop.tui.terminal.palette import GLYPHS, ink, swatch
 from vramtop.tui.widgets.panel import Panel
 from vramtop.tui.words import units
+from vramtop.tui.words.meanings import meanings
 from vramtop.tui.words.wording import NAMES
 
-from .columns import HERE, NAME, WATER, Columns, columns, number
-from .legend import meanings
+from .category_columns import HERE, NAME, WATER, CategoryColumns, columns, number
 from .picked import Picked
 
 UNEXPLAINED = ("unexplained", "?")
 
 
-class View(msgspec.Struct, frozen=True):
-    """What the rows are made from.
+class StepFacts(msgspec.Struct, frozen=True):
+    """What is known of a step, by category.
 
-    `lines` is empty until the program is known; `peak` and `high_water`, the sum of all high
-    waters in bytes, are None until a step was measured.
+    `lines` is empty until the program is known. `high_water` is the sum of all high waters, in
+    bytes; it and `peak` are None until a step was measured. `held` is the moment that is shown
+    instead of the peak.
     """
 
-    lines: tuple[Line, ...]
+    lines: tuple[CategoryFacts, ...]
     peak: Peak | None
     high_water: int | None
     held: Spot | HeldStep | None
@@ -36,27 +37,27 @@ class View(msgspec.Struct, frozen=True):
     lesson: bool
 
 
-def view(state: State) -> View:
+def step_facts(state: State) -> StepFacts:
     """The latest anatomy, and the moment of the step that is seen."""
     anatomy = state.measured.anatomy if state.measured else None
     peak, high_water = (anatomy.peak, anatomy.high_water.total) if anatomy else (None, None)
     lesson = state.lesson is not None
-    return View(state.comparison, peak, high_water, state.seen, state.chosen, lesson)
+    return StepFacts(state.categories, peak, high_water, state.seen, state.chosen, lesson)
 
 
-class Rows(Panel[View]):
-    """A header, six categories and their total; a click on a category says which one it is."""
+class CategoryTable(Panel[StepFacts]):
+    """A header, six categories and their total; a click on a category chooses it."""
 
     def on_click(self, event: Click) -> None:
-        """Say whose row it is, below the header."""
+        """Choose the category whose row it is, below the header."""
         if 1 <= event.y <= len(CATEGORIES):
             self.post_message(Picked(CATEGORIES[event.y - 1]))
 
-    def pick(self, state: State) -> View:
+    def pick(self, state: State) -> StepFacts:
         """The latest anatomy, and the moment of the step that is seen."""
-        return view(state)
+        return step_facts(state)
 
-    def draw(self, shown: View, width: int, height: int) -> Text:
+    def draw(self, shown: StepFacts, width: int, height: int) -> Text:
         """The table; in a narrow place some columns are left out."""
         del height
         if not shown.lines:
@@ -75,8 +76,10 @@ class Rows(Panel[View]):
             table.append("\n").append_text(row)
         return table.append("\n").append_text(self._sums(shown, has, unit, width))
 
-    def _expected(self, row: Text, line: Line, has: Columns, unit: units.Column) -> None:
-        """The formula and what it gives; without a column, the bytes until there is a verdict."""
+    def _expected(
+        self, row: Text, line: CategoryFacts, has: CategoryColumns, unit: units.Column
+    ) -> None:
+        """The formula and its bytes. Without a column for these, they show only until measured."""
         expected, muted = line.expected, ink(self.palette.muted)
         formula = expected.formula if expected else units.NOTHING
         figure = unit.text(expected.bytes if expected else None)
@@ -86,14 +89,14 @@ class Rows(Panel[View]):
             row.append(f"  = {figure}", muted)
 
     def _title(self, category: Category, chosen: Category | None) -> Text:
-        """What stands for the category in the pictures, and its name; the chosen one is marked."""
+        """The category's glyph and name; the chosen one is marked."""
         index, here = CATEGORIES.index(category), category == chosen
         row = Text().append(GLYPHS[category], swatch(self.palette, index))
         row.append("▸" if here else " ", ink(self.palette.accent, bold=True))
         color = self.palette.accent if here else self.palette.text
         return row.append(f"{NAMES[category]:<{NAME - 2}}", ink(color, bold=here))
 
-    def _legend(self, shown: View, width: int) -> Text:
+    def _legend(self, shown: StepFacts, width: int) -> Text:
         """What the categories mean, until there are numbers."""
         muted = ink(self.palette.muted)
         what = "one step of training" if shown.lesson else "one step"
@@ -111,8 +114,8 @@ class Rows(Panel[View]):
     def _numbers(
         self,
         row: Text,
-        shown: View,
-        has: Columns,
+        shown: StepFacts,
+        has: CategoryColumns,
         *,
         unit: units.Column,
         here: int | None,
@@ -122,7 +125,7 @@ class Rows(Panel[View]):
         """Bytes at the moment that is shown, their share of the `whole`, and the high water."""
         colors = self.palette
         if here is None or whole is None:
-            row.append(" " * has.numbers)  # for what is about to be measured
+            row.append(" " * has.numbers)  # not measured yet
             return
         figure, share = has.figures(unit, here, whole)
         row.append(figure, ink(colors.text, bold=True) if here else ink(colors.faint))
@@ -132,7 +135,7 @@ class Rows(Panel[View]):
         calm = colors.muted if shown.held else colors.text
         row.append(f"{water:>{WATER}}", ink(calm if most else colors.faint))
 
-    def _verdict(self, line: Line, room: int) -> Text:
+    def _verdict(self, line: CategoryFacts, room: int) -> Text:
         """✓, or the difference and as much of the reason as there is room for."""
         colors, difference = self.palette, line.difference
         if difference is None:
@@ -147,15 +150,15 @@ class Rows(Panel[View]):
         number_color, reason_color = colors.text, colors.muted
         if line.unexplained:
             number_color = reason_color = colors.trouble
-        text = Text().append(units.fit(figure, room), ink(number_color))
+        text = Text().append(units.cut(figure, room), ink(number_color))
         return text.append(reason, ink(reason_color))
 
-    def _sums(self, shown: View, has: Columns, unit: units.Column, width: int) -> Text:
-        """The totals: high water adds up to more than the peak, since not all comes at once."""
+    def _sums(self, shown: StepFacts, has: CategoryColumns, unit: units.Column, width: int) -> Text:
+        """The totals. High waters exceed the peak, as they come at different times."""
         colors, here = self.palette, _total(shown)
         row = Text().append(f"  {'Total':<{NAME - 2}}", ink(colors.text, bold=True))
         self._numbers(row, shown, has, unit=unit, here=here, whole=here, most=shown.high_water)
-        expected = total(shown.lines)
+        expected = expected_total(shown.lines)
         if expected is None:
             return row
         figure = unit.text(expected)
@@ -165,7 +168,7 @@ class Rows(Panel[View]):
             label = f"  {'sum' if has.formula else 'formula'} {figure}"
         return row.append(label if row.cell_len + len(label) <= width else "", ink(colors.muted))
 
-    def _head(self, shown: View, unit: units.Column, has: Columns) -> Text:
+    def _head(self, shown: StepFacts, unit: units.Column, has: CategoryColumns) -> Text:
         head = Text(f"  {f'{unit.unit} a step':<{NAME - 2}}", ink(self.palette.muted))
         if shown.held:
             label = "moment" if isinstance(shown.held, Spot) else "held"
@@ -175,20 +178,24 @@ class Rows(Panel[View]):
         return head.append(has.titles)
 
 
-def now(shown: View) -> Split | None:
+def now(shown: StepFacts) -> Split | None:
     """The split at the moment that is shown."""
     if shown.held:
         return shown.held.split
     return shown.peak.split if shown.peak else None
 
 
-def _total(shown: View) -> int | None:
-    """All that is held then; the peak may be more than its split where an allocator says so."""
+def _total(shown: StepFacts) -> int | None:
+    """The bytes held at that moment; a peak seen by an allocator may exceed its split."""
     if shown.held:
         return shown.held.split.total
     return shown.peak.bytes if shown.peak else None
 
 
-def _unit(shown: View) -> units.Column:
-    """The formula's figures are there first, and the unit should not change when others come."""
-    return units.column([total(shown.lines) or 0, shown.high_water or 0, _total(shown) or 0])
+def _unit(shown: StepFacts) -> units.Column:
+    """One unit for the formula's bytes and the measured ones.
+
+    The formula's are known first, and the unit should not change when the others come.
+    """
+    known = (expected_total(shown.lines), shown.high_water, _total(shown))
+    return units.column(size or 0 for size in known)

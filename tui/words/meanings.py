@@ -1,4 +1,4 @@
-"""What the categories mean, for the first look while nothing is known yet."""
+"""What the categories mean, in a few words each."""
 
 from __future__ import annotations
 
