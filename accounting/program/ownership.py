@@ -4,9 +4,10 @@ A sighting says that at a place the memory at an address belongs to somebody. It
 that the address lies in there, from birth to release. In this order:
 
 1. `parameters`, `optimizer_state`, `gradients`: what was sighted so, the first of these that fits.
-2. `batch_data`: what was sighted as a batch and not made inside a call; what was made in `load`
-   before a call of the same period; and what is fetched ahead between a call and its backward. That
-   is known by a line that made something there which later went into a call.
+2. `batch_data`: what was sighted as a batch and not made inside a call; what was made in `load` and
+   is still there when the next call of its period begins; and what was fetched ahead between a call
+   and its backward. The latter is still there when the next call begins, and its line made
+   something else there that went into a call.
 3. `activations`: made by forward, the loss included, and alive when the next backward begins.
 4. `temporaries`: what else was made in the window. This includes what checkpointing computes again
    inside a backward. In inference, where no backward comes, it is all that forward makes, the
@@ -25,6 +26,7 @@ size, and no tensor lies in it.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 from vramtop.protocol.observed.record import Owner, Sighting, WatchedStep
@@ -70,6 +72,7 @@ class _Judge:
         self._watched_call = calls[0] if calls else None
         self._timeline = timeline
         self._sightings = sightings
+        self._calls = [mark.place for mark in step.marks if mark.kind == "call"]
         self._backwards = [mark.place for mark in step.marks if mark.kind == "backward"]
         self._workspace_sizes = frozenset(step.workspace_sizes)
         end = len(lives.of_event)
@@ -91,12 +94,12 @@ class _Judge:
         if stretch is None or self._kept(life):
             return "workspace" if self._is_workspace(life) else "other"
         if stretch.phase == "load" and stretch.before_call:
-            return "batch_data"
+            return "batch_data" if _lasts_until(life, self._calls) else "temporaries"
         if stretch.phase != "forward":
             return "temporaries"
-        if not stretch.called and life.line in self._fetching_lines:
+        if not stretch.called and self._fetched_ahead(life):
             return "batch_data"
-        return "activations" if self._awaits_backward(life) else "temporaries"
+        return "activations" if _lasts_until(life, self._backwards) else "temporaries"
 
     def _birth(self, life: Life) -> Stretch | None:
         """The stretch in which it was made, None if it is older than the window."""
@@ -119,11 +122,10 @@ class _Judge:
         stretch = self._birth(life)
         return stretch is not None and stretch.phase == "forward" and not stretch.called
 
-    def _awaits_backward(self, life: Life) -> bool:
-        """Whether it is alive when the first backward after its birth begins."""
-        assert life.birth is not None
-        following = bisect_right(self._backwards, life.birth)
-        return following < len(self._backwards) and life.alive_at(self._backwards[following])
+    def _fetched_ahead(self, life: Life) -> bool:
+        """Whether its line fetches batches, and it awaits a call, of this window or a later one."""
+        awaits = life.release is None or _lasts_until(life, self._calls)
+        return awaits and life.line in self._fetching_lines
 
     def _is_workspace(self, life: Life) -> bool:
         return (
@@ -131,3 +133,10 @@ class _Judge:
             and life.size in self._workspace_sizes
             and life not in self._with_tensors
         )
+
+
+def _lasts_until(life: Life, places: Sequence[int]) -> bool:
+    """Whether it is alive at the first of these places that comes after its birth."""
+    assert life.birth is not None
+    following = bisect_right(places, life.birth)
+    return following < len(places) and life.alive_at(places[following])

@@ -134,7 +134,7 @@ def test_what_load_makes_before_a_call_is_batch_data() -> None:
     program = FakeProgram()
     with second_period(program):
         inputs, _targets = program.take(A), program.take(B)
-        program.give(program.take(C))
+        program.give(program.take(C))  # an update by hand, or pixels before they are scaled
         with program.call(inputs):
             pass
         with program.backward():
@@ -143,8 +143,9 @@ def test_what_load_makes_before_a_call_is_batch_data() -> None:
             pass
         program.take(D)  # no call follows
     step = program.record()
-    for size in (A, B, C):
-        assert category_of(step, size) == "batch_data"
+    assert category_of(step, A) == "batch_data"
+    assert category_of(step, B) == "batch_data"
+    assert category_of(step, C) == "temporaries"
     assert category_of(step, D) == "temporaries"
 
 
@@ -200,6 +201,7 @@ def fetch_ahead(program: FakeProgram, inputs: int, sizes: tuple[int, int, int], 
         inside = program.take(sizes[0] << 10, line)
     loss = program.take(sizes[0], "train.py:30")
     following = program.take(sizes[1], line), program.take(sizes[2], line)
+    program.give(program.take(sizes[0] << 20, line))
     with program.backward():
         pass
     program.give(inside, loss)
@@ -222,6 +224,7 @@ def test_a_batch_fetched_ahead_is_batch_data_and_the_loss_is_not() -> None:
     assert category_of(step, 32) == "batch_data"
     assert category_of(step, 8) == "activations"
     assert category_of(step, 8 << 10) == "activations"  # of the same line too, but inside the call
+    assert category_of(step, 8 << 20) == "temporaries"  # it awaited no call
 
 
 def test_lines_that_are_not_known_are_not_the_same() -> None:
