@@ -197,6 +197,10 @@ class Agent:
             self._in_window(Window.call, module, args)
 
     def _optimizer_end(self, optimizer: Optimizer) -> None:
+        if in_backward():
+            # It bounds no step; a window counts it as one that updates within backward.
+            self._in_window(Window.optimizer_end, optimizer)
+            return
         self._counts[id(optimizer)] += 1
         self._recent.append(id(optimizer))
         if self._window is not None:
@@ -209,7 +213,7 @@ class Agent:
             if last is not None and last[0] == id(optimizer):
                 self._pacing.plain_step(now - last[1])
             self._last_step = id(optimizer), now
-        if self._due and not in_backward():
+        if self._due:
             self._open()
             self._in_window(Window.begin_after, optimizer)
 
