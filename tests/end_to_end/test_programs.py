@@ -1,0 +1,97 @@
+"""Programs of an environment that has PyTorch and nothing of ours, observed in both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import environments
+import pytest
+from vramtop.protocol.observed.record import WatchedStep
+from vramtop.tui.programs.inject import attach
+from vramtop.tui.programs.launch import callers, start
+from vramtop.tui.programs.viewer import Viewer, connect
+
+TRAINING = """
+import sys, time, torch
+model = torch.nn.Linear(64, 10)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+print("trains", flush=True)
+while True:
+    model(torch.randn(32, 64)).sum().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    assert not {"msgspec", "psutil", "vramtop"} & set(sys.modules)
+"""
+WEIGHTS = 4 * 64 * 10  # bytes
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment with PyTorch and what that needs."""
+    commands = environments.create(tmp_path_factory.mktemp("bare"))
+    packages = environments.site_packages(commands)
+    for each in environments.needed(["torch"]).values():
+        for name in {path.parts[0] for path in each.files or ()} - {"..", "__pycache__"}:
+            here, there = packages / name, Path(str(each.locate_file(name)))
+            if there.exists() and not here.exists():
+                here.symlink_to(there)
+    return commands / "python"
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    (tmp_path / "train.py").write_text(TRAINING)
+    return tmp_path / "train.py"
+
+
+@pytest.fixture(autouse=True)
+def sockets(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    folder = tempfile.mkdtemp(prefix="vt", dir="/tmp")
+    monkeypatch.setenv("VRAMTOP_SOCKETS", f"{folder}/s")
+    yield
+    shutil.rmtree(folder)
+
+
+async def watched(viewer: Viewer) -> WatchedStep:
+    """The first watched step."""
+    viewer.watch()
+    async for message in viewer.messages():
+        if isinstance(message, WatchedStep):
+            return message
+    raise AssertionError("it ended before a step was watched")
+
+
+@pytest.mark.skipif(shutil.which("gdb") is None, reason="needs gdb")
+async def test_a_training_that_runs_already_is_watched(python: Path, script: Path) -> None:
+    training = subprocess.Popen([python, "-I", script], stdout=subprocess.PIPE)
+    try:
+        assert training.stdout is not None
+        training.stdout.readline()
+        viewer = await connect(attach(training.pid))
+        assert (viewer.observed.program, viewer.observed.since_start) == ("train.py", False)
+        step = await asyncio.wait_for(watched(viewer), 60)
+        assert step.optimizer == "SGD"
+        assert WEIGHTS in dict(step.blocks).values()
+        await viewer.close()
+        assert training.poll() is None
+    finally:
+        training.kill()
+        training.communicate()
+
+
+async def test_a_training_that_is_started_is_watched(python: Path, script: Path) -> None:
+    called = await callers()
+    training = await start((str(python), str(script)), called.path)
+    viewer = await asyncio.wait_for(called.next(), 60)
+    assert (viewer.observed.pid, viewer.observed.since_start) == (training.pid, True)
+    step = await asyncio.wait_for(watched(viewer), 60)
+    assert step.optimizer == "SGD"
+    training.terminate()
+    assert await training.wait() == -15
+    await viewer.close()
+    called.close()
