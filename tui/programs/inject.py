@@ -1,13 +1,16 @@
 """Brings the observer into a process that runs already.
 
-Python's main thread is asked to start a thread, which does the rest. gdb asks it, while the process
-stands still for some milliseconds: all addresses are looked up before, and gdb reads no symbols.
+Python's main thread is asked to start a thread, which does the rest. Where Python itself has no
+means for that, gdb asks it, while the process stands still for some milliseconds: all addresses are
+looked up before, and gdb reads no symbols.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -42,28 +45,40 @@ def attach(pid: int, observer: Path = OBSERVER) -> Path:
     target = find(pid)
     if sockets.answers(target.socket):
         return target.socket
-    gdb = shutil.which("gdb")
-    if gdb is None:
-        raise CannotAttach(
-            "attaching needs gdb (apt install gdb), or start the program with: vramtop run"
-        )
     try:
         sockets.make_folder(target.socket.parent, target.uid)
         with suppress(FileNotFoundError):
             target.failure.unlink()
         code = _code(_visible(observer, target) / _LOADER, target.folder)
+        if _ask_python(target, code):
+            return target.socket
     except OSError as error:
-        raise CannotAttach(f"{error.filename}: {error.strerror}") from error
-    _ask(gdb, target, code, passing=False)
-    if _answered(target, _ANSWER_SECONDS):
-        return target.socket
-    # The main thread waits in C. Whatever thread works with PyTorch passes here.
-    _ask(gdb, target, code, passing=True)
-    if _answered(target, _ANSWER_SECONDS):
-        return target.socket
+        raise CannotAttach(f"{error.filename} {error.strerror}") from error
+    # First the main thread; where that waits in C, whatever thread works with PyTorch.
+    for passing in (False, True):
+        _ask(target, code, passing=passing)
+        if _answered(target, _ANSWER_SECONDS):
+            return target.socket
     raise CannotAttach(
         f"process {pid} runs no Python code now, as if all its threads waited; try again later"
     )
+
+
+def _ask_python(target: Target, code: str) -> bool:
+    """Ask by Python's own means, which it has from 3.14 on where both have the same version."""
+    if sys.version_info < (3, 14):
+        return False
+    number, script = tempfile.mkstemp(".py", dir=target.socket.parent)
+    with os.fdopen(number, "w") as file:
+        os.fchmod(number, 0o644)
+        file.write(code)
+    try:
+        sys.remote_exec(target.pid, f"{target.folder}/{Path(script).name}")
+        return _answered(target, _ANSWER_SECONDS)
+    except (OSError, RuntimeError):
+        return False
+    finally:
+        Path(script).unlink()
 
 
 def _visible(observer: Path, target: Target) -> Path:
@@ -100,8 +115,13 @@ def _code(loader: Path, folder: str) -> str:
     return f"exec({start!r}, {{}})"
 
 
-def _ask(gdb: str, target: Target, code: str, *, passing: bool) -> None:
-    """Let the process run a line of Python: at its next bytecode, or where a thread passes."""
+def _ask(target: Target, code: str, *, passing: bool) -> None:
+    """Let gdb ask for a line of Python: at the next bytecode, or where a thread passes."""
+    gdb = shutil.which("gdb")
+    if gdb is None:
+        raise CannotAttach(
+            "attaching needs gdb (apt install gdb), or start the program with: vramtop run"
+        )
     at = target.functions
     page = f"((long)0, (long){_PAGE}, {_READ_WRITE}, {_PRIVATE}, -1, (long)0)"
     run = at["PyRun_SimpleString"]

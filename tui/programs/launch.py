@@ -65,7 +65,7 @@ async def callers() -> Callers:
             path.unlink()
         server = await asyncio.start_unix_server(take, str(path))
     except OSError as error:
-        raise CannotStart(f"{path}: {error.strerror or error}") from error
+        raise CannotStart(f"{error.filename or path} {error.strerror or error}") from error
     return Callers(path, server, called)
 
 

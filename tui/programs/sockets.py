@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import socket
+import stat
 from collections.abc import Mapping
 from contextlib import suppress
+from errno import EPERM
 from pathlib import Path
 
 import msgspec
@@ -32,11 +34,14 @@ def folder(uid: int | None = None, environment: Mapping[str, str] = os.environ) 
 
 
 def make_folder(place: Path, uid: int) -> None:
-    """Make the folder of a user's sockets; raises `OSError`."""
+    """Make the folder of a user's sockets; raises `OSError`, also where it is not theirs alone."""
     with suppress(FileExistsError):
         place.mkdir(0o700)
         if os.geteuid() != uid:
             os.chown(place, uid, -1)
+    found = place.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid or found.st_mode & 0o077:
+        raise PermissionError(EPERM, "is not a folder of its user alone; remove it", str(place))
 
 
 def answers(path: Path) -> bool:

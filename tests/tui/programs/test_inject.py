@@ -275,6 +275,15 @@ def test_a_program_that_ends_meanwhile_is_told(
     assert cannot(pid) == f"process {pid} has ended; only its exit code is left"
 
 
+def test_a_folder_that_others_can_write_into_is_refused(
+    run: Callable[[str], int], folder: Path
+) -> None:
+    pid = run(HEARTBEAT)
+    folder.mkdir()
+    folder.chmod(0o777)
+    assert cannot(pid).endswith("/s is not a folder of its user alone; remove it")
+
+
 def attach_as(*wrapper: str, pid: int) -> str:
     """What attaching says when it runs with other rights."""
     code = (
