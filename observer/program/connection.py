@@ -85,8 +85,12 @@ class Connection:
         self._agent = make_agent(self.send)
 
     def start(self) -> None:
-        """Start the thread."""
-        _thread.start_new_thread(self._run, ())
+        """Start the thread; raises `RuntimeError` where none can be."""
+        try:
+            _thread.start_new_thread(self._run, ())
+        except RuntimeError:
+            self.closed = True
+            raise
         atexit.register(self.end)
 
     def send(self, message: _Message) -> None:
@@ -255,8 +259,6 @@ class Connection:
         """Say this to everybody, remove the agent and close everything."""
         self.closed = True
         with suppress(Exception):
-            self._agent.leave()
-        with suppress(Exception):
             frame, until = encode(message), time.monotonic() + LAST_SECONDS
             for viewer in self._viewers:
                 with suppress(Lost):
@@ -270,6 +272,9 @@ class Connection:
         if self._path:
             with suppress(OSError):
                 Path(self._path).unlink()
+        if not self._ending:
+            with suppress(Exception):
+                self._agent.leave()
 
 
 def _write_all(viewer: Viewer, until: float) -> None:

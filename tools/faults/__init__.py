@@ -8,6 +8,7 @@ from __future__ import annotations
 from .fault import Fault
 from .figures import FIGURES
 from .monitor import MONITOR
+from .programs import PROGRAMS
 from .worker import WORKER
 
-FAULTS: tuple[Fault, ...] = (*WORKER, *FIGURES, *MONITOR)
+FAULTS: tuple[Fault, ...] = (*WORKER, *FIGURES, *MONITOR, *PROGRAMS)

@@ -173,7 +173,7 @@ def test_an_error_of_the_observers_removes_it_and_the_program_goes_on(
             told.append(each.read())
         assert told[-2] == Removed("ZeroDivisionError: a mistake of the observer's")
     until(lambda: not list(folder.iterdir()))
-    assert calls()[-1] == "leave"
+    until(lambda: calls()[-1] == "leave")
     assert program.do(NOTE, "connection.send(note)") == "None"
     assert program.do("connection.closed") == "True"
 

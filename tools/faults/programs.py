@@ -1,0 +1,148 @@
+"""Faults of the ways into a program, and of the connection with it."""
+
+from __future__ import annotations
+
+from .fault import Fault
+
+_CONNECTION = ("tests/observer/program/test_connection.py",)
+_ENTRY = ("tests/observer/program/test_entry.py",)
+_INJECT = ("tests/tui/programs/test_inject.py",)
+_LAUNCH = ("tests/tui/programs/test_launch.py",)
+_VIEWER = ("tests/tui/programs/test_viewer.py",)
+
+PROGRAMS = (
+    Fault(
+        "an unread step stays beside a newer one",
+        "observer/program/viewer.py",
+        'return message.get("device"), message.get("kind")',
+        "return object()",
+        _CONNECTION,
+    ),
+    Fault(
+        "a monitor that reads nothing is never let go",
+        "observer/program/viewer.py",
+        "if len(self._unread) > _UNREAD:",
+        "if False:",
+        _CONNECTION,
+    ),
+    Fault(
+        "any user may watch",
+        "observer/program/viewer.py",
+        "return _CREDENTIALS.unpack(credentials)[1] in (mine, 0)",
+        "return True",
+        _CONNECTION,
+    ),
+    Fault(
+        "a monitor of another version may watch",
+        "observer/program/connection.py",
+        'if version != self._agent.hello()["version"]:',
+        "if False:",
+        _CONNECTION,
+    ),
+    Fault(
+        "a forked child keeps the sockets open",
+        "observer/program/connection.py",
+        "                end.close()\n        self._viewers, self._listening = [], None\n"
+        "        self._sent.clear()\n        self._agent.forget()",
+        "                pass\n        self._agent.forget()",
+        _CONNECTION,
+    ),
+    Fault(
+        "the connection's thread takes signals",
+        "observer/program/connection.py",
+        "signal.valid_signals() - crashes",
+        "()",
+        _CONNECTION,
+    ),
+    Fault(
+        "the socket's file stays when the program has ended",
+        "observer/program/connection.py",
+        "Path(self._path).unlink()",
+        "pass",
+        _CONNECTION,
+    ),
+    Fault(
+        "any folder will do for sockets",
+        "observer/program/listening.py",
+        "if not stat.S_ISDIR(found.st_mode)",
+        "if False and not stat.S_ISDIR(found.st_mode)",
+        _CONNECTION,
+    ),
+    Fault(
+        "workers that load data are observed",
+        "observer/program/entry.py",
+        "self._connection is None and not _is_helper()",
+        "self._connection is None",
+        _ENTRY,
+    ),
+    Fault(
+        "a hook is removed while torch goes through them",
+        "observer/program/entry.py",
+        "        return False\n    handle.remove()",
+        "        pass\n    handle.remove()",
+        _ENTRY,
+    ),
+    Fault(
+        "a forked rank is not observed",
+        "observer/program/entry.py",
+        "if self._waited and not self._handles:",
+        "if False:",
+        _ENTRY,
+    ),
+    Fault(
+        "a broken observer ends the program's work",
+        "observer/program/entry.py",
+        "        with suppress(Exception):\n            self._handles = [",
+        "        if True:\n            self._handles = [",
+        _ENTRY,
+    ),
+    Fault(
+        "an error of the line that enters is raised in the program",
+        "tui/programs/inject.py",
+        '        "except Exception: pass\\n"\n    )\n    return',
+        '        "finally: pass\\n"\n    )\n    return',
+        _INJECT,
+    ),
+    Fault(
+        "only the main thread is asked",
+        "tui/programs/inject.py",
+        "for passing in (False, True):",
+        "for passing in (False,):",
+        _INJECT,
+    ),
+    Fault(
+        "a container's program is given a path of ours",
+        "tui/programs/inject.py",
+        "        if there.samefile(observer):\n            return observer",
+        "        return observer",
+        _INJECT,
+    ),
+    Fault(
+        "the user's own PYTHONPATH is lost",
+        "tui/programs/launch.py",
+        '[str(AUTOLOAD), *filter(None, [given.get("PYTHONPATH")])]',
+        "[str(AUTOLOAD)]",
+        _LAUNCH,
+    ),
+    Fault(
+        "signals are not passed on",
+        "tui/programs/launch.py",
+        "os.kill(process.pid, number)",
+        "pass",
+        _LAUNCH,
+    ),
+    Fault(
+        "a program of another version is watched",
+        "tui/programs/viewer.py",
+        "if greeting.version != VERSION:",
+        "if False:",
+        _VIEWER,
+    ),
+    Fault(
+        "the file of a socket that nobody has is left",
+        "tui/programs/sockets.py",
+        "                path.unlink()",
+        "                pass",
+        _VIEWER,
+    ),
+)
