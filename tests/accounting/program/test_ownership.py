@@ -198,13 +198,13 @@ def fetch_ahead(program: FakeProgram, inputs: int, sizes: tuple[int, int, int], 
     """A period as nanoGPT's: the next batch is fetched between the call and its backward."""
     program.period()
     with program.call(inputs):
-        inside = program.take(sizes[0] << 10, line)
+        program.take(sizes[0] << 10, line)
     loss = program.take(sizes[0], "train.py:30")
     following = program.take(sizes[1], line), program.take(sizes[2], line)
     program.give(program.take(sizes[0] << 20, line))
     with program.backward():
         pass
-    program.give(inside, loss)
+    program.give(loss)
     with program.optimizer():
         pass
     return following
