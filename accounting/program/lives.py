@@ -86,7 +86,8 @@ def lives_of(step: WatchedStep) -> Lives:
             life.release = number
         of_event.append(life)
     for (address, _), line in zip(step.blocks, step.block_lines, strict=False):
-        alive[address].line = line
+        if alive[address].birth is None:
+            alive[address].line = line
     return Lives(older, of_event)
 
 

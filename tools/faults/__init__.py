@@ -9,6 +9,7 @@ from .fault import Fault
 from .figures import FIGURES
 from .monitor import MONITOR
 from .programs import PROGRAMS
+from .reports import REPORTS
 from .worker import WORKER
 
-FAULTS: tuple[Fault, ...] = (*WORKER, *FIGURES, *MONITOR, *PROGRAMS)
+FAULTS: tuple[Fault, ...] = (*WORKER, *FIGURES, *MONITOR, *PROGRAMS, *REPORTS)

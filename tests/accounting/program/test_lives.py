@@ -22,7 +22,7 @@ def test_older_memory_has_the_line_that_its_block_has_at_the_end() -> None:
     program.period()
     step = program.record(lines=("train.py:1", "model.py:2"))
     assert [address for address, _ in step.blocks] == [held, again]
-    lives = lives_of(msgspec.structs.replace(step, block_lines=(1, 0)))
+    lives = lives_of(msgspec.structs.replace(step, block_lines=(1, -1)))
     assert [(life.size, life.line) for life in lives] == [(16, 1), (8, -1), (32, 0)]
 
 

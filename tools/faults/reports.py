@@ -1,0 +1,80 @@
+"""Faults of the report on a program that is not ours."""
+
+from __future__ import annotations
+
+from .fault import Fault
+
+_TESTS = ("tests/accounting/program/",)
+
+REPORTS = (
+    Fault(
+        "an address that is used again means the first block that had it",
+        "accounting/program/lives.py",
+        "latest = bisect_left(births, place) - 1",
+        "latest = 0",
+        _TESTS,
+    ),
+    Fault(
+        "an address beyond a block's end means that block",
+        "accounting/program/lives.py",
+        "return life if address < life.address + life.size else None",
+        "return life",
+        _TESTS,
+    ),
+    Fault(
+        "what lies between the networks of a GAN is load",
+        "accounting/program/phases.py",
+        ' or (before == "call" and ahead.beyond_calls == "backward")',
+        "",
+        _TESTS,
+    ),
+    Fault(
+        "a call inside backward is forward",
+        "accounting/program/phases.py",
+        'if "backward" in open_:',
+        'if open_[-1:] == ["backward"]:',
+        _TESTS,
+    ),
+    Fault(
+        "what a generator makes is the discriminator's batch",
+        "accounting/program/ownership.py",
+        " and not (stretch is not None and stretch.called)",
+        "",
+        _TESTS,
+    ),
+    Fault(
+        "what is kept for ever is still an activation",
+        "accounting/program/ownership.py",
+        "if stretch is None or self._kept(life):",
+        "if stretch is None:",
+        _TESTS,
+    ),
+    Fault(
+        "the loss is a batch fetched ahead if its line loads too",
+        "accounting/program/ownership.py",
+        " and self._made_after_call(life) and",
+        " and",
+        _TESTS,
+    ),
+    Fault(
+        "a tensor of a workspace's size is a workspace",
+        "accounting/program/ownership.py",
+        "            and life not in self._with_tensors\n",
+        "",
+        _TESTS,
+    ),
+    Fault(
+        "bytes that are missing count less than bytes too many",
+        "accounting/program/walk.py",
+        "max(unattributed, key=abs, default=None)",
+        "max(unattributed, default=None)",
+        _TESTS,
+    ),
+    Fault(
+        "all gradients of a bucket belong to the first one's layer",
+        "accounting/program/naming.py",
+        "first.setdefault(sighting.address, sighting)",
+        "first.setdefault(life.address, sighting)",
+        _TESTS,
+    ),
+)
