@@ -194,7 +194,9 @@ def test_a_program_in_a_container_is_entered_by_the_pid_that_it_has_outside(obse
     inside = "mount -t tmpfs none /tmp && mkdir -p $(dirname $VRAMTOP_SOCKETS) && exec "
     copied = Path.home() / f".vramtop-test-{os.getpid()}.py"
     copied.write_text(LOADED)
-    shell = started(*container, "sh", "-c", f"{inside} {sys.executable} -I {copied}")
+    shell = started(
+        *container, "sh", "-c", f"{inside} {Path(sys.executable).resolve()} -I {copied}"
+    )
     try:
         assert shell.stdout is not None
         shell.stdout.readline()
