@@ -40,6 +40,7 @@ def run(with_torch: Piloted, folder: Path, tmp_path: Path) -> Iterator[Callable[
     def start(code: str) -> int:
         script = tmp_path / f"{len(pids)}.py"
         script.write_text(
+            "os.setpgid(0, 0)\n"  # it ends with all that it starts
             f"os.environ['VRAMTOP_SOCKETS'] = {str(folder)!r}\n{code}\n"
             "loaded = '_vramtop_observer.program.agent' in sys.modules\n"
             f"open('{tmp_path}/%d.new' % os.getpid(), 'w').write(str(loaded))\n"
@@ -53,7 +54,7 @@ def run(with_torch: Piloted, folder: Path, tmp_path: Path) -> Iterator[Callable[
 
     yield start
     for pid in pids:
-        with_torch.do(f"os.kill({pid}, 9); os.waitpid({pid}, 0)")
+        with_torch.do(f"os.killpg({pid}, 9); os.waitpid({pid}, 0)")
 
 
 def observed(folder: Path, pid: int) -> Monitor:
@@ -121,7 +122,6 @@ def test_a_forked_rank_is_observed_for_itself(run: Callable[[str], int], folder:
     until(lambda: len(list(folder.iterdir())) == 2)
     (other,) = (int(path.stem) for path in folder.iterdir() if path.stem != str(pid))
     observed(folder, other)
-    os.kill(other, 9)
 
 
 def test_nothing_of_it_is_compiled_and_nothing_recompiles(
