@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Lock, Thread, get_ident
 
@@ -20,7 +21,8 @@ from torch import nn
 from torch.optim.optimizer import Optimizer
 
 from ..accounts import unaccounted
-from ..private import cuda_started, in_backward
+from ..private import call_when_out_of_memory, cuda_started, in_backward
+from .denied import out_of_memory
 from .hooks import Hooks, within_module
 from .operator_recorder import OperatorRecorder
 from .owners import Owners
@@ -53,7 +55,7 @@ class Agent:
         self._lock = Lock()
         self._wake = Event()
         self._thread: Thread | None = None
-        self._watching = False
+        self._watching = self._hears_denials = False
         self._begin_again()
 
     def _begin_again(self) -> None:
@@ -128,6 +130,12 @@ class Agent:
         from .holders import holders
 
         return {"type": "holders", "holders": holders(torch.device(device), addresses)}
+
+    def _denied(self, device: int, wanted: int, allowed: int, free: int) -> None:
+        """CUDA's allocator had to deny a request. Called by PyTorch, so it must not raise."""
+        if self._watching:
+            with suppress(Exception):
+                self._send(out_of_memory(self._owners, device, wanted, allowed, free))
 
     # ---- what the program does, in its own threads ------------------------------------------
 
@@ -234,6 +242,9 @@ class Agent:
             self._searched_at = self._watched
             self._owners.search()
         recorder = _recorder()
+        if recorder.source == "trace" and not self._hears_denials:
+            self._hears_denials = True  # PyTorch has no way to take this back
+            call_when_out_of_memory(self._denied)
         if (reason := unaccounted(recorder.devices[0])) is not None:
             raise CannotRecord(reason)
         self._hooks.watch_modules()

@@ -171,12 +171,20 @@ class Missing(Message, frozen=True, tag="missing"):
 
 
 class OutOfMemory(Message, frozen=True, tag="out_of_memory", kw_only=True):
-    """A request that the allocator had to deny, in bytes."""
+    """A request that the allocator had to deny, in bytes, and what the process held then.
+
+    `free` is what the process could still have had, `reserved` what its allocator had from the
+    driver, `requested` what of that was in use. `line` made the request, empty in a backward pass.
+    """
 
     device: str
     wanted: int
     free: int
     reserved: int
+    requested: int
+    parameters: int
+    optimizer_state: int
+    gradients: int
     line: str
 
 
