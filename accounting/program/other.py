@@ -9,6 +9,7 @@ from vramtop.protocol.observed.record import WatchedStep
 from vramtop.protocol.observed.report import Held
 
 from .lives import Life
+from .origins import line_of
 
 OLDER = "older than both recorded steps"
 KEPT = "kept since the step before"
@@ -16,14 +17,10 @@ KEPT = "kept since the step before"
 
 def other_of(step: WatchedStep, lives: Iterable[Life]) -> tuple[Held, ...]:
     """These lives by where they come from and by size, the most bytes first."""
-    alike = Counter((_what(life), _line(step, life), life.size) for life in lives)
+    alike = Counter((_what(life), line_of(step, life.line), life.size) for life in lives)
     held = [Held(size * count, count, what, line) for (what, line, size), count in alike.items()]
     return tuple(sorted(held, key=lambda each: -each.bytes))
 
 
 def _what(life: Life) -> str:
     return OLDER if life.birth is None else KEPT
-
-
-def _line(step: WatchedStep, life: Life) -> str:
-    return step.lines[life.line] if life.line >= 0 else ""

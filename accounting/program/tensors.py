@@ -9,6 +9,7 @@ from vramtop.protocol.observed.report import Category, TensorFacts
 
 from .lives import Life
 from .naming import parts_of
+from .origins import line_of, module_of
 from .ownership import Sightings
 from .phases import Timeline
 
@@ -43,8 +44,8 @@ def _facts(
     return TensorFacts(
         bytes=life.size,
         name=name if len(parts) < 2 else f"{name} and {len(parts) - 1} more",
-        line=step.lines[life.line] if life.line >= 0 else "",
-        module=step.modules[life.module].path if life.module >= 0 else "",
+        line=line_of(step, life.line),
+        module=module_of(step, life.module),
         shape=alone.shape if alone else None,
         dtype=alone.dtype if alone else None,
         born=None if life.birth is None else timeline.at(life.birth).phase,

@@ -9,6 +9,7 @@ from vramtop.protocol.observed.record import Mark, WatchedStep
 from vramtop.protocol.observed.report import Category, Moment, Peak, Phase, Split
 
 from .lives import Life, Lives
+from .origins import line_of, module_of
 from .ownership import Belonging
 from .phases import Timeline
 
@@ -56,7 +57,8 @@ def walk(
             columns[column] += size
             total += size
             split = Split(*columns)
-            line, module = _origin(step, number)
+            line = line_of(step, step.events.lines[number])
+            module = module_of(step, step.events.modules[number])
             curve.append(Moment(phase, split, line, module))
             if columns[column] > high[column]:
                 high[column], highest_at[column] = columns[column], number + 1
@@ -97,12 +99,3 @@ def _alive_at(
 def _unattributed(mark: Mark, accounted: int) -> list[int]:
     """What the allocator has at a mark beyond this, if it was read there."""
     return [] if mark.requested is None else [mark.requested - accounted]
-
-
-def _origin(step: WatchedStep, number: int) -> tuple[str, str]:
-    """The line that an event comes from, and the module that was running."""
-    line, module = step.events.lines[number], step.events.modules[number]
-    return (
-        step.lines[line] if line >= 0 else "",
-        step.modules[module].path if module >= 0 else "",
-    )
