@@ -10,9 +10,17 @@ from typing import Literal, get_args
 import msgspec
 
 Category = Literal[
-    "parameters", "gradients", "optimizer_state", "batch_data", "activations", "temporaries"
+    "parameters",
+    "gradients",
+    "optimizer_state",
+    "batch_data",
+    "activations",
+    "temporaries",
+    "other",
 ]
-CATEGORIES: tuple[Category, ...] = get_args(Category)
+# Those of any program, and those of the lesson, which knows whose everything is.
+ALL_CATEGORIES: tuple[Category, ...] = get_args(Category)
+CATEGORIES = ALL_CATEGORIES[:-1]
 
 Phase = Literal["load", "forward", "backward", "optimizer", "zero_grad"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
@@ -32,6 +40,10 @@ class Split(msgspec.Struct, frozen=True):
     def total(self) -> int:
         """The sum over all categories, in bytes."""
         return sum(msgspec.structs.astuple(self))
+
+    def of(self, category: Category) -> int:
+        """The bytes of a category; 0 where the split does not have it."""
+        return getattr(self, category, 0)
 
 
 class Peak(msgspec.Struct, frozen=True):
@@ -151,7 +163,7 @@ class AllocatorMemory(msgspec.Struct, frozen=True):
     @property
     def end(self) -> Reading:
         """The live bytes at the step's end."""
-        return self.boundaries["zero_grad"]
+        return [*self.boundaries.values()][-1]
 
     @property
     def cache(self) -> int:

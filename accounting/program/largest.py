@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from vramtop.protocol.observed.report import Category
+from vramtop.protocol.split import ALL_CATEGORIES, Category
 
 from .lives import Life, Lives
 from .ownership import Belonging
-from .walk import CATEGORIES, Walk
+from .walk import Walk
 
 
 def at_high_water(
     lives: Lives, belongings: Mapping[Life, Belonging], walk: Walk
 ) -> dict[Category, list[Life]]:
     """The lives of each category at the place of its high water, the largest first."""
-    found: dict[Category, list[Life]] = {category: [] for category in CATEGORIES}
+    found: dict[Category, list[Life]] = {category: [] for category in ALL_CATEGORIES}
     for life in lives:
         belonging = belongings[life]
         if belonging != "workspace" and life.alive_at(walk.highest_at[belonging]):

@@ -11,7 +11,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from vramtop.protocol.observed.record import WatchedStep
-from vramtop.protocol.observed.report import Category, Layer
+from vramtop.protocol.observed.report import Layer
+from vramtop.protocol.split import Category
 
 from .lives import Life
 from .naming import parts_of

@@ -30,7 +30,7 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 from vramtop.protocol.observed.record import Owner, Sighting, WatchedStep
-from vramtop.protocol.observed.report import Category
+from vramtop.protocol.split import Category
 
 from .lives import Life, Lives
 from .phases import Stretch, Timeline

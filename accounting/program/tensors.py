@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from vramtop.protocol.observed.record import WatchedStep
-from vramtop.protocol.observed.report import Category, TensorFacts
+from vramtop.protocol.observed.report import TensorFacts
+from vramtop.protocol.split import Category
 
 from .lives import Life
 from .naming import parts_of

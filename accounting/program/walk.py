@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 from vramtop.protocol.observed.record import Mark, WatchedStep
-from vramtop.protocol.observed.report import Category, Moment, Peak, Phase, Split
+from vramtop.protocol.observed.report import Moment, Peak, Phase, Split
+from vramtop.protocol.split import ALL_CATEGORIES, Category
 
 from .lives import Life, Lives
 from .origins import line_of, module_of
 from .ownership import Belonging
 from .phases import Timeline
 
-CATEGORIES: tuple[Category, ...] = get_args(Category)
-
-_COLUMNS: dict[Belonging, int] = {category: column for column, category in enumerate(CATEGORIES)}
+_COLUMNS: dict[Belonging, int] = {
+    category: column for column, category in enumerate(ALL_CATEGORIES)
+}
 
 
 class Walk(NamedTuple):
@@ -73,7 +74,7 @@ def walk(
         curve=tuple(curve),
         peak=peak,
         high_water=Split(*high),
-        highest_at=dict(zip(CATEGORIES, highest_at, strict=True)),
+        highest_at=dict(zip(ALL_CATEGORIES, highest_at, strict=True)),
         boundaries=boundaries,
         workspace=workspace,
         unattributed=max(unattributed, key=abs, default=None),
@@ -84,7 +85,7 @@ def _alive_at(
     place: int, lives: Lives, belongings: Mapping[Life, Belonging]
 ) -> tuple[list[int], int]:
     """The bytes of each category at a place, and those of workspaces, which never change."""
-    columns, workspace = [0] * len(CATEGORIES), 0
+    columns, workspace = [0] * len(ALL_CATEGORIES), 0
     for life in lives:
         if not life.alive_at(place):
             continue

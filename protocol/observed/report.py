@@ -8,36 +8,18 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+from vramtop.protocol import split
+from vramtop.protocol.split import Category
 
 from .record import Input, Kind
 
-Category = Literal[
-    "parameters",
-    "gradients",
-    "optimizer_state",
-    "batch_data",
-    "activations",
-    "temporaries",
-    "other",
-]
 Phase = Literal["load", "forward", "backward", "optimizer"]
 
 
-class Split(msgspec.Struct, frozen=True):
+class Split(split.Split, frozen=True):
     """Bytes by category at one moment. `other` is older than the step and nobody's."""
 
-    parameters: int = 0
-    gradients: int = 0
-    optimizer_state: int = 0
-    batch_data: int = 0
-    activations: int = 0
-    temporaries: int = 0
     other: int = 0
-
-    @property
-    def total(self) -> int:
-        """The sum over all categories, in bytes."""
-        return sum(msgspec.structs.astuple(self))
 
 
 class Peak(msgspec.Struct, frozen=True):

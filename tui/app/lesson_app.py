@@ -14,7 +14,7 @@ from textual.worker import Worker
 from vramtop.protocol.lesson.messages import Configured, Picture
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import PACE_SECONDS, Answer, Failed
-from vramtop.protocol.split import CATEGORIES, Category
+from vramtop.protocol.split import Category
 from vramtop.tui.controls import runs, settings
 from vramtop.tui.controls.reply import no_training, not_lesson
 from vramtop.tui.screens import main
@@ -229,7 +229,7 @@ class VramtopApp(StateApp):
 
     def action_choose(self, by: int) -> None:
         """Choose a category so many rows further down; between the last and the first is none."""
-        ring = (None, *CATEGORIES)
+        ring = (None, *self.state.listed)
         self.choose(ring[(ring.index(self.state.chosen) + by) % len(ring)])
 
     def on_picked(self, message: Picked) -> None:

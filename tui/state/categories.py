@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from vramtop.protocol.messages import Difference, Expectation, Measured, Program
-from vramtop.protocol.split import CATEGORIES, Anatomy, Category, Phase
+from vramtop.protocol.split import Anatomy, Category, Phase
 
 
 class CategoryFacts(msgspec.Struct, frozen=True):
@@ -27,22 +29,24 @@ class CategoryFacts(msgspec.Struct, frozen=True):
         return difference is not None and difference.bytes != 0 and not difference.reasons
 
 
-def category_facts(program: Program | None, measured: Measured | None) -> tuple[CategoryFacts, ...]:
-    """The facts of each category, in their order."""
+def category_facts(
+    categories: Sequence[Category], program: Program | None, measured: Measured | None
+) -> tuple[CategoryFacts, ...]:
+    """The facts of each of these categories."""
     expected = {row.category: row for row in program.expected} if program else {}
     if measured is None:
-        return tuple(CategoryFacts(category, expected.get(category)) for category in CATEGORIES)
+        return tuple(CategoryFacts(category, expected.get(category)) for category in categories)
     anatomy = measured.anatomy
     differences = {row.category: row for row in measured.differences}
     return tuple(
         CategoryFacts(
             category,
             expected.get(category),
-            getattr(anatomy.high_water, category),
+            anatomy.high_water.of(category),
             _high_water_phase(anatomy, category),
             differences.get(category),
         )
-        for category in CATEGORIES
+        for category in categories
     )
 
 
@@ -54,6 +58,6 @@ def expected_total(lines: tuple[CategoryFacts, ...]) -> int | None:
 
 def _high_water_phase(anatomy: Anatomy, category: Category) -> Phase | None:
     """The phase in which this category is first at its high water; None where it never is."""
-    highest: int = getattr(anatomy.high_water, category)
-    phases = (m.phase for m in anatomy.curve if getattr(m.split, category) == highest)
+    highest = anatomy.high_water.of(category)
+    phases = (m.phase for m in anatomy.curve if m.split.of(category) == highest)
     return next(phases, None) if highest else None

@@ -16,4 +16,6 @@ def fold(state: State, message: Received) -> State:
     new = program.fold(state, message) if state.lesson is None else folding.fold(state, message)
     if new.measured is state.measured and new.program is state.program:
         return new
-    return replace(new, categories=category_facts(new.program, new.measured) if new.program else ())
+    if new.program is None:
+        return replace(new, categories=())
+    return replace(new, categories=category_facts(new.listed, new.program, new.measured))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 from vramtop.protocol.messages import Measured
-from vramtop.protocol.split import CATEGORIES, Anatomy, Category, Phase, Split
+from vramtop.protocol.split import ALL_CATEGORIES, Anatomy, Category, Phase, Split
 
 from .walk import Walk
 
@@ -35,7 +35,7 @@ def spot(anatomy: Anatomy, place: int) -> Spot:
     curve = anatomy.curve
     here = curve[place]
     before = curve[place - 1].split if place else here.split
-    changes = [(name, getattr(here.split, name) - getattr(before, name)) for name in CATEGORIES]
+    changes = [(name, here.split.of(name) - before.of(name)) for name in ALL_CATEGORIES]
     changed = [(name, change) for name, change in changes if change]
     begin = _phase_begins(anatomy, place)
     made = (anatomy.operators[curve[at].operator] for at in range(place, begin - 1, -1))

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 from vramtop.protocol.gpus import Gpu, GpusReport
 from vramtop.protocol.messages import Device, DeviceMemory, Measured, Program, Sample
-from vramtop.protocol.split import Category, Phase, Split
+from vramtop.protocol.split import ALL_CATEGORIES, CATEGORIES, Category, Phase, Split
 from vramtop.tui.gpus.whereabouts import Whereabouts, find
 
 from . import moments
@@ -95,6 +95,11 @@ class State(msgspec.Struct, frozen=True):
         if self.cursor is None or self.measured is None:
             return self.held
         return moments.spot(self.measured.anatomy, self.cursor)
+
+    @property
+    def listed(self) -> tuple[Category, ...]:
+        """The categories that have a row."""
+        return ALL_CATEGORIES if self.lesson is None else CATEGORIES
 
     @property
     def over(self) -> bool:

@@ -7,10 +7,10 @@ from functools import lru_cache
 import msgspec
 from rich.style import Style
 from textual.theme import Theme
-from vramtop.protocol.split import CATEGORIES, Category
+from vramtop.protocol.split import ALL_CATEGORIES, Category
 
-GLYPHS: dict[Category, str] = dict(zip(CATEGORIES, "█▚▒░▞·", strict=True))
-EMPTY = len(CATEGORIES)  # stands for no category
+GLYPHS: dict[Category, str] = dict(zip(ALL_CATEGORIES, "█▚▒░▞·?", strict=True))
+EMPTY = len(ALL_CATEGORIES)  # stands for no category
 _DARK_INK, _LIGHT_INK = "#12151a", "#ffffff"
 
 
@@ -47,8 +47,8 @@ class Palette(msgspec.Struct, frozen=True):
 # which eyes with a colour vision deficiency see too. They are among xterm's 256 colours, so that
 # this also holds in a terminal that has no more.
 DARK = Palette(
-    fills=("#5fd7ff", "#d78700", "#5faf87", "#ffd75f", "#af87af", "#c6c6c6"),
-    shades=("#5fd7ff", "#9a6000", "#3c7d5e", "#b99738", "#7a5a7a", "#808080"),
+    fills=("#5fd7ff", "#d78700", "#5faf87", "#ffd75f", "#af87af", "#c6c6c6", "#af5f5f"),
+    shades=("#5fd7ff", "#9a6000", "#3c7d5e", "#b99738", "#7a5a7a", "#808080", "#763f3f"),
     background="#12151a",
     text="#d8dde6",
     muted="#8a93a2",
@@ -61,8 +61,8 @@ DARK = Palette(
     holders=("#4a515d", "#8a93a2", "#5a6f8c", "#b98a3a", "#7cc7f2", "#d8dde6", "#3f5f73"),
 )
 LIGHT = Palette(
-    fills=("#005fd7", "#875f00", "#00875f", "#af8700", "#d70087", "#4e4e4e"),
-    shades=("#005fd7", "#c9a24d", "#5fbf9f", "#dfc164", "#f58ac8", "#a0a0a0"),
+    fills=("#005fd7", "#875f00", "#00875f", "#af8700", "#d70087", "#4e4e4e", "#5f0000"),
+    shades=("#005fd7", "#c9a24d", "#5fbf9f", "#dfc164", "#f58ac8", "#a0a0a0", "#b07a7a"),
     background="#fafbfc",
     text="#1c2128",
     muted="#5d6673",
@@ -75,8 +75,8 @@ LIGHT = Palette(
     holders=("#b4bac4", "#5d6673", "#8fa3bd", "#c79a4f", "#005f94", "#1c2128", "#a9c3d3"),
 )
 HIGH_CONTRAST = Palette(
-    fills=("#0087ff", "#ff8700", "#5fd7af", "#ffff5f", "#ffafff", "#8a8a8a"),
-    shades=("#0087ff", "#ac5700", "#2f8f6c", "#a9a92c", "#b571b5", "#454545"),
+    fills=("#0087ff", "#ff8700", "#5fd7af", "#ffff5f", "#ffafff", "#8a8a8a", "#af5f5f"),
+    shades=("#0087ff", "#ac5700", "#2f8f6c", "#a9a92c", "#b571b5", "#454545", "#693939"),
     background="#000000",
     text="#ffffff",
     muted="#d0d4da",
@@ -92,8 +92,8 @@ HIGH_CONTRAST = Palette(
 # bright black, which some users have as their background.
 _DIM = "dim"
 TERMINAL = Palette(
-    fills=("bright_blue", "yellow", "green", "cyan", "magenta", "default"),
-    shades=("bright_blue", "yellow", "green", "cyan", "magenta", "default"),
+    fills=("bright_blue", "yellow", "green", "cyan", "magenta", "default", "red"),
+    shades=("bright_blue", "yellow", "green", "cyan", "magenta", "default", "red"),
     background="default",
     text="default",
     muted=_DIM,

@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from rich.text import Text
 from textual.geometry import Size
-from vramtop.protocol.split import CATEGORIES
+from vramtop.protocol.split import ALL_CATEGORIES
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import GLYPHS, ink, swatch
 from vramtop.tui.words.keys import Key, grouped
@@ -89,7 +89,7 @@ class HelpText(Panel[bool]):
     def _word(self, entry: Entry) -> Text:
         colors, word = self.palette, Text()
         if entry.category is not None:
-            index = CATEGORIES.index(entry.category)
+            index = ALL_CATEGORIES.index(entry.category)
             word.append(GLYPHS[entry.category], swatch(colors, index)).append(" ")
         return word.append(entry.word, ink(colors.accent, bold=True))
 

@@ -6,7 +6,7 @@ import msgspec
 from vramtop.protocol.lesson.messages import LessonOutOfMemory, WouldFit
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import OutOfMemory
-from vramtop.protocol.split import CATEGORIES
+from vramtop.protocol.split import ALL_CATEGORIES
 
 from . import units
 from .wording import NAMES, operator, unmodelled
@@ -42,7 +42,7 @@ def headlines_of_any(event: OutOfMemory) -> tuple[str, ...]:
 
 def split_line(event: OutOfMemory) -> str:
     """What the step held at that moment: `held then 4.40 MiB: parameters 397.5 KiB, …`."""
-    sizes = ((NAMES[name].lower(), getattr(event.split, name)) for name in CATEGORIES)
+    sizes = ((NAMES[name].lower(), event.split.of(name)) for name in ALL_CATEGORIES)
     parts = ", ".join(f"{name} {units.size(size)}" for name, size in sizes if size)
     if not parts:
         return ""

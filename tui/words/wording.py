@@ -18,6 +18,7 @@ NAMES: dict[Category, str] = {
     "batch_data": "Batch data",
     "activations": "Activations",
     "temporaries": "Temporaries",
+    "other": "Other",
 }
 PHASE_NAMES: dict[Phase, str] = {
     "load": "load",

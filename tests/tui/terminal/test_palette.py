@@ -7,7 +7,7 @@ from itertools import combinations
 import pytest
 from rich.color import Color, ColorSystem
 from vision import VISIONS, distance, seen
-from vramtop.protocol.split import CATEGORIES
+from vramtop.protocol.split import ALL_CATEGORIES
 from vramtop.tui.app.choices import THEMES
 from vramtop.tui.terminal.palette import PALETTES, TERMINAL, TEXTUAL_THEMES, Palette, contrast, fill
 
@@ -57,9 +57,9 @@ def test_every_kind_of_vision_tells_the_categories_apart(
     palette: Palette, colors: ColorSystem, vision: str
 ) -> None:
     written = (Color.parse(color).downgrade(colors).get_truecolor().hex for color in palette.fills)
-    looks = dict(zip(CATEGORIES, (seen(color, vision) for color in written), strict=True))
+    looks = dict(zip(ALL_CATEGORIES, (seen(color, vision) for color in written), strict=True))
     apart = {pair: distance(looks[pair[0]], looks[pair[1]]) for pair in combinations(looks, 2)}
-    assert len(apart) == 15
+    assert len(apart) == 21
     assert not {pair for pair, value in apart.items() if value < APART}
 
 
@@ -88,12 +88,12 @@ def test_text_is_still_text_where_a_terminal_has_16_colours(palette: Palette) ->
 
 
 def test_the_terminals_own_colours_are_all_of_the_16() -> None:
-    for first in range(len(CATEGORIES)):
+    for first in range(len(ALL_CATEGORIES)):
         style = fill(TERMINAL, first, first)
         for color in (style.color, style.bgcolor):
             assert color
             assert color.is_system_defined
-    assert len(set(TERMINAL.fills)) == len(CATEGORIES)
+    assert len(set(TERMINAL.fills)) == len(ALL_CATEGORIES)
 
 
 def test_every_theme_that_can_be_chosen_has_its_colours_for_textual_too() -> None:

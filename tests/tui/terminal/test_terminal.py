@@ -18,7 +18,7 @@ from vramtop.protocol.gpus import GpuProcess
 from vramtop.protocol.lesson.commands import Change
 from vramtop.protocol.lesson.messages import Configured, LessonMeasured
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.protocol.split import CATEGORIES
+from vramtop.protocol.split import ALL_CATEGORIES, CATEGORIES
 from vramtop.protocol.wire.framing import FromWorker
 from vramtop.tui.app.gpu_app import GpuApp
 from vramtop.tui.terminal.capabilities import Repertoire, Terminal, believed, cannot_place, look
@@ -106,7 +106,7 @@ def test_what_is_drawn_instead_is_as_wide(characters: Repertoire, text: str) -> 
 
 @pytest.mark.parametrize("characters", ["ascii", "console"])
 def test_no_two_categories_are_drawn_alike(characters: Repertoire) -> None:
-    assert len({translated(glyph, characters) for glyph in GLYPHS.values()}) == len(CATEGORIES)
+    assert len({translated(glyph, characters) for glyph in GLYPHS.values()}) == len(ALL_CATEGORIES)
 
 
 def test_letters_lose_their_accents_and_what_has_no_likeness_is_a_question_mark() -> None:

@@ -10,7 +10,7 @@ from rich.style import Style
 from rich.text import Text
 from textual.events import Click
 from textual.message import Message
-from vramtop.protocol.split import CATEGORIES, Anatomy, Phase, Split
+from vramtop.protocol.split import ALL_CATEGORIES, Anatomy, Phase, Split
 from vramtop.tui.state import moments
 from vramtop.tui.state.moments import Spot
 from vramtop.tui.state.state import State
@@ -132,7 +132,7 @@ class AnatomyChart(Panel[AnatomyFacts]):
         """What made this moment, in fewer and fewer words."""
         colors, whole, comma = self.palette, list[tuple[str, Style]](), ""
         for category, size in spot.changes:
-            color = colors.fills[CATEGORIES.index(category)]
+            color = colors.fills[ALL_CATEGORIES.index(category)]
             whole.append((f"{comma}{units.change(size)} ", ink(colors.text, bold=True)))
             whole.append((wording.NAMES[category].lower(), ink(color)))
             comma = ", "

@@ -9,7 +9,7 @@ from itertools import accumulate, groupby
 import msgspec
 from rich.style import Style
 from rich.text import Text
-from vramtop.protocol.split import CATEGORIES
+from vramtop.protocol.split import ALL_CATEGORIES
 from vramtop.tui.terminal.palette import EMPTY, GLYPHS, Palette, fill
 
 EIGHTHS = 8
@@ -44,7 +44,7 @@ def drawn(cell: Cell, colors: Palette) -> tuple[str, Style]:
     if not colors.patterned:
         return cell.glyph, fill(colors, cell.first, cell.second)
     owner = cell.larger
-    glyph = colors.empty if owner == EMPTY else GLYPHS[CATEGORIES[owner]]
+    glyph = colors.empty if owner == EMPTY else GLYPHS[ALL_CATEGORIES[owner]]
     return glyph, fill(colors, owner, owner)
 
 
@@ -68,7 +68,7 @@ def _cell(owners: Sequence[int], start: int, steps: str) -> Cell:
     here = owners[start : start + EIGHTHS]
     first, last = here[0], here[-1]
     if first == last:
-        glyph = " " if first == EMPTY else GLYPHS[CATEGORIES[first]]
+        glyph = " " if first == EMPTY else GLYPHS[ALL_CATEGORIES[first]]
         return Cell(glyph, first, first, first)
     counts = Counter(here)
     if len(counts) > 2:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 from textual.events import Click
-from vramtop.protocol.split import CATEGORIES, Category
+from vramtop.protocol.split import ALL_CATEGORIES, Category
 from vramtop.tui.state.categories import CategoryFacts
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import GLYPHS, ink, swatch
@@ -25,6 +25,7 @@ _LEAST: dict[Category, str] = {
     "batch_data": "data",
     "activations": "act",
     "temporaries": "temp",
+    "other": "oth",
 }
 
 
@@ -34,10 +35,11 @@ class CategoryBrief(Panel[StepFacts]):
     def on_click(self, event: Click) -> None:
         """Choose the category at that place."""
         width, height = self.content_size
-        columns = -(-len(CATEGORIES) // max(1, height))
+        listed = self._shown.listed if self._shown else ()
+        columns = -(-len(listed) // max(1, height))
         place = event.y * columns + min(columns - 1, event.x * columns // max(1, width))
-        if 0 <= place < len(CATEGORIES):
-            self.post_message(Picked(CATEGORIES[place]))
+        if 0 <= place < len(listed):
+            self.post_message(Picked(listed[place]))
 
     def pick(self, state: State) -> StepFacts:
         """The same facts as in the table."""
@@ -45,11 +47,11 @@ class CategoryBrief(Panel[StepFacts]):
 
     def draw(self, shown: StepFacts, width: int, height: int) -> Text:
         """Name and bytes; with more room the share, and how far the formula is from them."""
-        columns = -(-len(CATEGORIES) // height)
+        columns = -(-len(shown.listed) // height)
         gap = _GAP if width >= _ROOMY else 1
         room = (width - gap * (columns - 1)) // columns
         lines = {line.category: line for line in shown.lines}
-        cells = [self._cell(shown, name, lines.get(name), room) for name in CATEGORIES]
+        cells = [self._cell(shown, name, lines.get(name), room) for name in shown.listed]
         rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
         return Text("\n").join(Text(" " * gap).join(row) for row in rows)
 
@@ -58,7 +60,7 @@ class CategoryBrief(Panel[StepFacts]):
     ) -> Text:
         """A category in exactly so many columns."""
         colors, split, chosen = self.palette, now(shown), category == shown.chosen
-        cell = Text().append(GLYPHS[category], swatch(colors, CATEGORIES.index(category)))
+        cell = Text().append(GLYPHS[category], swatch(colors, ALL_CATEGORIES.index(category)))
         cell.append("▸" if chosen else " ", ink(colors.accent, bold=True))
         names = (NAMES[category], SHORT[category], _LEAST[category])
         widths = [max(map(len, table.values())) for table in (NAMES, SHORT, _LEAST)]
@@ -68,7 +70,7 @@ class CategoryBrief(Panel[StepFacts]):
         place = fitting[0] if fitting else 2
         color = colors.accent if chosen else colors.text
         cell.append(f"{names[place]:<{widths[place]}}", ink(color, bold=chosen))
-        here = getattr(split, category) if split else None
+        here = split.of(category) if split else None
         write = units.size if size == _SIZE else units.short
         text = units.NOTHING if here is None else write(here)
         cell.append(f"{text:>{size}}", ink(colors.text if here else colors.faint, bold=bool(here)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from rich.text import Text
 from textual.events import Click
-from vramtop.protocol.split import CATEGORIES, Category, Peak, Split
+from vramtop.protocol.split import ALL_CATEGORIES, Category, Peak, Split
 from vramtop.tui.state.categories import CategoryFacts, expected_total
 from vramtop.tui.state.moments import Spot
 from vramtop.tui.state.state import HeldStep, State
@@ -26,7 +26,7 @@ class StepFacts(msgspec.Struct, frozen=True):
 
     `lines` is empty until the program is known. `high_water` is the sum of all high waters, in
     bytes; it and `peak` are None until a step was measured. `held` is the moment that is shown
-    instead of the peak.
+    instead of the peak. `listed` are the categories that have a row.
     """
 
     lines: tuple[CategoryFacts, ...]
@@ -34,6 +34,7 @@ class StepFacts(msgspec.Struct, frozen=True):
     high_water: int | None
     held: Spot | HeldStep | None
     chosen: Category | None
+    listed: tuple[Category, ...]
     lesson: bool
 
 
@@ -42,16 +43,19 @@ def step_facts(state: State) -> StepFacts:
     anatomy = state.measured.anatomy if state.measured else None
     peak, high_water = (anatomy.peak, anatomy.high_water.total) if anatomy else (None, None)
     lesson = state.lesson is not None
-    return StepFacts(state.categories, peak, high_water, state.seen, state.chosen, lesson)
+    return StepFacts(
+        state.categories, peak, high_water, state.seen, state.chosen, state.listed, lesson
+    )
 
 
 class CategoryTable(Panel[StepFacts]):
-    """A header, six categories and their total; a click on a category chooses it."""
+    """A header, the categories and their total; a click on a category chooses it."""
 
     def on_click(self, event: Click) -> None:
         """Choose the category whose row it is, below the header."""
-        if 1 <= event.y <= len(CATEGORIES):
-            self.post_message(Picked(CATEGORIES[event.y - 1]))
+        listed = self._shown.listed if self._shown else ()
+        if 1 <= event.y <= len(listed):
+            self.post_message(Picked(listed[event.y - 1]))
 
     def pick(self, state: State) -> StepFacts:
         """The latest anatomy, and the moment of the step that is seen."""
@@ -68,7 +72,7 @@ class CategoryTable(Panel[StepFacts]):
         table = self._head(shown, unit, has)
         for line in shown.lines:
             row = self._title(line.category, shown.chosen)
-            here = getattr(split, line.category) if split else None
+            here = split.of(line.category) if split else None
             self._numbers(row, shown, has, unit=unit, here=here, whole=whole, most=line.high_water)
             self._expected(row, line, has, unit)
             if line.high_water is not None:
@@ -90,7 +94,7 @@ class CategoryTable(Panel[StepFacts]):
 
     def _title(self, category: Category, chosen: Category | None) -> Text:
         """The category's glyph and name; the chosen one is marked."""
-        index, here = CATEGORIES.index(category), category == chosen
+        index, here = ALL_CATEGORIES.index(category), category == chosen
         row = Text().append(GLYPHS[category], swatch(self.palette, index))
         row.append("▸" if here else " ", ink(self.palette.accent, bold=True))
         color = self.palette.accent if here else self.palette.text
@@ -101,7 +105,7 @@ class CategoryTable(Panel[StepFacts]):
         muted = ink(self.palette.muted)
         what = "one step of training" if shown.lesson else "one step"
         table = Text(f"  what {what} holds", muted)
-        for category in CATEGORIES:
+        for category in shown.listed:
             row = self._title(category, shown.chosen).append("  ")
             fitting = (
                 meaning

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from vramtop.protocol.split import CATEGORIES, Category, Split
+from vramtop.protocol.split import ALL_CATEGORIES, Category, Split
 from vramtop.tui.terminal.palette import EMPTY
 from vramtop.tui.words import units
 from vramtop.tui.words.wording import NAMES
@@ -19,6 +19,7 @@ SHORT: dict[Category, str] = {
     "batch_data": "Batch",
     "activations": "Activ.",
     "temporaries": "Temp.",
+    "other": "Other",
 }
 
 
@@ -30,7 +31,7 @@ def labels(cells: Sequence[Cell], split: Split, rows: int) -> list[dict[int, str
     """
     lines: list[dict[int, str]] = [{} for _ in range(rows)]
     for category, start, length in _segments(cells):
-        share = units.share(getattr(split, category), split.total)
+        share = units.share(split.of(category), split.total)
         for line, text in zip(lines, _words(category, share, rows, length - 2), strict=False):
             line.update(enumerate(f" {text} " if text else "", start))
     return lines
@@ -42,7 +43,7 @@ def _segments(cells: Sequence[Cell]) -> Iterator[tuple[Category, int, int]]:
     for (owner, whole), run in groupby(cells, lambda cell: (cell.first, cell.first == cell.second)):
         length = len(list(run))
         if whole and owner != EMPTY:
-            yield CATEGORIES[owner], start, length
+            yield ALL_CATEGORIES[owner], start, length
         start += length
 
 

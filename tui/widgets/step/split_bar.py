@@ -9,7 +9,7 @@ import msgspec
 from rich.style import Style
 from rich.text import Text
 from textual.events import Click
-from vramtop.protocol.split import CATEGORIES, Peak, Split
+from vramtop.protocol.split import ALL_CATEGORIES, Peak, Split
 from vramtop.tui.state.full_bar import BarScale, full_bar
 from vramtop.tui.state.lesson.facts import Lesson
 from vramtop.tui.state.moments import Spot
@@ -106,7 +106,7 @@ class SplitBar(Panel[SplitBarFacts]):
             return
         cells = bar(msgspec.structs.astuple(split), self._full(self._shown, split), width)
         if event.x < width and (owner := cells[event.x].larger) != EMPTY:
-            self.post_message(Picked(CATEGORIES[owner]))
+            self.post_message(Picked(ALL_CATEGORIES[owner]))
 
     def draw(self, shown: SplitBarFacts, width: int, height: int) -> Text:
         """The caption and the bar; from four lines on, also lines to the device bar."""

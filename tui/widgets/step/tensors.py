@@ -6,7 +6,7 @@ from textwrap import wrap
 
 import msgspec
 from rich.text import Text
-from vramtop.protocol.split import CATEGORIES, Category, Tensors
+from vramtop.protocol.split import ALL_CATEGORIES, Category, Tensors
 from vramtop.tui.state.categories import CategoryFacts
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import GLYPHS, ink, swatch
@@ -55,7 +55,7 @@ class TensorTable(Panel[ChosenFacts | None]):
         return ChosenFacts(
             category=category,
             lesson=lesson,
-            line=lines[CATEGORIES.index(category)],
+            line=lines[state.listed.index(category)],
             whole=measured.anatomy.high_water.total,
             formulas=any(line.expected for line in lines),
             tensors=measured.tensors.get(category),
@@ -89,7 +89,7 @@ class TensorTable(Panel[ChosenFacts | None]):
 
     def _title(self, shown: ChosenFacts, width: int) -> Text:
         """The category, its bytes, and their share of what all high waters add up to."""
-        colors, index = self.palette, CATEGORIES.index(shown.category)
+        colors, index = self.palette, ALL_CATEGORIES.index(shown.category)
         title = Text().append(GLYPHS[shown.category], swatch(colors, index))
         title.append(f" {NAMES[shown.category]}", ink(colors.accent, bold=True))
         if shown.line is None or shown.line.high_water is None:
