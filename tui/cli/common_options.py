@@ -23,7 +23,7 @@ def value(
     dest: str | None = None,
 ) -> None:
     """Add an option with `text` as its help. `parse` raises `SettingError` for a wrong value."""
-    group.add_argument(option, dest=dest, metavar=metavar, type=_checked(parse), help=text)
+    group.add_argument(option, dest=dest, metavar=metavar, type=checked(parse), help=text)
 
 
 def common(parser: argparse.ArgumentParser, training: Group) -> None:
@@ -70,7 +70,7 @@ def about(parser: argparse.ArgumentParser) -> Group:
     return group
 
 
-def _checked(parse: Callable[[str], _Value]) -> Callable[[str], _Value]:
+def checked(parse: Callable[[str], _Value]) -> Callable[[str], _Value]:
     """The same parser, raising the kind of error that argparse shows to the user."""
 
     def checked(text: str) -> _Value:

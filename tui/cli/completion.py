@@ -12,8 +12,10 @@ _WORDS = {
     "device": ("auto", "cpu", "mps", "cuda"),
     "headless_format": ("table", "jsonl"),
     "command_format": ("table", "json", "csv"),
+    "program_format": ("table", "json", "jsonl"),
 }
 _FOLDERS = ("data_dir",)
+_FILES = ("output", "words")
 
 
 def script(parser: argparse.ArgumentParser, shell: str) -> str:
@@ -23,6 +25,8 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
             action.choices = words
         if action.dest in _FOLDERS:
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
+        if action.dest in _FILES:
+            action.complete = shtab.FILE  # type: ignore[attr-defined]
     # Without -A, zsh completes an option after a command as the option of the same name before the
     # command, which may have other words.
     whole = "_arguments -C -s $_shtab_vramtop_options"

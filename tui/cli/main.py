@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vramtop.tui.worker.sweep_plan import Plan
 
     from .options import Options
+    from .program_options import ProgramOptions
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     output.mend()
     try:
-        return _run(parse(sys.argv[1:] if arguments is None else arguments))
+        return _start(parse(sys.argv[1:] if arguments is None else arguments))
     except SettingError as error:
         output.complain(error)
         return BAD_USAGE
@@ -45,6 +46,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         # An alarm during Python's shutdown would replace the exit code.
         signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _start(options: Options | ProgramOptions) -> int:
+    """Do what was asked for. Raises `SettingError` at bad usage."""
+    from .program_options import ProgramOptions
+
+    if isinstance(options, ProgramOptions):
+        from .programs import start
+
+        return start(options)
+    return _run(options)
 
 
 def _run(options: Options) -> int:

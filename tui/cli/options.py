@@ -12,6 +12,7 @@ from vramtop.protocol.lesson.settings import SettingError, Settings
 from vramtop.tui.worker.sweep_plan import Scale
 
 from .parsers import SWEEP_SIZES, parsers
+from .program_options import COMMANDS, ProgramOptions, program_options, split
 
 _NOT_WITH_PARAMETERS = {
     "batch_sizes": "--batch-size",
@@ -50,19 +51,22 @@ class Options(msgspec.Struct, frozen=True):
     plot: str | None = None
 
 
-def parse(arguments: Sequence[str]) -> Options:
+def parse(arguments: Sequence[str]) -> Options | ProgramOptions:
     """Read the command line.
 
     Raises `SettingError` with one line for an option that is unknown or in the wrong place. Raises
     `SystemExit` after `--help`, `--version` and an error that argparse itself has reported.
     """
     parser, commands = parsers()
+    arguments, words = split(arguments, parser, commands["run"])
     known = (name for each in (parser, *commands.values()) for name in each._option_string_actions)
     _check_names(arguments, {*known})
     namespace, extra = parser.parse_known_args(arguments)
     given = vars(namespace)
     if extra:
         raise SettingError(f"{extra[0]} does not belong after {given.get('command', 'vramtop')}")
+    if given.get("command") in COMMANDS:
+        return program_options(given, words)
     settings = Settings(
         **{field: given[field] for field in Settings.__struct_fields__ if field in given}
     )

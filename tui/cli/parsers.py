@@ -15,13 +15,14 @@ from vramtop.tui.terminal.exits import BAD_USAGE
 from vramtop.tui.terminal.output import complain, write
 from vramtop.tui.worker.sweep_plan import IMAGES, SCALES
 
-from .common_options import about, common, value
+from .common_options import about, checked, common, value
 
 SWEEP_SIZES = "64,256,1024,4096"
 _SHELLS = ("bash", "zsh", "fish")
 
 _steps = partial(parse_whole, what="steps", low=1, high=10**9)
 _images = partial(parse_whole, what="images", low=1, high=10**12)
+_pid = partial(parse_whole, what="pid", low=1, high=2**22)
 _repeats = partial(parse_whole, what="repeat", low=1, high=1000)
 
 # No line is longer than a terminal of 80 columns.
@@ -32,6 +33,8 @@ examples:
   vramtop --batch-size 512 --vram 24MiB      another batch, within a budget
   vramtop --dataset cifar10 --optimizer sgd  other data, another optimizer
   vramtop gpus                               look at the GPUs, train nothing
+  vramtop run python train.py                watch any PyTorch program
+  vramtop attach 4711                        watch one that runs already
   vramtop --headless --steps 500             no screen, a table at the end
   vramtop estimate --batch-size 64,4096      predict, allocate nothing
   vramtop fit --vram 24MiB                   find the largest batch that fits
@@ -41,6 +44,13 @@ examples:
 sizes are like 24MiB, 1.5GiB or 4096 (bytes)
 exit codes: 0 fine, 1 failed, 2 bad usage, 130 interrupted
 """
+
+
+_USAGE = """\
+vramtop [options]
+       vramtop estimate|fit|sweep|gpus [options]
+       vramtop run [options] [--] COMMAND...
+       vramtop attach [PID] [options]"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -88,7 +98,7 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
     """The parser of the whole command line, and that of each command by its name."""
     parser = Parser(
         prog="vramtop",
-        usage="vramtop [options]\n       vramtop estimate|fit|sweep|gpus [options]",
+        usage=_USAGE,
         add_help=False,
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
@@ -119,6 +129,8 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
         "fit": _fit(commands),
         "sweep": _sweep(commands),
         "gpus": _gpus(commands),
+        "run": _run(commands),
+        "attach": _attach(commands),
     }
 
 
@@ -187,10 +199,42 @@ def _gpus(commands: _Commands) -> Parser:
     return gpus
 
 
-def _command(commands: _Commands, name: str, text: str) -> Parser:
+def _run(commands: _Commands) -> Parser:
+    text = "run a command and watch all of it that works with PyTorch"
+    run = _command(commands, "run", text, "[options] [--] COMMAND...")
+    group = run.add_argument_group("run")
+    text = "as it is typed without vramtop"
+    group.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND", help=text)
+    _of_programs(group)
+    about(run)
+    return run
+
+
+def _attach(commands: _Commands) -> Parser:
+    text = "watch a PyTorch program that runs already; without a pid, list them"
+    attach = _command(commands, "attach", text, "[PID] [options]")
+    group = attach.add_argument_group("attach")
+    # argparse would check the default of a position, which is none here.
+    group.add_argument(
+        "pid", nargs="?", default=None, metavar="PID", type=checked(_pid), help="its process"
+    )
+    value(group, "--steps", "N", _steps, "leave after so many watched", dest="program_steps")
+    _of_programs(group)
+    about(attach)
+    return attach
+
+
+def _of_programs(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--headless", action="store_true", help="no screen, a table at the end")
+    group.add_argument("--output", metavar="FILE", help="write the results into a file")
+    text = "table, json or jsonl (json into a file, else table)"
+    group.add_argument("--format", dest="program_format", metavar="FORM", help=text)
+
+
+def _command(commands: _Commands, name: str, text: str, usage: str = "[options]") -> Parser:
     command = commands.add_parser(
         name,
-        usage=f"vramtop {name} [options]",
+        usage=f"vramtop {name} {usage}",
         add_help=False,
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -14,12 +15,20 @@ from .viewer import CannotView, Viewer, greeted
 
 AUTOLOAD = Path(__file__).parents[2] / "observer" / "program" / "autoload"
 _SWITCH = "TORCH_DEVICE_BACKEND_AUTOLOAD"  # of PyTorch's: anything but 1 turns autoload off
+_ISOLATED = "IE"  # options of Python with which it ignores PYTHONPATH
 _FROM_A_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
 _PASSED_ON = (*_FROM_A_TERMINAL, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
+NOT_FOUND, NOT_EXECUTABLE = 127, 126  # the exit codes that shells give
+
+
 class CannotStart(Exception):
     """Why a command cannot be started, in one line."""
+
+    def __init__(self, reason: str, exit_code: int = NOT_EXECUTABLE) -> None:
+        super().__init__(reason)
+        self.exit_code = exit_code
 
 
 class Callers:
@@ -80,21 +89,49 @@ def environment(monitor: Path, given: Mapping[str, str] = os.environ) -> dict[st
     }
 
 
-def why_not(given: Mapping[str, str] = os.environ) -> str | None:
-    """Why no program would be observed in this environment; None where nothing is in the way."""
+def why_not(command: Sequence[str], given: Mapping[str, str] = os.environ) -> str | None:
+    """Why this command would not be observed; None where nothing that is known is in the way."""
     if given.get(_SWITCH, "1") != "1":
         return f"{_SWITCH} is {given[_SWITCH]}, which keeps the observer out; vramtop attach works"
     if os.pathsep in str(AUTOLOAD):
         return f"vramtop lies in a folder with {os.pathsep} in its name; vramtop attach works"
+    for option in _options_of_python(command):
+        if {*option} & {*_ISOLATED}:
+            return (
+                f"python -{option} ignores PYTHONPATH, which keeps the observer out; "
+                "vramtop attach works"
+            )
     return None
 
 
-async def start(command: Sequence[str], monitor: Path) -> asyncio.subprocess.Process:
-    """Start the program with the caller's own stdin, stdout and stderr; raises `CannotStart`."""
+def _options_of_python(command: Sequence[str]) -> Iterator[str]:
+    """The letters of a Python's options, without their hyphen, up to what it runs."""
+    if not Path(command[0]).name.startswith("python"):
+        return
+    arguments = iter(command[1:])
+    for argument in arguments:
+        if not argument.startswith("-") or argument.startswith("--"):
+            return
+        letters = re.match(r"[^cmWX]*", argument[1:])
+        assert letters is not None
+        yield letters[0]
+        rest = argument[1 + letters.end() :]
+        if rest[:1] in ("c", "m"):
+            return
+        if rest in ("W", "X"):
+            next(arguments, None)
+
+
+async def start(command: Sequence[str], monitor: Path | None) -> asyncio.subprocess.Process:
+    """Start the program with the caller's own stdin, stdout and stderr; raises `CannotStart`.
+
+    Without a monitor that it could call, it gets the caller's own environment.
+    """
+    env = None if monitor is None else environment(monitor)
     try:
-        return await asyncio.create_subprocess_exec(*command, env=environment(monitor))
+        return await asyncio.create_subprocess_exec(*command, env=env)
     except FileNotFoundError as error:
-        raise CannotStart(f"{command[0]}: no such command") from error
+        raise CannotStart(f"{command[0]}: no such command", NOT_FOUND) from error
     except (OSError, ValueError) as error:
         raise CannotStart(f"{command[0]}: {getattr(error, 'strerror', None) or error}") from error
 

@@ -93,10 +93,16 @@ def show(*pages: Page) -> None:
     Text is wrapped between words; a table is never cut. Output that is not a terminal has no limit.
     Raises `CannotWrite`.
     """
+    with contextlib.suppress(BrokenPipeError):  # the reader has seen enough
+        write(drawn(sys.stdout, *pages))
+
+
+def drawn(stream: TextIO, *pages: Page) -> str:
+    """The same page as text for this stream, with colours where it is a terminal."""
     from rich.console import Console
     from rich.table import Table
 
-    terminal = sys.stdout.isatty()
+    terminal = stream.isatty()
     room = shutil.get_terminal_size().columns if terminal else _NO_LIMIT
     printed = io.StringIO()
     # Without a height, Rich would give a dumb terminal 80 columns.
@@ -110,13 +116,13 @@ def show(*pages: Page) -> None:
     )
 
     def width(page: Page) -> int:
-        return max(console.measure(part).maximum for part in page if isinstance(part, Table))
+        widths = [console.measure(part).maximum for part in page if isinstance(part, Table)]
+        return max(widths, default=0)
 
     page = next((page for page in pages if width(page) <= room), pages[-1])
     for part in page:
         console.print(part, width=max(room, width(page)))
-    with contextlib.suppress(BrokenPipeError):  # the reader has seen enough
-        write(printed.getvalue())
+    return printed.getvalue()
 
 
 def _forget(stream: TextIO) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -67,11 +68,38 @@ def test_the_users_own_pythonpath_stays_and_nothing_else_changes() -> None:
 
 
 def test_where_pytorch_would_not_load_the_observer_that_is_told() -> None:
-    assert launch.why_not({}) is None
-    assert launch.why_not({"TORCH_DEVICE_BACKEND_AUTOLOAD": "1"}) is None
-    told = launch.why_not({"TORCH_DEVICE_BACKEND_AUTOLOAD": "0"})
+    command = ("python", "train.py", "-I")
+    assert launch.why_not(command, {}) is None
+    assert launch.why_not(command, {"TORCH_DEVICE_BACKEND_AUTOLOAD": "1"}) is None
+    told = launch.why_not(command, {"TORCH_DEVICE_BACKEND_AUTOLOAD": "0"})
     assert told == "TORCH_DEVICE_BACKEND_AUTOLOAD is 0, which keeps the observer out; " + (
         "vramtop attach works"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("python -I train.py", "I"),
+        ("/usr/bin/python3.12 -E -m train", "E"),
+        ("python3 -uBE train.py", "uBE"),
+        ("python -W ignore -X dev -I train.py", "I"),
+        ("python -Wignore -I train.py", "I"),
+        ("python train.py -I", ""),
+        ("python -m train -E", ""),
+        ("python -c 'E' -I", ""),
+        ("python -u -mE -I", ""),
+        ("python -X Eager train.py", ""),
+        ("python --version -I", ""),
+        ("torchrun -I train.py", ""),
+    ],
+)
+def test_a_python_that_ignores_pythonpath_is_told(command: str, option: str) -> None:
+    told = launch.why_not(shlex.split(command), {})
+    assert told == (
+        f"python -{option} ignores PYTHONPATH, which keeps the observer out; vramtop attach works"
+        if option
+        else None
     )
 
 
@@ -87,6 +115,7 @@ async def test_a_command_that_cannot_be_started_is_told(command: str, why: str) 
     with pytest.raises(CannotStart) as raised:
         await start((command,), Path("/nonexistent"))
     assert str(raised.value) == why
+    assert raised.value.exit_code == (127 if "no such" in why else 126)
 
 
 async def test_a_program_goes_on_where_the_monitor_cannot_be_called() -> None:

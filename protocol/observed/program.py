@@ -1,0 +1,58 @@
+"""What `--output` writes: one object for each process and device that was watched.
+
+Sizes are bytes as asked for, times seconds.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from .record import Input, Kind, OutOfMemory
+from .report import Allocator, Held, Layer, Peak, Phase, Split
+
+
+class KindReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The steps of one kind, by the latest that was watched.
+
+    `steps` have passed while somebody watched; None where nobody counts them, as in inference. The
+    other fields are those of `StepReport`.
+    """
+
+    kind: Kind
+    inputs: tuple[Input, ...]
+    steps: int | None
+    boundaries: dict[Phase, Split]
+    high_water: Split
+    peak: Peak
+    allocator: Allocator | None
+    unattributed: int | None
+
+
+class ProgramReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A process on one device.
+
+    The ranks are None outside a distributed training. `steps` have passed since the observer came,
+    of which `watched` were watched. `step_seconds` is the median of those that were not, None
+    before there was one; `watching_share` is the part of the program's time that watching took.
+    `kinds` begins with training, where the program trains. `phases`, `layers` and `other` are those
+    of the first kind.
+    """
+
+    pid: int
+    rank: int | None
+    world_size: int | None
+    local_rank: int | None
+    host: str
+    program: str
+    device: str
+    torch: str
+    python: str
+    steps: int
+    watched: int
+    step_seconds: float | None
+    watching_share: float
+    phases: tuple[Phase, ...]
+    kinds: tuple[KindReport, ...]
+    layers: tuple[Layer, ...]
+    other: tuple[Held, ...]
+    out_of_memory: OutOfMemory | None

@@ -1,0 +1,49 @@
+"""`vramtop run` and `vramtop attach`, with a screen or without one."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from vramtop.tui.terminal.output import complain, require
+
+from .program_options import ProgramOptions
+
+
+def start(options: ProgramOptions) -> int:
+    """Do what was asked for; returns the exit code. Raises `CannotWrite`."""
+    if options.way == "list":
+        require()
+        from vramtop.tui.headless.program_list import list_programs
+
+        return list_programs("json" if options.form == "json" else "table")
+    if options.headless or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return without_screen(options)
+    return show(options)
+
+
+def show(options: ProgramOptions) -> int:
+    """Show the program on the screen."""
+    complain("there is no screen for other programs yet: as with --headless")
+    return without_screen(options)
+
+
+def without_screen(options: ProgramOptions) -> int:
+    """Print what was watched, at the end or meanwhile."""
+    from vramtop.tui.headless.program_output import ProgramOutput
+
+    form, file = options.form, options.output
+    if options.way == "run":
+        from vramtop.tui.headless.program_run import run
+
+        aside = file is None or form != "table"
+        output = ProgramOutput(form if file is not None else None, file, aside=aside)
+        return asyncio.run(run(options.words, output))
+    from vramtop.tui.headless.program_attach import attach
+
+    if file is None:
+        require()
+    assert options.pid is not None
+    output = ProgramOutput(form, file, aside=file is not None and form != "table")
+    status = file is not None or form != "jsonl"
+    return asyncio.run(attach(options.pid, options.steps, output, status=status))

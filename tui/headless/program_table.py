@@ -1,0 +1,224 @@
+"""The table at the end of a watched program, at most 80 columns wide where names are not longer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from rich.table import Table
+from rich.text import Text
+from vramtop.protocol.observed.program import KindReport, ProgramReport
+from vramtop.protocol.observed.record import Input
+from vramtop.protocol.observed.report import Category, Held, Layer
+from vramtop.tui.terminal.output import Page
+from vramtop.tui.terminal.palette import TERMINAL
+from vramtop.tui.words import units
+
+NAMES: dict[Category, str] = {
+    "parameters": "Parameters",
+    "gradients": "Gradients",
+    "optimizer_state": "Optimizer state",
+    "batch_data": "Batch data",
+    "activations": "Activations",
+    "temporaries": "Temporaries",
+    "other": "Other",
+}
+_SHORT = ("params", "grads", "optim", "data", "activ.", "temp.", "other")
+_BAR = 14
+_LAYERS = _HELD = 5
+_NAME, _KIND = 30, 18
+_OTHER_COLOR = "red"
+
+
+def page(reports: Sequence[ProgramReport]) -> Page:
+    """All processes in a line each, where there are several; then the one with the highest peak."""
+    most = max(reports, key=_peak)
+    parts: list[Text | Table] = []
+    if len(reports) > 1:
+        parts += [_overview(reports), Text()]
+    return [*parts, *_of_one(most, several=len(reports) > 1)]
+
+
+def _peak(report: ProgramReport) -> int:
+    return max((kind.peak.bytes for kind in report.kinds), default=0)
+
+
+# ---- several processes ----------------------------------------------------------------------
+
+
+def _overview(reports: Sequence[ProgramReport]) -> Table:
+    ranked = any(report.rank is not None for report in reports)
+    table = _table("rank" if ranked else "pid", "device", *_SHORT, "peak")
+    for report in reports:
+        who = str(report.rank if ranked and report.rank is not None else report.pid)
+        if not report.kinds:
+            table.add_row(who, report.device)
+            continue
+        peak = max((kind.peak for kind in report.kinds), key=lambda each: each.bytes)
+        sizes = (*msgspec.structs.astuple(peak.split), peak.bytes)
+        table.add_row(who, report.device, *map(units.short, sizes))
+    return table
+
+
+# ---- one process ----------------------------------------------------------------------------
+
+
+def _of_one(report: ProgramReport, *, several: bool) -> Iterable[Text | Table]:
+    yield Text("\n".join(_head(report, several=several)))
+    for kind in report.kinds[:1]:
+        yield Text()
+        yield _split(kind)
+        yield Text("\n".join(["", *_moment(kind), *_device(kind)]))
+    if report.layers:
+        yield Text()
+        yield _layers(report.layers)
+    if report.other:
+        yield Text()
+        yield _other(report.other)
+    end = [*map(_in_short, report.kinds[1:]), *_out_of_memory(report)]
+    if end:
+        yield Text("\n".join(["", *end]))
+
+
+def _head(report: ProgramReport, *, several: bool) -> Iterable[str]:
+    rank = f"rank {report.rank} of {report.world_size}" if report.rank is not None else ""
+    who = [report.program, rank, f"pid {report.pid}", report.device, f"torch {report.torch}"]
+    highest = "Highest peak: " if several else ""
+    yield highest + " · ".join(filter(None, who))
+    if report.kinds:
+        each = report.step_seconds
+        steps = f"{report.steps:,} steps" + (f" of {units.seconds(each)}" if each else "")
+        took = f"which took {_percent(report.watching_share)} of the time"
+        yield f"{steps}; {report.watched:,} watched, {took}"
+        yield f"Inputs of a {_step(report.kinds[0])}: {_inputs(report.kinds[0].inputs)}"
+
+
+def _step(kind: KindReport) -> str:
+    return "training step" if kind.kind == "training" else "call"
+
+
+def _inputs(inputs: Sequence[Input]) -> str:
+    shapes = (" × ".join(f"{side:,}" for side in each.shape) or "scalar" for each in inputs)
+    both = zip((each.dtype for each in inputs), shapes, strict=True)
+    return ", ".join(f"{dtype} {shape}" for dtype, shape in both) or units.NOTHING
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.0995 else f"{share:.2%}"
+
+
+def _split(kind: KindReport) -> Table:
+    """The categories at the peak, and the most that each has at any moment of the step."""
+    peak, high = kind.peak.split, kind.high_water
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("bytes at the peak", no_wrap=True)
+    for name in ("", "", ""):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True, min_width=_BAR)
+    table.add_column("high water", justify="right", no_wrap=True)
+    colors = (*TERMINAL.fills, _OTHER_COLOR)
+    for color, (category, name) in zip(colors, NAMES.items(), strict=True):
+        size = getattr(peak, category)
+        bar = Text(_bar(size, kind.peak.bytes), style=color)
+        share = units.share(size, kind.peak.bytes)
+        row = (f"{size:,}", units.size(size), share, bar, f"{getattr(high, category):,}")
+        table.add_row(name, *row)
+    total = (f"{kind.peak.bytes:,}", units.size(kind.peak.bytes))
+    table.add_row("Total", *total, style="bold")
+    return table
+
+
+def _bar(size: int, whole: int) -> str:
+    return "█" * round(_BAR * size / whole) if whole else ""
+
+
+def _moment(kind: KindReport) -> Iterable[str]:
+    """Where the peak was."""
+    peak = kind.peak
+    line = f", at {peak.line}" if peak.line else ""
+    module = f", in {peak.module}" if peak.module else ""
+    yield f"The peak was in {peak.phase}{line}{module}."
+
+
+def _device(kind: KindReport) -> Iterable[str]:
+    """What the device's allocator had besides, or what is not seen."""
+    memory = kind.allocator
+    if memory is None:
+        yield "On a CPU: what operators allocate; nothing of their kernels' inner buffers."
+        return
+    figures = {
+        "workspace": memory.workspace,
+        "requested at most": memory.requested_peak,
+        "allocated": memory.allocated_peak,
+        "reserved": memory.reserved,
+    }
+    known = (f"{units.size(size)} {name}" for name, size in figures.items() if size is not None)
+    yield f"Allocator: {', '.join(known)}."
+    if kind.unattributed == 0:
+        yield "At every boundary these are all of its bytes: 0 B unattributed."
+    elif kind.unattributed is not None:
+        yield f"At a boundary {kind.unattributed:,} B of its bytes are in no category."
+
+
+def _layers(layers: Sequence[Layer]) -> Table:
+    table = _table("largest layers", "params", "grads", "optim", "activ.", described="kind")
+    for layer in sorted(layers, key=lambda each: -sum(_sizes(each)))[:_LAYERS]:
+        name, kind = _end_of(layer.name, _NAME), units.cut(layer.kind, _KIND)
+        table.add_row(name, kind, *map(units.short, _sizes(layer)))
+    return table
+
+
+def _sizes(layer: Layer) -> tuple[int, int, int, int]:
+    return layer.parameters, layer.gradients, layer.optimizer_state, layer.activations
+
+
+def _other(other: Sequence[Held]) -> Table:
+    """What is older than the step and nobody's."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("other", justify="right", no_wrap=True)
+    table.add_column("blocks", justify="right", no_wrap=True)
+    table.add_column("what", no_wrap=True)
+    for held in other[:_HELD]:
+        line = f", allocated at {_end_of(held.line, _NAME)}" if held.line else ""
+        table.add_row(units.size(held.bytes), f"{held.count:,}", held.what + line)
+    if len(other) > _HELD:
+        rest = other[_HELD:]
+        size, count = sum(each.bytes for each in rest), sum(each.count for each in rest)
+        table.add_row(units.size(size), f"{count:,}", f"in {len(rest):,} other kinds of blocks")
+    return table
+
+
+def _in_short(kind: KindReport) -> str:
+    """A further kind of step in a line."""
+    peak = kind.peak
+    line = f", at {peak.line}" if peak.line else ""
+    return (
+        f"A {_step(kind)} of inference ({_inputs(kind.inputs)}) "
+        f"has its peak in {peak.phase}{line}: {peak.bytes:,} B."
+    )
+
+
+def _out_of_memory(report: ProgramReport) -> Iterable[str]:
+    denied = report.out_of_memory
+    if denied is not None:
+        where = f" at {denied.line}" if denied.line else ""
+        yield (
+            f"Out of memory{where}: {units.size(denied.wanted)} were wanted, "
+            f"{units.size(denied.free)} free, {units.size(denied.reserved)} reserved."
+        )
+
+
+def _table(corner: str, *columns: str, described: str = "") -> Table:
+    """A table of figures; a column of words may come before them."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(corner, no_wrap=True)
+    if described:
+        table.add_column(described, no_wrap=True)
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _end_of(text: str, width: int) -> str:
+    """The text; where it is longer than `width`, without its beginning."""
+    return text if len(text) <= width else "…" + text[len(text) - width + 1 :]

@@ -1,0 +1,152 @@
+"""What the observers of programs have said so far, and the reports that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from vramtop.accounting.program.consistency import NoReport
+from vramtop.accounting.program.report import report
+from vramtop.protocol.observed.program import KindReport, ProgramReport
+from vramtop.protocol.observed.record import (
+    Ended,
+    FromObserver,
+    Kind,
+    Missing,
+    Observed,
+    OutOfMemory,
+    Progress,
+    Removed,
+    WatchedStep,
+)
+from vramtop.protocol.observed.report import StepReport
+from vramtop.tui.programs.viewer import CannotView, Viewer
+
+_KINDS: tuple[Kind, ...] = ("training", "inference")
+_NO_PROGRESS = Progress(steps=0, watched=0, step_seconds=None, watching_share=0.0)
+
+
+@dataclass
+class Program:
+    """A process that is observed, by what its observer said.
+
+    `latest` is the latest watched step of each device and kind. `trouble` is the latest reason why
+    a step could not be watched, or why none will be any more.
+    """
+
+    observed: Observed
+    progress: Progress = _NO_PROGRESS
+    latest: dict[tuple[str, Kind], WatchedStep] = field(default_factory=dict)
+    out_of_memory: dict[str, OutOfMemory] = field(default_factory=dict)
+    trouble: str = ""
+    ended: bool = False
+
+    def add(self, message: FromObserver) -> None:
+        """Take one message in."""
+        match message:
+            case WatchedStep():
+                self.latest[message.device, message.kind] = message
+            case Progress():
+                self.progress = message
+            case OutOfMemory():
+                self.out_of_memory[message.device] = message
+            case Missing() | Removed():
+                self.trouble = message.reason
+            case Ended():
+                self.ended = True
+            case _:
+                pass
+
+    @property
+    def name(self) -> str:
+        """The program with its rank, if it has one: `train.py, rank 3`."""
+        rank = self.observed.rank
+        return self.observed.program + (f", rank {rank}" if rank is not None else "")
+
+    @property
+    def why_nothing(self) -> str:
+        """Why no step was watched, in one line."""
+        if self.trouble:
+            return f"{self.name}: no step could be watched: {self.trouble}"
+        if self.ended:
+            return f"{self.name} ended before a step of it was watched"
+        return f"{self.name}: no step was watched yet"
+
+    @property
+    def watched(self) -> int:
+        """How many steps were watched; the latest may be newer than the latest progress."""
+        numbers = (step.number for step in self.latest.values())
+        return max(self.progress.watched, *numbers, 0)
+
+    def reports(self) -> list[ProgramReport]:
+        """A report for each device of which anything is known."""
+        devices = {device for device, _ in self.latest} | {*self.out_of_memory}
+        return [self.report(device) for device in sorted(devices)]
+
+    def report(self, device: str) -> ProgramReport:
+        """The report of this device."""
+        steps = [each for kind in _KINDS if (each := self._step(device, kind)) is not None]
+        who = self.observed
+        return ProgramReport(
+            pid=who.pid,
+            rank=who.rank,
+            world_size=who.world_size,
+            local_rank=who.local_rank,
+            host=who.host,
+            program=who.program,
+            device=device,
+            torch=who.torch,
+            python=who.python,
+            steps=self.progress.steps,
+            watched=self.watched,
+            step_seconds=self.progress.step_seconds,
+            watching_share=self.progress.watching_share,
+            phases=steps[0].phases if steps else (),
+            kinds=tuple(self._kind(step) for step in steps),
+            layers=steps[0].layers if steps else (),
+            other=steps[0].other if steps else (),
+            out_of_memory=self.out_of_memory.get(device),
+        )
+
+    def _step(self, device: str, kind: Kind) -> StepReport | None:
+        step = self.latest.get((device, kind))
+        if step is None:
+            return None
+        try:
+            return report(step, self.progress.steps)
+        except NoReport as reason:
+            self.trouble = str(reason)
+            return None
+
+    def _kind(self, step: StepReport) -> KindReport:
+        return KindReport(
+            kind=step.kind,
+            inputs=step.inputs,
+            steps=step.steps if step.kind == "training" else None,
+            boundaries=step.boundaries,
+            high_water=step.high_water,
+            peak=step.peak,
+            allocator=step.allocator,
+            unattributed=step.unattributed,
+        )
+
+
+async def follow(
+    viewer: Viewer, program: Program, heard: Callable[[Program, FromObserver], None]
+) -> None:
+    """Watch a program to its end. `heard` is called after each message was taken in."""
+    viewer.watch()
+    try:
+        async for message in viewer.messages():
+            program.add(message)
+            heard(program, message)
+    except CannotView as reason:
+        program.trouble = str(reason)
+    finally:
+        await viewer.close()
+
+
+def reports(programs: Iterable[Program]) -> list[ProgramReport]:
+    """The reports of all programs: by rank where they have one, else as they came."""
+    ranked = sorted(programs, key=lambda each: each.observed.rank or 0)
+    return [report for program in ranked for report in program.reports()]
