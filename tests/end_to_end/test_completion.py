@@ -74,6 +74,8 @@ def shell(request, tmp_path):
         ("--data-dir pic\t", "--data-dir pictures"),
         ("--print-completion fi\t", "--print-completion fish"),
         ("swe\t--format cs\t", "sweep --format csv"),
+        ("att\t --format jsonl --outp\tpicture.\t", "attach --format jsonl --output picture.txt"),
+        ("ru\t--headl\tpicture.\t", "run --headless picture.txt"),
     ],
 )
 def test_tab_completes_names_choices_and_folders(shell, typed, completed):

@@ -112,7 +112,9 @@ def _parser(command: list[str]) -> Parser:
     return commands[command[0]] if command else parser
 
 
-@pytest.mark.parametrize("command", [[], ["estimate"], ["fit"], ["sweep"], ["gpus"]])
+@pytest.mark.parametrize(
+    "command", [[], ["estimate"], ["fit"], ["sweep"], ["gpus"], ["run"], ["attach"]]
+)
 def test_the_help_fits_80_columns_and_names_every_option(
     command: list[str],
     capsys: pytest.CaptureFixture[str],
