@@ -13,7 +13,6 @@ from vramtop.protocol.observed.program import ProgramReport
 from vramtop.protocol.observed.record import FromObserver, WatchedStep
 from vramtop.tui.terminal.output import CannotWrite, complain, drawn, say, write
 
-from .program_table import page
 from .programs import Program
 
 Form = Literal["table", "json", "jsonl"]
@@ -46,9 +45,9 @@ class ProgramOutput:
             encoded = msgspec.json.format(msgspec.json.encode(reports))
             self._write(f"{encoded.decode()}\n")
         if self._form == "table" and reports:
-            self._write(drawn(self._file or sys.stdout, page(reports)))
+            self._write(_table(reports, self._file or sys.stdout))
         if self._aside and reports:
-            say(drawn(sys.stderr, page(reports)).rstrip("\n"))
+            say(_table(reports, sys.stderr).rstrip("\n"))
         if self._file is not None:
             with suppress(OSError):
                 self._file.close()
@@ -71,3 +70,10 @@ class ProgramOutput:
         except OSError as error:
             self.closed = True
             complain(f"cannot write: {error.strerror}")
+
+
+def _table(reports: Sequence[ProgramReport], stream: TextIO) -> str:
+    from .program_table import page  # only now, since its import takes a while
+
+    lines = drawn(stream, page(reports)).splitlines()
+    return "\n".join([*map(str.rstrip, lines), ""])

@@ -9,25 +9,17 @@ from rich.table import Table
 from rich.text import Text
 from vramtop.protocol.observed.program import KindReport, ProgramReport
 from vramtop.protocol.observed.record import Input
-from vramtop.protocol.observed.report import Category, Held, Layer
+from vramtop.protocol.observed.report import Held, Layer
+from vramtop.protocol.split import ALL_CATEGORIES
 from vramtop.tui.terminal.output import Page
 from vramtop.tui.terminal.palette import TERMINAL
 from vramtop.tui.words import units
+from vramtop.tui.words.wording import NAMES
 
-NAMES: dict[Category, str] = {
-    "parameters": "Parameters",
-    "gradients": "Gradients",
-    "optimizer_state": "Optimizer state",
-    "batch_data": "Batch data",
-    "activations": "Activations",
-    "temporaries": "Temporaries",
-    "other": "Other",
-}
 _SHORT = ("params", "grads", "optim", "data", "activ.", "temp.", "other")
 _BAR = 14
 _LAYERS = _HELD = 5
 _NAME, _KIND = 30, 18
-_OTHER_COLOR = "red"
 
 
 def page(reports: Sequence[ProgramReport]) -> Page:
@@ -116,13 +108,12 @@ def _split(kind: KindReport) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True, min_width=_BAR)
     table.add_column("high water", justify="right", no_wrap=True)
-    colors = (*TERMINAL.fills, _OTHER_COLOR)
-    for color, (category, name) in zip(colors, NAMES.items(), strict=True):
-        size = getattr(peak, category)
+    for color, category in zip(TERMINAL.fills, ALL_CATEGORIES, strict=True):
+        size = peak.of(category)
         bar = Text(_bar(size, kind.peak.bytes), style=color)
         share = units.share(size, kind.peak.bytes)
-        row = (f"{size:,}", units.size(size), share, bar, f"{getattr(high, category):,}")
-        table.add_row(name, *row)
+        row = (f"{size:,}", units.size(size), share, bar, f"{high.of(category):,}")
+        table.add_row(NAMES[category], *row)
     total = (f"{kind.peak.bytes:,}", units.size(kind.peak.bytes))
     table.add_row("Total", *total, style="bold")
     return table
