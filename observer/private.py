@@ -152,7 +152,9 @@ def cublaslt_workspace_size() -> Callable[[], int] | None:
 
 # The code that every call of a module runs, whether there are hooks or not.
 MODULE_CALL = torch.nn.Module._call_impl.__code__
-# The function of `torch.autograd` through which every backward pass goes.
+# The functions of `torch.autograd` through which every backward pass goes: the first makes the
+# gradients of the outputs, where the caller gives none.
+BACKWARD_OUTPUTS = "_make_grads"
 BACKWARD_ENGINE = "_engine_run_backward"
 
 

@@ -20,16 +20,14 @@ import torch
 from torch import nn
 from torch.optim.optimizer import Optimizer
 
-from ..accounts import unaccounted
-from ..private import call_when_out_of_memory, cuda_started, in_backward
+from ..private import call_when_out_of_memory, in_backward
+from .choice import fitting_recorder
 from .denied import out_of_memory
 from .hooks import Hooks, within_module
-from .operator_recorder import OperatorRecorder
 from .owners import Owners
 from .pacing import Pacing
 from .periods import Periods
-from .recorder import CannotRecord, Recorder
-from .trace_recorder import TraceRecorder
+from .recorder import CannotRecord
 from .window import Window
 
 VERSION = 1  # that of `protocol/observed/record.py`
@@ -149,6 +147,11 @@ class Agent:
         if self._window is not None and self._mine():
             self._see(self._in_window, Window.call_end, module, kwargs)
 
+    def backward_outputs(self) -> None:
+        """A backward pass is about to make the gradients of its outputs."""
+        if self._window is not None and self._mine():
+            self._see(self._in_window, Window.backward_outputs)
+
     def backward(self) -> None:
         """A backward pass begins."""
         if self._window is not None and self._mine():
@@ -241,12 +244,10 @@ class Agent:
         if self._searched_at < 0 or self._watched > 2 * self._searched_at:
             self._searched_at = self._watched
             self._owners.search()
-        recorder = _recorder()
+        recorder = fitting_recorder()
         if recorder.source == "trace" and not self._hears_denials:
             self._hears_denials = True  # PyTorch has no way to take this back
             call_when_out_of_memory(self._denied)
-        if (reason := unaccounted(recorder.devices[0])) is not None:
-            raise CannotRecord(reason)
         self._hooks.watch_modules()
         self._spent = 0.0
         optimizers = bool(self._owners.optimizers())
@@ -352,13 +353,6 @@ class Agent:
             if not self._hooks.of_optimizers:
                 return
             time.sleep(0.01)
-
-
-def _recorder() -> Recorder:
-    """That of the GPUs if the program uses any, else that of the CPU."""
-    if cuda_started():
-        return TraceRecorder()
-    return OperatorRecorder(torch.device("cpu"))
 
 
 def _number(name: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from bisect import bisect_right
 from collections.abc import Iterable
 
@@ -28,10 +29,17 @@ class DeviceLog:
         self._names: Table[tuple[str, str], list[object]] = Table()
         self._running: list[tuple[int, int]] = []  # places, and the module that runs from there on
         self._gradients: dict[int, int] = {}
+        self._state: dict[int, weakref.ref[Tensor]] = {}
+        self._expected: Reading | None = None
 
-    def mark(self, kind: str) -> None:
-        """Something happens here."""
-        self._marks.append((kind, self._recorder.read(self.device)))
+    def expect_mark(self) -> None:
+        """What the next mark is for begins here."""
+        self._expected = self._recorder.read(self.device)
+
+    def mark(self, kind: str, *, expected: bool = False) -> None:
+        """Something happens here, or where it was `expected`."""
+        reading = self._expected if expected else None
+        self._marks.append((kind, reading or self._recorder.read(self.device)))
 
     def runs(self, module: int) -> None:
         """The module of this number runs from here on; -1 for none."""
@@ -63,6 +71,16 @@ class DeviceLog:
                 self._gradients[id(parameter)] = where
                 changed.append(each._replace(tensor=gradient))
         self.sight("gradients", changed)
+
+    def sight_state(self, state: Iterable[Owned], *, again: bool) -> None:
+        """Note this state of optimizers; unless `again`, the tensors that were not noted before."""
+        changed = []
+        for each in state:
+            known = self._state.get(id(each.tensor))
+            if again or known is None or known() is not each.tensor:
+                self._state[id(each.tensor)] = weakref.ref(each.tensor)
+                changed.append(each)
+        self.sight("optimizer_state", changed)
 
     def message(self, bounds: tuple[int, ...], lines: Lines) -> Message:
         """What happened from the first of these three marks to the last, places from 0 there.

@@ -10,7 +10,7 @@ import functools
 import sys
 from collections.abc import Callable, Mapping
 from types import FrameType
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import torch
 from torch import nn
@@ -25,10 +25,13 @@ from torch.optim.optimizer import (
 )
 from torch.utils.hooks import RemovableHandle
 
-from ..private import BACKWARD_ENGINE, MODULE_CALL
+from ..private import BACKWARD_ENGINE, BACKWARD_OUTPUTS, MODULE_CALL
 
 # The code in which an optimizer goes through its hooks; they must not change meanwhile.
 _STEP = Optimizer.profile_hook_step(lambda _: None).__code__
+
+
+_Function: TypeAlias = Callable[..., object]
 
 
 class Witness(Protocol):
@@ -39,6 +42,9 @@ class Witness(Protocol):
 
     def call_end(self, module: nn.Module, kwargs: Mapping[str, object]) -> None:
         """A module's call has ended, or failed."""
+
+    def backward_outputs(self) -> None:
+        """A backward pass is about to make the gradients of its outputs."""
 
     def backward(self) -> None:
         """A backward pass begins."""
@@ -60,8 +66,7 @@ class Hooks:
         self._witness = witness
         self._of_optimizers: list[RemovableHandle] = []
         self._of_modules: list[RemovableHandle] = []
-        self._engine: Callable[..., object] | None = None
-        self._wrapped: Callable[..., object] | None = None
+        self._replaced: dict[str, tuple[_Function, _Function]] = {}
 
     def watch_optimizers(self) -> None:
         """See optimizers' steps from now on."""
@@ -98,7 +103,13 @@ class Hooks:
             register_module_forward_pre_hook(before),
             register_module_forward_hook(after, with_kwargs=True, always_call=True),
         ]
+        outputs = getattr(torch.autograd, BACKWARD_OUTPUTS)
         engine = getattr(torch.autograd, BACKWARD_ENGINE)
+
+        @functools.wraps(outputs)
+        def backward_outputs(*args: object, **kwargs: object) -> object:
+            witness.backward_outputs()
+            return outputs(*args, **kwargs)
 
         @functools.wraps(engine)
         def backward(*args: object, **kwargs: object) -> object:
@@ -108,17 +119,22 @@ class Hooks:
             finally:
                 witness.backward_end()
 
-        self._engine, self._wrapped = engine, backward
-        setattr(torch.autograd, BACKWARD_ENGINE, backward)
+        self._replaced = {
+            BACKWARD_OUTPUTS: (outputs, backward_outputs),
+            BACKWARD_ENGINE: (engine, backward),
+        }
+        for name, (_, ours) in self._replaced.items():
+            setattr(torch.autograd, name, ours)
 
     def leave_modules(self) -> None:
         """See them no more."""
         for handle in self._of_modules:
             handle.remove()
         self._of_modules = []
-        if getattr(torch.autograd, BACKWARD_ENGINE) is self._wrapped and self._wrapped is not None:
-            setattr(torch.autograd, BACKWARD_ENGINE, self._engine)
-        self._engine = self._wrapped = None
+        replaced, self._replaced = self._replaced, {}
+        for name, (theirs, ours) in replaced.items():
+            if getattr(torch.autograd, name) is ours:
+                setattr(torch.autograd, name, theirs)
 
     def leave_optimizers(self) -> None:
         """See optimizers' steps no more. Where one goes through its hooks right now, not yet."""

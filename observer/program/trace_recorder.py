@@ -21,22 +21,25 @@ MOST_ENTRIES = 2**18  # an allocation and its release take three
 _TRIES = 100
 
 
+def gpus_in_use() -> list[torch.device]:
+    """Those on which the program has memory. CUDA must have been started."""
+    return [
+        torch.device("cuda", index)
+        for index in range(torch.cuda.device_count())
+        if allocator_statistics(index)["reserved_bytes"]["all"]["current"]
+    ]
+
+
 class TraceRecorder:
-    """Lets the allocator itself note each allocation and release.
+    """Lets the allocator itself note each allocation and release on these GPUs.
 
     Where the program records this history already, it is read and goes on.
     """
 
     source: Literal["trace", "operators"] = "trace"
 
-    def __init__(self) -> None:
-        used = [
-            index
-            for index in range(torch.cuda.device_count())
-            if allocator_statistics(index)["reserved_bytes"]["all"]["current"]
-        ]
-        indices = used or [torch.cuda.current_device()]
-        self.devices = [torch.device("cuda", index) for index in indices]
+    def __init__(self, devices: list[torch.device]) -> None:
+        self.devices = devices
         self._ours = False
         self._snapshot: dict[str, Any] = {}
         self._ends: dict[int, int] = {}

@@ -39,6 +39,7 @@ class Window:
         self._running: list[int] = []
         self._calls = 0
         self._backward = 0
+        self._outputs_at = -1
         self._stepping: list[int] = []
         self._marks = 0
         self._times: list[float] = []
@@ -77,11 +78,18 @@ class Window:
         at = self._mark("call_end")
         self._finish(self._periods.call(at, id(module), grad=torch.is_grad_enabled()))
 
+    def backward_outputs(self) -> None:
+        """A backward pass is about to make the gradients of its outputs: here it begins."""
+        if not self._backward:
+            self._outputs_at = self._marks
+            for log in self._logs:
+                log.expect_mark()
+
     def backward(self) -> None:
-        """A backward pass begins."""
+        """A backward pass begins, where it was about to if that was told."""
         self._backward += 1
         if self._backward == 1:
-            self._mark("backward")
+            self._mark("backward", expected=self._outputs_at == self._marks)
 
     def backward_end(self) -> None:
         """A backward pass has ended, or failed."""
@@ -113,6 +121,7 @@ class Window:
             if not self._stepping:
                 at = self._mark("optimizer_end")
                 self._sight_gradients(again=False)
+                self._sight_state(again=False)
                 self._finish(self._periods.optimizer(at, id(optimizer)))
 
     def begin_after(self, optimizer: torch.optim.Optimizer) -> None:
@@ -156,9 +165,9 @@ class Window:
 
     # ---- notes ------------------------------------------------------------------------------
 
-    def _mark(self, kind: str) -> int:
+    def _mark(self, kind: str, *, expected: bool = False) -> int:
         for log in self._logs:
-            log.mark(kind)
+            log.mark(kind, expected=expected)
         self._times.append(time.perf_counter())
         self._marks += 1
         return self._marks - 1
@@ -191,14 +200,18 @@ class Window:
         for log in self._logs:
             log.sight_gradients(self._parameters, again=again)
 
+    def _sight_state(self, *, again: bool) -> None:
+        state = list(self._owners.optimizer_state(self._parameter_names))
+        for log in self._logs:
+            log.sight_state(state, again=again)
+
     def _sight_all(self) -> None:
         """Note whose everything is that is alive here."""
         self._parameters = list(self._look_up(self._owners.parameters()))
-        state = list(self._owners.optimizer_state(self._parameter_names))
         for log in self._logs:
             log.sight("parameters", self._parameters)
-            log.sight("optimizer_state", state)
-            log.sight_gradients(self._parameters, again=True)
+        self._sight_state(again=True)
+        self._sight_gradients(again=True)
 
     def _optimizer_name(self, done: Done) -> str:
         for optimizer in self._owners.optimizers():

@@ -1,0 +1,48 @@
+"""Programs as people write them: their split is what they count themselves, to the byte."""
+
+from __future__ import annotations
+
+import pytest
+from forked import Observed
+
+PROGRAMS = (
+    "loops.plain",
+    "loops.in_a_thread",
+    "loops.accumulation",
+    "loops.gradients_stay",
+    "loops.gradients_go_after_step",
+    "loops.by_hand",
+    "loops.evaluation_between_epochs",
+    "loops.inference_only",
+    "loops.losses_kept",
+    "loops.outputs_kept",
+    "loops.lengths_vary",
+    "loops.penalty",
+)
+
+
+def assert_as_counted(observed: Observed, device: str) -> None:
+    """Each boundary has the bytes that the program counted, and no byte is nobody's."""
+    kinds = {step.kind for step in observed.steps}
+    assert kinds
+    for kind in kinds:
+        step, report = observed.latest(kind, device), observed.report(kind, device)
+        counted = observed.counted.get(step.optimizer) or observed.counted[kind]
+        split = {
+            phase: {category: getattr(report.boundaries[phase], category) for category in bytes_of}
+            for phase, bytes_of in counted.items()
+        }
+        assert split == counted
+        assert report.unattributed == (None if device == "cpu" else 0)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda:0"])
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_is_split_as_it_counts_itself(observe, program: str, device: str) -> None:
+    assert_as_counted(observe(program, device), device)
+
+
+def test_a_training_on_the_cpu_is_observed_where_cuda_has_been_started(observe) -> None:
+    observed = observe("loops.on_the_cpu_beside_gpus", "cuda:0")
+    assert {step.device for step in observed.steps} == {"cpu"}
+    assert_as_counted(observed, "cpu")
