@@ -45,9 +45,10 @@ class DeviceLog:
         """The module of this number runs from here on; -1 for none."""
         self._running.append((self._recorder.read(self.device).place, module))
 
-    def sight(self, owner: str, owned: Iterable[Owned]) -> None:
-        """These tensors belong to this owner here."""
-        place = self._recorder.read(self.device).place
+    def sight(self, owner: str, owned: Iterable[Owned], mark: int | None = None) -> None:
+        """These tensors belong to this owner here, or did so at the mark of this number."""
+        here = self._recorder.read(self.device) if mark is None else self._marks[mark][1]
+        place = here.place
         for each in owned:
             for tensor in stored_on(self.device, each.tensor):
                 storage = tensor.untyped_storage()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -102,8 +103,10 @@ class Owners:
 
     def optimizer_state(self, names: dict[int, str]) -> Iterator[Owned]:
         """The tensors that the optimizers keep; `names` are the parameters', by `id`."""
-        for optimizer in self.optimizers():
-            for parameter, state in list(optimizer.state.items()):
+        # Wrappers, as Lightning's, share the state of the optimizer within.
+        states = {id(optimizer.state): optimizer.state for optimizer in self.optimizers()}
+        for each in states.values():
+            for parameter, state in list(each.items()):
                 name = names.get(id(parameter), "")
                 values = state.items() if isinstance(state, dict) else [("", state)]
                 for key, value in list(values):
@@ -111,18 +114,21 @@ class Owners:
                         yield Owned(name, tensor, key=str(key))
 
     def _roots(self) -> list[tuple[str, nn.Module]]:
-        """The modules that are in no other one; several are told apart by their classes' names."""
+        """The modules that are in no other one, each with the prefix of its names.
+
+        The only one that has parameters needs none. Others begin with the name of their class.
+        """
         alive = [module for ref in self._modules.values() if (module := ref()) is not None]
         inner = {id(child) for module in alive for child in module.modules() if child is not module}
         roots = [module for module in alive if id(module) not in inner]
-        if len(roots) < 2:
-            return [("", root) for root in roots]
-        seen: dict[str, int] = {}
+        owning = [root for root in roots if _owns_anything(root)] or roots
+        seen: Counter[str] = Counter()
         prefixed: list[tuple[str, nn.Module]] = []
         for root in roots:
             kind = type(root).__name__
-            seen[kind] = seen.get(kind, 0) + 1
-            prefixed.append((kind if seen[kind] == 1 else f"{kind} {seen[kind]}", root))
+            seen[kind] += 1
+            prefix = kind if seen[kind] == 1 else f"{kind} {seen[kind]}"
+            prefixed.append(("" if len(owning) == 1 and owning[0] is root else prefix, root))
         return prefixed
 
     def _paths(self) -> dict[int, tuple[str, str]]:
@@ -137,3 +143,8 @@ def _note_memory(tensor: Tensor, memory: set[int]) -> None:
     """Note the address of a tensor's memory on a GPU."""
     if tensor.is_cuda and tensor.layout is torch.strided:
         memory.add(tensor.untyped_storage().data_ptr())
+
+
+def _owns_anything(module: nn.Module) -> bool:
+    """Whether a module has a parameter or a buffer."""
+    return next(module.parameters(), None) is not None or next(module.buffers(), None) is not None

@@ -37,7 +37,6 @@ class Window:
         self._modules: Table[int, list[str]] = Table()
         self._paths = owners.module_paths()
         self._running: list[int] = []
-        self._calls = 0
         self._backward = 0
         self._outputs_at = -1
         self._stepping: list[int] = []
@@ -58,7 +57,6 @@ class Window:
                 self._paths = self._owners.module_paths()
                 self._parameters = list(self._look_up(self._owners.parameters()))
             self._mark("call")
-            self._calls += 1
             self._inputs.append((self._marks - 1, []))
             self._sight_inputs("inputs", args)
         path, kind = self._paths.get(id(module), ("", type(module).__name__))
@@ -187,14 +185,15 @@ class Window:
             yield each
 
     def _sight_inputs(self, name: str, value: object) -> None:
+        """Note what goes into the latest call. PyTorch tells named arguments only at its end."""
         found = list(tensors_in(value))
         for place, tensor in enumerate(found):
             path = name if len(found) == 1 else f"{name}[{place}]"
-            _, inputs = self._inputs[-1]
+            called_at, inputs = self._inputs[-1]
             dtype = str(tensor.dtype).removeprefix("torch.")
             inputs.append({"dtype": dtype, "shape": list(tensor.shape)})
             for log in self._logs:
-                log.sight("batch_data", [Owned(path, tensor)])
+                log.sight("batch_data", [Owned(path, tensor)], called_at)
 
     def _sight_gradients(self, *, again: bool) -> None:
         for log in self._logs:
