@@ -50,7 +50,7 @@ class Agent:
         self._send, self._since_start = send, since_start
         self._hooks = Hooks(self)
         self._owners = Owners()
-        self._lock = Lock()
+        self._lock, self._shipping = Lock(), Lock()
         self._wake = Event()
         self._thread: Thread | None = None
         self._watching = self._hears_denials = False
@@ -98,6 +98,7 @@ class Agent:
             self._watching = True
             self._wake.clear()
             self._hooks.watch_optimizers()
+            self._look_for_work(time.perf_counter())
             self._thread = Thread(target=self._go_round, name="vramtop", daemon=True)
             self._thread.start()
 
@@ -117,9 +118,16 @@ class Agent:
         self._thread = None
         self._take_out()
 
+    def end(self) -> None:
+        """The process ends: send what is recorded completely, and how far the program came."""
+        if self._watching:
+            self._ship_all()
+            self._send(self._progress())
+
     def forget(self) -> None:
         """In a forked child: nothing is watched there, and nothing of the parent's is touched."""
-        self._lock, self._wake, self._thread = Lock(), Event(), None
+        self._lock, self._shipping, self._wake = Lock(), Lock(), Event()
+        self._thread = None
         self._watching = False
         self._take_out()
 
@@ -293,8 +301,7 @@ class Agent:
             self._wake.wait(min(_PROGRESS_SECONDS, self._pacing.wait() or _PROGRESS_SECONDS))
             self._wake.clear()
             try:
-                while self._closed and self._watching:
-                    self._ship(self._closed.popleft())
+                self._ship_all()
                 now = time.perf_counter()
                 if now - sent >= _PROGRESS_SECONDS and self._watching:
                     sent = now
@@ -312,6 +319,11 @@ class Agent:
         last = self._last_step
         if last is None or now - last[1] > _IDLE_SECONDS:
             self._hooks.watch_modules()
+
+    def _ship_all(self) -> None:
+        with self._shipping:
+            while self._closed and self._watching:
+                self._ship(self._closed.popleft())
 
     def _ship(self, window: Window) -> None:
         began = time.thread_time()

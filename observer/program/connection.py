@@ -24,6 +24,8 @@ from .listening import dial, listen
 from .viewer import Lost, Viewer, is_trusted
 
 LAST_SECONDS = 0.2  # how long the last messages may take, when the process ends
+LAST_STEP_SECONDS = 2.0  # the same where no watched step was sent before
+ANSWER_SECONDS = 0.5  # how long a program waits for the monitor that has started it
 _MOST_VIEWERS = 16
 _PAUSE_SECONDS = 1.0
 
@@ -51,6 +53,10 @@ class Agent(Protocol):
         """Who holds the memory at these addresses."""
         ...
 
+    def end(self) -> None:
+        """The process ends: send what is not sent yet."""
+        ...
+
     def forget(self) -> None:
         """In a forked child: let go of everything."""
         ...
@@ -72,7 +78,7 @@ class Connection:
         self._viewers: list[Viewer] = []
         self._listening: socket.socket | None = None
         self._path = ""
-        self._watched = False
+        self._watched = self._steps_sent = False
         self._ending = False
         self._listen_again = False
         self._sent: deque[_Message] = deque()
@@ -80,8 +86,9 @@ class Connection:
         self._woken, self._waking = socket.socketpair()
         self._woken.setblocking(False)
         self._waking.setblocking(False)
-        self._finished = _thread.allocate_lock()
+        self._finished, self._answered = _thread.allocate_lock(), _thread.allocate_lock()
         self._finished.acquire()
+        self._answered.acquire()
         self._agent = make_agent(self.send)
 
     def start(self) -> None:
@@ -92,6 +99,11 @@ class Connection:
             self.closed = True
             raise
         atexit.register(self.end)
+
+    def wait(self) -> None:
+        """Wait a moment until the monitor that is called watches, or until it is known not to."""
+        if self._monitor:
+            self._answered.acquire(timeout=ANSWER_SECONDS)
 
     def send(self, message: _Message) -> None:
         """Send a message to all who watch. Any thread may call this; it never waits."""
@@ -109,7 +121,8 @@ class Connection:
         if os.getpid() == self._pid and not self.closed:
             self._ending = True
             self._wake()
-            self._finished.acquire(timeout=LAST_SECONDS)
+            sent = self._steps_sent or not self._watched
+            self._finished.acquire(timeout=LAST_SECONDS if sent else LAST_STEP_SECONDS)
 
     def forget(self) -> None:
         """In a forked child: let go of everything, and say nothing.
@@ -141,6 +154,7 @@ class Connection:
         except BaseException as error:
             self._last({"type": "removed", "reason": _in_a_line(error)})
         finally:
+            self._let_go()
             self._finished.release()
 
     def _listen(self) -> None:
@@ -151,8 +165,10 @@ class Connection:
 
     def _dial(self) -> None:
         if self._monitor:
-            with suppress(OSError):  # that monitor has gone; others may come
+            try:
                 self._welcome(dial(self._monitor))
+            except OSError:  # that monitor has gone; others may come
+                self._let_go()
 
     def _turn(self) -> None:
         """Wait until there is something to do, and do it."""
@@ -175,7 +191,9 @@ class Connection:
                 if happened & ~select.POLLOUT:
                     for question in viewer.questions():
                         self._answer(viewer, question)
-        if self._ending:
+        if self._ending and not self.closed:
+            self._agent.end()
+            self._pass_on()
             self._last({"type": "ended"})
 
     def _pass_on(self) -> None:
@@ -188,6 +206,7 @@ class Connection:
             self._listen()
         while self._sent:
             message = self._sent.popleft()
+            self._steps_sent |= message.get("type") == "watched_step"
             if message.get("type") == "removed":
                 self._last(message)
                 return
@@ -237,6 +256,12 @@ class Connection:
         if now != self._watched:
             self._watched = now
             (self._agent.join if now else self._agent.leave)()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Let who waits for the monitor's answer wait no more."""
+        if self._answered.locked():
+            self._answered.release()
 
     def _write(self, message: _Message, viewers: list[Viewer]) -> None:
         frame = encode(message)

@@ -79,6 +79,8 @@ class _Way:
                 self._knows_forks = True
                 os.register_at_fork(after_in_child=self._in_child)
             self._connection.start()
+            # So that the first steps are watched, however short the program is.
+            self._connection.wait()
         finally:
             self._beginning.release()
 

@@ -44,6 +44,9 @@ class Agent:
     def leave(self):
         self.note("leave")
 
+    def end(self):
+        self.note("end")
+
     def who(self, device, addresses):
         if device == "broken":
             raise ZeroDivisionError("a mistake of the observer's")
