@@ -23,6 +23,7 @@ from torch.optim.optimizer import Optimizer
 from ..private import call_when_out_of_memory, in_backward
 from .choice import fitting_recorder
 from .denied import out_of_memory
+from .first_lines import FirstLines
 from .hooks import Hooks, within_module
 from .owners import Owners
 from .pacing import Pacing
@@ -50,6 +51,7 @@ class Agent:
         self._send, self._since_start = send, since_start
         self._hooks = Hooks(self)
         self._owners = Owners()
+        self._first_lines = FirstLines()
         self._lock, self._shipping = Lock(), Lock()
         self._wake = Event()
         self._thread: Thread | None = None
@@ -110,6 +112,7 @@ class Agent:
         """Nobody watches any more: nothing is recorded, and no hook remains."""
         with self._lock:
             self._watching = False
+            self._first_lines.end()
             if self._window is not None and self._window.source == "trace":
                 self._abandon()
         self._wake.set()
@@ -129,6 +132,7 @@ class Agent:
         self._lock, self._shipping, self._wake = Lock(), Lock(), Event()
         self._thread = None
         self._watching = False
+        self._first_lines = FirstLines()
         self._take_out()
 
     def who(self, device: str, addresses: list[int]) -> Message:
@@ -144,6 +148,10 @@ class Agent:
                 self._send(out_of_memory(self._owners, device, wanted, allowed, free))
 
     # ---- what the program does, in its own threads ------------------------------------------
+
+    def cuda_starts(self) -> None:
+        """CUDA starts, in this thread."""
+        self._see(self._cuda_starts)
 
     def call(self, module: nn.Module, args: tuple[object, ...]) -> None:
         """A module is called."""
@@ -207,6 +215,14 @@ class Agent:
             self._spent += time.perf_counter() - began
             self._lock.release()
 
+    def _cuda_starts(self) -> None:
+        if self._since_start:
+            self._first_lines.begin()
+        if self._window is not None and self._window.source == "operators":
+            self._abandon()  # it is the GPU that counts now
+            self._recent.clear()
+            self._look_for_work(time.perf_counter())
+
     def _call(self, module: nn.Module, args: tuple[object, ...]) -> None:
         if self._window is None:
             if not self._due or in_backward() or within_module():
@@ -252,6 +268,7 @@ class Agent:
         if self._searched_at < 0 or self._watched > 2 * self._searched_at:
             self._searched_at = self._watched
             self._owners.search()
+        self._first_lines.end()
         recorder = fitting_recorder()
         if recorder.source == "trace" and not self._hears_denials:
             self._hears_denials = True  # PyTorch has no way to take this back
@@ -352,6 +369,7 @@ class Agent:
     def _remove(self, error: Exception) -> None:
         """Something went wrong in the observer: take it out, and say so."""
         self._watching = False
+        self._first_lines.end()
         self._take_out()
         text = str(error).partition("\n")[0]
         self._send({"type": "removed", "reason": f"{type(error).__name__}: {text}"})

@@ -46,6 +46,7 @@ class _Way:
     """Begins to observe this process; once, unless the observer has removed itself."""
 
     def __init__(self) -> None:
+        self._agent: Agent | None = None
         self._connection: Connection | None = None
         self._beginning = _thread.allocate_lock()
         self._handles: list[RemovableHandle] = []
@@ -57,7 +58,7 @@ class _Way:
         from ..private import when_cuda_starts
 
         self._waited = True
-        when_cuda_starts(self._works)
+        when_cuda_starts(self._cuda_starts)
         self._wait_for_modules()
 
     def begin(self, folder: str, monitor: str = "", *, since_start: bool) -> None:
@@ -72,7 +73,8 @@ class _Way:
             from .connection import Connection
 
             def agent(send: Callable[[dict[str, object]], None]) -> Agent:
-                return Agent(send, since_start=since_start)
+                self._agent = Agent(send, since_start=since_start)
+                return self._agent
 
             self._connection = Connection(agent, folder, monitor)
             if not self._knows_forks:
@@ -105,10 +107,17 @@ class _Way:
                 folder = os.environ.get(FOLDER) or default_folder()
                 self.begin(folder, os.environ.get(MONITOR, ""), since_start=True)
 
+    def _cuda_starts(self) -> None:
+        """The program works with CUDA, and has allocated nothing there."""
+        self._works()
+        with suppress(Exception):
+            if self._agent is not None:
+                self._agent.cuda_starts()
+
     def _in_child(self) -> None:
         """A forked child is another program, or a helper of this one."""
         with suppress(Exception):
-            connection, self._connection = self._connection, None
+            connection, self._connection, self._agent = self._connection, None, None
             self._beginning = _thread.allocate_lock()
             if connection is not None:
                 connection.forget()

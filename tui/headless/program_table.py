@@ -135,7 +135,7 @@ def _device(kind: KindReport) -> Iterable[str]:
     """What the device's allocator had besides, or what is not seen."""
     memory = kind.allocator
     if memory is None:
-        yield "On a CPU: what operators allocate; nothing of their kernels' inner buffers."
+        yield "On a CPU: what operators allocate or use; nothing of their kernels' inner buffers."
         return
     figures = {
         "workspace": memory.workspace,

@@ -15,7 +15,7 @@ class Agent:
 
     def __init__(self, send, *, since_start):
         self.send, self.since_start = send, since_start
-        sys.agent = self
+        sys.agent, self.cuda_started = self, False
         self.note(f"made {since_start}")
 
     def note(self, text):
@@ -44,8 +44,13 @@ class Agent:
     def leave(self):
         self.note("leave")
 
+    def cuda_starts(self):
+        self.cuda_started = True
+
     def end(self):
         self.note("end")
+        self.send({"type": "progress", "steps": 2, "watched": 0, "step_seconds": None,
+                   "watching_share": 0.0})  # fmt: skip
 
     def who(self, device, addresses):
         if device == "broken":

@@ -28,7 +28,10 @@ STEP = (
     "events=dict(addresses=[], sizes=[], lines=[], modules=[]), "
     "sightings=[], names=[], lines=[], modules=[])"
 )
-NOTE = "note = dict(type='out_of_memory', device='cuda:0', wanted=1, free=1, reserved=1, line='')"
+NOTE = (
+    "note = dict(type='out_of_memory', device='cuda:0', wanted=1, free=1, reserved=1, requested=1, "
+    "parameters=0, optimizer_state=0, gradients=0, line='')"
+)
 
 
 @pytest.fixture
@@ -267,6 +270,58 @@ def test_it_calls_the_monitor_that_started_the_program(autoload: Path, folder: P
     waiting.close()
     assert Monitor(link).read().pid == program.pid
     assert program.end() == (0, "")
+
+
+def test_a_program_waits_until_the_monitor_that_started_it_watches(
+    autoload: Path, folder: Path, tmp_path: Path
+) -> None:
+    folder.mkdir(0o700)
+    waiting = socket.socket(socket.AF_UNIX)
+    waiting.bind(str(folder / "run"))
+    waiting.listen()
+    program = Piloted("-I", CALLS=str(tmp_path / "calls"))
+    program.connect(autoload, folder, monitor=str(folder / "run"))
+    program.do("import _thread, _vramtop_observer.program.connection as c; c.ANSWER_SECONDS = 60")
+    program.do("done = []; _thread.start_new_thread(lambda: done.append(connection.wait()), ())")
+    link, _ = waiting.accept()
+    waiting.close()
+    called = Monitor(link)
+    assert isinstance(called.read(), Observed)
+    assert program.do("done") == "[]"
+    called.watch()
+    until(lambda: program.do("done") == "[None]")
+    assert "join" in (tmp_path / "calls").read_text()
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_program_waits_for_no_monitor_that_has_gone(
+    autoload: Path, folder: Path, answers: bool
+) -> None:
+    folder.mkdir(0o700)
+    waiting = socket.socket(socket.AF_UNIX)
+    waiting.bind(str(folder / "run"))
+    waiting.listen()
+    if not answers:
+        waiting.close()
+    program = Piloted("-I")
+    program.connect(autoload, folder, monitor=str(folder / "run"))
+    program.do("import _vramtop_observer.program.connection as c; c.ANSWER_SECONDS = 60")
+    if answers:
+        waiting.accept()[0].close()
+        waiting.close()
+    assert program.do("connection.wait()") == "None"  # a test waits for half of that at most
+    assert program.end() == (0, "")
+
+
+def test_what_is_not_sent_yet_is_sent_at_the_end(
+    program: Piloted, connected: Callable[[], Monitor]
+) -> None:
+    watching = connected()
+    watching.watch()
+    assert [type(watching.read()) for _ in range(2)] == [Observed, Progress]
+    assert program.end() == (0, "")
+    assert watching.read().steps == 2
+    assert isinstance(watching.read(), Ended)
 
 
 @pytest.mark.parametrize("prepare", ["mkdir -m 755", "ln -s /tmp", "touch"])

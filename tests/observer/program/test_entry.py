@@ -90,6 +90,11 @@ def test_the_first_work_with_pytorch_begins_it_and_leaves_no_hook(
     observed(folder, run(f"{work}\n{hooks}"))
 
 
+def test_the_start_of_cuda_is_told_whatever_came_before(run: Callable[[str], int]) -> None:
+    for before in (MODULE, ""):
+        run(f"{before}\ntorch.zeros(1, device='cuda')\nassert sys.agent.cuda_started")
+
+
 @pytest.mark.parametrize("work", ["", "torch.ones(9).sum()", "import torch.distributed.run"])
 def test_a_process_that_trains_nothing_is_left_alone(
     is_observed: Callable[[str], bool], work: str
