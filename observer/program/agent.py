@@ -218,7 +218,9 @@ class Agent:
     def _cuda_starts(self) -> None:
         if self._since_start:
             self._first_lines.begin()
-        if self._window is not None and self._window.source == "operators":
+        window = self._window
+        # An optimizer starts CUDA even where all tensors are the CPU's.
+        if window is not None and window.source == "operators" and not window.stepping:
             self._abandon()  # it is the GPU that counts now
             self._recent.clear()
             self._look_for_work(time.perf_counter())

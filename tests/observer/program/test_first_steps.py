@@ -67,6 +67,16 @@ def test_three_steps_are_enough_for_a_watched_one(said: Any, device: str) -> Non
     assert (last.steps, last.watched) == (3, 1)
 
 
+def test_an_optimizer_that_starts_cuda_does_not_turn_a_cpus_training_into_a_gpus(said: Any) -> None:
+    messages = said(
+        "cpu",
+        "optimizer.register_step_pre_hook(lambda *_: torch.cuda.init())\n"
+        "for _ in range(3): step()\nagent.end(); assert torch.cuda.is_initialized()",
+    )
+    steps = [each for each in messages if isinstance(each, WatchedStep)]
+    assert [each.device for each in steps] == ["cpu"]
+
+
 def test_what_was_allocated_before_the_first_watched_step_has_its_line(said: Any) -> None:
     messages = said("cuda", "for _ in range(3): step()\nagent.end(); assert not history_enabled()")
     (step,) = (each for each in messages if isinstance(each, WatchedStep))
