@@ -163,6 +163,13 @@ def is_made(module: torch.nn.Module) -> bool:
     return "_modules" in module.__dict__
 
 
+def bucket_sizes(module: torch.nn.parallel.DistributedDataParallel) -> list[int]:
+    """The bytes of each buffer in which gradients are exchanged; none before the first backward."""
+    told: dict[str, object] = module._get_ddp_logging_data()  # type: ignore[no-untyped-call]
+    sizes = str(told.get("rebuilt_bucket_sizes") or told.get("bucket_sizes") or "")
+    return [int(size) for size in sizes.split(",") if size.strip().isdigit()]
+
+
 def in_backward() -> bool:
     """Whether this thread runs a part of a backward pass."""
     return torch._C._current_graph_task_id() >= 0

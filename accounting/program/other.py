@@ -13,11 +13,22 @@ from .origins import line_of
 
 OLDER = "older than both recorded steps"
 KEPT = "kept since the step before"
+BUCKET = "DistributedDataParallel's buckets"
 
 
 def other_of(step: WatchedStep, lives: Iterable[Life]) -> tuple[Held, ...]:
-    """These lives by where they come from and by size, the most bytes first."""
-    alike = Counter((_what(life), line_of(step, life.line), life.size) for life in lives)
+    """These lives by what they are and by size, the most bytes first.
+
+    A bucket of DistributedDataParallel is known by its exact size, each once.
+    """
+    buckets = Counter(step.bucket_sizes)
+    alike: Counter[tuple[str, str, int]] = Counter()
+    for life in lives:
+        what, line = _what(life), line_of(step, life.line)
+        if buckets[life.size]:
+            buckets[life.size] -= 1
+            what, line = BUCKET, ""
+        alike[what, line, life.size] += 1
     held = [Held(size * count, count, what, line) for (what, line, size), count in alike.items()]
     return tuple(sorted(held, key=lambda each: -each.bytes))
 

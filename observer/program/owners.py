@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..ownership import tensors_in
-from ..private import is_made
+from ..private import bucket_sizes, is_made
 
 
 class Owned(NamedTuple):
@@ -112,6 +112,16 @@ class Owners:
                 for key, value in list(values):
                     for tensor in (value,) if isinstance(value, Tensor) else tensors_in(value):
                         yield Owned(name, tensor, key=str(key))
+
+    def buckets(self) -> list[int]:
+        """The bytes of each buffer in which DistributedDataParallel exchanges gradients."""
+        return [
+            size
+            for _, root in self._roots()
+            for module in root.modules()
+            if isinstance(module, nn.parallel.DistributedDataParallel)
+            for size in bucket_sizes(module)
+        ]
 
     def _roots(self) -> list[tuple[str, nn.Module]]:
         """The modules that are in no other one, each with the prefix of its names.

@@ -41,6 +41,7 @@ class Window:
         self._outputs_at = -1
         self._stepping: list[int] = []
         self._marks = 0
+        self._buckets: list[int] = []
         self._times: list[float] = []
         self._inputs: list[tuple[int, list[Message]]] = []
         recorder.start()
@@ -132,6 +133,7 @@ class Window:
         """Record no more. The window may be done or not."""
         if self.done is not None:
             self._sight_all()
+            self._buckets = self._owners.buckets()
         self._recorder.stop()
 
     def messages(self, number: int) -> list[Message]:
@@ -149,6 +151,7 @@ class Window:
             "optimizer": self._optimizer_name(done),
             "tensors": sorted(self._owners.memory),
             "workspace_sizes": _workspace_sizes(self._recorder),
+            "bucket_sizes": self._buckets,
         }
         messages = []
         for log in self._logs:

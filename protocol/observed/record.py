@@ -127,7 +127,8 @@ class WatchedStep(Message, frozen=True, tag="watched_step", kw_only=True):
     `block_lines` the lines that allocated them, -1 where that is not known; it may be empty.
     `tensors` are addresses of memory that Python's tensors hold, empty where nobody looked.
     `workspace_sizes` are the sizes of a cuBLAS workspace on this device. `optimizer` is the class
-    of the one whose steps they are, empty where there is none.
+    of the one whose steps they are, empty where there is none. `bucket_sizes` are those of the
+    buffers in which DistributedDataParallel exchanges gradients.
     """
 
     number: int
@@ -148,6 +149,7 @@ class WatchedStep(Message, frozen=True, tag="watched_step", kw_only=True):
     optimizer: str = ""
     tensors: tuple[int, ...] = ()
     workspace_sizes: tuple[int, ...] = ()
+    bucket_sizes: tuple[int, ...] = ()
 
 
 class Progress(Message, frozen=True, tag="progress", kw_only=True):

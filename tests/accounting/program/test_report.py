@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 from fake import FakeProgram
+from vramtop.accounting.program.other import BUCKET, OLDER
 from vramtop.accounting.program.report import report
 from vramtop.protocol.observed.record import Mark, Module, WatchedStep
 from vramtop.protocol.observed.report import (
@@ -323,6 +324,20 @@ def test_what_is_nobodys_is_listed_alike_together_and_largest_first() -> None:
         Held(16, 2, "older than both recorded steps", ""),
     )
     assert sum(held.bytes for held in result.other) == result.high_water.other
+
+
+def test_a_bucket_of_gradients_is_known_by_its_exact_size_each_once() -> None:
+    program = FakeProgram()
+    for size in (700, 700, 701):
+        program.hold(size)
+    for _ in range(3):
+        program.period()
+    buckets = program.report(bucket_sizes=(700, 300)).other
+    assert [(held.bytes, held.what) for held in buckets] == [
+        (701, OLDER),
+        (700, BUCKET),
+        (700, OLDER),
+    ]
 
 
 def test_a_category_lists_its_largest_tensors() -> None:
