@@ -97,7 +97,8 @@ class TensorFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     empty where it is older than the step. `shape` and `dtype` are None for a buffer inside an
     operator, which no tensor shows. `born` is the phase in which it was made, None if it is older
     than the step. `gone` is the phase in which it was released, None if it outlived the step. With
-    `view` the tensor has another size than its storage.
+    `view` the tensor has another size than its storage. `origin` is where it was made, as
+    "encoder.0, train.py:88", where no operator is known.
     """
 
     bytes: int
@@ -108,6 +109,7 @@ class TensorFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     born: Phase | None = None
     gone: Phase | None = None
     view: bool = False
+    origin: str = ""
 
 
 class Tensors(msgspec.Struct, frozen=True):

@@ -42,6 +42,7 @@ def report(step: WatchedStep, steps: int) -> StepReport:
         layers=layers_of(step, highest, sightings),
         other=other_of(step, highest["other"]),
         tensors=tensors_of(step, timeline, highest, sightings),
+        blocks={category: len(lives) for category, lives in highest.items()},
     )
 
 

@@ -50,4 +50,5 @@ def _facts(
         shape=alone.shape if alone else None,
         dtype=alone.dtype if alone else None,
         born=None if life.birth is None else timeline.at(life.birth).phase,
+        gone=None if life.release is None else timeline.at(life.release).phase,
     )

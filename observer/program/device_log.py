@@ -117,6 +117,7 @@ class DeviceLog:
             ],
             "names": self._names.values,
             "lines": lines.texts,
+            "hardware": _hardware(self.device),
         }
 
     def _marks_between(self, bounds: tuple[int, ...], begin: int) -> list[list[object]]:
@@ -152,3 +153,15 @@ class DeviceLog:
             not whole,
         ]
         return self._names.add((owned.path, f"{shape}{dtype}{owned.key}{whole}"), facts)
+
+
+def _hardware(device: torch.device) -> Message | None:
+    """What a GPU is called, and how much memory it has; None for a CPU."""
+    if device.type != "cuda":
+        return None
+    facts = torch.cuda.get_device_properties(device)
+    return {
+        "name": facts.name,
+        "uuid": str(getattr(facts, "uuid", "")),
+        "total_bytes": facts.total_memory,
+    }

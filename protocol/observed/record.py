@@ -117,6 +117,14 @@ class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shape: tuple[int, ...]
 
 
+class Hardware(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A GPU: what CUDA calls it, its UUID without a prefix, and its memory in bytes."""
+
+    name: str
+    uuid: str
+    total_bytes: int
+
+
 class WatchedStep(Message, frozen=True, tag="watched_step", kw_only=True):
     """Two periods of one kind, recorded together, on one device. The second counts.
 
@@ -127,8 +135,9 @@ class WatchedStep(Message, frozen=True, tag="watched_step", kw_only=True):
     `block_lines` the lines that allocated them, -1 where that is not known; it may be empty.
     `tensors` are addresses of memory that Python's tensors hold, empty where nobody looked.
     `workspace_sizes` are the sizes of a cuBLAS workspace on this device. `optimizer` is the class
-    of the one whose steps they are, empty where there is none. `bucket_sizes` are those of the
-    buffers in which DistributedDataParallel exchanges gradients.
+    of the one whose steps they are, empty where there is none, `hardware` is None for a CPU.
+    `bucket_sizes` are those of the buffers in which DistributedDataParallel exchanges
+    gradients.
     """
 
     number: int
@@ -147,6 +156,7 @@ class WatchedStep(Message, frozen=True, tag="watched_step", kw_only=True):
     modules: tuple[Module, ...]
     block_lines: tuple[int, ...] = ()
     optimizer: str = ""
+    hardware: Hardware | None = None
     tensors: tuple[int, ...] = ()
     workspace_sizes: tuple[int, ...] = ()
     bucket_sizes: tuple[int, ...] = ()

@@ -81,7 +81,11 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class TensorFacts(msgspec.Struct, frozen=True):
-    """One block of a category at its high water."""
+    """One block of a category at its high water.
+
+    `born` is the phase that made it, None if it is older than the recorded steps; `gone` is the one
+    that released it, None if it outlived the step.
+    """
 
     bytes: int
     name: str
@@ -90,6 +94,7 @@ class TensorFacts(msgspec.Struct, frozen=True):
     shape: tuple[int, ...] | None
     dtype: str | None
     born: Phase | None
+    gone: Phase | None = None
 
 
 class StepReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +105,7 @@ class StepReport(msgspec.Struct, frozen=True, kw_only=True):
     `unattributed` is the allocator's requested bytes less all categories and the workspace, the
     largest over all boundaries; None on a device whose allocator does not tell. `curve` begins with
     what there was when the step began. `tensors` has the largest of each category at its high
-    water.
+    water, `blocks` how many it has there.
     """
 
     kind: Kind
@@ -116,3 +121,4 @@ class StepReport(msgspec.Struct, frozen=True, kw_only=True):
     layers: tuple[Layer, ...]
     other: tuple[Held, ...]
     tensors: dict[Category, tuple[TensorFacts, ...]]
+    blocks: dict[Category, int]

@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 from functools import partial
+from typing import TYPE_CHECKING
 
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.tui.terminal import capabilities
@@ -15,6 +16,9 @@ from vramtop.tui.terminal.exits import INTERRUPTED
 from vramtop.tui.terminal.output import complain, say
 from vramtop.tui.worker.link import Watch
 from vramtop.tui.worker.succession import begin
+
+if TYPE_CHECKING:
+    from vramtop.tui.programs.link import ProgramLink
 
 from .config import usual
 from .ending import Ending
@@ -35,6 +39,17 @@ def monitor(settings: Settings, *, tour: bool) -> int:
         for line in app.printed:
             say(line)
         complain(app.usage_error)
+    return app.return_code or 0
+
+
+def show_program(link: ProgramLink) -> int:
+    """Run the app on a program until it is left; returns the exit code."""
+    from .program_app import ProgramApp
+
+    app = ProgramApp(link, _watch, _terminal(), usual())
+    asyncio.run(_run(app))
+    if app.refusal is not None:
+        complain(app.refusal)
     return app.return_code or 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from vramtop.tui.terminal.output import complain, require
+from vramtop.tui.terminal.output import require, say
 
 from .program_options import ProgramOptions
 
@@ -17,15 +17,41 @@ def start(options: ProgramOptions) -> int:
         from vramtop.tui.headless.program_list import list_programs
 
         return list_programs("json" if options.form == "json" else "table")
-    if options.headless or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if (
+        options.headless
+        or options.steps is not None
+        or not (sys.stdin.isatty() and sys.stdout.isatty())
+    ):
         return without_screen(options)
     return show(options)
 
 
 def show(options: ProgramOptions) -> int:
-    """Show the program on the screen."""
-    complain("there is no screen for other programs yet: as with --headless")
-    return without_screen(options)
+    """Show the program on the screen; at its end print what it printed last, and the results."""
+    import gc
+    import shutil
+
+    gc.disable()  # until the first frame is drawn
+    from vramtop.tui.app.monitor import show_program
+    from vramtop.tui.headless.program_output import ProgramOutput
+    from vramtop.tui.programs.link import Attached
+    from vramtop.tui.programs.programs import reports
+    from vramtop.tui.programs.started import Started
+
+    form = options.form if options.output is not None else None
+    output = ProgramOutput(form, options.output, aside=options.way == "run")
+    if options.way == "run":
+        started = Started(options.words, shutil.get_terminal_size(), output.heard)
+        code = show_program(started)
+        for line in started.lines:
+            say(line)
+        output.end(reports(started.known))
+        return code
+    assert options.pid is not None
+    attached = Attached(options.pid, output.heard)
+    code = show_program(attached)
+    output.end(reports(attached.known))
+    return code
 
 
 def without_screen(options: ProgramOptions) -> int:

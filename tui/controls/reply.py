@@ -24,19 +24,9 @@ Control = Callable[Concatenate[State, Commands, _Arguments], Reply | None]
 GuardedControl = Callable[Concatenate[State, Commands | None, _Arguments], Reply | None]
 
 
-def needs_worker(control: Control[_Arguments]) -> GuardedControl[_Arguments]:
-    """The control where a program runs; elsewhere the line that says why nothing is sent."""
-    return _guarded(control, no_worker)
-
-
 def needs_training(control: Control[_Arguments]) -> GuardedControl[_Arguments]:
     """The control where the lesson's training runs; elsewhere the line that says why not."""
-    return _guarded(control, no_training)
 
-
-def _guarded(
-    control: Control[_Arguments], refuse: Callable[[State], Reply | None]
-) -> GuardedControl[_Arguments]:
     def guarded(
         state: State,
         commands: Commands | None,
@@ -44,7 +34,7 @@ def _guarded(
         *arguments: _Arguments.args,
         **options: _Arguments.kwargs,
     ) -> Reply | None:
-        refusal = refuse(state)
+        refusal = no_training(state)
         if refusal is not None or commands is None:
             return refusal
         return control(state, commands, *arguments, **options)
@@ -52,19 +42,15 @@ def _guarded(
     return guarded
 
 
-def no_worker(state: State) -> Reply | None:
-    """Why the program cannot be asked for anything; None where it can."""
+def no_training(state: State) -> Reply | None:
+    """Why the training cannot be asked for anything; None where it can."""
+    if (refusal := not_lesson(state)) is not None:
+        return refusal
     if state.program is not None and not state.over:
         return None
     if state.life == "starting":
         return Reply("the worker is still starting", "warning")
-    what = "training" if state.lesson else "program"
-    return Reply(f"there is no {what} any more", "warning")
-
-
-def no_training(state: State) -> Reply | None:
-    """The same for what only the lesson's training can be asked for."""
-    return not_lesson(state) or no_worker(state)
+    return Reply("there is no training any more", "warning")
 
 
 def not_lesson(state: State) -> Reply | None:

@@ -11,28 +11,28 @@ from vramtop.tui.words import wording
 from vramtop.tui.worker.commands import Commands
 from vramtop.tui.worker.sweep_plan import Plan
 
-from .reply import Reply, needs_training, needs_worker, not_lesson
+from .reply import Reply, needs_training, not_lesson
 
 
-@needs_worker
+@needs_training
 def pause(_: State, commands: Commands) -> None:
     """Hold the program, or let it go on."""
     commands.pause()
 
 
-@needs_worker
+@needs_training
 def advance(_: State, commands: Commands) -> None:
     """Go on by one phase, and hold there."""
     commands.advance()
 
 
-@needs_worker
+@needs_training
 def slow(_: State, commands: Commands) -> None:
     """Slow motion, or full speed again."""
     commands.slow()
 
 
-@needs_worker
+@needs_training
 def give_back(_: State, commands: Commands) -> None:
     """Give the allocator's cache back to the driver."""
     commands.give_back()

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from vramtop.protocol.observed.record import FromObserver, WatchedStep
 from vramtop.tui.programs import inject
+from vramtop.tui.programs.programs import Program, follow
 from vramtop.tui.programs.target import CannotAttach
 from vramtop.tui.programs.viewer import CannotView, connect
 from vramtop.tui.terminal.capabilities import cannot_place
@@ -20,7 +21,6 @@ from vramtop.tui.terminal.output import complain
 from vramtop.tui.words import units
 
 from .program_output import ProgramOutput
-from .programs import Program, follow
 
 _ASKED_TO_LEAVE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

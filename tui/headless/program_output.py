@@ -11,9 +11,8 @@ from typing import Literal, TextIO
 import msgspec
 from vramtop.protocol.observed.program import ProgramReport
 from vramtop.protocol.observed.record import FromObserver, WatchedStep
+from vramtop.tui.programs.programs import Program
 from vramtop.tui.terminal.output import CannotWrite, complain, drawn, say, write
-
-from .programs import Program
 
 Form = Literal["table", "json", "jsonl"]
 

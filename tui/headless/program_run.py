@@ -14,11 +14,11 @@ from vramtop.tui.programs.launch import (
     start,
     why_not,
 )
+from vramtop.tui.programs.programs import Program, follow, reports
 from vramtop.tui.programs.viewer import CannotView
 from vramtop.tui.terminal.output import complain
 
 from .program_output import ProgramOutput
-from .programs import Program, follow, reports
 
 _LAST_SECONDS = 2.0  # for the last words of programs, once the command has ended
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import re
 import signal
+import termios
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -122,18 +124,34 @@ def _options_of_python(command: Sequence[str]) -> Iterator[str]:
             next(arguments, None)
 
 
-async def start(command: Sequence[str], monitor: Path | None) -> asyncio.subprocess.Process:
+async def start(
+    command: Sequence[str], monitor: Path | None, terminal: int | None = None
+) -> asyncio.subprocess.Process:
     """Start the program with the caller's own stdin, stdout and stderr; raises `CannotStart`.
 
-    Without a monitor that it could call, it gets the caller's own environment.
+    With a `terminal` it gets that instead, in a session of its own. Without a monitor that it could
+    call, it gets the caller's own environment.
     """
     env = None if monitor is None else environment(monitor)
     try:
-        return await asyncio.create_subprocess_exec(*command, env=env)
+        if terminal is None:
+            return await asyncio.create_subprocess_exec(*command, env=env)
+        return await asyncio.create_subprocess_exec(
+            *command,
+            env=env,
+            stdin=terminal, stdout=terminal, stderr=terminal,
+            start_new_session=True,
+            preexec_fn=_take_terminal,
+        )  # fmt: skip
     except FileNotFoundError as error:
         raise CannotStart(f"{command[0]}: no such command", NOT_FOUND) from error
     except (OSError, ValueError) as error:
         raise CannotStart(f"{command[0]}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _take_terminal() -> None:
+    """In the program's process: its stdin becomes the terminal of its session."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def exit_code(code: int) -> int:

@@ -62,9 +62,10 @@ def _memory(measured: Measured | None) -> tuple[int | None, int | None]:
     """The peak, and what the allocator had from the driver."""
     if measured is None:
         return None, None
-    if measured.allocator is not None:
-        return measured.allocator.allocated_peak, measured.allocator.reserved
-    return measured.anatomy.peak.bytes, None
+    memory = measured.allocator
+    if memory is None or memory.allocated_peak is None:
+        return measured.anatomy.peak.bytes, None if memory is None else memory.reserved
+    return memory.allocated_peak, memory.reserved
 
 
 def extended(history: History, new: Point) -> History:

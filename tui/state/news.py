@@ -9,7 +9,7 @@ from vramtop.protocol.lesson.messages import Compared, Evaluated, WouldFit
 from vramtop.protocol.lesson.shelf import Kept
 from vramtop.protocol.messages import Answer, Ended, Failed, Hello, Note, OutOfMemory
 from vramtop.tui.gpus.conclusions import Unavailable
-from vramtop.tui.worker.link import WorkerGone, WorkerLine
+from vramtop.tui.worker.link import Parted, WorkerGone, WorkerLine
 
 from .lesson.news import LessonNews, StepOutOfMemory
 
@@ -30,7 +30,7 @@ class Successor(msgspec.Struct, frozen=True):
     end: _End | None = None
 
 
-News: TypeAlias = Union[_End, Ended, OutOfMemory, Successor, LessonNews]
+News: TypeAlias = Union[_End, Ended, OutOfMemory, Parted, Successor, LessonNews]
 
 # What one line of the log is made from, or several lines.
 LogEntry: TypeAlias = Union[
@@ -41,6 +41,7 @@ LogEntry: TypeAlias = Union[
     Failed,
     WorkerGone,
     OutOfMemory,
+    Parted,
     Unavailable,
     LessonNews,
     Evaluated,
@@ -53,4 +54,6 @@ def is_trouble(news: News | None) -> bool:
     """Whether this news comes before other news, and is not replaced by ordinary news."""
     if isinstance(news, Successor):
         return not news.started
+    if isinstance(news, Parted):
+        return news.trouble
     return isinstance(news, (Failed, WorkerGone, OutOfMemory, StepOutOfMemory))

@@ -17,13 +17,13 @@ from vramtop.protocol.messages import (
     Sample,
 )
 from vramtop.tui.gpus.conclusions import unavailable
-from vramtop.tui.worker.link import Received, WorkerGone, WorkerLine
+from vramtop.tui.worker.link import Parted, Received, Watched, WorkerGone, WorkerLine
 
 from . import history, moments
 from .full_bar import kept
-from .history import Point
+from .history import History, Point
 from .news import LogEntry
-from .state import HeldStep, State
+from .state import HeldStep, Life, State
 
 MAX_ENTRIES = 200
 
@@ -38,14 +38,14 @@ def fold(state: State, message: Received) -> State:
         case Sample():
             return sampled(state, message, history.of_step(message, state.measured))
         case Measured():
-            return measured(state, message)
+            # A moment that somebody looks at stays, whatever later steps are like.
+            return state if state.cursor is not None else measured(state, message)
         case OutOfMemory():
-            return out_of_memory(logged(replace(state, news=message), message))
+            return _out_of_memory(state, message)
         case Flow():
             return _flow(state, message)
         case Answer() | Note() | WorkerLine():
-            silent = isinstance(message, Answer) and message.error is None
-            return state if silent else logged(state, message)
+            return _said(state, message)
         case Failed():
             return logged(replace(state, life="failed", news=message), message)
         case Ended():
@@ -54,6 +54,24 @@ def fold(state: State, message: Received) -> State:
             return _gone(state, message)
         case GpusReport():
             return _gpus(state, message)
+        case _:
+            return _of_watched(state, message)
+
+
+def _said(state: State, message: Answer | Note | WorkerLine) -> State:
+    if isinstance(message, Answer) and message.error is None:
+        return state
+    if isinstance(message, WorkerLine) and message.again:
+        return _printed_again(state, message)
+    return logged(state, message)
+
+
+def _of_watched(state: State, message: Received) -> State:
+    match message:
+        case Watched():
+            return _watched(state, message)
+        case Parted():
+            return _parted(state, message)
         case _:
             return state
 
@@ -99,6 +117,39 @@ def measured(state: State, new: Measured) -> State:
 def out_of_memory(state: State, batch_size: int | None = None) -> State:
     """The state after a step that ran out of memory; its batch size, where that is known."""
     return unmeasured(replace(state, history=history.marked(state.history, batch_size)))
+
+
+def _watched(state: State, new: Watched) -> State:
+    """The state with what is known of a program; of another one than before nothing is left."""
+    before = state.watched
+    if before is not None and before.pid != new.pid:
+        state = replace(
+            unmeasured(state),
+            program=None, device=None, device_memory=None, sample=None, history=History(),
+        )  # fmt: skip
+    return replace(state, watched=new, pid=new.pid, life="running")
+
+
+def _parted(state: State, parted: Parted) -> State:
+    """The state after the program's end, or ours in it; what was measured last stays."""
+    life: Life = "gone"
+    if parted.over:
+        life = "failed" if parted.trouble else "ended"
+    return logged(replace(state, life=life, news=parted), parted)
+
+
+def _printed_again(state: State, line: WorkerLine) -> State:
+    """The state with this line in the place of the one that was printed last."""
+    log = state.log
+    for at in range(len(log) - 1, -1, -1):
+        if isinstance(log[at], WorkerLine):
+            return replace(state, log=(*log[:at], line, *log[at + 1 :]))
+    return logged(state, line)
+
+
+def _out_of_memory(state: State, message: OutOfMemory) -> State:
+    new = logged(replace(state, news=message), message)
+    return replace(new, history=history.marked(new.history, None))
 
 
 def _program(state: State, new: Program) -> State:

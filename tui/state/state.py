@@ -9,6 +9,7 @@ from vramtop.protocol.gpus import Gpu, GpusReport
 from vramtop.protocol.messages import Device, DeviceMemory, Measured, Program, Sample
 from vramtop.protocol.split import ALL_CATEGORIES, CATEGORIES, Category, Phase, Split
 from vramtop.tui.gpus.whereabouts import Whereabouts, find
+from vramtop.tui.worker.link import Watched
 
 from . import moments
 from .categories import CategoryFacts
@@ -46,6 +47,7 @@ class State(msgspec.Struct, frozen=True):
     - `cursor` is a place in the measured curve, put there by a `walk` or else by somebody.
     - `chosen` is the category whose tensors are listed.
     - `lesson` is what only the lesson's training has; None for another program.
+    - `watched` is what only a program has that is watched; None for the lesson.
     """
 
     life: Life = "starting"
@@ -69,6 +71,7 @@ class State(msgspec.Struct, frozen=True):
     resident: int | None = None
     chosen: Category | None = None
     lesson: Lesson | None = None
+    watched: Watched | None = None
 
     @property
     def gpu(self) -> Gpu | None:

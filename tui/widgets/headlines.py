@@ -8,7 +8,7 @@ from vramtop.tui.state.lesson.news import StepOutOfMemory
 from vramtop.tui.state.news import News, Successor, is_trouble
 from vramtop.tui.words import out_of_memory
 from vramtop.tui.worker import endings
-from vramtop.tui.worker.link import WorkerGone
+from vramtop.tui.worker.link import Parted, WorkerGone
 
 from .lesson_headlines import lesson_headlines
 
@@ -40,6 +40,8 @@ def _texts(news: News) -> tuple[str, ...]:
             return _gone(news)
         case Successor():
             return _successor(news)
+        case Parted():
+            return (news.reason,)
         case StepOutOfMemory():
             return out_of_memory.headlines(news.event, news.settings, news.would_fit)
         case OutOfMemory():

@@ -40,14 +40,16 @@ _LESSON_KEYS = (
 
 # The keys for programs that are not the lesson.
 _KEYS = (
-    ("space", "pause"),
-    (".", "phase"),
-    ("s", "slow"),
     ("↑ ↓", "tensors"),
+    ("← →", "moment"),
     ("g", "GPUs"),
     ("y", "trends"),
     ("z", "scale"),
+    ("p", "layout"),
+    ("t", "theme"),
+    ("S", "save"),
 )
+_OUTPUT = ("f", "output")
 
 _ANSWER_SECONDS = 5.0
 
@@ -160,11 +162,15 @@ def _pieces(text: str, width: int, *, trouble: bool) -> list[str]:
 
 
 class KeyFacts(msgspec.Struct, frozen=True):
-    """Whether the program is paused, whether its worker has ended, whether it is the lesson's."""
+    """Whether the training is paused, whether its worker has ended, whether it is the lesson's.
+
+    `output` tells that the output of a program is shown.
+    """
 
     paused: bool
     over: bool
     lesson: bool
+    output: bool
 
 
 class KeyLine(Panel[KeyFacts]):
@@ -172,13 +178,17 @@ class KeyLine(Panel[KeyFacts]):
 
     def pick(self, state: State) -> KeyFacts:
         """What decides which keys there are."""
-        return KeyFacts(state.paused, state.over, state.lesson is not None)
+        watched = state.watched
+        output = watched is not None and watched.started
+        return KeyFacts(state.paused, state.over, state.lesson is not None, output)
 
     def draw(self, shown: KeyFacts, width: int, height: int) -> Text:
         """As many keys as there is room for."""
         del height
         usual = _LESSON_KEYS if shown.lesson else _KEYS
         keys = [_PAUSED.get(key[1], key) if shown.paused else key for key in usual]
+        if shown.output:
+            keys.insert(0, _OUTPUT)
         if shown.over and shown.lesson:
             keys.insert(0, (SUCCESSOR_KEY, "another worker"))
         return key_line(keys, ENDS, width, self.palette)

@@ -9,7 +9,7 @@ from vramtop.tui.state.lesson.news import LessonNews, StepOutOfMemory
 from vramtop.tui.state.news import LogEntry
 from vramtop.tui.words import out_of_memory, units, wording
 from vramtop.tui.worker import endings
-from vramtop.tui.worker.link import WorkerGone, WorkerLine
+from vramtop.tui.worker.link import Parted, WorkerGone, WorkerLine
 
 from .headlines import headline
 from .lesson_headlines import compared
@@ -29,6 +29,8 @@ def log_lines(entry: LogEntry) -> list[str]:
             return [begun, *filter(None, [wording.missing(entry.device)])]
         case Failed():
             return [entry.error]
+        case Parted():
+            return [entry.reason]
         case WorkerGone():
             return [endings.gone(entry)]
         case StepOutOfMemory():

@@ -11,9 +11,11 @@ from textual.strip import Strip
 from vramtop.protocol.lesson.messages import Data, LessonSample
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Device, Program, Sample
+from vramtop.protocol.observed.record import Input
 from vramtop.tui.state.state import Life, State
 from vramtop.tui.terminal.palette import Palette, ink
 from vramtop.tui.words import units
+from vramtop.tui.worker.link import Watched
 
 from .panel import Panel
 
@@ -32,9 +34,11 @@ class StatusFacts(msgspec.Struct, frozen=True):
     stuck: bool
     paused: bool
     slow: bool
+    watched: Watched | None
 
 
 # The least widths for whole words, for more than the essentials, and for all that always stays.
+_WIDE = 110
 _WORDS = 100
 _NARROW = 70
 _SLIM = 58
@@ -69,6 +73,7 @@ class StatusLine(Panel[StatusFacts]):
             stuck=lesson.stuck if lesson else False,
             paused=state.paused,
             slow=state.slow,
+            watched=state.watched,
         )
 
     def draw(self, shown: StatusFacts, width: int, height: int) -> Strip:
@@ -94,11 +99,36 @@ def _left(shown: StatusFacts, width: int) -> list[RankedText]:
     """What runs, and on what."""
     name = RankedText(7, "vramtop  ", muted=True)
     device = RankedText(8, f"  {shown.device.name}" if shown.device else "", muted=True)
+    if shown.watched is not None:
+        return [name, *_watched(shown.watched), device]
     if shown.settings is None:
         program = RankedText(0, shown.program.name if shown.program else "", strong=True)
         return [name, program, device]
     cap = RankedText(0 if width >= _SLIM else 4, _cap(shown.settings.budget, width))
     return [name, *_settings(shown.settings, shown.data, width), device, cap]
+
+
+def _watched(watched: Watched) -> list[RankedText]:
+    """A program that is watched: what it does, and with which shapes."""
+    rank = watched.rank
+    ranked = f"  rank {rank} of {watched.world_size}" if rank is not None else ""
+    return [
+        RankedText(0, watched.program, strong=True),
+        RankedText(3, f"  pid {watched.pid}", muted=True),
+        RankedText(1, ranked),
+        RankedText(4, f"  {watched.kind}" if watched.kind else "", accent=True),
+        *_shapes(watched.inputs),
+    ]
+
+
+def _shapes(inputs: Sequence[Input]) -> list[RankedText]:
+    """The first input; then how many there are besides."""
+    if not inputs:
+        return []
+    first, more = inputs[0], len(inputs) - 1
+    shape = "×".join(map(str, first.shape)) or "scalar"
+    besides = f" +{more}" if more else ""
+    return [RankedText(5, f"  {shape}"), RankedText(6, f" {first.dtype}{besides}", muted=True)]
 
 
 def _settings(settings: Settings, data: Data | None, width: int) -> list[RankedText]:
@@ -142,6 +172,9 @@ def _right(shown: StatusFacts, width: int) -> list[RankedText]:
         *epoch,
         *_number(_step_rank(width), "step", f"{sample.step:>7,}"),
     ]
+    share = shown.watched.share if shown.watched else None
+    if share is not None:
+        parts += _number(6, "watching costs" if width >= _WIDE else "costs", units.percent(share))
     if isinstance(sample, LessonSample) or sample.loss is not None:
         parts += _number(2 if width < _NARROW else 1, "loss", f"{units.loss(sample.loss):>7}")
     return parts
@@ -177,7 +210,9 @@ def _cap(budget: int | None, width: int) -> str:
 
 def _flow(shown: StatusFacts, width: int) -> str:
     if shown.life in ("failed", "gone"):
-        return "STOPPED"
+        if shown.watched is None:
+            return "STOPPED"
+        return "FAILED" if shown.life == "failed" else "UNWATCHED"
     if shown.life == "ended":
         return "DONE"
     if shown.stuck:

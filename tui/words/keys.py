@@ -93,13 +93,13 @@ KEYS = (
     Key("T", "T", "tour", "Guided tour", "a guided tour", "screen"),
     Key("q", "q", "quit", "Quit", "quit", "screen"),
 )  # fmt: skip
+OUTPUT_KEY = Key("f", "f", "output", "Output: full size", "the program's output", "look")
 _PROGRAM_ACTIONS = (
-    "control('pause')", "control('advance')", "control('slow')", "control('give_back')",
     "moment(1)", "choose(1)", "leave", "scale", "trends", "gpus",
     "theme", "layout", "refresh", "save_screen", "help", "quit",
 )  # fmt: skip
 _GPU_ACTIONS = ("theme", "refresh", "save_screen", "help", "quit")
-# The keys for any program, not only for the lesson's training; and those where none is shown.
+# The keys for a program that is watched; and those where none is shown.
 PROGRAM_KEYS = tuple(key for key in KEYS if key.action in _PROGRAM_ACTIONS)
 GPU_KEYS = tuple(key for key in KEYS if key.action in _GPU_ACTIONS)
 

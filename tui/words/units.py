@@ -92,6 +92,11 @@ def share(part: int, whole: int) -> str:
     return "<1%" if 0 < 200 * part < whole else f"{100 * part / whole:.0f}%"
 
 
+def percent(share: float) -> str:
+    """A small share, `0.3 %`; always five characters."""
+    return f"{100 * share:>3.1f} %" if share < 0.0995 else f"{100 * share:>3.0f} %"
+
+
 def seconds(value: float | None) -> str:
     """`0.62 ms`, `12.3 ms`, `1.20 s`; at most eight characters."""
     if value is None:

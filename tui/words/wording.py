@@ -28,6 +28,7 @@ PHASE_NAMES: dict[Phase, str] = {
     "zero_grad": "zero",
 }
 
+_ATEN = "aten."
 _NAMED = ("dataset", "optimizer", "device")  # settings whose values need no name before them
 
 
@@ -120,15 +121,23 @@ def unmodelled(keys: Sequence[str]) -> str:
 
 
 def operator(name: str) -> str:
-    """An operator without PyTorch's namespace and overload: `relu` for `aten.relu.default`."""
-    return name.removeprefix("aten.").partition(".")[0]
+    """An operator without PyTorch's namespace and overload: `relu` for `aten.relu.default`.
+
+    What is no operator stays as it is: "encoder.0, train.py:88" is a place in the program.
+    """
+    return name.split(".")[1] if name.startswith(_ATEN) else name
+
+
+def by(name: str) -> str:
+    """`by mm`; of a place in the program, `at encoder.0, train.py:88`."""
+    return f"{'by' if name.startswith(_ATEN) or name == 'batch' else 'at'} {operator(name)}"
 
 
 def maker(name: str, *, grew: bool) -> str:
     """What made a moment: `by mm`, or `after mm` where something was released; may be empty."""
     if name in ("", "batch"):
         return ""
-    return f"{'by' if grew else 'after'} {operator(name)}"
+    return by(name) if grew else f"after {operator(name)}"
 
 
 def evaluated(event: Evaluated) -> str:

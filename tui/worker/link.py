@@ -9,14 +9,16 @@ from typing import Protocol
 import msgspec
 from vramtop.protocol.gpus import GpusReport
 from vramtop.protocol.lesson.shelf import Kept
+from vramtop.protocol.observed.record import Input, Kind
 from vramtop.protocol.wire.envelope import Envelope
 from vramtop.protocol.wire.framing import FromWorker, ToWorker
 
 
 class WorkerLine(msgspec.Struct, frozen=True):
-    """A line that the worker printed."""
+    """A line that the worker printed; `again` tells that it takes the place of the one before."""
 
     text: str
+    again: bool = False
 
 
 class WorkerGone(msgspec.Struct, frozen=True):
@@ -36,7 +38,35 @@ class WorkerGone(msgspec.Struct, frozen=True):
         return self.exit_code == -signal.SIGKILL
 
 
-Received = FromWorker | WorkerLine | WorkerGone | GpusReport
+class Watched(msgspec.Struct, frozen=True, kw_only=True):
+    """Which program is watched, and what watching costs.
+
+    The ranks are None outside a distributed training. `kind` and `inputs` are those of the latest
+    step that was recorded, `kind` is None before. `share` is the part of the program's time that
+    watching takes. `trouble` is why the latest step could not be recorded. `started` tells
+    that vramtop has started the program, and so shows its output.
+    """
+
+    program: str
+    pid: int
+    rank: int | None = None
+    world_size: int | None = None
+    kind: Kind | None = None
+    inputs: tuple[Input, ...] = ()
+    share: float | None = None
+    trouble: str = ""
+    started: bool = False
+
+
+class Parted(msgspec.Struct, frozen=True):
+    """The program is watched no more; the reason in one line. `over` tells that it has ended."""
+
+    reason: str
+    over: bool
+    trouble: bool = False
+
+
+Received = FromWorker | WorkerLine | WorkerGone | GpusReport | Watched | Parted
 
 
 class Watch(Protocol):

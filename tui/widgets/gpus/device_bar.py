@@ -21,7 +21,7 @@ _PARTIAL = " ▏▎▍▌▋▊▉"
 _BETWEEN = " · "
 
 
-class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
+class DeviceBar(Panel[tuple[Usage | None, str]]):
     """A line of names and numbers, on a GPU a legend of the holders, and the bar."""
 
     def show(self, state: State) -> None:
@@ -29,18 +29,15 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
         self.screen.set_class(state.device is not None and state.device.name != "cpu", "gpu")
         super().show(state)
 
-    def pick(self, state: State) -> tuple[Usage | None, bool, str]:
-        """The usage, whether the worker has ended, and the device that was asked for."""
-        device = state.lesson.settings.device if state.lesson else ""
-        return usage(state), state.over, device
+    def pick(self, state: State) -> tuple[Usage | None, str]:
+        """The usage, and what is shown until it is known."""
+        return usage(state), _waiting(state)
 
-    def draw(self, shown: tuple[Usage | None, bool, str], width: int, height: int) -> Text:
+    def draw(self, shown: tuple[Usage | None, str], width: int, height: int) -> Text:
         """The bar, or that the worker is starting."""
-        used, over, device = shown
+        used, waiting = shown
         colors = self.palette
         if used is None:
-            named = f" (device {device})" if device else ""
-            waiting = "no worker" if over else f"starting the worker…{named}"
             line = Text(waiting, ink(colors.muted))
             return line.append("\n").append(colors.empty * width, ink(colors.faint, colors.track))
         facts = [*(sign.brief for sign in used.signs), *used.facts]
@@ -101,6 +98,16 @@ class DeviceBar(Panel[tuple[Usage | None, bool, str]]):
             part = units.NOTHING if used.used is None else units.share(used.used, used.whole)
             right.append(f" {part:>4}", ink(colors.text))
         return right
+
+
+def _waiting(state: State) -> str:
+    """Why nothing is known of the device."""
+    if state.lesson is not None:
+        device = state.lesson.settings.device
+        return "no worker" if state.over else f"starting the worker… (device {device})"
+    if state.life != "running" and state.watched:
+        return "nothing was measured"
+    return "" if state.watched else "looking into the program…"
 
 
 def whole(facts: Sequence[str], room: int) -> list[str]:

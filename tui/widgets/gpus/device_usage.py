@@ -71,10 +71,10 @@ def usage(state: State) -> Usage | None:
         return Usage(device.description, "peak", peak, "budget", budget, missing=missing)
     whole_name = "machine memory" if device.name == "cpu" else "device memory"
     whole_name = "container limit" if device.container else whole_name
+    what = "program" if state.watched else "worker"
     return Usage(
-        device.description, "worker", state.resident, whole_name, device.total_bytes,
-        missing=missing,
-    )  # fmt: skip
+        device.description, what, state.resident, whole_name, device.total_bytes, missing=missing
+    )
 
 
 def facts(gpu: Gpu | None) -> list[str]:

@@ -119,7 +119,7 @@ class AnatomyChart(Panel[AnatomyFacts]):
         if shown.held or shown.spot:
             names.insert(0, f"peak {units.size(anatomy.peak.bytes)}")
             if anatomy.peak.operator:
-                names.insert(0, f"{names[0]}, by {wording.operator(anatomy.peak.operator)}")
+                names.insert(0, f"{names[0]}, {wording.by(anatomy.peak.operator)}")
         words = [((each, ink(colors.muted)),) for each in names]
         captions = [Caption(at, "▼", ink(colors.text), words)]
         if here is not None:

@@ -28,12 +28,11 @@ class CategoryColumns(msgspec.Struct, frozen=True):
         share = f"{units.share(here, whole):>{self.share}}" if self.share else ""
         return f"{number(unit, here):>{HERE}}", share
 
-    @property
-    def titles(self) -> str:
+    def titles(self, formula: str) -> str:
         """The titles of the columns right of the bytes."""
         titles = f"{'share':>{self.share}}" if self.share else ""
         titles += f"{'high water':>{WATER}}"
-        titles += f"{'  formula':<{self.formula}}" if self.formula else ""
+        titles += f"{f'  {formula}':<{self.formula}}" if self.formula else ""
         return titles + (f"{'gives':>{self.gives}}" if self.gives else "")
 
 

@@ -169,7 +169,7 @@ class CategoryTable(Panel[StepFacts]):
         if has.gives:
             label = f"{figure:>{has.formula + has.gives}}"
         else:
-            label = f"  {'sum' if has.formula else 'formula'} {figure}"
+            label = f"  {'sum' if has.formula else _formula(shown)} {figure}"
         return row.append(label if row.cell_len + len(label) <= width else "", ink(colors.muted))
 
     def _head(self, shown: StepFacts, unit: units.Column, has: CategoryColumns) -> Text:
@@ -179,7 +179,12 @@ class CategoryTable(Panel[StepFacts]):
             head.append(f"{label:>{HERE}}", ink(self.palette.accent, bold=True))
         else:
             head.append(f"{'at peak':>{HERE}}")
-        return head.append(has.titles)
+        return head.append(has.titles(_formula(shown)))
+
+
+def _formula(shown: StepFacts) -> str:
+    """What is held against the measured bytes: the lesson's formula, or what one expects."""
+    return "formula" if shown.lesson else "expected"
 
 
 def now(shown: StepFacts) -> Split | None:

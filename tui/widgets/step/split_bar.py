@@ -49,6 +49,7 @@ class SplitBarFacts(msgspec.Struct, frozen=True):
 
     `whole` is the size of the device bar in bytes, and `start` the bytes before the step in it.
     `power` is the power of two that fills the split bar. `batch` is the lesson's.
+    `trouble` is why no step of a program could be recorded.
     """
 
     peak: Peak | None
@@ -59,6 +60,7 @@ class SplitBarFacts(msgspec.Struct, frozen=True):
     life: Life
     paused: bool
     batch: LessonBatch | None
+    trouble: str
 
 
 class SplitBar(Panel[SplitBarFacts]):
@@ -96,6 +98,7 @@ class SplitBar(Panel[SplitBarFacts]):
             life=state.life,
             paused=state.paused,
             batch=_batch(state.lesson) if state.lesson else None,
+            trouble=state.watched.trouble if state.watched else "",
         )
 
     def on_click(self, event: Click) -> None:
@@ -196,7 +199,7 @@ class SplitBar(Panel[SplitBarFacts]):
             text.append(units.size(shown.peak.bytes), ink(colors.text, bold=True))
             text.append(f" in {shown.peak.phase}", ink(colors.muted))
             if operator and shown.peak.operator:
-                text.append(f", by {wording.operator(shown.peak.operator)}", ink(colors.muted))
+                text.append(f", {wording.by(shown.peak.operator)}", ink(colors.muted))
         return text
 
     def _scale_texts(self, shown: SplitBarFacts, scale: int, *, zoom: bool) -> list[str]:
@@ -295,7 +298,7 @@ def _held(seen: HeldStep, batch: LessonBatch | None) -> str:
 def _waiting(shown: SplitBarFacts) -> str:
     """Why there is nothing to show, and what would change that."""
     batch = shown.batch
-    if shown.life in ("failed", "gone"):
+    if shown.life in ("ended", "failed", "gone"):
         return ""
     if shown.life == "starting":
         return "one step of training, by category" if batch else "one step, by category"
@@ -303,4 +306,6 @@ def _waiting(shown: SplitBarFacts) -> str:
         return f"batch {batch.size:,} does not fit"
     if shown.paused:
         return "paused: space or . measures a step"
-    return f"measuring batch {batch.size:,}…" if batch else "measuring a step…"
+    if shown.trouble:
+        return f"no step could be recorded: {shown.trouble}"
+    return f"measuring batch {batch.size:,}…" if batch else "waiting for a step to measure…"

@@ -49,6 +49,8 @@ def _name(facts: TensorFacts) -> str:
     made_by = operator(facts.operator)
     if facts.name:
         return f"{facts.name} (a view)" if facts.view else facts.name
+    if facts.origin:
+        return facts.origin
     if not made_by:
         return "from before the step"
     return f"in-kernel buffer of {made_by}" if facts.shape is None else _OUTPUT + made_by

@@ -110,7 +110,7 @@ class TensorTable(Panel[ChosenFacts | None]):
         ]
         if shown.line is not None and shown.formulas:
             style = ink(colors.trouble if shown.line.unexplained else colors.text)
-            for piece in _wrapped(_difference(shown.line), width):
+            for piece in _wrapped(_difference(shown.line, lesson=shown.lesson), width):
                 words.append(Text(piece, style))
                 if piece.startswith("✓"):
                     words[-1].stylize(ink(colors.good, bold=True), 0, 1)
@@ -132,10 +132,10 @@ class TensorTable(Panel[ChosenFacts | None]):
         return tensor_lines(shown.tensors, title, width, room, colors)
 
 
-def _difference(line: CategoryFacts) -> str:
+def _difference(line: CategoryFacts, *, lesson: bool) -> str:
     """How many bytes the formula leaves out, with the whole reason."""
     if line.expected is None or line.difference is None:
-        return "the formula leaves them out"
+        return "the formula leaves them out" if lesson else "nobody can tell how many to expect"
     if line.difference.bytes == 0:
         return f"✓ {line.expected.formula}, to the byte"
     reason = (line.difference.reasons or UNEXPLAINED)[0]

@@ -20,7 +20,8 @@ from vramtop.protocol.observed.record import (
     WatchedStep,
 )
 from vramtop.protocol.observed.report import StepReport
-from vramtop.tui.programs.viewer import CannotView, Viewer
+
+from .viewer import CannotView, Viewer
 
 _KINDS: tuple[Kind, ...] = ("training", "inference")
 _NO_PROGRESS = Progress(steps=0, watched=0, step_seconds=None, watching_share=0.0)

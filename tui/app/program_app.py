@@ -1,0 +1,97 @@
+"""The app on a program that is watched: one that runs already, or one that it has started."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from vramtop.tui.programs.link import ProgramLink
+from vramtop.tui.programs.started import Started
+from vramtop.tui.state.state import State
+from vramtop.tui.terminal.capabilities import Terminal
+from vramtop.tui.terminal.exits import FAILED, INTERRUPTED
+from vramtop.tui.words.keys import OUTPUT_KEY, PROGRAM_KEYS, Key
+from vramtop.tui.worker.link import Parted, Received, Watch
+
+from .config import Config
+from .lesson_app import VramtopApp
+from .state_app import FULL, NO_CONFIG
+
+_SURE_SECONDS = 5.0  # in which the second q counts
+
+
+class ProgramApp(VramtopApp):
+    """Shows the program behind a link.
+
+    `refusal` is why nothing could be watched; then the app has ended at once.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(OUTPUT_KEY.keys, OUTPUT_KEY.action, OUTPUT_KEY.help, show=False),
+        Binding("ctrl+c", "interrupt", "Interrupt", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        link: ProgramLink,
+        watch: Callable[[], Watch] | None = None,
+        terminal: Terminal = FULL,
+        config: Config = NO_CONFIG,
+    ) -> None:
+        super().__init__(None, link.start, watch, terminal, config)
+        self.refusal: str | None = None
+        self._sure = False
+        self._command = link if isinstance(link, Started) else None
+
+    def react(self, before: State, message: Received) -> None:
+        """Act on a message that is already in the state."""
+        super().react(before, message)
+        if not isinstance(message, Parted):
+            return
+        if before.watched is None:
+            self.refusal = message.reason
+            code = self._command.code if self._command else None
+            self.exit(return_code=FAILED if code is None else code)
+        elif self._command is not None and self._command.asked:
+            self.leave()
+
+    @property
+    def keys(self) -> Sequence[Key]:
+        """The keys that mean something for this program."""
+        return PROGRAM_KEYS if self._command is None else (OUTPUT_KEY, *PROGRAM_KEYS)
+
+    def action_output(self) -> None:
+        """The program's output in the whole screen, or back."""
+        if self._command is not None:
+            self.screen_stack[0].toggle_class("output")
+
+    async def action_quit(self) -> None:
+        """Leave. A program that we have started, and that still runs, is asked to end first."""
+        command = self._command
+        if command is None or command.code is not None:
+            self.leave()
+        elif command.asked:
+            command.end(signal.SIGKILL)
+        elif self._sure:
+            command.end()
+            self.say("the program is asked to end; q kills it", severity="warning")
+        else:
+            self._sure = True
+            self.set_timer(_SURE_SECONDS, self._unsure)
+            self.say("the program still runs: q again ends it", severity="warning")
+
+    def _unsure(self) -> None:
+        self._sure = False
+
+    def action_interrupt(self) -> None:
+        """Interrupt the program that we have started, as ctrl-C does without us, and leave."""
+        if self._command is not None:
+            self._command.end(signal.SIGINT)
+        self.exit(INTERRUPTED)
+
+    def leave(self) -> None:
+        """End the app; its exit code is the program's."""
+        code = self._command.code if self._command else None
+        self.exit(return_code=code or 0)

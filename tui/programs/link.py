@@ -1,0 +1,181 @@
+"""Programs that are watched, as the worker of the screen: one that runs, or one that is started."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+
+from vramtop.protocol.messages import Note
+from vramtop.protocol.observed.record import Ended, FromObserver, Removed
+from vramtop.protocol.wire.envelope import Envelope, Stamp
+from vramtop.protocol.wire.framing import ToWorker
+from vramtop.tui.worker.link import Parted, Received
+
+from . import inject
+from .programs import Program
+from .shown import Shown
+from .target import CannotAttach
+from .viewer import CannotView, Viewer, connect
+
+Heard = Callable[[Program, FromObserver], None]
+
+
+def nobody(program: Program, message: FromObserver) -> None:
+    """Do nothing with what is heard."""
+
+
+class ProgramLink:
+    """Shows one program, and watches all.
+
+    Of several ranks the lowest one is shown, the others are named in the log. `heard` is called
+    with each message of each program.
+    """
+
+    started = False  # whether we have started the programs
+    kept = None  # there are no snapshots of a program that is not ours
+
+    def __init__(self, heard: Heard = nobody) -> None:
+        self.known: list[Program] = []
+        self._heard = heard
+        self._stamp = Stamp()
+        self._said: asyncio.Queue[Received] = asyncio.Queue()
+        self._shown: Shown | None = None
+        self._alive: dict[int, Shown] = {}
+        self._following: set[asyncio.Task[None]] = set()
+        self._viewers: list[Viewer] = []
+
+    @abstractmethod
+    async def start(self) -> ProgramLink:
+        """Begin; what comes of it is said to the screen."""
+
+    # ---- as the screen sees it --------------------------------------------------------------
+
+    async def messages(self) -> AsyncIterator[Envelope[Received]]:
+        """All that the screen is to show, in order."""
+        while True:
+            yield self._stamp.envelope(await self._said.get())
+
+    def send(self, command: ToWorker) -> None:
+        """Nothing can be asked of a program that is not ours."""
+
+    def move(self, device: str) -> None:
+        """Nor can it be moved."""
+
+    def restart(self) -> None:
+        """Nor started again."""
+
+    async def close(self) -> None:
+        """Leave the programs as they are."""
+        for task in self._following:
+            task.cancel()
+        for viewer in self._viewers:
+            with suppress(OSError):
+                await viewer.close()
+
+    # ---- programs that come and go ----------------------------------------------------------
+
+    def say(self, *messages: Received) -> None:
+        """Let the screen show these."""
+        for message in messages:
+            self._said.put_nowait(message)
+
+    def follow(self, viewer: Viewer) -> None:
+        """Watch a program from now on."""
+        self._viewers.append(viewer)
+        task = asyncio.create_task(self._follow(viewer))
+        self._following.add(task)
+        task.add_done_callback(self._following.discard)
+
+    async def _follow(self, viewer: Viewer) -> None:
+        program, shown = Program(viewer.observed), Shown(viewer.observed, started=self.started)
+        self.known.append(program)
+        self._alive[viewer.observed.pid] = shown
+        self._choose()
+        viewer.watch()
+        reason = "the connection has ended"
+        try:
+            async for message in viewer.messages():
+                program.add(message)
+                self._heard(program, message)
+                if isinstance(message, Removed):
+                    reason = f"the observer has removed itself: {message.reason}"
+                if isinstance(message, Ended):
+                    reason = ""
+                if self._shown is shown:
+                    self.say(*await asyncio.to_thread(_all, shown, message))
+        except CannotView as error:
+            reason = str(error)
+        del self._alive[viewer.observed.pid]
+        await viewer.close()
+        if self._shown is shown:
+            self._shown = None
+            self._choose()
+        if self._shown is None:
+            self.ended(shown, reason)
+        elif reason:
+            self.say(Note(f"{shown.name}: {reason}"))
+
+    def _choose(self) -> None:
+        """Show the program of the lowest rank; without ranks, go on with the one that is shown."""
+        ranked = sorted(self._alive.values(), key=_rank)
+        if not ranked:
+            return
+        best = ranked[0]
+        if self._shown is not None and _rank(self._shown) <= _rank(best):
+            newest = [*self._alive.values()][-1]
+            self.say(Note(f"{newest.name} runs too; {self._shown.name} is shown"))
+            return
+        before, self._shown = self._shown, best
+        self.say(*best.begin())
+        if before is not None:
+            self.say(Note(f"{before.name} runs too; {best.name} is shown"))
+
+    @abstractmethod
+    def ended(self, shown: Shown, reason: str) -> None:
+        """The program that was shown is watched no more, and there is no other.
+
+        `reason` is empty where it has ended.
+        """
+
+
+def _all(shown: Shown, message: FromObserver) -> list[Received]:
+    return [*shown.messages(message)]
+
+
+def _rank(shown: Shown) -> int:
+    return shown.observed.rank or 0
+
+
+class Attached(ProgramLink):
+    """Looks into a process that runs already, and leaves it as it was."""
+
+    def __init__(self, pid: int, heard: Heard = nobody) -> None:
+        super().__init__(heard)
+        self._pid = pid
+        self._entering: asyncio.Task[None] | None = None
+
+    async def start(self) -> Attached:
+        """Begin to look in; the screen is told when that has succeeded, or why not."""
+        self._entering = asyncio.create_task(self._enter())
+        return self
+
+    async def _enter(self) -> None:
+        try:
+            self.follow(await connect(await asyncio.to_thread(inject.attach, self._pid)))
+        except (CannotAttach, CannotView) as error:
+            self.say(Parted(str(error), over=False, trouble=True))
+
+    def ended(self, shown: Shown, reason: str) -> None:
+        """Say so."""
+        if reason:
+            self.say(Parted(f"{reason}; the program goes on", over=False, trouble=True))
+        else:
+            self.say(Parted(f"{shown.name} has ended", over=True))
+
+    async def close(self) -> None:
+        """Leave the program as it was."""
+        if self._entering is not None:
+            self._entering.cancel()
+        await super().close()

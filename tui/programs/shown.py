@@ -1,0 +1,214 @@
+"""What the observer of a program says, as the messages that the screen shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+from msgspec.structs import replace
+from vramtop.accounting.program.consistency import NoReport
+from vramtop.accounting.program.report import report
+from vramtop.protocol.messages import (
+    VERSION,
+    Device,
+    Hello,
+    Layer,
+    Note,
+    OutOfMemory,
+    Program,
+    Sample,
+)
+from vramtop.protocol.observed import record
+from vramtop.protocol.observed.record import FromObserver, Name, Observed, Progress, WatchedStep
+from vramtop.protocol.split import Split
+from vramtop.tui.words import units
+from vramtop.tui.worker.link import Received, Watched
+
+from .expected import differences, expected
+from .measured import measured
+
+
+class Shown:
+    """One program on the screen: the device that it was first recorded on, and one kind of step.
+
+    Training is shown where the program trains. Inference is shown once it comes twice in a row:
+    before, it may be an evaluation between two steps.
+    """
+
+    def __init__(self, observed: Observed, *, started: bool) -> None:
+        self.observed = observed
+        self._watched = Watched(
+            program=observed.program,
+            pid=observed.pid,
+            rank=observed.rank,
+            world_size=observed.world_size,
+            started=started,
+        )
+        self._program: Program | None = None
+        self._device: str | None = None
+        self._kind: record.Kind | None = None  # of the latest step
+        self._steps = 0
+        self._told: set[str] = set()
+
+    def begin(self) -> Iterator[Received]:
+        """What is known from its greeting."""
+        yield self._watched
+        yield Note(f"watching {self.name}, Python {self.observed.python}")
+
+    @property
+    def name(self) -> str:
+        """The program with its pid and its rank: `train.py (pid 4711, rank 0 of 2)`."""
+        rank = self.observed.rank
+        ranked = f", rank {rank} of {self.observed.world_size}" if rank is not None else ""
+        return f"{self.observed.program} (pid {self.observed.pid}{ranked})"
+
+    def messages(self, said: FromObserver) -> Iterator[Received]:
+        """What the screen is to show of this."""
+        match said:
+            case WatchedStep():
+                yield from self._step(said)
+            case Progress():
+                yield from self._progress(said)
+            case record.Missing():
+                yield from self._missing(said.reason)
+            case record.OutOfMemory():
+                yield _out_of_memory(said)
+                yield Note(_held(said))
+            case _:
+                pass
+
+    def _progress(self, said: Progress) -> Iterator[Received]:
+        yield from self._now(replace(self._watched, share=said.watching_share))
+        self._steps = said.steps
+        yield Sample(
+            step=said.steps,
+            phase="zero_grad",
+            step_seconds=said.step_seconds,
+            resident=_resident(self.observed.pid),
+        )
+
+    def _step(self, step: WatchedStep) -> Iterator[Received]:
+        if self._device is None:
+            self._device = step.device
+        if step.device != self._device:
+            yield from self._once(f"the program works on {step.device} too, which is not shown")
+            return
+        before, self._kind = self._kind, step.kind
+        if step.kind == "inference" and before == "training":
+            return
+        try:
+            told = report(step, self._steps)
+        except NoReport as reason:
+            yield from self._missing(str(reason))
+            return
+        known = replace(self._watched, kind=step.kind, inputs=step.inputs, trouble="")
+        yield from self._now(known)
+        found = expected(step, told)
+        device = _device(step)
+        program = Program(
+            name=self.observed.program,
+            device=device,
+            layers=_layers(step),
+            expected=tuple(each.expectation for each in found.values()),
+        )
+        if program != self._program:
+            if self._program is None:
+                yield Hello(VERSION, self.observed.pid, self.observed.torch, device)
+            self._program = program
+            yield program
+        yield measured(step, told, differences(found, told))
+
+    def _missing(self, reason: str) -> Iterator[Received]:
+        yield from self._now(replace(self._watched, trouble=reason))
+        yield from self._once(f"a step could not be recorded: {reason}")
+
+    def _now(self, watched: Watched) -> Iterator[Received]:
+        if watched != self._watched:
+            self._watched = watched
+            yield watched
+
+    def _once(self, text: str) -> Iterator[Received]:
+        if text not in self._told:
+            self._told.add(text)
+            yield Note(text)
+
+
+def _device(step: WatchedStep) -> Device:
+    hardware = step.hardware
+    if hardware is not None:
+        return Device(step.device, hardware.name, hardware.total_bytes, hardware.uuid or None)
+    return Device(step.device, _processor(), psutil.virtual_memory().total)
+
+
+def _processor() -> str:
+    """The processor's model name."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return "CPU"
+
+
+def _resident(pid: int) -> int | None:
+    """The memory of a process on this machine, in bytes; None where nobody may know."""
+    with suppress(psutil.Error):
+        size: int = psutil.Process(pid).memory_info().rss
+        return size
+    return None
+
+
+def _layers(step: WatchedStep) -> tuple[Layer, ...]:
+    """The modules that have parameters of their own."""
+    kinds = {module.path: module.kind for module in step.modules}
+    own: dict[str, dict[str, Name]] = {}
+    for sighting in step.sightings:
+        if sighting.owner == "parameters":
+            name = step.names[sighting.name]
+            path, _, leaf = name.path.rpartition(".")
+            own.setdefault(path, {})[leaf] = name
+    ran = [path for path in kinds if path in own]
+    return tuple(
+        _layer(path, kinds.get(path, ""), own[path]) for path in [*ran, *own.keys() - kinds]
+    )
+
+
+def _layer(path: str, kind: str, names: dict[str, Name]) -> Layer:
+    sizes = {leaf: _count(name.shape) for leaf, name in names.items()}
+    biases = sum(size for leaf, size in sizes.items() if leaf == "bias")
+    every = sum(sizes.values())
+    size = sum(sizes[leaf] * name.itemsize for leaf, name in names.items())
+    return Layer(path or kind, (), every, size, kind, every - biases, biases)
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    count = 1
+    for side in shape:
+        count *= side
+    return count
+
+
+def _out_of_memory(said: record.OutOfMemory) -> OutOfMemory:
+    return OutOfMemory(
+        phase=None,
+        operator=said.line,
+        split=Split(),
+        detail=f"out of memory on {said.device}",
+        wanted=said.wanted,
+        free=said.free,
+    )
+
+
+def _held(said: record.OutOfMemory) -> str:
+    """What the process held when memory ran out."""
+    sizes = {
+        "parameters": said.parameters,
+        "gradients": said.gradients,
+        "optimizer state": said.optimizer_state,
+    }
+    sizes["the rest"] = said.requested - sum(sizes.values())
+    parts = ", ".join(f"{name} {units.size(size)}" for name, size in sizes.items() if size)
+    return (
+        f"held then {units.size(said.requested)} of {units.size(said.reserved)} reserved: {parts}"
+    )
