@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
+import psutil
 from vramtop.protocol.messages import Note
 from vramtop.protocol.observed.record import Ended, FromObserver, Removed
 from vramtop.protocol.wire.envelope import Envelope, Stamp
@@ -19,6 +20,7 @@ from .shown import Shown
 from .target import CannotAttach
 from .viewer import CannotView, Viewer, connect
 
+_LOOKS = 10
 Heard = Callable[[Program, FromObserver], None]
 
 
@@ -94,7 +96,7 @@ class ProgramLink:
         self._alive[viewer.observed.pid] = shown
         self._choose()
         viewer.watch()
-        reason = "the connection has ended"
+        reason: str | None = None
         try:
             async for message in viewer.messages():
                 program.add(message)
@@ -107,6 +109,9 @@ class ProgramLink:
                     self.say(*await asyncio.to_thread(_all, shown, message))
         except CannotView as error:
             reason = str(error)
+        if reason is None:
+            ended = await _ended(viewer.observed.pid)
+            reason = "" if ended else f"{shown.name} does not answer any more"
         del self._alive[viewer.observed.pid]
         await viewer.close()
         if self._shown is shown:
@@ -138,6 +143,20 @@ class ProgramLink:
 
         `reason` is empty where it has ended.
         """
+
+
+async def _ended(pid: int) -> bool:
+    """Whether a process ends within a second."""
+    for _ in range(_LOOKS):
+        with suppress(psutil.AccessDenied):
+            try:
+                status = psutil.Process(pid).status()
+            except psutil.NoSuchProcess:
+                return True
+            if status in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+                return True
+        await asyncio.sleep(1 / _LOOKS)
+    return False
 
 
 def _all(shown: Shown, message: FromObserver) -> list[Received]:
