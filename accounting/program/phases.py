@@ -5,7 +5,8 @@ Inside a backward it is `backward`; a call there is recomputation. Inside a call
 What lies between is a gap, at the top or inside an optimizer's step. Its phase follows from what
 comes before and after it at the same level and in the same period:
 
-- directly before a backward: `forward`; this is where the loss is computed;
+- between two backwards, where nothing is allocated: `backward`;
+- else directly before a backward: `forward`; this is where the loss is computed;
 - after a call, and more calls lead to a backward: `forward`, as between the networks of a GAN;
 - at the top, between a backward and an optimizer: `backward`; gradients are clipped or unscaled;
 - else: `optimizer` inside an optimizer's step, `load` at the top. Accumulation loads between a
@@ -90,7 +91,8 @@ def timeline_of(step: WatchedStep) -> Timeline:
             before = open_.pop()
         else:
             open_.append(_OPENS[mark.kind])
-        phase = _phase(open_, before, ahead[number])
+        allocates = max(step.events.sizes[mark.place : until.place], default=0) > 0
+        phase = _phase(open_, before, ahead[number], allocates=allocates)
         called = phase == "forward" and open_[-1:] == ["call"]
         stretches.append(
             Stretch(
@@ -107,8 +109,10 @@ def timeline_of(step: WatchedStep) -> Timeline:
     return Timeline(stretches)
 
 
-def _phase(open_: Sequence[Opening], before: Opening | None, ahead: _Ahead) -> Phase:
-    if "backward" in open_:
+def _phase(
+    open_: Sequence[Opening], before: Opening | None, ahead: _Ahead, *, allocates: bool
+) -> Phase:
+    if "backward" in open_ or (before == ahead.next == "backward" and not allocates):
         return "backward"
     if open_ and open_[-1] == "call":
         return "forward"

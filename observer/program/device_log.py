@@ -45,17 +45,22 @@ class DeviceLog:
         """The module of this number runs from here on; -1 for none."""
         self._running.append((self._recorder.read(self.device).place, module))
 
-    def sight(self, owner: str, owned: Iterable[Owned], mark: int | None = None) -> None:
-        """These tensors belong to this owner here, or did so at the mark of this number."""
-        here = self._recorder.read(self.device) if mark is None else self._marks[mark][1]
-        place = here.place
+    def sight(
+        self, owner: str, owned: Iterable[Owned], *, older: bool, mark: int | None = None
+    ) -> None:
+        """These tensors belong to this owner here, or did so at the mark of this number.
+
+        `older` says whether what was not seen before is older than the window.
+        """
+        found = []
         for each in owned:
             for tensor in stored_on(self.device, each.tensor):
                 storage = tensor.untyped_storage()
                 if size := storage.nbytes():
-                    name = self._name(each, tensor, size)
-                    address = self._recorder.address(storage)
-                    self._sightings.append((place, address, owner, name, each.key))
+                    address = self._recorder.address(storage, older=older)
+                    found.append((address, owner, self._name(each, tensor, size), each.key))
+        here = self._recorder.read(self.device) if mark is None else self._marks[mark][1]
+        self._sightings += [(here.place, *sighting) for sighting in found]
 
     def sight_gradients(self, parameters: Iterable[Owned], *, again: bool) -> None:
         """Note the gradients that these parameters have here; unless `again`, those elsewhere."""
@@ -71,7 +76,7 @@ class DeviceLog:
             if again or self._gradients.get(id(parameter)) != where:
                 self._gradients[id(parameter)] = where
                 changed.append(each._replace(tensor=gradient))
-        self.sight("gradients", changed)
+        self.sight("gradients", changed, older=self._begins)
 
     def sight_state(self, state: Iterable[Owned], *, again: bool) -> None:
         """Note this state of optimizers; unless `again`, the tensors that were not noted before."""
@@ -81,7 +86,12 @@ class DeviceLog:
             if again or known is None or known() is not each.tensor:
                 self._state[id(each.tensor)] = weakref.ref(each.tensor)
                 changed.append(each)
-        self.sight("optimizer_state", changed)
+        self.sight("optimizer_state", changed, older=self._begins)
+
+    @property
+    def _begins(self) -> bool:
+        """Whether nothing has happened since the window's first mark."""
+        return len(self._marks) == 1
 
     def message(self, bounds: tuple[int, ...], lines: Lines) -> Message:
         """What happened from the first of these three marks to the last, places from 0 there.

@@ -10,7 +10,7 @@ import functools
 import sys
 from collections.abc import Callable, Mapping
 from types import FrameType
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, cast
 
 import torch
 from torch import nn
@@ -95,9 +95,11 @@ class Hooks:
             if not torch.compiler.is_compiling():
                 witness.call(module, args)
 
-        def after(module: nn.Module, _: object, kwargs: Mapping[str, object], *__: object) -> None:
+        def after(module: nn.Module, _: object, *rest: object) -> None:
             if not torch.compiler.is_compiling():
-                witness.call_end(module, kwargs)
+                # Where the call has failed, PyTorch hands over no keyword arguments.
+                kwargs = rest[0] if len(rest) > 1 else {}
+                witness.call_end(module, cast("Mapping[str, object]", kwargs))
 
         self._of_modules = [
             register_module_forward_pre_hook(before),

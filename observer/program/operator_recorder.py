@@ -76,9 +76,13 @@ class OperatorRecorder:
         """The place now; a CPU's allocator tells nothing."""
         return Reading(len(self._events))
 
-    def address(self, storage: UntypedStorage) -> int:
-        """The number of a storage; one that no operator has returned is older than the window."""
-        return self._known(storage) or self._track(storage, older=True)
+    def address(self, storage: UntypedStorage, *, older: bool) -> int:
+        """The number of a storage.
+
+        One that no operator has returned is `older` than the window, or it was made just now by
+        what is no operator, as compiled code.
+        """
+        return self._known(storage) or self._track(storage, older=older)
 
     def stop(self) -> None:
         """End. Modes that the program has entered meanwhile stay as they are."""

@@ -49,8 +49,11 @@ class Recorder(Protocol):
     def read(self, device: torch.device, /) -> Reading:
         """The place now, and the allocator's figures."""
 
-    def address(self, storage: UntypedStorage) -> int:
-        """The address by which events name this memory."""
+    def address(self, storage: UntypedStorage, *, older: bool) -> int:
+        """The address by which events name this memory.
+
+        `older` says whether memory that was not seen before is older than the window.
+        """
 
     def stop(self) -> None:
         """End, in the thread that has begun. It is quick; `recorded` does the rest."""

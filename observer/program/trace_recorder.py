@@ -72,7 +72,7 @@ class TraceRecorder:
             statistics["reserved_bytes"]["all"]["current"],
         )
 
-    def address(self, storage: UntypedStorage) -> int:
+    def address(self, storage: UntypedStorage, *, older: bool) -> int:  # noqa: ARG002
         """The address by which events name this memory."""
         return storage.data_ptr()
 

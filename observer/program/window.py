@@ -57,9 +57,9 @@ class Window:
             if self._owners.add_module(module):
                 self._paths = self._owners.module_paths()
                 self._parameters = list(self._look_up(self._owners.parameters()))
-            self._mark("call")
-            self._inputs.append((self._marks - 1, []))
+            self._inputs.append((self._marks, []))
             self._sight_inputs("inputs", args)
+            self._mark("call")
         path, kind = self._paths.get(id(module), ("", type(module).__name__))
         self._running.append(self._modules.add(id(module), [path, kind]))
         self._note_running()
@@ -73,7 +73,7 @@ class Window:
         if self._running or in_backward():
             return
         for name, value in kwargs.items():
-            self._sight_inputs(name, value)
+            self._sight_inputs(name, value, at_end=True)
         at = self._mark("call_end")
         self._finish(self._periods.call(at, id(module), grad=torch.is_grad_enabled()))
 
@@ -94,8 +94,8 @@ class Window:
         """A backward pass has ended, or failed."""
         self._backward -= 1
         if self._backward == 0:
-            at = self._mark("backward_end")
             self._sight_gradients(again=True)
+            at = self._mark("backward_end")
             self._finish(self._periods.backward(at))
 
     def optimizer(self, optimizer: torch.optim.Optimizer) -> None:
@@ -108,8 +108,8 @@ class Window:
             self._stepping.clear()  # its step before has failed
         self._stepping.append(id(optimizer))
         if len(self._stepping) == 1:
-            self._mark("optimizer")
             self._sight_gradients(again=False)
+            self._mark("optimizer")
 
     def optimizer_end(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer's step has ended."""
@@ -118,9 +118,9 @@ class Window:
         elif self._stepping:
             self._stepping.pop()
             if not self._stepping:
-                at = self._mark("optimizer_end")
                 self._sight_gradients(again=False)
                 self._sight_state(again=False)
+                at = self._mark("optimizer_end")
                 self._finish(self._periods.optimizer(at, id(optimizer)))
 
     def begin_after(self, optimizer: torch.optim.Optimizer) -> None:
@@ -192,7 +192,7 @@ class Window:
             self._parameter_names[id(each.tensor)] = each.path
             yield each
 
-    def _sight_inputs(self, name: str, value: object) -> None:
+    def _sight_inputs(self, name: str, value: object, *, at_end: bool = False) -> None:
         """Note what goes into the latest call. PyTorch tells named arguments only at its end."""
         found = list(tensors_in(value))
         for place, tensor in enumerate(found):
@@ -201,7 +201,12 @@ class Window:
             dtype = str(tensor.dtype).removeprefix("torch.")
             inputs.append({"dtype": dtype, "shape": list(tensor.shape)})
             for log in self._logs:
-                log.sight("batch_data", [Owned(path, tensor)], called_at)
+                log.sight(
+                    "batch_data",
+                    [Owned(path, tensor)],
+                    older=at_end,
+                    mark=called_at if at_end else None,
+                )
 
     def _sight_gradients(self, *, again: bool) -> None:
         for log in self._logs:
@@ -216,7 +221,7 @@ class Window:
         """Note whose everything is that is alive here."""
         self._parameters = list(self._look_up(self._owners.parameters()))
         for log in self._logs:
-            log.sight("parameters", self._parameters)
+            log.sight("parameters", self._parameters, older=True)
         self._sight_state(again=True)
         self._sight_gradients(again=True)
 

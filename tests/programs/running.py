@@ -51,9 +51,9 @@ class Run:
             self.join()
         if self._begun <= WARM_UP:
             return True
-        assert time.monotonic() < self._ends, [
-            message for message in self.messages if message["type"] != "watched_step"
-        ]
+        told = [message for message in self.messages if message["type"] != "watched_step"]
+        assert time.monotonic() < self._ends, told
+        assert not told or told[-1]["type"] != "removed", told
         return not set(kinds or ("training",)) <= self.watched()
 
     def join(self) -> None:
