@@ -353,11 +353,12 @@ class Agent:
             # Each operator takes longer while a mode sees it.
             extra = max(extra, window.seconds - 2 * (plain or 0.0))
         try:
-            for message in window.messages(self._watched):
-                self._send(message)
+            messages = window.messages(self._watched)
         except CannotRecord as reason:
-            self._send({"type": "missing", "reason": str(reason)})
+            messages = [{"type": "missing", "reason": str(reason)}]
         self._pacing.spend(extra + time.thread_time() - began)
+        for message in (self._progress(), *messages):
+            self._send(message)
 
     def _progress(self) -> Message:
         return {

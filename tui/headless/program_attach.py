@@ -60,10 +60,14 @@ async def attach(pid: int, steps: int | None, output: ProgramOutput, *, status: 
         await asyncio.wait((following, leaving))
     line.clear()
     output.end(program.reports())
-    if program.latest:
-        return FINE
-    complain(program.why_nothing)
-    return FAILED
+    if not program.latest:
+        complain(program.why_nothing)
+        return FAILED
+    if program.ended:
+        complain(f"{program.name} has ended")
+    elif program.removed:
+        complain(f"{program.name} is watched no more: {program.trouble}")
+    return FINE
 
 
 def _progress(program: Program) -> str:

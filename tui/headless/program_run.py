@@ -93,6 +93,9 @@ class _Programs:
             yield self._refused
         elif not self.known:
             yield "nothing to show: no process of the command worked with PyTorch"
-        elif not any(program.latest for program in self.known):
-            for program in self.known:
+        nothing = not any(program.latest for program in self.known)
+        for program in self.known:
+            if nothing:
                 yield program.why_nothing
+            elif program.removed:
+                yield f"{program.name} was watched no more: {program.trouble}"

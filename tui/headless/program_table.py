@@ -17,7 +17,7 @@ from vramtop.tui.words import units
 from vramtop.tui.words.wording import NAMES
 
 _SHORT = ("params", "grads", "optim", "data", "activ.", "temp.", "other")
-_BAR = 14
+_BAR = 12
 _LAYERS = _HELD = 5
 _NAME, _KIND = 30, 18
 
@@ -60,7 +60,7 @@ def _of_one(report: ProgramReport, *, several: bool) -> Iterable[Text | Table]:
     for kind in report.kinds[:1]:
         yield Text()
         yield _split(kind)
-        yield Text("\n".join(["", *_moment(kind), *_device(kind)]))
+        yield Text("\n".join(["", f"The peak was {_moment(kind)}.", *_device(kind)]))
     if report.layers:
         yield Text()
         yield _layers(report.layers)
@@ -77,16 +77,13 @@ def _head(report: ProgramReport, *, several: bool) -> Iterable[str]:
     who = [report.program, rank, f"pid {report.pid}", report.device, f"torch {report.torch}"]
     highest = "Highest peak: " if several else ""
     yield highest + " · ".join(filter(None, who))
-    if report.kinds:
+    for kind in report.kinds[:1]:
         each = report.step_seconds
         steps = f"{report.steps:,} steps" + (f" of {units.seconds(each)}" if each else "")
-        took = f"which took {_percent(report.watching_share)} of the time"
-        yield f"{steps}; {report.watched:,} watched, {took}"
-        yield f"Inputs of a {_step(report.kinds[0])}: {_inputs(report.kinds[0].inputs)}"
-
-
-def _step(kind: KindReport) -> str:
-    return "training step" if kind.kind == "training" else "call"
+        seen = f"{steps}, {report.watched:,} watched" if kind.kind == "training" else ""
+        took = f"watching took {_percent(report.watching_share)} of the time"
+        yield f"{seen or f'{report.watched:,} calls watched'}; {took}"
+        yield f"Inputs of a {'step' if seen else 'call'}: {_inputs(kind.inputs)}"
 
 
 def _inputs(inputs: Sequence[Input]) -> str:
@@ -102,10 +99,7 @@ def _percent(share: float) -> str:
 def _split(kind: KindReport) -> Table:
     """The categories at the peak, and the most that each has at any moment of the step."""
     peak, high = kind.peak.split, kind.high_water
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("bytes at the peak", no_wrap=True)
-    for name in ("", "", ""):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = _table("bytes", "at the peak", "", "")
     table.add_column("", no_wrap=True, min_width=_BAR)
     table.add_column("high water", justify="right", no_wrap=True)
     for color, category in zip(TERMINAL.fills, ALL_CATEGORIES, strict=True):
@@ -120,15 +114,17 @@ def _split(kind: KindReport) -> Table:
 
 
 def _bar(size: int, whole: int) -> str:
-    return "█" * round(_BAR * size / whole) if whole else ""
+    """A bar in eighths of a cell."""
+    full, rest = divmod(round(8 * _BAR * size / whole) if whole else 0, 8)
+    return "█" * full + " ▏▎▍▌▋▊▉"[rest].strip()
 
 
-def _moment(kind: KindReport) -> Iterable[str]:
-    """Where the peak was."""
+def _moment(kind: KindReport) -> str:
+    """Where the peak was: `in backward, at train.py:42, in transformer.h.3`."""
     peak = kind.peak
     line = f", at {peak.line}" if peak.line else ""
     module = f", in {peak.module}" if peak.module else ""
-    yield f"The peak was in {peak.phase}{line}{module}."
+    return f"in {peak.phase}{line}{module}"
 
 
 def _device(kind: KindReport) -> Iterable[str]:
@@ -154,7 +150,7 @@ def _device(kind: KindReport) -> Iterable[str]:
 def _layers(layers: Sequence[Layer]) -> Table:
     table = _table("largest layers", "params", "grads", "optim", "activ.", described="kind")
     for layer in sorted(layers, key=lambda each: -sum(_sizes(each)))[:_LAYERS]:
-        name, kind = _end_of(layer.name, _NAME), units.cut(layer.kind, _KIND)
+        name, kind = _shortened(layer.name, _NAME), units.cut(layer.kind, _KIND)
         table.add_row(name, kind, *map(units.short, _sizes(layer)))
     return table
 
@@ -170,7 +166,7 @@ def _other(other: Sequence[Held]) -> Table:
     table.add_column("blocks", justify="right", no_wrap=True)
     table.add_column("what", no_wrap=True)
     for held in other[:_HELD]:
-        line = f", allocated at {_end_of(held.line, _NAME)}" if held.line else ""
+        line = f", allocated at {_shortened(held.line, _NAME)}" if held.line else ""
         table.add_row(units.size(held.bytes), f"{held.count:,}", held.what + line)
     if len(other) > _HELD:
         rest = other[_HELD:]
@@ -180,13 +176,8 @@ def _other(other: Sequence[Held]) -> Table:
 
 
 def _in_short(kind: KindReport) -> str:
-    """A further kind of step in a line."""
-    peak = kind.peak
-    line = f", at {peak.line}" if peak.line else ""
-    return (
-        f"A {_step(kind)} of inference ({_inputs(kind.inputs)}) "
-        f"has its peak in {peak.phase}{line}: {peak.bytes:,} B."
-    )
+    """Calls without training, of a program that trains, in a line."""
+    return f"A call in inference, of {_inputs(kind.inputs)}: {kind.peak.bytes:,} B {_moment(kind)}."
 
 
 def _out_of_memory(report: ProgramReport) -> Iterable[str]:
@@ -194,8 +185,8 @@ def _out_of_memory(report: ProgramReport) -> Iterable[str]:
     if denied is not None:
         where = f" at {denied.line}" if denied.line else ""
         yield (
-            f"Out of memory{where}: {units.size(denied.wanted)} were wanted, "
-            f"{units.size(denied.free)} free, {units.size(denied.reserved)} reserved."
+            f"Out of memory{where}: {units.size(denied.wanted)} wanted, "
+            f"{units.size(denied.free)} free; {units.size(denied.requested)} in use."
         )
 
 
@@ -210,6 +201,9 @@ def _table(corner: str, *columns: str, described: str = "") -> Table:
     return table
 
 
-def _end_of(text: str, width: int) -> str:
-    """The text; where it is longer than `width`, without its beginning."""
-    return text if len(text) <= width else "…" + text[len(text) - width + 1 :]
+def _shortened(text: str, width: int) -> str:
+    """The text; where it is longer than `width`, without its middle."""
+    if len(text) <= width:
+        return text
+    end = width // 2
+    return f"{text[: width - end - 1]}…{text[-end:]}"

@@ -32,7 +32,7 @@ class Program:
     """A process that is observed, by what its observer said.
 
     `latest` is the latest watched step of each device and kind. `trouble` is the latest reason why
-    a step could not be watched, or why none will be any more.
+    a step could not be watched, or why the observer has `removed` itself.
     """
 
     observed: Observed
@@ -40,6 +40,7 @@ class Program:
     latest: dict[tuple[str, Kind], WatchedStep] = field(default_factory=dict)
     out_of_memory: dict[str, OutOfMemory] = field(default_factory=dict)
     trouble: str = ""
+    removed: bool = False
     ended: bool = False
 
     def add(self, message: FromObserver) -> None:
@@ -53,6 +54,7 @@ class Program:
                 self.out_of_memory[message.device] = message
             case Missing() | Removed():
                 self.trouble = message.reason
+                self.removed = isinstance(message, Removed)
             case Ended():
                 self.ended = True
             case _:

@@ -135,4 +135,6 @@ def refusal(pid: int, scope: Path = _SCOPE) -> CannotAttach:
             f"no permission to trace process {pid}: in a container, give it SYS_PTRACE "
             f"(docker run --cap-add SYS_PTRACE), {_RUN}"
         )
-    return CannotAttach(f"the system does not let process {pid} be traced; {_RUN}")
+    return CannotAttach(
+        f"the system does not let process {pid} be traced; start the program with: vramtop run"
+    )
