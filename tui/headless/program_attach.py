@@ -73,7 +73,7 @@ async def attach(pid: int, steps: int | None, output: ProgramOutput, *, status: 
 def _progress(program: Program) -> str:
     progress = program.progress
     steps = f"{progress.steps:,} steps, {program.watched:,} watched"
-    return f"{program.name}: {steps}; ctrl-C shows the table, and the program goes on"
+    return f"{program.name}: {steps}; ctrl-C leaves it, and shows the table"
 
 
 @contextmanager

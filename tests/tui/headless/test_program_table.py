@@ -1,0 +1,135 @@
+"""The table of a program tells what its JSON does, in 80 columns."""
+
+from __future__ import annotations
+
+import io
+
+import msgspec
+import pytest
+from vramtop.protocol.observed.program import KindReport, ProgramReport
+from vramtop.protocol.observed.record import OutOfMemory
+from vramtop.protocol.observed.report import Allocator, Held, Layer, Peak, Split
+from vramtop.tui.headless.program_table import page
+from vramtop.tui.programs.programs import Program
+from vramtop.tui.terminal.output import drawn
+from watched import OBSERVED, PROGRESS, inference, rank, training
+
+LARGE = Split(
+    parameters=13_421_772_800, gradients=13_421_772_800, optimizer_state=26_843_545_600,
+    batch_data=1_234, activations=9_999_999_999, temporaries=536_870_912, other=1_000_000_000,
+)  # fmt: skip
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")  # no colours
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def lines(*reports: ProgramReport) -> list[str]:
+    return drawn(Terminal(), page(reports)).splitlines()
+
+
+def report(*messages: object, observed: object = OBSERVED) -> ProgramReport:
+    program = Program(observed)
+    for message in (*messages, PROGRESS):
+        program.add(message)
+    return program.reports()[0]
+
+
+def large() -> ProgramReport:
+    name = "a_very_long_name_of_a_module.and_of_another_one_in_it.{}.c_fc"
+    return msgspec.structs.replace(
+        report(training(), observed=rank(12, 64)),
+        pid=4_194_301,
+        kinds=(
+            KindReport(
+                kind="training",
+                inputs=(),
+                steps=1,
+                boundaries={},
+                high_water=LARGE,
+                peak=Peak(LARGE.total, "backward", name.format(1), "src/train.py:1042", LARGE),
+                allocator=Allocator(LARGE.total, LARGE.total, LARGE.total, 2**26),
+                unattributed=0,
+            ),
+        ),
+        layers=tuple(
+            Layer(name.format(at), "LinearWithLowRankAdaptation", 10**at, 10**at, 10**at, 10**at)
+            for at in range(12)
+        ),
+        other=tuple(Held(10**at, at, "kept since the step before", "x.py:1") for at in range(9)),
+    )
+
+
+def test_it_has_the_bytes_of_each_category_and_where_the_peak_was() -> None:
+    text = lines(report(training()))
+    assert text[0] == "train.py · pid 4711 · cuda:0 · torch 2.11.0"
+    assert text[1].startswith("1,204 steps of 9.80 ms, 24 watched; watching took 0.42% of the time")
+    assert text[2].startswith("Inputs of a step: float32 5 × 5, int64 5")
+    figures = {words[0]: words for line in text if (words := line.split())}
+    assert figures["Parameters"][1:] == ["1,000", "1000", "B", "69%", "████████▎", "1,000"]
+    assert figures["Activations"][1:] == ["300", "300", "B", "21%", "██▌", "300"]
+    assert figures["Gradients"][1:] == ["0", "0", "B", "0%", "0"]
+    assert figures["Total"][1:] == ["1,450", "1.42", "KiB"]
+    assert "The peak was in forward, at train.py:9, in fc." in "\n".join(text)
+    assert "At every boundary these are all of its bytes: 0 B unattributed." in "\n".join(text)
+
+
+def test_what_a_cpu_does_not_tell_is_said() -> None:
+    text = "\n".join(lines(report(training(device="cpu"))))
+    assert "On a CPU: what operators allocate or use" in text
+    assert "Allocator" not in text
+
+
+def test_bytes_in_no_category_are_not_hidden() -> None:
+    measured = report(training())
+    kind = msgspec.structs.replace(measured.kinds[0], unattributed=512)
+    text = "\n".join(lines(msgspec.structs.replace(measured, kinds=(kind,))))
+    assert "At a boundary 512 B of its bytes are in no category." in text
+    assert "0 B unattributed" not in text
+
+
+def test_nothing_is_wider_than_80_columns_however_large() -> None:
+    text = lines(large(), large())
+    assert max(map(len, text)) <= 80
+    assert "13,421,772,800" in "\n".join(text)
+    layers = [line for line in text if "LinearWithLow" in line]
+    assert len(layers) == 5
+    assert [line.split()[0].split(".")[-2] for line in layers] == ["11", "10", "9", "8", "7"]
+    assert "in 4 other kinds of blocks" in "\n".join(text)
+
+
+def test_several_processes_have_a_line_each_and_the_highest_peak_is_shown() -> None:
+    reports = [
+        report(training(kept=kept), observed=rank(number, 3))
+        for number, kept in enumerate((300, 900, 600))
+    ]
+    text = lines(*reports)
+    assert [line.split()[:2] for line in text[:4]] == [
+        ["rank", "device"], ["0", "cuda:0"], ["1", "cuda:0"], ["2", "cuda:0"],
+    ]  # fmt: skip
+    assert text[5].startswith("Highest peak: train.py · rank 1 of 3 · pid 4712")
+
+
+def test_calls_without_training_are_told_in_a_line_beside_one_and_alone_in_full() -> None:
+    both = "\n".join(lines(report(training(), inference())))
+    assert "A call in inference, of float32 1 × 5: 1,070 B in forward, at eval.py:5" in both
+    alone = lines(report(inference()))
+    assert alone[1].startswith("24 calls watched; watching took")
+    assert alone[2].startswith("Inputs of a call: float32 1 × 5")
+
+
+def test_an_out_of_memory_is_told() -> None:
+    denied = OutOfMemory(
+        device="cuda:0", wanted=2**31, free=2**30, reserved=2**35, requested=2**34, parameters=1,
+        optimizer_state=2, gradients=3, line="train.py:3",
+    )  # fmt: skip
+    said = "Out of memory at train.py:3: 2.00 GiB wanted, 1.00 GiB free; 16.0 GiB in use."
+    for measured in (report(denied), report(training(), denied)):
+        assert said in "\n".join(lines(measured))

@@ -1,0 +1,101 @@
+"""What follows from the messages of observers: the reports, their order, and why there are none."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+from vramtop.protocol.observed.program import ProgramReport
+from vramtop.protocol.observed.record import Ended, Missing, OutOfMemory, Progress, Removed
+from vramtop.protocol.observed.report import Held, Split
+from vramtop.tui.programs.programs import Program, reports
+from watched import BATCH, KEPT, OBSERVED, OLD, PROGRESS, WEIGHT, inference, rank, training
+
+DENIED = OutOfMemory(
+    device="cuda:0", wanted=9, free=8, reserved=7, requested=6, parameters=5,
+    optimizer_state=0, gradients=0, line="train.py:9",
+)  # fmt: skip
+
+
+def heard(*messages: object, observed: object = OBSERVED) -> Program:
+    program = Program(observed)
+    for message in messages:
+        program.add(message)
+    return program
+
+
+def test_a_report_says_who_it_is_and_how_far() -> None:
+    (report,) = heard(training(24), PROGRESS).reports()
+    assert (report.pid, report.host, report.program) == (4711, "node", "train.py")
+    assert (report.rank, report.world_size, report.local_rank) == (None, None, None)
+    assert (report.torch, report.python) == ("2.11.0", "3.12.3")
+    assert (report.steps, report.watched, report.step_seconds) == (1204, 24, 0.0098)
+    assert report.watching_share == 0.0042
+
+
+def test_a_report_has_the_split_of_the_latest_step_of_each_kind() -> None:
+    program = heard(inference(1), training(2, kept=7), training(3), PROGRESS)
+    (report,) = program.reports()
+    first, second = report.kinds
+    assert (first.kind, first.steps, second.kind, second.steps) == (
+        "training", 1204, "inference", None,
+    )  # fmt: skip
+    split = Split(parameters=WEIGHT, batch_data=BATCH, activations=KEPT, other=OLD)
+    assert first.peak.split == split
+    assert (first.peak.bytes, first.peak.line, first.peak.module) == (
+        split.total, "train.py:9", "fc",
+    )  # fmt: skip
+    assert first.high_water == split
+    assert first.unattributed == 0
+    assert second.peak.bytes == WEIGHT + 70
+    assert report.phases == ("load", "forward", "backward", "optimizer")
+    assert [layer.name for layer in report.layers] == ["fc"]
+    assert [(held.bytes, held.line) for held in report.other] == [(OLD, "train.py:3")]
+    assert isinstance(report.other[0], Held)
+
+
+def test_several_devices_have_a_report_each_and_ranks_are_in_order() -> None:
+    second = heard(training(1, "cuda:1"), observed=rank(1))
+    first = heard(training(1, "cuda:1"), training(1, "cuda:0"), observed=rank(0))
+    assert [(each.rank, each.device) for each in reports([second, first])] == [
+        (0, "cuda:0"), (0, "cuda:1"), (1, "cuda:1"),
+    ]  # fmt: skip
+
+
+def test_an_out_of_memory_is_reported_also_where_nothing_was_watched() -> None:
+    (report,) = heard(DENIED).reports()
+    assert (report.device, report.out_of_memory, report.kinds) == ("cuda:0", DENIED, ())
+    assert reports([heard()]) == []
+
+
+def test_a_report_is_read_back_from_its_json() -> None:
+    (report,) = heard(training(), inference(), DENIED, PROGRESS).reports()
+    encoded = msgspec.json.encode(report)
+    assert msgspec.json.decode(encoded, type=ProgramReport) == report
+    assert set(json.loads(encoded)["kinds"][0]) == {
+        "kind", "inputs", "steps", "boundaries", "high_water", "peak", "allocator", "unattributed",
+    }  # fmt: skip
+
+
+def test_the_count_of_watched_steps_knows_the_latest() -> None:
+    before = Progress(steps=9, watched=1, step_seconds=None, watching_share=0.0)
+    assert heard(training(1), before, training(2)).watched == 2
+
+
+def test_why_nothing_was_watched_is_said_in_one_line() -> None:
+    assert heard(Ended()).why_nothing == "train.py ended before a step of it was watched"
+    assert heard(observed=rank(3, 4)).why_nothing == "train.py, rank 3: no step was watched yet"
+    for reason in (Missing("another dispatch mode"), Removed("another dispatch mode")):
+        program = heard(reason, Ended())
+        assert program.why_nothing == (
+            "train.py: no step could be watched: another dispatch mode"
+        )  # fmt: skip
+        assert program.removed is isinstance(reason, Removed)
+
+
+def test_a_record_that_contradicts_itself_is_left_out_and_said() -> None:
+    wrong = msgspec.structs.replace(training(), cut=1)
+    program = heard(wrong)
+    (report,) = program.reports()
+    assert report.kinds == ()
+    assert "second period" in program.why_nothing
