@@ -11,7 +11,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from forked import Forks, Observed
+pytest.register_assert_rewrite("forked")
+
+from forked import Forks, Observed  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -87,3 +87,18 @@ class Forks:
         traceback: TracebackType | None,
     ) -> None:
         self._process.communicate()
+
+
+def assert_as_counted(observed: Observed, device: str) -> None:
+    """Each boundary has the bytes that the program counted, and no byte is nobody's."""
+    kinds = {step.kind for step in observed.steps}
+    assert kinds
+    for kind in kinds:
+        step, report = observed.latest(kind, device), observed.report(kind, device)
+        counted = observed.counted.get(step.optimizer) or observed.counted[kind]
+        split = {
+            phase: {category: getattr(report.boundaries[phase], category) for category in bytes_of}
+            for phase, bytes_of in counted.items()
+        }
+        assert split == counted
+        assert report.unattributed == (None if device == "cpu" else 0)

@@ -30,7 +30,7 @@ class Run:
         self.counted: dict[str, dict[str, dict[str, int]]] = {}
         self.said: dict[str, object] = {}
         self._modules: list[nn.Module] = []
-        self._optimizers: list[torch.optim.Optimizer] = []
+        self.optimizers: list[torch.optim.Optimizer] = []
         self._agent = agent.Agent(self.messages.append, since_start=False)
         self._begun = 0
         self._ends = 0.0
@@ -77,7 +77,7 @@ class Run:
             if isinstance(owner, nn.Module):
                 self._modules.append(owner)
             else:
-                self._optimizers.append(owner)
+                self.optimizers.append(owner)
 
     def at(self, phase: str, step_of: str = "training", **expected: int) -> None:
         """Here a phase of a step ends; `expected` are bytes of categories that the program knows.
@@ -108,12 +108,12 @@ class Run:
         for module in self._modules:
             yield from module.parameters()
             yield from module.buffers()
-        for optimizer in self._optimizers:
+        for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 yield from group["params"]
 
     def _state(self) -> Iterator[Tensor]:
-        for optimizer in self._optimizers:
+        for optimizer in self.optimizers:
             for state in optimizer.state.values():
                 for value in state.values():
                     if isinstance(value, Tensor):
