@@ -75,13 +75,12 @@ class Agent:
 
     def hello(self) -> Message:
         """Who this program is."""
-        script = sys.argv[0] if sys.argv else ""
         return {
             "type": "observed",
             "version": VERSION,
             "pid": os.getpid(),
             "host": socket.gethostname(),
-            "program": Path(script).name or "python",
+            "program": _program(),
             "arguments": list(sys.orig_argv),
             "python": platform.python_version(),
             "torch": torch.__version__,
@@ -386,6 +385,14 @@ class Agent:
             if not self._hooks.of_optimizers:
                 return
             time.sleep(0.01)
+
+
+def _program() -> str:
+    """The script's name; that of the package, if that is run."""
+    script = Path(sys.argv[0] if sys.argv else "")
+    if script.name == "__main__.py":
+        return script.parent.name
+    return "python" if script.name in ("", "-", "-c") else script.name
 
 
 def _number(name: str) -> int | None:

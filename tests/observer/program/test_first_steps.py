@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from vramtop.observer.program.agent import Agent
 from vramtop.protocol.observed.record import FromObserver, Progress, WatchedStep
 
 if TYPE_CHECKING:
@@ -109,3 +110,11 @@ def test_a_gpu_that_is_used_later_takes_the_place_of_the_cpu(said: Any) -> None:
     )
     steps = [each for each in messages if isinstance(each, WatchedStep)]
     assert [each.device for each in steps] == ["cuda:0"]
+
+
+def test_a_program_is_called_by_its_script_or_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = []
+    for script in ("/a/train.py", "/a/pkg/__main__.py", "-c", "", "-"):
+        monkeypatch.setattr(sys, "argv", [script])
+        names.append(Agent(lambda _: None, since_start=True).hello()["program"])
+    assert names == ["train.py", "pkg", "python", "python", "python"]

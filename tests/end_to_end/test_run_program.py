@@ -1,0 +1,212 @@
+"""`vramtop run --headless` from the command line, with real programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command import TIMEOUT_SECONDS, VRAMTOP, vramtop
+
+FLOAT, LONG = 4, 8
+IN, HIDDEN, OUT, BATCH = 20, 30, 5, 16
+P = FLOAT * (IN * HIDDEN + HIDDEN + HIDDEN * OUT + OUT)
+TRAIN = f"""
+import sys, torch
+from torch import nn
+device = sys.argv[1]
+kept = torch.zeros(1000).to(device)
+model = nn.Sequential(nn.Linear({IN}, {HIDDEN}), nn.ReLU(), nn.Linear({HIDDEN}, {OUT})).to(device)
+optimizer = torch.optim.Adam(model.parameters())
+for _ in range(int(sys.argv[2])):
+    inputs, targets = torch.ones({BATCH}, {IN}), torch.zeros({BATCH}, dtype=torch.long)
+    loss = nn.functional.cross_entropy(model(inputs.to(device)), targets.to(device))
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+print("trained", sys.stdin.read(), end="")
+"""
+
+
+@pytest.fixture(autouse=True)
+def sockets(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with tempfile.TemporaryDirectory(prefix="vt", dir="/tmp") as folder:
+        monkeypatch.setenv("VRAMTOP_SOCKETS", f"{folder}/s")
+        yield
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    (tmp_path / "train.py").write_text(TRAIN)
+    return tmp_path / "train.py"
+
+
+def split_of(kind: dict, moment: str) -> dict:
+    return {name: size for name, size in kind["boundaries"][moment].items() if size}
+
+
+def test_a_program_of_three_steps_is_split_and_keeps_its_streams(
+    script: Path, tmp_path: Path
+) -> None:
+    command = ("run", "--headless", "--output", str(tmp_path / "o"), sys.executable, str(script))
+    done = subprocess.run(
+        [VRAMTOP, *command, "cpu", "3"],
+        check=False, input="typed\n", capture_output=True, text=True, timeout=TIMEOUT_SECONDS,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "trained typed\n")
+    (report,) = json.loads((tmp_path / "o").read_text())
+    assert (report["program"], report["device"], report["rank"]) == ("train.py", "cpu", None)
+    assert (report["steps"], report["watched"]) == (3, 1)
+    (kind,) = report["kinds"]
+    fixed = {"parameters": P, "optimizer_state": 2 * P + 4 * FLOAT}
+    batch = BATCH * (IN * FLOAT + LONG)
+    assert split_of(kind, "load") == {**fixed, "batch_data": batch, "activations": FLOAT}
+    assert kind["high_water"]["gradients"] == P
+    assert kind["inputs"] == [{"dtype": "float32", "shape": [BATCH, IN]}]
+    assert kind["allocator"] is None
+    lines = done.stderr.splitlines()
+    assert lines[0].startswith("train.py · pid ")
+    assert f"{P:,}" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+def test_ranks_on_gpus_are_reported_in_order_to_the_byte(
+    script: Path, tmp_path: Path, simgpu
+) -> None:
+    script.write_text(
+        "import os, sys, torch.distributed\n"
+        "torch.distributed.init_process_group('gloo')\n"
+        "sys.argv[1:] = ['cuda:' + os.environ['LOCAL_RANK'], '3']\n"
+        + TRAIN.replace(
+            "optimizer =", "model = nn.parallel.DistributedDataParallel(model)\noptimizer =", 1
+        )
+        + "torch.distributed.destroy_process_group()\n"
+    )
+    torchrun = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2")
+    done = vramtop(
+        "run", "--headless", "--output", str(tmp_path / "o"), "--", *torchrun, str(script),
+        env={**os.environ, **simgpu.environment(devices=2)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("trained") == 2
+    reports = json.loads((tmp_path / "o").read_text())
+    assert [(each["rank"], each["world_size"], each["device"]) for each in reports] == [
+        (0, 2, "cuda:0"), (1, 2, "cuda:1"),
+    ]  # fmt: skip
+    for report in reports:
+        (kind,) = report["kinds"]
+        assert kind["unattributed"] == 0
+        assert kind["high_water"]["parameters"] == kind["high_water"]["gradients"] == P
+        kept = next(held for held in report["other"] if held["bytes"] == 1000 * FLOAT)
+        assert kept["line"].startswith("train.py:")
+    assert "rank  device" in done.stderr
+    assert "Highest peak: train.py" in done.stderr
+
+
+def test_a_signal_is_passed_on_and_each_watched_step_was_a_line(
+    script: Path, tmp_path: Path
+) -> None:
+    script.write_text(
+        "import signal\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(5))\n" + TRAIN
+    )
+    lines = tmp_path / "o"
+    options = ("run", "--headless", "--output", str(lines), "--format", "jsonl")
+    process = subprocess.Popen(
+        [VRAMTOP, *options, sys.executable, str(script), "cpu", "1000000000"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        while not (lines.exists() and lines.read_text()):
+            assert process.poll() is None, process.communicate()
+        process.send_signal(signal.SIGTERM)
+        _, complaints = process.communicate(timeout=TIMEOUT_SECONDS)
+    finally:
+        process.kill()
+    assert process.returncode == 5
+    for line in lines.read_text().splitlines():
+        assert json.loads(line)["kinds"][0]["high_water"]["parameters"] == P
+    assert "Parameters" in complaints
+
+
+def test_an_error_of_the_program_is_its_own_and_what_was_watched_is_shown(script: Path) -> None:
+    script.write_text(TRAIN + "raise SystemExit(7)")
+    done = vramtop("run", "--headless", sys.executable, str(script), "cpu", "5")
+    assert done.returncode == 7
+    assert "Parameters" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        (["sh", "-c", "exit 3"], "nothing to show: no process of the command worked with PyTorch"),
+        (["no-such"], "no-such: no such command"),
+        (
+            [sys.executable, "-I", "-c", "raise SystemExit(3)"],
+            "python -I ignores PYTHONPATH, which keeps the observer out; vramtop attach works",
+        ),
+        (
+            [sys.executable, "-c", "import torch; torch.nn.Linear(1, 1); raise SystemExit(3)"],
+            "python ended before a step of it was watched",
+        ),
+    ],
+)
+def test_why_nothing_was_watched_is_one_line(command: list[str], line: str) -> None:
+    done = vramtop("run", "--headless", *command)
+    assert done.returncode == (127 if command == ["no-such"] else 3)
+    assert (done.stdout, done.stderr) == ("", f"vramtop: {line}\n")
+
+
+def test_torchs_switch_keeps_the_observer_out_and_that_is_said() -> None:
+    environment = {**os.environ, "TORCH_DEVICE_BACKEND_AUTOLOAD": "0"}
+    done = vramtop("run", "--headless", "true", env=environment)
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1)
+    assert "TORCH_DEVICE_BACKEND_AUTOLOAD is 0" in done.stderr
+
+
+def test_a_program_runs_where_nothing_can_be_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VRAMTOP_SOCKETS", "/dev/null/s")
+    done = vramtop("run", "--headless", "echo", "ran")
+    assert (done.returncode, done.stdout) == (0, "ran\n")
+    assert done.stderr.startswith("vramtop: nothing is watched: /dev/null/s")
+
+
+def test_a_file_that_cannot_be_written_is_said_before_the_program_starts() -> None:
+    done = vramtop("run", "--headless", "--output", "/nonexistent/o", "echo", "ran")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "vramtop: cannot write /nonexistent/o: No such file or directory\n"
+
+
+def test_a_program_that_runs_is_looked_into_and_goes_on(script: Path) -> None:
+    program = subprocess.Popen(
+        [sys.executable, str(script), "cpu", "1000000000"],
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        seen: list[dict] = []
+        while not seen:  # until it has imported torch
+            assert program.poll() is None
+            listed = vramtop("attach", "--format", "json")
+            seen = [each for each in json.loads(listed.stdout) if each["pid"] == program.pid]
+        assert seen[0]["observed"] is False
+        assert str(script) in seen[0]["command"]
+        done = vramtop("attach", str(program.pid), "--steps", "1", "--format", "json")
+        if "gdb" in done.stderr or "trace" in done.stderr:
+            pytest.skip(done.stderr)
+        assert (done.returncode, done.stderr) == (0, "")
+        (report,) = json.loads(done.stdout)
+        assert report["kinds"][0]["high_water"]["parameters"] == P
+        assert program.poll() is None
+        assert "yes" in vramtop("attach").stdout
+    finally:
+        program.kill()
+        program.wait()
+    gone = vramtop("attach", str(program.pid))
+    assert (gone.returncode, gone.stdout) == (1, "")
+    assert gone.stderr == f"vramtop: there is no process {program.pid}\n"
