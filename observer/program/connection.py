@@ -82,6 +82,7 @@ class Connection:
         self._ending = False
         self._listen_again = False
         self._sent: deque[_Message] = deque()
+        self._latest: dict[tuple[object, object], _Message] = {}  # steps by device and kind
         # Never closed: another thread may be about to write, and the number could be a new file's.
         self._woken, self._waking = socket.socketpair()
         self._woken.setblocking(False)
@@ -206,7 +207,9 @@ class Connection:
             self._listen()
         while self._sent:
             message = self._sent.popleft()
-            self._steps_sent |= message.get("type") == "watched_step"
+            if message.get("type") == "watched_step":
+                self._steps_sent = True
+                self._latest[message["device"], message["kind"]] = message
             if message.get("type") == "removed":
                 self._last(message)
                 return
@@ -255,7 +258,12 @@ class Connection:
         now = any(each.watching for each in self._viewers)
         if now != self._watched:
             self._watched = now
+            self._latest.clear()
             (self._agent.join if now else self._agent.leave)()
+        elif watching:
+            # The next step may be watched only after a while.
+            for message in self._latest.values():
+                self._write(message, [viewer])
         self._let_go()
 
     def _let_go(self) -> None:

@@ -91,6 +91,21 @@ def test_who_only_looks_gets_no_messages_but_the_last(
     assert looking.read() is None
 
 
+def test_who_comes_later_gets_the_latest_step_of_each_kind_at_once(
+    program: Piloted, connected: Callable[[], Monitor]
+) -> None:
+    first, second = connected(), connected()
+    first.watch()
+    assert [type(first.read()) for _ in range(2)] == [Observed, Progress]
+    program.do(STEP, "for n in (1, 2): connection.send(step(n, 1))")
+    program.do(STEP, "connection.send(dict(step(3, 1), kind='inference'))")
+    while first.read().number < 3:
+        pass
+    second.watch()
+    assert isinstance(second.read(), Observed)
+    assert [second.read().number, second.read().number] == [2, 3]
+
+
 def test_a_step_that_was_not_read_gives_way_to_a_newer_one(
     program: Piloted, connected: Callable[[], Monitor]
 ) -> None:
