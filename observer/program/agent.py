@@ -5,15 +5,10 @@ An error of its own removes it; the program goes on.
 
 from __future__ import annotations
 
-import os
-import platform
-import socket
-import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from threading import Event, Lock, Thread, get_ident
 
 import torch
@@ -24,6 +19,7 @@ from ..private import call_when_out_of_memory, in_backward
 from .choice import fitting_recorder
 from .denied import out_of_memory
 from .first_lines import FirstLines
+from .greeting import greeting
 from .hooks import Hooks, within_module
 from .owners import Owners
 from .pacing import Pacing
@@ -31,7 +27,6 @@ from .periods import Periods
 from .recorder import CannotRecord
 from .window import Window
 
-VERSION = 1  # that of `protocol/observed/record.py`
 Message = dict[str, object]
 
 _PROGRESS_SECONDS = 0.5
@@ -75,20 +70,7 @@ class Agent:
 
     def hello(self) -> Message:
         """Who this program is."""
-        return {
-            "type": "observed",
-            "version": VERSION,
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "program": _program(),
-            "arguments": list(sys.orig_argv),
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "since_start": self._since_start,
-            "rank": _number("RANK"),
-            "world_size": _number("WORLD_SIZE"),
-            "local_rank": _number("LOCAL_RANK"),
-        }
+        return greeting(since_start=self._since_start)
 
     def join(self) -> None:
         """Somebody watches from now on."""
@@ -385,17 +367,3 @@ class Agent:
             if not self._hooks.of_optimizers:
                 return
             time.sleep(0.01)
-
-
-def _program() -> str:
-    """The script's name; that of the package, if that is run."""
-    script = Path(sys.argv[0] if sys.argv else "")
-    if script.name == "__main__.py":
-        return script.parent.name
-    return "python" if script.name in ("", "-", "-c") else script.name
-
-
-def _number(name: str) -> int | None:
-    """A number that a launcher has put into the environment."""
-    text = os.environ.get(name, "")
-    return int(text) if text.isdigit() else None
