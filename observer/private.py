@@ -5,7 +5,9 @@ All are the same in PyTorch 2.9, 2.10 and 2.14, except where a docstring says ot
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -77,12 +79,17 @@ def made_of_others(name: str) -> bool:
 
 # ---- CUDA -----------------------------------------------------------------------------------
 
+C = torch._C
 CUDA_START = "_lazy_init"  # the function in which PyTorch starts CUDA
 
 
 def when_cuda_starts(call: Callable[[], object]) -> None:
     """Call this once CUDA has been started; at once if it has. It must not raise."""
     torch.cuda._lazy_call(call)  # type: ignore[no-untyped-call]
+
+
+# The functions of `torch._C` by which a history is started and stopped, as far as there are such.
+HISTORY_FUNCTIONS = ("_cuda_record_memory_history", "_cuda_record_memory_history_legacy")
 
 
 def history_enabled() -> bool:
@@ -170,9 +177,67 @@ def bucket_sizes(module: torch.nn.parallel.DistributedDataParallel) -> list[int]
     return [int(size) for size in sizes.split(",") if size.strip().isdigit()]
 
 
+def own_modules(module: torch.nn.Module) -> list[tuple[str, torch.nn.Module]]:
+    """The modules that a module holds itself, by name."""
+    return [(name, held) for name, held in list(module._modules.items()) if held is not None]
+
+
+def own_tensors(module: torch.nn.Module) -> tuple[list[tuple[str, Tensor]], ...]:
+    """The parameters, and the buffers, that a module holds itself, by name."""
+    return tuple(
+        [(name, tensor) for name, tensor in list(held.items()) if tensor is not None]
+        for held in (module._parameters, module._buffers)
+    )
+
+
 def in_backward() -> bool:
     """Whether this thread runs a part of a backward pass."""
     return torch._C._current_graph_task_id() >= 0
+
+
+# ---- torch.compile --------------------------------------------------------------------------
+
+COMPILED_CALL = "_compiled_call_impl"  # what a module has that was compiled in place
+
+
+def compiles() -> bool:
+    """Whether the program has asked `torch.compile` for anything."""
+    frames = sys.modules.get("torch._dynamo.eval_frame")
+    return frames is not None and any(list(frames.cached_backends.values()))
+
+
+def compiled_from(module: torch.nn.Module) -> torch.nn.Module:
+    """The module of which `torch.compile` made this one; itself where it did not."""
+    frames = sys.modules.get("torch._dynamo.eval_frame")
+    if frames is None or not isinstance(module, frames.OptimizedModule):
+        return module
+    original: torch.nn.Module = module.__dict__["_modules"]["_orig_mod"]
+    return compiled_from(original)
+
+
+def is_compiled(module: torch.nn.Module) -> bool:
+    """Whether calls of this module run compiled code."""
+    return compiled_from(module) is not module or module.__dict__.get(COMPILED_CALL) is not None
+
+
+def is_traced() -> bool:
+    """Whether what runs is only looked at: it is compiled, or becomes a graph."""
+    return torch.compiler.is_compiling() or torch._C._is_tracing()
+
+
+def was_compiled(code: CodeType) -> bool:
+    """Whether `torch.compile` has compiled this code."""
+    frames = sys.modules.get("torch._C._dynamo.eval_frame")
+    return frames is not None and bool(frames._debug_get_cache_entry_list(code))
+
+
+def compile_start_callbacks() -> list[Callable[..., None]] | None:
+    """What PyTorch calls before it looks at what it compiles; None where it never compiled."""
+    module = sys.modules.get("torch._dynamo.callback")
+    callbacks: list[Callable[..., None]] | None = None
+    if module is not None:
+        callbacks = module.callback_handler.start_callbacks
+    return callbacks
 
 
 # ---- dispatch modes -------------------------------------------------------------------------

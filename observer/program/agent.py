@@ -1,38 +1,33 @@
-"""The observer inside a program: it opens a window when one is due, and sends what was recorded.
+"""The observer inside a program: it notes what the program does, and sends what was recorded.
 
 An error of its own removes it; the program goes on.
 """
 
 from __future__ import annotations
 
+import _thread
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from threading import Event, Lock, Thread, get_ident
+from threading import Event, Lock
 
 import torch
 from torch import nn
 from torch.optim.optimizer import Optimizer
 
-from ..private import call_when_out_of_memory, in_backward
-from .choice import fitting_recorder
+from ..private import in_backward
 from .denied import out_of_memory
-from .first_lines import FirstLines
 from .greeting import greeting
-from .hooks import Hooks, within_module
-from .owners import Owners
-from .pacing import Pacing
-from .periods import Periods
+from .main_thread import MainThread
 from .recorder import CannotRecord
 from .window import Window
+from .windows import Windows
 
 Message = dict[str, object]
 
 _PROGRESS_SECONDS = 0.5
-_IDLE_SECONDS = 1.0  # without an optimizer's step; then a window begins with any call
-_RECENT = 64
-_TRIES = 200  # to take out hooks, 10 ms apart
+_LEAVE_SECONDS = 0.5  # for which `leave` waits until all hooks are out
+_PAUSES = 0.01, 1.0  # between two tries to take out hooks, the first and the longest
 
 
 class Agent:
@@ -44,27 +39,23 @@ class Agent:
 
     def __init__(self, send: Callable[[Message], None], *, since_start: bool) -> None:
         self._send, self._since_start = send, since_start
-        self._hooks = Hooks(self)
-        self._owners = Owners()
-        self._first_lines = FirstLines()
-        self._lock, self._shipping = Lock(), Lock()
-        self._wake = Event()
-        self._thread: Thread | None = None
-        self._watching = self._hears_denials = False
+        self._windows = Windows(self, self._denied)
+        self._main_thread = MainThread(self._search)
+        self._watching = False
         self._begin_again()
+        self._release()
 
     def _begin_again(self) -> None:
-        self._window: Window | None = None
-        self._closed: deque[Window] = deque()
-        self._failure: Exception | None = None
-        self._pacing = Pacing()
-        self._due = False
-        self._recent: deque[int] = deque(maxlen=_RECENT)
-        self._counts: Counter[int] = Counter()
-        self._watched = self._inferences = 0
-        self._searched_at = -1
-        self._last_step: tuple[int, float] | None = None
+        self._windows.begin_again()
+        self._failure = ""
         self._spent = 0.0
+
+    def _release(self) -> None:
+        """No thread is at work in here."""
+        # Whoever holds it notes something. The program's threads never wait for it.
+        self._turn, self._shipping = Lock(), Lock()
+        self._wake, self._out = Event(), Event()
+        self._runs = False
 
     # ---- screens come and go ----------------------------------------------------------------
 
@@ -74,33 +65,38 @@ class Agent:
 
     def join(self) -> None:
         """Somebody watches from now on."""
-        with self._lock:
+        with self._turn:
             if self._watching:
                 return
             self._begin_again()
             self._watching = True
             self._wake.clear()
-            self._hooks.watch_optimizers()
-            self._look_for_work(time.perf_counter())
-            self._thread = Thread(target=self._go_round, name="vramtop", daemon=True)
-            self._thread.start()
+            self._out.clear()
+            try:
+                self._look_for_work()
+            except Exception as error:
+                self._fail(error)
+            if not self._runs:
+                self._runs = True
+                # None of `threading`'s: a program that counts or joins its threads must not see it.
+                _thread.start_new_thread(self._run, ())
 
     def begin(self) -> None:
         """Begin a window now, in the program's own thread."""
-        self._see(self._open)
+        self._see(self._windows.open)
 
     def leave(self) -> None:
-        """Nobody watches any more: nothing is recorded, and no hook remains."""
-        with self._lock:
+        """Nobody watches any more: nothing is recorded, and no hook remains.
+
+        What a thread of the program has to take out itself goes when that thread goes on.
+        """
+        with self._turn:
             self._watching = False
-            self._first_lines.end()
-            if self._window is not None and self._window.source == "trace":
-                self._abandon()
+            with suppress(Exception):
+                self._windows.let_go()
         self._wake.set()
-        if self._thread is not None and self._thread.ident != get_ident():
-            self._thread.join()
-        self._thread = None
-        self._take_out()
+        if self._runs:
+            self._out.wait(_LEAVE_SECONDS)
 
     def end(self) -> None:
         """The process ends: send what is recorded completely, and how far the program came."""
@@ -110,11 +106,9 @@ class Agent:
 
     def forget(self) -> None:
         """In a forked child: nothing is watched there, and nothing of the parent's is touched."""
-        self._lock, self._shipping, self._wake = Lock(), Lock(), Event()
-        self._thread = None
+        self._release()
         self._watching = False
-        self._first_lines = FirstLines()
-        self._take_out()
+        self._windows.forget()
 
     def who(self, device: str, addresses: list[int]) -> Message:
         """Who holds the memory at these addresses."""
@@ -126,7 +120,7 @@ class Agent:
         """CUDA's allocator had to deny a request. Called by PyTorch, so it must not raise."""
         if self._watching:
             with suppress(Exception):
-                self._send(out_of_memory(self._owners, device, wanted, allowed, free))
+                self._send(out_of_memory(self._windows.owners, device, wanted, allowed, free))
 
     # ---- what the program does, in its own threads ------------------------------------------
 
@@ -136,169 +130,132 @@ class Agent:
 
     def call(self, module: nn.Module, args: tuple[object, ...]) -> None:
         """A module is called."""
-        if self._mine():
-            self._see(self._call, module, args)
+        if self._windows.of_this_thread:
+            self._see(self._windows.call, module, args)
 
-    def call_end(self, module: nn.Module, kwargs: Mapping[str, object]) -> None:
+    def call_end(self, module: nn.Module, kwargs: Mapping[str, object], *, failed: bool) -> None:
         """A module's call has ended, or failed."""
-        if self._window is not None and self._mine():
-            self._see(self._in_window, Window.call_end, module, kwargs)
+        self._note(Window.call_end, module, kwargs, failed)
 
     def backward_outputs(self) -> None:
         """A backward pass is about to make the gradients of its outputs."""
-        if self._window is not None and self._mine():
-            self._see(self._in_window, Window.backward_outputs)
+        self._note(Window.backward_outputs)
 
     def backward(self) -> None:
         """A backward pass begins."""
-        if self._window is not None and self._mine():
-            self._see(self._in_window, Window.backward)
+        self._note(Window.backward)
 
-    def backward_end(self) -> None:
+    def backward_end(self, *, failed: bool) -> None:
         """A backward pass has ended, or failed."""
-        if self._window is not None and self._mine():
-            self._see(self._in_window, Window.backward_end)
+        self._note(Window.backward_end, failed)
 
     def optimizer(self, optimizer: Optimizer) -> None:
         """An optimizer's step begins."""
-        if self._window is not None and (self._mine() or in_backward()):
-            self._see(self._in_window, Window.optimizer, optimizer)
+        if in_backward():
+            self._note_in_any_thread(Window.optimizer, optimizer)
+        else:
+            self._note(Window.optimizer, optimizer)
 
     def optimizer_end(self, optimizer: Optimizer) -> None:
         """An optimizer's step has ended."""
-        if self._watching and (self._mine() or in_backward()):
-            self._see(self._optimizer_end, optimizer)
+        if in_backward():
+            # It bounds no step; a window counts it as one that updates within backward.
+            self._note_in_any_thread(Window.optimizer_end, optimizer)
+        elif self._watching:
+            self._windows.steps.count(id(optimizer))
+            if self._windows.of_this_thread:
+                self._see(self._windows.optimizer_end, optimizer)
 
-    def _mine(self) -> bool:
-        window = self._window
-        return window is None or window.thread == get_ident()
+    def compiling(self) -> None:
+        """PyTorch begins to compile; no hook may be in that would be compiled with the program."""
+        if self._windows.window is not None and self._windows.of_this_thread:
+            self._see(self._cannot, "the program compiles")
+
+    def _note(self, what: Callable[..., None], *args: object) -> None:
+        """Note this in the window, if it is this thread's."""
+        if self._windows.window is not None and self._windows.of_this_thread:
+            self._see(self._windows.note, what, *args)
+
+    def _note_in_any_thread(self, what: Callable[..., None], *args: object) -> None:
+        if self._windows.window is not None:
+            self._see(self._windows.note, what, *args)
 
     def _see(self, note: Callable[..., None], *args: object) -> None:
         """Note what happens. Nothing that goes wrong in here reaches the program."""
-        if not self._lock.acquire(blocking=False):
-            return  # a screen leaves, or a signal came while something was noted
-        began = time.perf_counter()
-        try:
-            if self._watching:
-                note(*args)
-            else:
-                self._abandon()
-        except CannotRecord as reason:
-            self._miss(str(reason))
-        except Exception as error:
-            self._failure = self._failure or error
-            self._abandon()
-            self._wake.set()
-        except BaseException:
-            self._abandon()
-            raise
-        finally:
-            self._spent += time.perf_counter() - began
-            self._lock.release()
+        if self._turn.locked():
+            # A screen comes or leaves, or a signal's handler interrupts what is being noted.
+            if (window := self._windows.window) is not None:
+                window.abandoned = True
+            return
+        with self._turn:  # Python handles no signal between taking this and what follows
+            began = time.perf_counter()
+            window = self._windows.window
+            try:
+                if self._watching and not (window is not None and window.abandoned):
+                    note(*args)
+                else:
+                    self._windows.abandon()
+                if self._windows.closed:
+                    self._wake.set()
+            except CannotRecord as reason:
+                self._miss(str(reason))
+            except Exception as error:
+                self._fail(error)
+            except BaseException:
+                self._windows.abandon()
+                raise
+            finally:
+                self._spent += time.perf_counter() - began
 
     def _cuda_starts(self) -> None:
-        if self._since_start:
-            self._first_lines.begin()
-        window = self._window
-        # An optimizer starts CUDA even where all tensors are the CPU's.
-        if window is not None and window.source == "operators" and not window.stepping:
-            self._abandon()  # it is the GPU that counts now
-            self._recent.clear()
-            self._look_for_work(time.perf_counter())
+        if self._windows.cuda_starts(since_start=self._since_start):
+            self._look_for_work()
 
-    def _call(self, module: nn.Module, args: tuple[object, ...]) -> None:
-        if self._window is None:
-            if not self._due or in_backward() or within_module():
-                return
-            self._open()
-        if self._window is not None:
-            self._in_window(Window.call, module, args)
+    def _search(self) -> None:
+        """In the main thread."""
+        if self._watching and not self._windows.searched:
+            self._see(self._windows.search)
 
-    def _optimizer_end(self, optimizer: Optimizer) -> None:
-        if in_backward():
-            # It bounds no step; a window counts it as one that updates within backward.
-            self._in_window(Window.optimizer_end, optimizer)
-            return
-        self._counts[id(optimizer)] += 1
-        self._recent.append(id(optimizer))
-        if self._window is not None:
-            self._last_step = None
-            self._in_window(Window.optimizer_end, optimizer)
-            return
-        now = time.perf_counter()
-        last = self._last_step
-        if last is None or last[0] == id(optimizer) or now - last[1] > _IDLE_SECONDS:
-            if last is not None and last[0] == id(optimizer):
-                self._pacing.plain_step(now - last[1])
-            self._last_step = id(optimizer), now
-        if self._due:
-            self._open()
-            self._in_window(Window.begin_after, optimizer)
-
-    def _in_window(self, note: Callable[..., None], *args: object) -> None:
-        window = self._window
-        if window is None:
-            return
-        note(window, *args)
-        if window.done is not None:
-            self._close(window)
-
-    # ---- windows ----------------------------------------------------------------------------
-
-    def _open(self) -> None:
-        """Begin to record. Raises `CannotRecord`."""
-        self._due = False
-        if self._searched_at < 0 or self._watched > 2 * self._searched_at:
-            self._searched_at = self._watched
-            self._owners.search()
-        self._first_lines.end()
-        recorder = fitting_recorder()
-        if recorder.source == "trace" and not self._hears_denials:
-            self._hears_denials = True  # PyTorch has no way to take this back
-            call_when_out_of_memory(self._denied)
-        self._hooks.watch_modules()
-        self._spent = 0.0
-        optimizers = bool(self._owners.optimizers())
-        stepping = bool(self._recent)
-        periods = Periods(
-            self._recent,
-            optimizers=optimizers,
-            inference=not stepping or self._inferences == 0,
-        )
-        self._window = Window(recorder, self._owners, periods)
-
-    def _close(self, window: Window) -> None:
-        """The window is done: record no more, and let the thread send what it has."""
-        self._hooks.leave_modules()
-        self._window = None
-        window.close()
-        training = window.done is not None and window.done.kind == "training"
-        self._inferences = 0 if training else self._inferences + 1
-        if not training:
-            self._recent.clear()
-        self._closed.append(window)
-        self._wake.set()
-
-    def _abandon(self) -> None:
-        """Record no more, and forget what was recorded."""
-        window, self._window = self._window, None
-        self._due = False
-        self._hooks.leave_modules()
-        if window is not None:
-            window.close()
+    def _cannot(self, reason: str) -> None:
+        raise CannotRecord(reason)
 
     def _miss(self, reason: str) -> None:
-        self._abandon()
-        self._pacing.spend(self._spent)
-        self._send({"type": "missing", "reason": reason})
+        self._windows.abandon()
+        spent, self._spent = self._spent, 0.0
+        self._windows.pacing.spend(spent)
+        self._wake.set()
+        with suppress(Exception):
+            self._send({"type": "missing", "reason": reason})
+
+    def _fail(self, error: Exception) -> None:
+        """Something went wrong in the observer. The error itself would keep tensors alive."""
+        text = str(error).partition("\n")[0]
+        self._failure = self._failure or f"{type(error).__name__}: {text}"
+        self._watching = False
+        self._windows.abandon()
+        self._wake.set()
 
     # ---- the observer's own thread ----------------------------------------------------------
 
-    def _go_round(self) -> None:
+    def _run(self) -> None:
+        """Serve those who watch, and take everything out when nobody does."""
+        while True:
+            self._serve()
+            self._take_out(once=True)
+            if self._failure:
+                with suppress(Exception):
+                    self._send({"type": "removed", "reason": self._failure})
+            self._take_out()
+            with self._turn:
+                if not self._watching:
+                    self._runs = False
+                    self._out.set()
+                    return
+
+    def _serve(self) -> None:
         """Send what was recorded, and say when the next window is due."""
         sent = 0.0
-        while self._watching and self._failure is None:
-            self._wake.wait(min(_PROGRESS_SECONDS, self._pacing.wait() or _PROGRESS_SECONDS))
+        while self._watching:
             self._wake.clear()
             try:
                 self._ship_all()
@@ -306,64 +263,59 @@ class Agent:
                 if now - sent >= _PROGRESS_SECONDS and self._watching:
                     sent = now
                     self._send(self._progress())
-                self._look_for_work(now)
+                with self._turn:
+                    if self._watching:
+                        self._look_for_work()
             except Exception as error:
-                self._failure = error
-        if self._failure is not None:
-            self._remove(self._failure)
+                with self._turn:
+                    self._fail(error)
+                return
+            due = self._windows.pacing.wait()
+            self._wake.wait(min(_PROGRESS_SECONDS, due or _PROGRESS_SECONDS))
 
-    def _look_for_work(self, now: float) -> None:
-        if self._window is not None or self._pacing.wait():
-            return
-        self._due = True
-        last = self._last_step
-        if last is None or now - last[1] > _IDLE_SECONDS:
-            self._hooks.watch_modules()
+    def _look_for_work(self) -> None:
+        if not self._windows.look_for_work():
+            self._main_thread.ask()
+
+    def _take_out(self, *, once: bool = False) -> None:
+        """Take out all hooks, as soon as no thread of the program is in the midst of one."""
+        pause, longest = _PAUSES
+        while not self._watching:
+            with suppress(Exception), self._turn:
+                if self._watching or self._windows.take_out():
+                    return
+            if once:
+                return
+            time.sleep(pause)
+            pause = min(2 * pause, longest)
 
     def _ship_all(self) -> None:
         with self._shipping:
-            while self._closed and self._watching:
-                self._ship(self._closed.popleft())
+            while self._windows.closed and self._watching:
+                self._ship(self._windows.closed.popleft())
 
     def _ship(self, window: Window) -> None:
         began = time.thread_time()
-        self._watched += 1
-        extra = self._spent
-        plain = self._pacing.step_seconds
+        self._windows.shipped += 1
+        extra, self._spent = self._spent, 0.0
+        pacing = self._windows.pacing
         if window.source == "operators":
             # Each operator takes longer while a mode sees it.
-            extra = max(extra, window.seconds - 2 * (plain or 0.0))
+            extra = max(extra, window.seconds - 2 * (pacing.step_seconds or 0.0))
         try:
-            messages = window.messages(self._watched)
+            messages = window.messages(self._windows.shipped)
         except CannotRecord as reason:
             messages = [{"type": "missing", "reason": str(reason)}]
-        self._pacing.spend(extra + time.thread_time() - began)
+        pacing.spend(extra + time.thread_time() - began)
         for message in (self._progress(), *messages):
             self._send(message)
 
     def _progress(self) -> Message:
+        steps = self._windows.steps.most
         return {
             "type": "progress",
-            "steps": max(self._counts.values(), default=self._watched),
-            "watched": self._watched,
-            "step_seconds": self._pacing.step_seconds,
-            "watching_share": self._pacing.share,
+            "steps": self._windows.shipped if steps is None else steps,
+            "watched": self._windows.shipped,
+            "step_seconds": self._windows.pacing.step_seconds,
+            "watching_share": self._windows.pacing.share,
         }
-
-    def _remove(self, error: Exception) -> None:
-        """Something went wrong in the observer: take it out, and say so."""
-        self._watching = False
-        self._first_lines.end()
-        self._take_out()
-        text = str(error).partition("\n")[0]
-        self._send({"type": "removed", "reason": f"{type(error).__name__}: {text}"})
-
-    def _take_out(self) -> None:
-        """Take out all hooks. Those of optimizers wait until no optimizer goes through them."""
-        if self._window is None:
-            self._hooks.leave_modules()
-        for _ in range(_TRIES):
-            self._hooks.leave_optimizers()
-            if not self._hooks.of_optimizers:
-                return
-            time.sleep(0.01)

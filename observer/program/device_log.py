@@ -55,7 +55,10 @@ class DeviceLog:
         found = []
         for each in owned:
             for tensor in stored_on(self.device, each.tensor):
-                storage = tensor.untyped_storage()
+                try:
+                    storage = tensor.untyped_storage()
+                except (NotImplementedError, RuntimeError):
+                    continue  # it has none of its own: `torch.func` works on such
                 if size := storage.nbytes():
                     address = self._recorder.address(storage, older=older)
                     found.append((address, owner, self._name(each, tensor, size), each.key))

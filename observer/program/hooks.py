@@ -2,15 +2,18 @@
 
 Those of optimizers stay while somebody watches. Those of modules and of autograd cost microseconds
 a call, so they stay only while a window is open. None changes what it is handed.
+
+`torch.compile` compiles hooks with what it compiles, and compiles again when they have gone. So all
+are taken out before it begins to compile, and only what runs outside compiled code has any.
 """
 
 from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
-from typing import Protocol, TypeAlias, cast
+from typing import Protocol, TypeAlias
 
 import torch
 from torch import nn
@@ -25,10 +28,12 @@ from torch.optim.optimizer import (
 )
 from torch.utils.hooks import RemovableHandle
 
-from ..private import BACKWARD_ENGINE, BACKWARD_OUTPUTS, MODULE_CALL
+from ..private import BACKWARD_ENGINE, BACKWARD_OUTPUTS, MODULE_CALL, is_traced, was_compiled
+from .compiled import CompiledCall, CompileStart
 
 # The code in which an optimizer goes through its hooks; they must not change meanwhile.
 _STEP = Optimizer.profile_hook_step(lambda _: None).__code__
+_MODULE_CALLS = MODULE_CALL, CompiledCall.__call__.__code__
 
 
 _Function: TypeAlias = Callable[..., object]
@@ -40,7 +45,7 @@ class Witness(Protocol):
     def call(self, module: nn.Module, args: tuple[object, ...]) -> None:
         """A module is called."""
 
-    def call_end(self, module: nn.Module, kwargs: Mapping[str, object]) -> None:
+    def call_end(self, module: nn.Module, kwargs: Mapping[str, object], *, failed: bool) -> None:
         """A module's call has ended, or failed."""
 
     def backward_outputs(self) -> None:
@@ -49,7 +54,7 @@ class Witness(Protocol):
     def backward(self) -> None:
         """A backward pass begins."""
 
-    def backward_end(self) -> None:
+    def backward_end(self, *, failed: bool) -> None:
         """A backward pass has ended, or failed."""
 
     def optimizer(self, optimizer: Optimizer) -> None:
@@ -58,6 +63,9 @@ class Witness(Protocol):
     def optimizer_end(self, optimizer: Optimizer) -> None:
         """An optimizer's step has ended."""
 
+    def compiling(self) -> None:
+        """PyTorch begins to compile."""
+
 
 class Hooks:
     """Puts the hooks in, and takes them out. Both can be done in any thread, and twice."""
@@ -65,46 +73,100 @@ class Hooks:
     def __init__(self, witness: Witness) -> None:
         self._witness = witness
         self._of_optimizers: list[RemovableHandle] = []
-        self._of_modules: list[RemovableHandle] = []
+        self._of_modules: list[RemovableHandle | CompiledCall] = []
         self._replaced: dict[str, tuple[_Function, _Function]] = {}
+        self._compile_start = CompileStart(self._compiling)
+
+    # ---- optimizers -------------------------------------------------------------------------
 
     def watch_optimizers(self) -> None:
-        """See optimizers' steps from now on."""
-        if not self._of_optimizers:
-            witness = self._witness
+        """See optimizers' steps from now on.
 
-            def before(optimizer: Optimizer, *_: object) -> None:
-                witness.optimizer(optimizer)
-
-            def after(optimizer: Optimizer, *_: object) -> None:
-                witness.optimizer_end(optimizer)
-
-            self._of_optimizers = [
-                register_optimizer_step_pre_hook(before),
-                register_optimizer_step_post_hook(after),
-            ]
-
-    def watch_modules(self) -> None:
-        """See modules' calls and backward passes from now on."""
-        if self._of_modules:
+        Where one goes through its hooks right now, or where steps are compiled, it does nothing.
+        """
+        if self._of_optimizers or not self.sees_optimizers or going_through_hooks():
             return
         witness = self._witness
 
-        # `torch.compile` must neither compile these nor compile again because of them.
-        def before(module: nn.Module, args: tuple[object, ...]) -> None:
+        def before(optimizer: Optimizer, *_: object) -> None:
             if not torch.compiler.is_compiling():
+                witness.optimizer(optimizer)
+
+        def after(optimizer: Optimizer, *_: object) -> None:
+            if not torch.compiler.is_compiling():
+                witness.optimizer_end(optimizer)
+
+        self._of_optimizers = [
+            register_optimizer_step_pre_hook(before),
+            register_optimizer_step_post_hook(after),
+        ]
+
+    def leave_optimizers(self) -> None:
+        """See optimizers' steps no more. Where one goes through its hooks right now, not yet."""
+        if not going_through_hooks():
+            for handle in self._of_optimizers:
+                handle.remove()
+            self._of_optimizers = []
+            self._compile_start.remove()
+
+    @property
+    def sees_optimizers(self) -> bool:
+        """Whether steps can be seen: hooks would let compiled ones be compiled again."""
+        return not was_compiled(_STEP)
+
+    @property
+    def any(self) -> bool:
+        """Whether any hooks are in."""
+        return bool(self._of_optimizers or self._of_modules or self._replaced)
+
+    # ---- modules and backward passes --------------------------------------------------------
+
+    def watch_modules(self, only: Iterable[nn.Module] | None = None) -> None:
+        """See modules' calls and backward passes from now on: those of all modules, or of these."""
+        if self._of_modules or self._replaced:
+            return
+        self._compile_start.hear()
+        self._watch_backward()
+        witness = self._witness
+
+        def before(module: nn.Module, args: tuple[object, ...]) -> None:
+            if not is_traced():
                 witness.call(module, args)
 
         def after(module: nn.Module, _: object, *rest: object) -> None:
-            if not torch.compiler.is_compiling():
-                # Where the call has failed, PyTorch hands over no keyword arguments.
-                kwargs = rest[0] if len(rest) > 1 else {}
-                witness.call_end(module, cast("Mapping[str, object]", kwargs))
+            if not is_traced():
+                *named, result = rest  # of some calls that failed, PyTorch tells no named arguments
+                kwargs = named[0] if named and isinstance(named[0], dict) else {}
+                failed = result is None and sys.exc_info()[0] is not None
+                witness.call_end(module, kwargs, failed=failed)
 
-        self._of_modules = [
-            register_module_forward_pre_hook(before),
-            register_module_forward_hook(after, with_kwargs=True, always_call=True),
-        ]
+        if only is None:
+            self._of_modules = [
+                register_module_forward_pre_hook(before),
+                register_module_forward_hook(after, with_kwargs=True, always_call=True),
+            ]
+            return
+        for module in only:
+            if CompiledCall.has(module):
+                self._of_modules.append(CompiledCall(module, before, after))
+            else:
+                self._of_modules += [
+                    module.register_forward_pre_hook(before),
+                    module.register_forward_hook(after, with_kwargs=True, always_call=True),
+                ]
+
+    def leave_modules(self) -> None:
+        """See them no more."""
+        while self._of_modules:
+            self._of_modules.pop().remove()
+        while self._replaced:
+            name, (theirs, ours) = self._replaced.popitem()
+            if getattr(torch.autograd, name) is ours:
+                setattr(torch.autograd, name, theirs)
+        self._compile_start.ignore()
+
+    def _watch_backward(self) -> None:
+        witness = self._witness
         outputs = getattr(torch.autograd, BACKWARD_OUTPUTS)
         engine = getattr(torch.autograd, BACKWARD_ENGINE)
 
@@ -115,40 +177,25 @@ class Hooks:
 
         @functools.wraps(engine)
         def backward(*args: object, **kwargs: object) -> object:
-            witness.backward()
+            failed = True
             try:
-                return engine(*args, **kwargs)
+                witness.backward()
+                result = engine(*args, **kwargs)
+                failed = False
+                return result
             finally:
-                witness.backward_end()
+                witness.backward_end(failed=failed)
 
-        self._replaced = {
-            BACKWARD_OUTPUTS: (outputs, backward_outputs),
-            BACKWARD_ENGINE: (engine, backward),
-        }
-        for name, (_, ours) in self._replaced.items():
+        for name, theirs, ours in (
+            (BACKWARD_OUTPUTS, outputs, backward_outputs),
+            (BACKWARD_ENGINE, engine, backward),
+        ):
+            self._replaced[name] = theirs, ours
             setattr(torch.autograd, name, ours)
 
-    def leave_modules(self) -> None:
-        """See them no more."""
-        for handle in self._of_modules:
-            handle.remove()
-        self._of_modules = []
-        replaced, self._replaced = self._replaced, {}
-        for name, (theirs, ours) in replaced.items():
-            if getattr(torch.autograd, name) is ours:
-                setattr(torch.autograd, name, theirs)
-
-    def leave_optimizers(self) -> None:
-        """See optimizers' steps no more. Where one goes through its hooks right now, not yet."""
-        if not going_through_hooks():
-            for handle in self._of_optimizers:
-                handle.remove()
-            self._of_optimizers = []
-
-    @property
-    def of_optimizers(self) -> bool:
-        """Whether hooks of optimizers are in."""
-        return bool(self._of_optimizers)
+    def _compiling(self) -> None:
+        self.leave_modules()
+        self._witness.compiling()
 
 
 def going_through_hooks() -> bool:
@@ -156,14 +203,24 @@ def going_through_hooks() -> bool:
     return any(map(_goes_through_hooks, sys._current_frames().values()))
 
 
-def within_module() -> bool:
-    """Whether this thread is within the call of a module, that of the hook's own module apart."""
+def within_module(own: int = 0) -> bool:
+    """Whether this thread is within the call of a module, so many innermost ones apart."""
     frame: FrameType | None = sys._getframe(1)
-    calls = 0
     while frame is not None:
-        calls += frame.f_code is MODULE_CALL
+        if frame.f_code in _MODULE_CALLS:
+            if own == 0:
+                return True
+            own -= 1
         frame = frame.f_back
-    return calls > 1
+    return False
+
+
+def within_step() -> bool:
+    """Whether this thread is within the step of an optimizer."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code is not _STEP:
+        frame = frame.f_back
+    return frame is not None
 
 
 def _goes_through_hooks(frame: FrameType | None) -> bool:

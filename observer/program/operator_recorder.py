@@ -41,8 +41,7 @@ class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> object:
         kwargs = kwargs or {}
         values = [*args, *kwargs.values()]
-        # An argument that is written to may come back with another storage.
-        before = self._seen.keys(values) if writes(func) else None
+        before = self._seen.runs(func, values)
         result = func(*args, **kwargs)
         self._seen.ran(func, values, before, result)
         return result
@@ -58,7 +57,7 @@ class OperatorRecorder:
         self._device = device
         self._lines = Lines()
         self._mode = _Mode(self)
-        self._failure: Exception | None = None
+        self._failure = ""  # the error itself would keep tensors alive
         self._alive: dict[int, tuple[int, weakref.ref[UntypedStorage]]] = {}
         self._sizes: dict[int, int] = {}
         self._number = 0
@@ -87,12 +86,13 @@ class OperatorRecorder:
     def stop(self) -> None:
         """End. Modes that the program has entered meanwhile stay as they are."""
         self._recording = False
+        self._alive.clear()
         leave_dispatch_mode(self._mode)
 
     def recorded(self, _: torch.device, lines: Lines) -> Recorded:
         """What there was. Raises what went wrong while it was recorded."""
-        if self._failure is not None:
-            raise self._failure
+        if self._failure:
+            raise RuntimeError(self._failure)
         numbers = [lines.add_text(text) for text in self._lines.texts]
         events = self._events
         return Recorded(
@@ -103,6 +103,17 @@ class OperatorRecorder:
             {},
         )
 
+    def runs(self, func: Callable[..., object], values: list[object]) -> set[int] | None:
+        """An operator is about to run on these values; their keys, if it writes.
+
+        An argument that is written to may come back with another storage.
+        """
+        try:
+            return self._keys(values) if self._recording and writes(func) else None
+        except Exception as error:
+            self._fail(error)
+            return None
+
     def ran(
         self,
         func: Callable[..., object],
@@ -111,20 +122,26 @@ class OperatorRecorder:
         result: object,
     ) -> None:
         """An operator has made this of these values; `before` are their keys, if it writes."""
+        if not self._recording:
+            return
         try:
             for tensor in stored_on(self._device, result):
                 storage = tensor.untyped_storage()
                 number = self._known(storage)
                 if number is None:
                     if before is None:
-                        before = set() if func in FRESH else self.keys(values)
+                        before = set() if func in FRESH else self._keys(values)
                     self._track(storage, older=storage_key(storage) in before)
                 elif self._sizes[number] != storage.nbytes():
                     self._change(number, storage.nbytes())
         except Exception as error:
-            self._failure = self._failure or error
+            self._fail(error)
 
-    def keys(self, values: list[object]) -> set[int]:
+    def _fail(self, error: Exception) -> None:
+        self._failure = self._failure or f"{type(error).__name__}: {error}"
+        self._recording = False
+
+    def _keys(self, values: list[object]) -> set[int]:
         """The keys of the storages in an operator's arguments."""
         return set(map(storage_key, storages_on(self._device, values)))
 
@@ -144,10 +161,15 @@ class OperatorRecorder:
         return number
 
     def _gone(self, key: int, number: int, _: object) -> None:
-        if self._alive.get(key, (None,))[0] == number:
-            del self._alive[key]
-        if self._recording:
+        """A storage's last reference is gone. Python would print what this raises."""
+        if not self._recording:
+            return
+        try:
+            if self._alive.get(key, (None,))[0] == number:
+                del self._alive[key]
             self._change(number, 0)
+        except Exception as error:
+            self._fail(error)
 
     def _change(self, number: int, size: int) -> None:
         """A storage has so many bytes from now on."""

@@ -6,13 +6,23 @@ import gc
 import weakref
 from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from ..ownership import tensors_in
-from ..private import bucket_sizes, is_made
+from ..private import (
+    bucket_sizes,
+    compiled_from,
+    compiles,
+    is_compiled,
+    is_made,
+    own_modules,
+    own_tensors,
+)
+
+Thing = TypeVar("Thing")
 
 
 class Owned(NamedTuple):
@@ -27,30 +37,49 @@ class Owned(NamedTuple):
     trained: bool = False
     buffer: bool = False
 
+    def weakly(self) -> WeaklyOwned:
+        """The same, without keeping the tensor alive."""
+        return WeaklyOwned(self.path, weakref.ref(self.tensor), self.trained, self.buffer)
+
+
+class WeaklyOwned(NamedTuple):
+    """A parameter or buffer, which may have gone meanwhile."""
+
+    path: str
+    reference: weakref.ref[Tensor]
+    trained: bool
+    buffer: bool
+
+    def alive(self) -> Owned | None:
+        """The tensor with its name, while there is one."""
+        tensor = self.reference()
+        if tensor is None:
+            return None
+        return Owned(self.path, tensor, trained=self.trained, buffer=self.buffer)
+
 
 class Owners:
-    """What was seen or found of the program's modules and optimizers."""
+    """What was seen or found of the program's modules and optimizers.
+
+    Modules are walked by what they hold, not by their methods, which a program may have replaced.
+    """
 
     def __init__(self) -> None:
         self._modules: dict[int, weakref.ref[nn.Module]] = {}
         self._optimizers: dict[int, weakref.ref[torch.optim.Optimizer]] = {}
         self.memory: set[int] = set()
 
-    def add_module(self, module: nn.Module) -> bool:
-        """Note a module that the program calls; whether neither it nor one around it was known."""
-        if id(module) in self._modules or id(module) in self._paths():
-            return False
-        self._modules[id(module)] = weakref.ref(module)
-        return True
+    def add_module(self, module: nn.Module) -> None:
+        """Note a module that the program calls."""
+        _add(self._modules, module)
 
     def add_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """Note an optimizer of the program."""
-        if id(optimizer) not in self._optimizers:
-            self._optimizers[id(optimizer)] = weakref.ref(optimizer)
+        _add(self._optimizers, optimizer)
 
     def optimizers(self) -> list[torch.optim.Optimizer]:
         """Those that are alive."""
-        return [alive for reference in self._optimizers.values() if (alive := reference())]
+        return _alive(self._optimizers)
 
     def search(self) -> None:
         """Look through all objects for modules, optimizers, and the addresses of tensors.
@@ -58,47 +87,77 @@ class Owners:
         While it looks, no object can be freed. So this takes place in the program's own thread, and
         lets nothing else run.
         """
-        modules: dict[int, nn.Module] = {}
-        inner: set[int] = set()
+        modules: list[nn.Module] = []
+        kinds: dict[type, type | None] = {Tensor: Tensor, nn.Parameter: Tensor}
         self.memory = set()
         for found in gc.get_objects():
             kind = type(found)
-            if kind is Tensor or kind is nn.Parameter:
+            sought = kinds.get(kind, _UNKNOWN)
+            if sought is None:
+                continue
+            if sought is _UNKNOWN:
+                sought = kinds[kind] = _sought(kind)
+            if sought is Tensor:
                 _note_memory(found, self.memory)
-            elif issubclass(kind, nn.Module):
-                if is_made(found):
-                    modules[id(found)] = found
-                    inner.update(id(child) for child in found.children())
-            elif issubclass(kind, torch.optim.Optimizer) and hasattr(found, "param_groups"):
+            elif sought is nn.Module and is_made(found):
+                modules.append(found)
+            elif sought is torch.optim.Optimizer and "param_groups" in found.__dict__:
                 self.add_optimizer(found)
-        for key, module in modules.items():
-            if key not in inner:
-                self._modules.setdefault(key, weakref.ref(module))
+        inner = {id(child) for module in modules for _, child in own_modules(module)}
+        for module in modules:
+            if id(module) not in inner:
+                self.add_module(module)
 
     def module_paths(self) -> dict[int, tuple[str, str]]:
         """The path and the class of each module, by its `id`."""
-        return self._paths()
+        paths: dict[int, tuple[str, str]] = {}
+        for prefix, root in self._roots():
+            for path, module in _walk(root, prefix):
+                paths.setdefault(id(module), (path, type(compiled_from(module)).__name__))
+        for module in _alive(self._modules):
+            paths.setdefault(id(module), paths[id(compiled_from(module))])
+        return paths
+
+    def outside_compiled(self) -> list[nn.Module] | None:
+        """The modules whose calls do not run in compiled code; None where none is compiled.
+
+        Left out are those of PyTorch's that compute otherwise where they have hooks.
+        """
+        if not compiles():
+            return None
+        every = [module for _, root in self._roots() for _, module in _walk(root, "")]
+        every += _alive(self._modules)
+        compiled = [module for module in every if is_compiled(module)]
+        if not compiled:
+            return None
+        closed = {id(part) for top in compiled for _, part in _walk(top, "") if part is not top}
+        for top in every:
+            if isinstance(top, nn.TransformerEncoderLayer) and not is_compiled(top):
+                closed.update(id(part) for _, part in _walk(top, ""))
+        return list({id(each): each for each in every if id(each) not in closed}.values())
 
     def parameters(self) -> Iterator[Owned]:
         """All parameters and buffers, also parameters that only an optimizer knows."""
         known: set[int] = set()
-        for prefix, module in self._roots():
-            for name, parameter in module.named_parameters(prefix):
-                if id(parameter) not in known:
-                    known.add(id(parameter))
-                    yield Owned(name, parameter, trained=parameter.requires_grad)
-            for name, buffer in module.named_buffers(prefix):
-                if id(buffer) not in known:
-                    known.add(id(buffer))
-                    yield Owned(name, buffer, buffer=True)
+        for prefix, root in self._roots():
+            for path, module in _walk(root, prefix):
+                parameters, buffers = own_tensors(module)
+                for name, tensor in parameters:
+                    if id(tensor) not in known:
+                        known.add(id(tensor))
+                        yield Owned(_join(path, name), tensor, trained=tensor.requires_grad)
+                for name, tensor in buffers:
+                    if id(tensor) not in known:
+                        known.add(id(tensor))
+                        yield Owned(_join(path, name), tensor, buffer=True)
         for optimizer in self.optimizers():
             place = 0
             for group in optimizer.param_groups:
-                for parameter in group["params"]:
-                    if id(parameter) not in known:
-                        known.add(id(parameter))
+                for tensor in group["params"]:
+                    if id(tensor) not in known:
+                        known.add(id(tensor))
                         name = f"parameter {place} of {type(optimizer).__name__}"
-                        yield Owned(name, parameter, trained=parameter.requires_grad)
+                        yield Owned(name, tensor, trained=tensor.requires_grad)
                     place += 1
 
     def optimizer_state(self, names: dict[int, str]) -> Iterator[Owned]:
@@ -118,7 +177,7 @@ class Owners:
         return [
             size
             for _, root in self._roots()
-            for module in root.modules()
+            for _, module in _walk(root, "")
             if isinstance(module, nn.parallel.DistributedDataParallel)
             for size in bucket_sizes(module)
         ]
@@ -128,9 +187,14 @@ class Owners:
 
         The only one that has parameters needs none. Others begin with the name of their class.
         """
-        alive = [module for ref in self._modules.values() if (module := ref()) is not None]
-        inner = {id(child) for module in alive for child in module.modules() if child is not module}
-        roots = [module for module in alive if id(module) not in inner]
+        alive = {id(each): each for each in map(compiled_from, _alive(self._modules))}
+        inner = {
+            id(part)
+            for module in alive.values()
+            for _, part in _walk(module, "")
+            if part is not module
+        }
+        roots = [module for key, module in alive.items() if key not in inner]
         owning = [root for root in roots if _owns_anything(root)] or roots
         seen: Counter[str] = Counter()
         prefixed: list[tuple[str, nn.Module]] = []
@@ -141,12 +205,60 @@ class Owners:
             prefixed.append(("" if len(owning) == 1 and owning[0] is root else prefix, root))
         return prefixed
 
-    def _paths(self) -> dict[int, tuple[str, str]]:
-        return {
-            id(module): (path, type(module).__name__)
-            for prefix, root in self._roots()
-            for path, module in root.named_modules(prefix=prefix)
-        }
+
+_UNKNOWN = object
+
+
+def _sought(kind: type) -> type | None:
+    """What an object of this class is looked at for."""
+    for sought in (nn.Module, torch.optim.Optimizer):
+        if issubclass(kind, sought):
+            return sought
+    return None
+
+
+def _add(known: dict[int, weakref.ref[Thing]], found: Thing) -> None:
+    """Note an object by its `id`, which may have been that of one that has gone."""
+    reference = known.get(id(found))
+    if reference is None or reference() is not found:
+        known[id(found)] = weakref.ref(found)
+
+
+def _alive(known: dict[int, weakref.ref[Thing]]) -> list[Thing]:
+    """Those that have not gone; the others are forgotten."""
+    alive = []
+    for key, reference in list(known.items()):
+        found = reference()
+        if found is None:
+            known.pop(key, None)
+        else:
+            alive.append(found)
+    return alive
+
+
+def _walk(root: nn.Module, prefix: str) -> Iterator[tuple[str, nn.Module]]:
+    """A module and all in it with their paths, each once.
+
+    What `torch.compile` made of a module has the same path as that module.
+    """
+    seen: set[int] = set()
+    waiting = [(prefix, root)]
+    while waiting:
+        path, module = waiting.pop()
+        if id(module) in seen:
+            continue
+        seen.add(id(module))
+        yield path, module
+        original = compiled_from(module)
+        if original is not module:
+            waiting.append((path, original))
+        else:
+            inner = [(_join(path, name), child) for name, child in own_modules(module)]
+            waiting.extend(reversed(inner))
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
 
 
 def _note_memory(tensor: Tensor, memory: set[int]) -> None:
@@ -157,4 +269,4 @@ def _note_memory(tensor: Tensor, memory: set[int]) -> None:
 
 def _owns_anything(module: nn.Module) -> bool:
     """Whether a module has a parameter or a buffer."""
-    return next(module.parameters(), None) is not None or next(module.buffers(), None) is not None
+    return any(any(own_tensors(part)) for _, part in _walk(module, ""))

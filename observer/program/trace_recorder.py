@@ -14,6 +14,7 @@ from ..private import (
     start_history,
     stop_history,
 )
+from .history import HistoryCalls
 from .lines import NOWHERE, Lines
 from .recorder import CannotRecord, Reading, Recorded
 
@@ -40,7 +41,8 @@ class TraceRecorder:
 
     def __init__(self, devices: list[torch.device]) -> None:
         self.devices = devices
-        self._ours = False
+        self._ours = self._theirs = False
+        self._history_calls = HistoryCalls(self._give_way)
         self._snapshot: dict[str, Any] = {}
         self._ends: dict[int, int] = {}
         self._begun: dict[int, int] = {}
@@ -59,6 +61,7 @@ class TraceRecorder:
             # Another thread may have allocated meanwhile.
             if self._counts() == before:
                 self._begun = before
+                self._history_calls.hear()
                 return
         raise CannotRecord("another thread of the program allocates all the time")
 
@@ -78,19 +81,32 @@ class TraceRecorder:
 
     def stop(self) -> None:
         """End; the snapshot is taken now."""
+        self._history_calls.ignore()
         try:
-            for _ in range(_TRIES):
+            for _ in range(_TRIES if self._begun and not self._theirs else 0):
                 self._ends = self._counts()
-                self._snapshot = allocator_snapshot(self.devices[0])
+                snapshot = allocator_snapshot(self.devices[0])
                 if self._counts() == self._ends:
+                    self._snapshot = snapshot
                     break
-            else:
-                self._snapshot = {}
         finally:
-            self._end_history()
+            self._stop_history()
+
+    def _give_way(self) -> None:
+        """The program is about to record for itself, or ends what it records."""
+        self._theirs = True
+        self._history_calls.ignore()
+        self._stop_history()
+
+    def _stop_history(self) -> None:
+        ours, self._ours = self._ours, False
+        if ours:
+            stop_history()
 
     def recorded(self, device: torch.device, lines: Lines) -> Recorded:
         """What there was. Raises `CannotRecord` where that is not complete."""
+        if self._theirs:
+            raise CannotRecord("the program has begun or ended to record the allocator's history")
         if not self._snapshot:
             raise CannotRecord("another thread of the program allocates all the time")
         entries = self._entries(device.index)
@@ -129,18 +145,6 @@ class TraceRecorder:
             for entry in self._snapshot["device_traces"][index]
             if entry["action"] in ("alloc", "free_completed")
         ]
-
-    def _end_history(self) -> None:
-        """Stop recording, unless the program has meanwhile begun to record for itself."""
-        if not self._ours:
-            return
-        theirs = self._snapshot and any(
-            len(self._entries(index)) < end - self._begun[index]
-            and len(self._snapshot["device_traces"][index]) < MOST_ENTRIES
-            for index, end in self._ends.items()
-        )
-        if not theirs:
-            stop_history()
 
     def _counts(self) -> dict[int, int]:
         return {device.index: _count(allocator_statistics(device.index)) for device in self.devices}

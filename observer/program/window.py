@@ -6,7 +6,7 @@ All of it takes place in the thread that began the window; other threads are lef
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from threading import get_ident
 
 import torch
@@ -15,15 +15,16 @@ from torch import nn
 from ..ownership import tensors_in
 from ..private import cublas_workspace_size, cublaslt_workspace_size, in_backward
 from .device_log import DeviceLog, Message
+from .hooks import within_module, within_step
 from .lines import NOWHERE, Lines
-from .owners import Owned, Owners
+from .owners import Owned, Owners, WeaklyOwned
 from .periods import Done, Periods
 from .recorder import Recorder
 from .tables import Table
 
 
 class Window:
-    """Notes calls of modules, backward passes and optimizers' steps.
+    """Notes calls of modules, backward passes and optimizers' steps. It keeps no tensor alive.
 
     `done` says what two periods it has recorded, once it has; then it is to be closed.
     """
@@ -31,6 +32,7 @@ class Window:
     def __init__(self, recorder: Recorder, owners: Owners, periods: Periods) -> None:
         self.thread = get_ident()
         self.done: Done | None = None
+        self.abandoned = False  # it is no longer wanted, and its own thread is to close it
         self.source = recorder.source
         self._recorder, self._owners, self._periods = recorder, owners, periods
         self._logs = [DeviceLog(recorder, device) for device in recorder.devices]
@@ -44,8 +46,11 @@ class Window:
         self._buckets: list[int] = []
         self._times: list[float] = []
         self._inputs: list[tuple[int, list[Message]]] = []
-        recorder.start()
-        self._parameters = list(self._look_up(owners.parameters()))
+        self._parameters: list[WeaklyOwned] = []
+
+    def begin(self) -> None:
+        """Begin to record. Raises `CannotRecord`."""
+        self._recorder.start()
         self._mark("window")
         self._sight_all()
 
@@ -53,10 +58,12 @@ class Window:
 
     def call(self, module: nn.Module, args: tuple[object, ...]) -> None:
         """A module is called."""
+        self._end_what_is_lost(calls=1)
         if not self._running and not in_backward():
-            if self._owners.add_module(module):
+            if id(module) not in self._paths:
+                self._owners.add_module(module)
                 self._paths = self._owners.module_paths()
-                self._parameters = list(self._look_up(self._owners.parameters()))
+                self._look_up_parameters()
             self._inputs.append((self._marks, []))
             self._sight_inputs("inputs", args)
             self._mark("call")
@@ -64,7 +71,7 @@ class Window:
         self._running.append(self._modules.add(id(module), [path, kind]))
         self._note_running()
 
-    def call_end(self, module: nn.Module, kwargs: Mapping[str, object]) -> None:
+    def call_end(self, module: nn.Module, kwargs: Mapping[str, object], failed: bool) -> None:
         """A module's call has ended, or failed."""
         if not self._running:
             return
@@ -75,7 +82,8 @@ class Window:
         for name, value in kwargs.items():
             self._sight_inputs(name, value, at_end=True)
         at = self._mark("call_end")
-        self._finish(self._periods.call(at, id(module), grad=torch.is_grad_enabled()))
+        if not failed:
+            self._finish(self._periods.call(at, id(module), grad=torch.is_grad_enabled()))
 
     def backward_outputs(self) -> None:
         """A backward pass is about to make the gradients of its outputs: here it begins."""
@@ -86,17 +94,21 @@ class Window:
 
     def backward(self) -> None:
         """A backward pass begins, where it was about to if that was told."""
+        self._end_what_is_lost()
         self._backward += 1
         if self._backward == 1:
             self._mark("backward", expected=self._outputs_at == self._marks)
 
-    def backward_end(self) -> None:
+    def backward_end(self, failed: bool) -> None:
         """A backward pass has ended, or failed."""
+        if self._backward == 0:
+            return  # its beginning was interrupted before it was noted
         self._backward -= 1
         if self._backward == 0:
             self._sight_gradients(again=True)
             at = self._mark("backward_end")
-            self._finish(self._periods.backward(at))
+            if not failed:
+                self._finish(self._periods.backward(at))
 
     def optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer's step begins. Within a backward pass, that may be in another thread."""
@@ -104,8 +116,7 @@ class Window:
         if self._backward:
             self._sight_gradients(again=True)
             return
-        if id(optimizer) in self._stepping:
-            self._stepping.clear()  # its step before has failed
+        self._end_what_is_lost()
         self._stepping.append(id(optimizer))
         if len(self._stepping) == 1:
             self._sight_gradients(again=False)
@@ -115,8 +126,9 @@ class Window:
         """An optimizer's step has ended."""
         if self._backward:
             self._periods.optimizer_in_backward()
-        elif self._stepping:
-            self._stepping.pop()
+        elif id(optimizer) in self._stepping:
+            # Those after it were within it, and have failed.
+            del self._stepping[self._stepping.index(id(optimizer)) :]
             if not self._stepping:
                 self._sight_gradients(again=False)
                 self._sight_state(again=False)
@@ -131,10 +143,13 @@ class Window:
 
     def close(self) -> None:
         """Record no more. The window may be done or not."""
-        if self.done is not None:
-            self._sight_all()
-            self._buckets = self._owners.buckets()
-        self._recorder.stop()
+        try:
+            if self.done is not None:
+                self._sight_all()
+                self._buckets = self._owners.buckets()
+        finally:
+            self._recorder.stop()
+            self._parameters.clear()
 
     def messages(self, number: int) -> list[Message]:
         """What is to be sent of the window that is done, a message for each device."""
@@ -186,11 +201,21 @@ class Window:
         for log in self._logs:
             log.runs(running)
 
-    def _look_up(self, owned: Iterable[Owned]) -> Iterable[Owned]:
-        self._parameter_names: dict[int, str] = {}
-        for each in owned:
-            self._parameter_names[id(each.tensor)] = each.path
-            yield each
+    def _end_what_is_lost(self, calls: int = 0) -> None:
+        """End calls and steps of which PyTorch told no end; so many calls have just begun."""
+        if self._running and not within_module(calls):
+            self._running.clear()
+            self._note_running()
+            self._mark("call_end")
+        if self._stepping and not within_step():
+            self._stepping.clear()
+            self._mark("optimizer_end")
+
+    def _look_up_parameters(self) -> None:
+        self._parameters = [each.weakly() for each in self._owners.parameters()]
+
+    def _alive_parameters(self) -> list[Owned]:
+        return [owned for each in self._parameters if (owned := each.alive()) is not None]
 
     def _sight_inputs(self, name: str, value: object, *, at_end: bool = False) -> None:
         """Note what goes into the latest call. PyTorch tells named arguments only at its end."""
@@ -209,19 +234,22 @@ class Window:
                 )
 
     def _sight_gradients(self, *, again: bool) -> None:
+        parameters = self._alive_parameters()
         for log in self._logs:
-            log.sight_gradients(self._parameters, again=again)
+            log.sight_gradients(parameters, again=again)
 
     def _sight_state(self, *, again: bool) -> None:
-        state = list(self._owners.optimizer_state(self._parameter_names))
+        names = {id(each.tensor): each.path for each in self._alive_parameters()}
+        state = list(self._owners.optimizer_state(names))
         for log in self._logs:
             log.sight_state(state, again=again)
 
     def _sight_all(self) -> None:
         """Note whose everything is that is alive here."""
-        self._parameters = list(self._look_up(self._owners.parameters()))
+        self._look_up_parameters()
+        parameters = self._alive_parameters()
         for log in self._logs:
-            log.sight("parameters", self._parameters, older=True)
+            log.sight("parameters", parameters, older=True)
         self._sight_state(again=True)
         self._sight_gradients(again=True)
 

@@ -1,0 +1,30 @@
+"""Runs a function in the program's main thread, between two steps of its own code."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from contextlib import suppress
+
+_CALL = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
+
+
+class MainThread:
+    """Asks the main thread to call `function`. It is asked once at a time."""
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        self._function = function
+        self._asked = False
+        self._pointer = _CALL(self._run)  # must be alive when it is called
+
+    def ask(self) -> None:
+        """Let the main thread call the function, as soon as it runs Python code."""
+        if not self._asked:
+            self._asked = True
+            ctypes.pythonapi.Py_AddPendingCall(self._pointer, None)
+
+    def _run(self, _: object) -> int:
+        self._asked = False
+        with suppress(Exception):
+            self._function()
+        return 0

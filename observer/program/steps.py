@@ -1,0 +1,62 @@
+"""How many steps the program's optimizers have made, and which of them step."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from threading import get_ident
+
+from .pacing import Pacing
+
+_RECENT = 64
+_IDLE_SECONDS = 1.0  # without a step; then a step may be anything
+
+
+class Steps:
+    """Counts the steps of each optimizer, by its `id`, and tells `pacing` how long they take."""
+
+    def __init__(self, pacing: Pacing) -> None:
+        self._pacing = pacing
+        self._counts: Counter[int] = Counter()
+        self._recent: deque[tuple[int, int]] = deque(maxlen=_RECENT)  # threads and optimizers
+        self._last: tuple[int, float] | None = None
+
+    def count(self, optimizer: int) -> None:
+        """An optimizer has made a step, outside backward passes."""
+        self._counts[optimizer] += 1
+        self._recent.append((get_ident(), optimizer))
+
+    def time(self, optimizer: int) -> None:
+        """That step was not watched; its time counts from the step before."""
+        now, last = time.perf_counter(), self._last
+        if last is None or last[0] == optimizer or self.idle:
+            if last is not None and last[0] == optimizer:
+                self._pacing.plain_step(now - last[1])
+            self._last = optimizer, now
+
+    def watched(self) -> None:
+        """That step was watched: no time counts from it."""
+        self._last = None
+
+    def forget_recent(self) -> None:
+        """What stepped so far may not step again."""
+        self._recent.clear()
+
+    @property
+    def most(self) -> int | None:
+        """The steps of the optimizer that made the most; None where there is none."""
+        return max(list(self._counts.values()), default=None)
+
+    @property
+    def stepping(self) -> bool:
+        """Whether any optimizer has stepped of late."""
+        return bool(self._recent)
+
+    @property
+    def idle(self) -> bool:
+        """Whether none has stepped for a while."""
+        return self._last is None or time.perf_counter() - self._last[1] > _IDLE_SECONDS
+
+    def recent(self) -> list[int]:
+        """The optimizers of this thread's latest steps."""
+        return [optimizer for thread, optimizer in list(self._recent) if thread == get_ident()]

@@ -1,0 +1,207 @@
+"""The windows of a program, one at a time: when one opens, and how it ends."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from threading import get_ident
+
+from torch import nn
+from torch.optim.optimizer import Optimizer
+
+from ..private import call_when_out_of_memory, compiles, in_backward
+from .choice import fitting_recorder
+from .first_lines import FirstLines
+from .hooks import Hooks, Witness, within_module
+from .owners import Owners
+from .pacing import Pacing
+from .periods import Periods
+from .steps import Steps
+from .window import Window
+
+
+class Windows:
+    """Opens a window when one is due, puts the hooks in that it needs, and takes them out again.
+
+    `closed` are those that are complete and not sent yet. One thread at a time may call any of it,
+    but for what is asked of `of_this_thread` and `window`.
+    """
+
+    def __init__(self, witness: Witness, denied: Callable[[int, int, int, int], None]) -> None:
+        self.hooks = Hooks(witness)
+        self.owners = Owners()
+        self.window: Window | None = None
+        self._denied, self._hears_denials = denied, False
+        self._first_lines = FirstLines()
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """Somebody watches again: what was known of the program's steps counts no more."""
+        self.closed: deque[Window] = deque()
+        self.pacing = Pacing()
+        self.steps = Steps(self.pacing)
+        self.shipped = 0
+        self._inferences = 0
+        self._searched_at = -1
+        self._due = False
+
+    @property
+    def of_this_thread(self) -> bool:
+        """Whether the window is this thread's, if there is one."""
+        window = self.window
+        return window is None or window.thread == get_ident()
+
+    @property
+    def searched(self) -> bool:
+        """Whether the program's modules and optimizers were looked for."""
+        return self._searched_at >= 0
+
+    # ---- what the program does --------------------------------------------------------------
+
+    def cuda_starts(self, *, since_start: bool) -> bool:
+        """CUDA starts; whether the window is given up, since it is the GPU that counts now."""
+        if since_start:
+            self._first_lines.begin()
+        window = self.window
+        # An optimizer starts CUDA even where all tensors are the CPU's.
+        if window is None or window.source != "operators" or window.stepping:
+            return False
+        self.abandon()
+        self.steps.forget_recent()
+        return True
+
+    def call(self, module: nn.Module, args: tuple[object, ...]) -> None:
+        """A module is called, with which a window may begin."""
+        if self.window is None:
+            if not self._due or in_backward() or within_module(1):
+                return
+            self.open()
+        self.note(Window.call, module, args)
+
+    def optimizer_end(self, optimizer: Optimizer) -> None:
+        """An optimizer's step has ended, after which a window may begin."""
+        if self.window is not None:
+            self.steps.watched()
+            self.note(Window.optimizer_end, optimizer)
+            return
+        self.steps.time(id(optimizer))
+        if self._due:
+            self.open()
+            self.note(Window.begin_after, optimizer)
+
+    def note(self, what: Callable[..., None], *args: object) -> None:
+        """Something happens in the window, which may complete it."""
+        window = self.window
+        if window is None:
+            return
+        what(window, *args)
+        if window.done is not None:
+            self._close(window)
+
+    # ---- a window ---------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Begin to record. Raises `CannotRecord`."""
+        self._due = False
+        if self.window is not None:
+            return
+        if not self.searched or self.shipped > 2 * self._searched_at:
+            self.search()
+        self._first_lines.end()
+        recorder = fitting_recorder()
+        if recorder.source == "trace" and not self._hears_denials:
+            self._hears_denials = True  # PyTorch has no way to take this back
+            call_when_out_of_memory(self._denied)
+        self.hooks.watch_modules(self.owners.outside_compiled())
+        periods = Periods(
+            self.steps.recent(),
+            optimizers=bool(self.owners.optimizers()) and self.hooks.sees_optimizers,
+            inference=not self.steps.stepping or self._inferences == 0,
+        )
+        self.window = Window(recorder, self.owners, periods)
+        self.window.begin()
+
+    def search(self) -> None:
+        """Look for the program's modules and optimizers, in a thread of its own."""
+        self._searched_at = self.shipped
+        self.owners.search()
+
+    def _close(self, window: Window) -> None:
+        """The window is done: record no more."""
+        self.hooks.leave_modules()
+        self.window = None
+        window.close()
+        training = window.done is not None and window.done.kind == "training"
+        self._inferences = 0 if training else self._inferences + 1
+        if not training:
+            self.steps.forget_recent()
+        self.closed.append(window)
+
+    def abandon(self) -> None:
+        """Record no more, and forget what was recorded. Never raises."""
+        window = self.window
+        self._due = False
+        if window is not None and window.source == "operators" and not self.of_this_thread:
+            window.abandoned = True  # only its own thread can leave the dispatch mode
+            return
+        self.window = None
+        with suppress(Exception):
+            self.hooks.leave_modules()
+        if window is not None:
+            with suppress(Exception):
+                window.close()
+
+    # ---- in the observer's own thread -------------------------------------------------------
+
+    def look_for_work(self) -> bool:
+        """See that a window opens once it is due; False where a search has to take place first."""
+        self.hooks.watch_optimizers()
+        self._forget_if_ended()
+        if self.window is not None or self.pacing.wait():
+            return True
+        self._due = True
+        if self.steps.idle:
+            if compiles() and not self.searched:
+                return False
+            self.hooks.watch_modules(self.owners.outside_compiled())
+        return True
+
+    def let_go(self) -> None:
+        """Abandon the window where another thread can, else let its own thread do so."""
+        self._due = False
+        self._first_lines.end()
+        window = self.window
+        if window is not None and window.source == "operators":
+            window.abandoned = True
+            self._forget_if_ended()
+        else:
+            self.abandon()
+
+    def take_out(self) -> bool:
+        """Take out all hooks that can be; whether nothing is left."""
+        self.let_go()
+        if self.window is None:
+            self.hooks.leave_modules()
+            self.hooks.leave_optimizers()
+            self.closed.clear()
+        return self.window is None and not self.hooks.any
+
+    def forget(self) -> None:
+        """In a forked child: let go of everything, and leave CUDA alone."""
+        self._first_lines = FirstLines()
+        window, self.window = self.window, None
+        self.closed.clear()
+        self.hooks.leave_modules()
+        self.hooks.leave_optimizers()
+        if window is not None and window.source == "operators":
+            window.close()
+
+    def _forget_if_ended(self) -> None:
+        """Forget a window whose thread has ended; a dispatch mode ends with its thread."""
+        window = self.window
+        if window is not None and window.thread not in sys._current_frames():
+            self.window = None
+            self.hooks.leave_modules()
+            window.close()
