@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -131,16 +132,11 @@ def _device(kind: KindReport) -> Iterable[str]:
     """What the device's allocator had besides, or what is not seen."""
     memory = kind.allocator
     if memory is None:
-        yield "On a CPU: what operators allocate or use; nothing of their kernels' inner buffers."
+        yield "On a CPU: what operators allocate; nothing of their kernels' inner buffers."
         return
-    figures = {
-        "workspace": memory.workspace,
-        "requested at most": memory.requested_peak,
-        "allocated": memory.allocated_peak,
-        "reserved": memory.reserved,
-    }
-    known = (f"{units.size(size)} {name}" for name, size in figures.items() if size is not None)
-    yield f"Allocator: {', '.join(known)}."
+    requested, workspace = units.size(memory.requested_peak), units.size(memory.workspace)
+    reserved = "" if memory.reserved is None else f", {units.size(memory.reserved)} reserved"
+    yield f"Allocator: {requested} requested at most ({workspace} workspace){reserved}."
     if kind.unattributed == 0:
         yield "At every boundary these are all of its bytes: 0 B unattributed."
     elif kind.unattributed is not None:
@@ -165,14 +161,23 @@ def _other(other: Sequence[Held]) -> Table:
     table.add_column("other", justify="right", no_wrap=True)
     table.add_column("blocks", justify="right", no_wrap=True)
     table.add_column("what", no_wrap=True)
-    for held in other[:_HELD]:
+    alike: defaultdict[str, list[Held]] = defaultdict(list)
+    for held in other:
         line = f", allocated at {_shortened(held.line, _NAME)}" if held.line else ""
-        table.add_row(units.size(held.bytes), f"{held.count:,}", held.what + line)
-    if len(other) > _HELD:
-        rest = other[_HELD:]
-        size, count = sum(each.bytes for each in rest), sum(each.count for each in rest)
-        table.add_row(units.size(size), f"{count:,}", f"in {len(rest):,} other kinds of blocks")
+        alike[held.what + line].append(held)
+    sums = sorted((_sum(each), what) for what, each in alike.items())[::-1]
+    left = sums[_HELD:] if len(sums) > _HELD + 1 else []
+    for (size, count), what in sums[: len(sums) - len(left)]:
+        table.add_row(units.size(size), f"{count:,}", what)
+    if left:
+        size, count = (sum(each) for each in zip(*(held for held, _ in left), strict=True))
+        table.add_row(units.size(size), f"{count:,}", f"allocated at {len(left):,} other places")
     return table
+
+
+def _sum(alike: Sequence[Held]) -> tuple[int, int]:
+    """The bytes and the number of these blocks."""
+    return sum(each.bytes for each in alike), sum(each.count for each in alike)
 
 
 def _in_short(kind: KindReport) -> str:

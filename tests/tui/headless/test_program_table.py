@@ -32,7 +32,7 @@ def eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def lines(*reports: ProgramReport) -> list[str]:
-    return drawn(Terminal(), page(reports)).splitlines()
+    return [line.rstrip() for line in drawn(Terminal(), page(reports)).splitlines()]
 
 
 def report(*messages: object, observed: object = OBSERVED) -> ProgramReport:
@@ -63,7 +63,9 @@ def large() -> ProgramReport:
             Layer(name.format(at), "LinearWithLowRankAdaptation", 10**at, 10**at, 10**at, 10**at)
             for at in range(12)
         ),
-        other=tuple(Held(10**at, at, "kept since the step before", "x.py:1") for at in range(9)),
+        other=tuple(
+            Held(10**at, at, "kept since the step before", f"x.py:{at // 2}") for at in range(15)
+        ),
     )
 
 
@@ -83,7 +85,7 @@ def test_it_has_the_bytes_of_each_category_and_where_the_peak_was() -> None:
 
 def test_what_a_cpu_does_not_tell_is_said() -> None:
     text = "\n".join(lines(report(training(device="cpu"))))
-    assert "On a CPU: what operators allocate or use" in text
+    assert "On a CPU: what operators allocate;" in text
     assert "Allocator" not in text
 
 
@@ -102,7 +104,19 @@ def test_nothing_is_wider_than_80_columns_however_large() -> None:
     layers = [line for line in text if "LinearWithLow" in line]
     assert len(layers) == 5
     assert [line.split()[0].split(".")[-2] for line in layers] == ["11", "10", "9", "8", "7"]
-    assert "in 4 other kinds of blocks" in "\n".join(text)
+
+
+def test_what_is_others_is_added_up_by_the_line_that_allocated_it() -> None:
+    text = lines(large())
+    begin = next(at for at, line in enumerate(text) if line.split()[:2] == ["other", "blocks"])
+    assert [line.split(maxsplit=3)[2:] for line in text[begin + 1 : begin + 7]] == [
+        ["14", "kept since the step before, allocated at x.py:7"],
+        ["25", "kept since the step before, allocated at x.py:6"],
+        ["21", "kept since the step before, allocated at x.py:5"],
+        ["17", "kept since the step before, allocated at x.py:4"],
+        ["13", "kept since the step before, allocated at x.py:3"],
+        ["15", "allocated at 3 other places"],
+    ]
 
 
 def test_several_processes_have_a_line_each_and_the_highest_peak_is_shown() -> None:
