@@ -307,9 +307,11 @@ class VramtopApp(StateApp):
     def action_help(self) -> None:
         """What the keys do and what the words mean."""
         from vramtop.tui.screens.help import Help
-        from vramtop.tui.words.vocabulary import READING, WORDS
+        from vramtop.tui.words import vocabulary as words
 
-        self.layers.open(Help(self.keys, (READING, WORDS)))
+        lesson = words.READING, words.WORDS
+        program = words.READING_PROGRAM, words.WORDS_PROGRAM
+        self.layers.open(Help(self.keys, program if self.state.lesson is None else lesson))
 
     def action_tour(self) -> None:
         """A guided tour of the main screen, on the training that runs."""

@@ -45,6 +45,10 @@ class ProgramApp(VramtopApp):
         self._sure = False
         self._command = link if isinstance(link, Started) else None
 
+    def on_mount(self) -> None:
+        """Leave room for the output of a program that we have started."""
+        self.screen_stack[0].set_class(self._command is not None, "started")
+
     def react(self, before: State, message: Received) -> None:
         """Act on a message that is already in the state."""
         super().react(before, message)

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from math import prod
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from vramtop.protocol.messages import Difference, Expectation
 from vramtop.protocol.observed.record import Name, Owner, WatchedStep
 from vramtop.protocol.observed.report import Held, StepReport
 from vramtop.protocol.split import Category
+
+Reasons: TypeAlias = Mapping[tuple[str, ...], int]
 
 _TERMS = 2  # of a sum that is written out
 
@@ -21,12 +23,12 @@ _TERMS = 2  # of a sum that is written out
 class Expected(NamedTuple):
     """What is expected of one category.
 
-    `reasons` say by how many bytes the measured ones may differ, and why; `note` is said where they
-    do not differ.
+    `reasons` say by how many bytes the measured ones may differ, and why, in fewer and fewer words;
+    `note` is said where they do not differ.
     """
 
     expectation: Expectation
-    reasons: Mapping[str, int] = {}
+    reasons: Reasons
     note: str = ""
 
 
@@ -37,7 +39,7 @@ def expected(step: WatchedStep, report: StepReport) -> dict[Category, Expected]:
         "gradients": _gradients(step, report),
         "optimizer_state": _optimizer_state(step, report),
         "batch_data": _batch_data(step, report),
-        "other": Expected(Expectation("other", "nothing", 0)),
+        "other": Expected(Expectation("other", "nothing", 0), {}),
     }
     return {each.expectation.category: each for each in found.values() if each is not None}
 
@@ -59,7 +61,7 @@ def _difference(each: Expected, most: int, report: StepReport) -> Difference:
     elif more == 0:
         reasons = (each.note,) if each.note else ()
     else:
-        reasons = tuple(why for why, size in each.reasons.items() if size == more)[:1]
+        reasons = next((why for why, size in each.reasons.items() if size == more), ())
     return Difference(category, more, reasons)
 
 
@@ -70,7 +72,7 @@ def _parameters(step: WatchedStep) -> Expected:
     names = _names(step, "parameters")
     frozen = [name for name in names if not name.trained]
     note = f"{_elements(frozen):,} of them not trained" if frozen else ""
-    return Expected(_sum("parameters", names), note=note)
+    return Expected(_sum("parameters", names), {}, note)
 
 
 def _gradients(step: WatchedStep, report: StepReport) -> Expected | None:
@@ -82,11 +84,12 @@ def _gradients(step: WatchedStep, report: StepReport) -> Expected | None:
     without = {name.path for name in trained} - {name.path for name in _names(step, "gradients")}
     missing = -sum(_size(name) for name in trained if name.path in without)
     most, rest = max(map(_size, trained), default=0), len(names) - len(trained)
-    reasons = {
-        f"{len(without)} of {len(trained)} tensors have none": missing,
-        "each is released before the next is made": most - sum(map(_size, trained)),
+    reasons: Reasons = {
+        (f"{len(without)} of {len(trained)} tensors have none", "some have none"): missing,
+        ("each is released before the next is made", "one at a time"): most
+        - sum(map(_size, trained)),
     }
-    note = f"of what is trained; {rest} tensors are not" if rest else ""
+    note = f"{rest} tensor{'s' if rest > 1 else ''} not trained" if rest else ""
     return Expected(_sum("gradients", trained), reasons, note)
 
 
@@ -114,7 +117,9 @@ def _optimizer_state(step: WatchedStep, report: StepReport) -> Expected | None:
     total = sum(_size(name) for names in kept.values() for name in names)
     rest = "counts of steps" if [*smaller] == ["step"] else ", ".join(smaller)
     formula = f"{step.optimizer} {text}".strip() if written else f"{step.optimizer} keeps none"
-    return Expected(Expectation("optimizer_state", formula, total), {rest: sum(smaller.values())})
+    return Expected(
+        Expectation("optimizer_state", formula, total), {(rest,): sum(smaller.values())}
+    )
 
 
 def _batch_data(step: WatchedStep, report: StepReport) -> Expected | None:
@@ -129,21 +134,22 @@ def _batch_data(step: WatchedStep, report: StepReport) -> Expected | None:
     return Expected(Expectation("batch_data", text, total), _more_of_batch(names, report))
 
 
-def _more_of_batch(names: Iterable[Name], report: StepReport) -> Mapping[str, int]:
+def _more_of_batch(names: Iterable[Name], report: StepReport) -> Reasons:
     """What there is besides what went into the call, all of it together."""
     sizes = {name.path: _size(name) for name in names}
     views = {name.path for name in names if name.view}
-    parts: Counter[str] = Counter()
+    parts: Counter[tuple[str, str]] = Counter()
     seen: set[str] = set()
     for block in report.tensors["batch_data"]:
         if block.name not in sizes:
-            parts["also made in load"] += block.bytes
+            parts["also made in load", "more"] += block.bytes
         elif block.name in seen:
-            parts["the batch before is held too"] += block.bytes
+            parts["the batch before is held too", "two batches"] += block.bytes
         elif block.name in views:
-            parts["a view of more"] += block.bytes - sizes[block.name]
+            parts["a view of more", "a view"] += block.bytes - sizes[block.name]
         seen.add(block.name)
-    return {", ".join(parts): sum(parts.values())}
+    words = tuple(", ".join(each) for each in zip(*parts, strict=True))
+    return {words: sum(parts.values())}
 
 
 def _what(other: Iterable[Held]) -> tuple[str, ...]:
@@ -155,11 +161,13 @@ def _what(other: Iterable[Held]) -> tuple[str, ...]:
     count = f"{first.count:,} × " if first.count > 1 else ""
     where = f", {first.line}" if first.line else ""
     more = f"; {rest} more" if rest else ""
+    short = first.what.partition(" ")[0]  # "older", "kept", "DistributedDataParallel's"
     return (
         f"{count}{first.what}{where}{more}",
         f"{count}{first.what}{where}",
-        f"{count}{first.line or first.what}",
-        first.what,
+        f"{count}{short}{where}{more}",
+        f"{count}{short}{where}",
+        f"{count}{first.line or short}",
     )
 
 

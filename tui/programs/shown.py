@@ -24,7 +24,7 @@ from vramtop.protocol.observed import record
 from vramtop.protocol.observed.record import FromObserver, Name, Observed, Progress, WatchedStep
 from vramtop.protocol.split import Split
 from vramtop.tui.words import units
-from vramtop.tui.worker.link import Received, Watched
+from vramtop.tui.worker.link import Modules, Received, Watched
 
 from .expected import differences, expected
 from .measured import measured
@@ -118,6 +118,7 @@ class Shown:
                 yield Hello(VERSION, self.observed.pid, self.observed.torch, device)
             self._program = program
             yield program
+        yield Modules(told.layers)
         yield measured(step, told, differences(found, told))
 
     def _missing(self, reason: str) -> Iterator[Received]:

@@ -17,6 +17,7 @@ class Point(msgspec.Struct, frozen=True):
     second. `batch_size` is the images of an update, None where that is not known. `loss` is that of
     one step. `peak` is the peak of the latest step that was measured, in bytes, by the allocator
     where there is one, else by the ledger. `reserved` is what the allocator had from the driver.
+    `other` is what was nobody's, None in the lesson, where there is no such thing.
     """
 
     at: int
@@ -25,6 +26,7 @@ class Point(msgspec.Struct, frozen=True):
     rate: float | None
     peak: int | None
     reserved: int | None
+    other: int | None = None
 
 
 class OutOfMemoryMark(msgspec.Struct, frozen=True):
@@ -49,7 +51,8 @@ class History(msgspec.Struct, frozen=True):
 def of_step(sample: Sample, measured: Measured | None) -> Point:
     """A point for a program's step, whose latest anatomy is `measured`."""
     rate = 1 / sample.step_seconds if sample.step_seconds else None
-    return Point(sample.step, None, sample.loss, rate, *_memory(measured))
+    other = measured.anatomy.high_water.of("other") if measured else None
+    return Point(sample.step, None, sample.loss, rate, *_memory(measured), other)
 
 
 def of_images(sample: LessonSample, batch_size: int, measured: Measured | None) -> Point:

@@ -17,7 +17,7 @@ from vramtop.protocol.messages import (
     Sample,
 )
 from vramtop.tui.gpus.conclusions import unavailable
-from vramtop.tui.worker.link import Parted, Received, Watched, WorkerGone, WorkerLine
+from vramtop.tui.worker.link import Modules, Parted, Received, Watched, WorkerGone, WorkerLine
 
 from . import history, moments
 from .full_bar import kept
@@ -70,6 +70,8 @@ def _of_watched(state: State, message: Received) -> State:
     match message:
         case Watched():
             return _watched(state, message)
+        case Modules():
+            return replace(state, modules=message)
         case Parted():
             return _parted(state, message)
         case _:
@@ -125,7 +127,8 @@ def _watched(state: State, new: Watched) -> State:
     if before is not None and before.pid != new.pid:
         state = replace(
             unmeasured(state),
-            program=None, device=None, device_memory=None, sample=None, history=History(),
+            program=None, device=None, device_memory=None, modules=None,
+            sample=None, history=History(),
         )  # fmt: skip
     return replace(state, watched=new, pid=new.pid, life="running")
 

@@ -70,7 +70,8 @@ class Log(Panel[tuple[LogEntry, ...]]):
 
     def draw(self, shown: tuple[LogEntry, ...], width: int, height: int) -> Text:
         """As many of the last lines as fit, the newest brightest; long ones are wrapped."""
-        colors, room, lines = self.palette, height - 1, list[Text]()
+        titled = height > 2
+        colors, room, lines = self.palette, height - titled, list[Text]()
         newest_first = (line for entry in reversed(shown) for line in reversed(log_lines(entry)))
         for line in newest_first:
             style = ink(colors.muted if lines else colors.text)
@@ -78,10 +79,9 @@ class Log(Panel[tuple[LogEntry, ...]]):
             if len(lines) + len(pieces) > room and lines:
                 break
             lines = [Text(piece, style) for piece in pieces] + lines
-        picture = Text("log", style=ink(colors.muted))
-        for piece in lines[max(0, len(lines) - room) :] if room > 0 else []:
-            picture.append("\n").append_text(piece)
-        return picture
+        shown_lines = lines[max(0, len(lines) - room) :] if room > 0 else []
+        title = [Text("log", ink(colors.muted))] if titled else []
+        return Text("\n").join([*title, *shown_lines])
 
 
 class NewsFacts(msgspec.Struct, frozen=True):

@@ -128,7 +128,7 @@ def _shapes(inputs: Sequence[Input]) -> list[RankedText]:
     first, more = inputs[0], len(inputs) - 1
     shape = "×".join(map(str, first.shape)) or "scalar"
     besides = f" +{more}" if more else ""
-    return [RankedText(5, f"  {shape}"), RankedText(6, f" {first.dtype}{besides}", muted=True)]
+    return [RankedText(5, f"  {shape}"), RankedText(7, f" {first.dtype}{besides}", muted=True)]
 
 
 def _settings(settings: Settings, data: Data | None, width: int) -> list[RankedText]:

@@ -45,6 +45,43 @@ READING = Section(
     ),
 )
 
+READING_PROGRAM = Section(
+    "reading the bars",
+    (
+        Entry("upper bar", "the device's memory, and who holds it"),
+        Entry("lower bar", "one step of the program; its scale is at the right"),
+        Entry("rows", "bytes beside those one expects; why they differ"),
+        Entry("✓", "expected and measured bytes are equal"),
+        Entry("anatomy", "the step's memory, each column its largest"),
+        Entry("▸ or !", "what changed last, or what went wrong"),
+    ),
+)
+
+WORDS_PROGRAM = Section(
+    "words",
+    (
+        Entry("parameters", "with buffers, trained or frozen", "parameters"),
+        Entry("gradients", "what parameters hold as their .grad", "gradients"),
+        Entry("optimizer state", "what optimizers keep from step to step", "optimizer_state"),
+        Entry("batch data", "what goes into the model, and load makes", "batch_data"),
+        Entry("activations", "what forward keeps until backward begins", "activations"),
+        Entry("temporaries", "what else was made within the step", "temporaries"),
+        Entry("other", "older than the step, and nobody's", "other"),
+        Entry("watched step", "one that was recorded from inside the program"),
+        Entry("watching costs", "its share of the program's time"),
+        Entry("kind", "training, or inference: calls without backward"),
+        Entry("load", "what happens between steps and before the model"),
+        Entry("peak", "a step's moment with the most bytes"),
+        Entry("high water", "a category's own largest bytes in a step"),
+        Entry("expected", "elements × bytes of what there is to hold"),
+        Entry("reserved", "bytes that the allocator has from the driver"),
+        Entry("cache", "reserved less allocated: bytes kept for later"),
+        Entry("rounding", "bytes added to fill the allocator's blocks"),
+        Entry("workspace", "bytes that cuBLAS keeps for itself for good"),
+        Entry("context", "bytes that a process itself takes on a GPU"),
+    ),
+)
+
 WORDS = Section(
     "words",
     (

@@ -10,6 +10,7 @@ import msgspec
 from vramtop.protocol.gpus import GpusReport
 from vramtop.protocol.lesson.shelf import Kept
 from vramtop.protocol.observed.record import Input, Kind
+from vramtop.protocol.observed.report import Layer
 from vramtop.protocol.wire.envelope import Envelope
 from vramtop.protocol.wire.framing import FromWorker, ToWorker
 
@@ -58,6 +59,12 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     started: bool = False
 
 
+class Modules(msgspec.Struct, frozen=True):
+    """What belongs to each module of a watched program, by the latest recorded step."""
+
+    layers: tuple[Layer, ...]
+
+
 class Parted(msgspec.Struct, frozen=True):
     """The program is watched no more; the reason in one line. `over` tells that it has ended."""
 
@@ -66,7 +73,7 @@ class Parted(msgspec.Struct, frozen=True):
     trouble: bool = False
 
 
-Received = FromWorker | WorkerLine | WorkerGone | GpusReport | Watched | Parted
+Received = FromWorker | WorkerLine | WorkerGone | GpusReport | Watched | Modules | Parted
 
 
 class Watch(Protocol):

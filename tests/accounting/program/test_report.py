@@ -346,7 +346,7 @@ def test_a_category_lists_its_largest_tensors() -> None:
         TensorFacts(1000, "fc.weight", "", "", (10, 25), "float32", None),
     )
     assert tensors["gradients"] == (
-        TensorFacts(1000, "fc.weight.grad", "", "", (10, 25), "float32", "backward"),
+        TensorFacts(1000, "fc.weight.grad", "", "", (10, 25), "float32", "backward", "load"),
     )
     assert tensors["optimizer_state"] == (
         TensorFacts(2000, "fc.weight.exp_avg", "", "", (10, 25), "float32", None),

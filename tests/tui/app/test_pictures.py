@@ -25,16 +25,25 @@ from vramtop.protocol.messages import Flow
 from vramtop.protocol.wire.recording import Reader
 from vramtop.tui.app.config import Config
 from vramtop.tui.app.lesson_app import VramtopApp
+from vramtop.tui.app.program_app import ProgramApp
+from vramtop.tui.programs.started import Started
 from vramtop.tui.terminal.capabilities import Terminal
 
-TOOL = Path(__file__).parents[3] / "tools" / "pictures.py"
-_spec = importlib.util.spec_from_file_location("pictures", TOOL)
-assert _spec is not None
-assert _spec.loader is not None
-pictures = sys.modules["pictures"] = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(pictures)
+ROOT = Path(__file__).parents[3]
 
-DOCS = TOOL.parents[1] / "docs"
+
+def tool(name: str) -> Any:
+    """A module of tools/, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+pictures, program_session = tool("pictures"), tool("program_session")
+DOCS = ROOT / "docs"
 RECORDINGS = {name: Reader(DOCS / f"session-{name}.jsonl") for name in ("cpu", "gpu")}
 SESSIONS = {name: list(recording) for name, recording in RECORDINGS.items()}
 
@@ -50,10 +59,19 @@ class Scene(msgspec.Struct, frozen=True):
     look: Literal["dark", "light", "no-color", "ascii"] = "dark"
     keys: tuple[str, ...] = ()
     until_pause: bool = True
-    session: Literal["cpu", "gpu"] = "cpu"
+    session: Literal["cpu", "gpu", "program"] = "cpu"
+
+    @property
+    def app(self) -> VramtopApp:
+        terminal = Terminal(characters="ascii" if self.look == "ascii" else "unicode")
+        if self.session == "program":
+            return ProgramApp(Started(["python", "train.py"], self.size), terminal=terminal)
+        return VramtopApp(Settings(), Silent().start, terminal=terminal, config=Config())
 
     @property
     def messages(self) -> list[Any]:
+        if self.session == "program":
+            return list(program_session.shown(program_session.read(program_session.SESSION)))
         said = [envelope.message for envelope in SESSIONS[self.session]]
         if not self.until_pause:
             return said
@@ -74,6 +92,14 @@ SCENES = (
     Scene("tensors-120x40", (120, 40), keys=("down", "down", "down")),
     Scene("moment-120x40", (120, 40), keys=("escape", *["left"] * 3), until_pause=False),
     Scene("trends-120x40", (120, 40), keys=("y",)),
+    *(
+        Scene(f"program-{width}x{height}", (width, height), session="program")
+        for width, height in ((80, 12), (80, 24), (120, 40), (200, 60))
+    ),
+    Scene("program-120x40-light", (120, 40), "light", session="program"),
+    Scene("program-80x24-ascii", (80, 24), "ascii", session="program"),
+    Scene("program-tensors-120x40", (120, 40), keys=("up", "up", "up"), session="program"),
+    Scene("program-moment-120x40", (120, 40), keys=("right",) * 9, session="program"),
 )
 
 
@@ -91,8 +117,7 @@ def test_the_screen_looks_as_in_its_picture(
         app.paint()
         await pilot.pause()
 
-    terminal = Terminal(characters="ascii" if scene.look == "ascii" else "unicode")
-    app = VramtopApp(Settings(), Silent().start, terminal=terminal, config=Config())
+    app = scene.app
     app.theme = "light" if scene.look == "light" else "dark"
     assert snap_compare(app, press=scene.keys, terminal_size=scene.size, run_before=hear)
 
@@ -103,9 +128,7 @@ def test_no_picture_is_saved_of_a_scene_that_is_gone() -> None:
 
 
 def test_the_readme_shows_the_pictures_as_they_are_saved() -> None:
-    shown = set(
-        re.findall(r"docs/screens/([\w-]+)\.svg", (TOOL.parents[1] / "README.md").read_text())
-    )
+    shown = set(re.findall(r"docs/screens/([\w-]+)\.svg", (ROOT / "README.md").read_text()))
     assert {path.stem for path in pictures.SCREENS.glob("*.svg")} == shown
     for name in shown:
         assert (pictures.SCREENS / f"{name}.svg").read_text() == pictures.of_readme(name)

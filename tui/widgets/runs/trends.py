@@ -11,6 +11,7 @@ import msgspec
 from rich.style import Style
 from rich.text import Text
 from vramtop.protocol.lesson.messages import Evaluated, Noise
+from vramtop.protocol.split import ALL_CATEGORIES
 from vramtop.tui.state.history import OutOfMemoryMark, Point
 from vramtop.tui.state.lesson.overfitting import overfits
 from vramtop.tui.state.state import State
@@ -153,20 +154,25 @@ class Trends(Panel[TrendFacts]):
         return Chart(title, (curve,), counting(_known(curve)), lambda end: units.count(int(end)))
 
     def _memory(self, shown: TrendFacts, width: int) -> Chart:
-        """A step's peak, and what the allocator had reserved."""
+        """A step's peak, what the allocator had reserved, and what was nobody's."""
         colors, points = self.palette, shown.points
         peak = Curve(tuple(point.peak for point in points), ink(colors.accent))
         reserved = Curve(tuple(point.reserved for point in points), ink(colors.muted))
+        nobodys = ink(colors.fills[ALL_CATEGORIES.index("other")])
+        other = Curve(tuple(point.other for point in points), nobodys)
         last = points[-1] if points else None
         if last is None or not _known(reserved):
             size = units.size(last.peak) if last and last.peak is not None else ""
             title = self._title("memory, step's peak", size, 10)
         else:
             name, room = ("peak allocated", 10) if width >= _WORDS else ("allocated", 8)
+            name = name if shown.learning else "peak"
             title = Text(name, ink(colors.accent)).append(f" {_size(last.peak):>{room}}")
             title.append("  reserved", ink(colors.muted)).append(f" {_size(last.reserved):>{room}}")
+        if last is not None and last.other is not None:
+            title.append("  other", nobodys).append(f" {units.size(last.other)}")
         title.truncate(width)
-        curves = (reserved, peak)
+        curves = (reserved, other, peak)
         return Chart(title, curves, sizing(_known(*curves)), lambda end: units.short(int(end)))
 
     def _title(self, name: str, value: str, room: int) -> Text:

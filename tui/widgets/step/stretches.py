@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import TypeAlias
@@ -79,13 +80,16 @@ def _parts(anatomy: Anatomy) -> Iterator[_Part]:
 
 
 def _together(parts: list[_Part]) -> list[_Part]:
-    """The parts with all phases of several accumulated batches as one part."""
-    batches = [part for part in parts if part[1] not in ("optimizer", "zero_grad")]
-    count = sum(name == PHASE_NAMES["load"] for name, _, _ in batches)
-    if count < 2:
+    """The parts with all that comes several times as one, as the batches of an accumulation."""
+    counts = Counter(name for name, _, _ in parts)
+    again = [at for at, (name, _, _) in enumerate(parts) if counts[name] > 1]
+    if not again:
         return parts
-    end = batches[-1][2].stop
-    return [(f"{count} batches", "backward", range(end)), *parts[len(batches) :]]
+    first, last = again[0], again[-1]
+    what = "batches" if counts[PHASE_NAMES["load"]] > 1 else "rounds"
+    name = f"{max(counts.values())} {what}"
+    places = range(parts[first][2].start, parts[last][2].stop)
+    return [*parts[:first], (name, "backward", places), *parts[last + 1 :]]
 
 
 def _columns(curve: Sequence[Moment], places: range, width: int) -> tuple[ChartColumn, ...]:

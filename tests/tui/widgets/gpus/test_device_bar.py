@@ -154,7 +154,7 @@ async def test_heat_and_a_slowdown_stand_out_beside_the_bar(
         assert "H100" in line
         bar = app.screen.query_one(DeviceBar)
         shown = usage(app.state)
-        text = bar.draw((shown, False, ""), size[0] - 2, 4).split("\n")[0]
+        text = bar.draw((shown, ""), size[0] - 2, 4).split("\n")[0]
         loud = {
             text.plain[span.start : span.end]
             for span in text.spans
