@@ -24,8 +24,8 @@ from vramtop.tui.worker.link import Parted, Received, WorkerLine
 
 ROOT = Path(__file__).parent.parent
 SESSION = ROOT / "docs" / "session-program.jsonl"
-STEPS = 1000
-WATCHED = (2, 4)  # of the watched steps those that are kept; each takes 70 kB
+STEPS = 800
+WATCHED = (1, 2)  # of the watched steps those that are kept; each takes 70 kB
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -48,6 +48,7 @@ class Ending:
     def __init__(self, ask: Callable[[], object]) -> None:
         self._ask = ask
         self._deadline: float | None = None
+        self._ceased = False
         self._lock = threading.Lock()
         self._before: list[Any] | None = None
         self._read, self._write = os.pipe()
@@ -71,8 +72,14 @@ class Ending:
         with contextlib.suppress(BlockingIOError):
             os.write(self._write, b"\0")  # the thread now waits for less
 
+    def cease(self) -> None:
+        """The app has ended: the process may go on."""
+        self._ceased = True
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._write, b"\0")
+
     def _watch(self) -> None:
-        while True:
+        while not self._ceased:
             deadline = self._deadline
             wait = _LOOK_SECONDS if deadline is None else deadline - time.monotonic()
             if wait <= 0:

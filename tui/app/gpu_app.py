@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from vramtop.tui.screens.gpus import GpuScreen
+from vramtop.tui.screens.gpus import GpusAlone
 from vramtop.tui.screens.help import GPU_SCREEN_KEYS, Help
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.capabilities import Terminal
@@ -18,7 +18,11 @@ from .state_app import FULL, NO_CONFIG, StateApp
 
 
 class GpuApp(StateApp):
-    """The machine's GPUs and their processes."""
+    """The machine's GPUs and their processes.
+
+    The app ends with `inside` as the pid of a process that somebody wants to look into; else it is
+    None. `first` is said at the start, as why the process before could not be looked into.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key.keys, key.action, key.help, show=False) for key in GPU_KEYS
@@ -29,12 +33,21 @@ class GpuApp(StateApp):
         watch: Callable[[], Watch] | None = None,
         terminal: Terminal = FULL,
         config: Config = NO_CONFIG,
+        *,
+        first: str | None = None,
     ) -> None:
         super().__init__(State(life="none"), watch, terminal, config)
+        self.inside: int | None = None
+        self._first = first
 
-    def get_default_screen(self) -> GpuScreen:
+    def get_default_screen(self) -> GpusAlone:
         """The GPUs."""
-        return GpuScreen()
+        return GpusAlone()
+
+    def on_gpus_alone_look_inside(self, message: GpusAlone.LookInside) -> None:
+        """End, so that the process can be shown instead."""
+        self.inside = message.pid
+        self.exit(0)
 
     @property
     def keys(self) -> Sequence[Key]:
@@ -46,6 +59,8 @@ class GpuApp(StateApp):
         # The parts of a screen are there only now, unlike those that an app composes itself.
         self.painter.paint_anew(self.state)
         super().begin()
+        if self._first is not None:
+            self.say(self._first, "error")
 
     def action_help(self) -> None:
         """What the keys do."""

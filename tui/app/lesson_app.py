@@ -275,9 +275,10 @@ class VramtopApp(StateApp):
 
     def action_gpus(self) -> None:
         """All GPUs; from there the training can move to another one."""
-        from vramtop.tui.screens.gpus import TrainingGpus
+        from vramtop.tui.screens.gpus import GpusOverProgram, TrainingGpus
 
-        self.layers.open(TrainingGpus(self._move_training))
+        training = self.state.lesson is not None
+        self.layers.open(TrainingGpus(self._move_training) if training else GpusOverProgram())
 
     def action_image(self) -> None:
         """A training image on its way to the model, and where the batch size enters."""

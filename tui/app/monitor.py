@@ -17,14 +17,16 @@ from vramtop.tui.terminal.output import complain, say
 from vramtop.tui.worker.link import Watch
 from vramtop.tui.worker.succession import begin
 
-if TYPE_CHECKING:
-    from vramtop.tui.programs.link import ProgramLink
-
 from .config import usual
 from .ending import Ending
 from .lesson_app import VramtopApp
 from .state_app import StateApp
 from .watched_driver import watched
+
+if TYPE_CHECKING:
+    from vramtop.tui.programs.link import ProgramLink
+
+    from .program_app import ProgramApp
 
 
 def monitor(settings: Settings, *, tour: bool) -> int:
@@ -57,9 +59,30 @@ def show_gpus() -> int:
     """Run the app with the GPUs alone until it is left; returns the program's exit code."""
     from .gpu_app import GpuApp
 
-    app = GpuApp(_watch, _terminal(), usual())
-    asyncio.run(_run(app))
-    return app.return_code or 0
+    refusal = None
+    while True:
+        app = GpuApp(_watch, _terminal(), usual(), first=refusal)
+        ending = asyncio.run(_run(app))
+        if app.inside is None:
+            return app.return_code or 0
+        ending.cease()
+        inside = _look_inside(app.inside)
+        if not inside.back and inside.refusal is None:
+            return inside.return_code or 0
+        refusal = inside.refusal
+
+
+def _look_inside(pid: int) -> ProgramApp:
+    """Run the app on a process until it is left; where it goes back, this process goes on."""
+    from vramtop.tui.programs.link import Attached
+
+    from .program_app import ProgramApp
+
+    app = ProgramApp(Attached(pid), _watch, _terminal(), usual(), over=True)
+    ending = asyncio.run(_run(app))
+    if app.back or app.refusal is not None:
+        ending.cease()
+    return app
 
 
 def _terminal() -> Terminal:
@@ -81,8 +104,11 @@ def _watch() -> Watch:
     return Sampler()
 
 
-async def _run(app: StateApp) -> None:
-    """Run the app. A signal or a closed terminal ends it as `q` does, or else by force."""
+async def _run(app: StateApp) -> Ending:
+    """Run the app. A signal or a closed terminal ends it as `q` does, or else by force.
+
+    The process is ended by force if it does not end soon after the app, unless that is to `cease`.
+    """
     # Textual believes these where a shell exports them, and then never sees the terminal resized.
     for variable in ("COLUMNS", "LINES"):
         os.environ.pop(variable, None)
@@ -92,3 +118,4 @@ async def _run(app: StateApp) -> None:
     ending.begin()
     app.driver_class = watched(app, ending)
     await app.run_async()
+    return ending

@@ -25,7 +25,8 @@ _SURE_SECONDS = 5.0  # in which the second q counts
 class ProgramApp(VramtopApp):
     """Shows the program behind a link.
 
-    `refusal` is why nothing could be watched; then the app has ended at once.
+    `refusal` is why nothing could be watched; then the app has ended at once. `back` tells that it
+    was left with the key that goes back, which is there where the app came `over` another one.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -39,8 +40,12 @@ class ProgramApp(VramtopApp):
         watch: Callable[[], Watch] | None = None,
         terminal: Terminal = FULL,
         config: Config = NO_CONFIG,
+        *,
+        over: bool = False,
     ) -> None:
         super().__init__(None, link.start, watch, terminal, config)
+        self.back = False
+        self._over = over
         self.refusal: str | None = None
         self._sure = False
         self._command = link if isinstance(link, Started) else None
@@ -65,6 +70,15 @@ class ProgramApp(VramtopApp):
     def keys(self) -> Sequence[Key]:
         """The keys that mean something for this program."""
         return PROGRAM_KEYS if self._command is None else (OUTPUT_KEY, *PROGRAM_KEYS)
+
+    def action_leave(self) -> None:
+        """Leave the moment; else the category; else the program, for the app that came before."""
+        whole = self.state.cursor is None and self.state.chosen is None
+        if whole and self._over:
+            self.back = True
+            self.leave()
+        else:
+            super().action_leave()
 
     def action_output(self) -> None:
         """The program's output in the whole screen, or back."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.events import Resize
+from textual.message import Message
 from vramtop.tui.widgets.cached import CachedScreen
 from vramtop.tui.widgets.gpus.driver_line import DriverLine
 from vramtop.tui.widgets.gpus.gpu_table import GpuTable
@@ -91,28 +92,53 @@ class GpuScreen(CachedScreen):
             self.query_one(GpuTable).choose(processes.place)
 
 
-class TrainingGpus(GpuScreen):
+class GpusAlone(GpuScreen):
+    """The same as the only screen; a process can be looked into."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("enter", "look_inside", "Look inside")]
+    HINTS = (("enter", "look inside"), *GpuScreen.HINTS)
+
+    class LookInside(Message):
+        """Somebody wants to look into this process."""
+
+        def __init__(self, pid: int) -> None:
+            super().__init__()
+            self.pid = pid
+
+    def action_look_inside(self) -> None:
+        """Look into the chosen process; from the GPUs, go to the processes first."""
+        processes = self.query_one(ProcessTable)
+        if not processes.active:
+            self._give_keys_to_processes(give=True)
+        elif processes.pid is not None:
+            self.post_message(self.LookInside(processes.pid))
+
+
+class GpusOverProgram(GpuScreen):
+    """The same over a program that is watched."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape,g", "dismiss", "Close")]
+    ENDS = (("esc", "back"), *ENDS)
+
+    def compose(self) -> ComposeResult:
+        """The same parts, below the line on the program."""
+        yield StatusLine()
+        yield from super().compose()
+
+
+class TrainingGpus(GpusOverProgram):
     """The same over a training; `move` is called with the place of the GPU to move to."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        ("escape,g", "dismiss", "Close"),
-        ("enter", "move", "Move the training there"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [("enter", "move", "Move the training there")]
     HINTS = (
         ("↑ ↓", "choose"),
         ("enter", "move the training there"),
         ("tab", "GPUs or processes"),
     )
-    ENDS = (("esc", "back"), *ENDS)
 
     def __init__(self, move: Callable[[int], None]) -> None:
         super().__init__()
         self._move = move
-
-    def compose(self) -> ComposeResult:
-        """The same parts, below the line on the training."""
-        yield StatusLine()
-        yield from super().compose()
 
     def action_move(self) -> None:
         """Move the training to the chosen GPU."""

@@ -12,7 +12,7 @@ _MEANINGS: dict[Category, tuple[str, ...]] = {
     "batch_data": ("what a step is given to work on", "what a step is given"),
     "activations": ("what forward keeps for backward to use", "kept for backward"),
     "temporaries": ("whatever lives only for a moment of the step", "here for a moment"),
-    "other": ("older than the step, and nobody's that is known", "older, and nobody's"),
+    "other": ("older than the step, and nobody's", "older, and nobody's"),
 }
 _OF_LESSON: dict[Category, tuple[str, ...]] = {
     "batch_data": ("the images of one batch and their targets", "images and targets"),

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import msgspec
 import pytest
+from recorded_program import ENTRIES, program_session
 from screens import Silent
 from textual.pilot import Pilot
 from vramtop.protocol.lesson.settings import Settings
@@ -42,7 +43,7 @@ def tool(name: str) -> Any:
     return module
 
 
-pictures, program_session = tool("pictures"), tool("program_session")
+pictures = tool("pictures")
 DOCS = ROOT / "docs"
 RECORDINGS = {name: Reader(DOCS / f"session-{name}.jsonl") for name in ("cpu", "gpu")}
 SESSIONS = {name: list(recording) for name, recording in RECORDINGS.items()}
@@ -71,7 +72,7 @@ class Scene(msgspec.Struct, frozen=True):
     @property
     def messages(self) -> list[Any]:
         if self.session == "program":
-            return list(program_session.shown(program_session.read(program_session.SESSION)))
+            return list(program_session.shown(ENTRIES))
         said = [envelope.message for envelope in SESSIONS[self.session]]
         if not self.until_pause:
             return said

@@ -40,11 +40,15 @@ class ProcessRow(msgspec.Struct, frozen=True):
 
 
 class ProcessList(msgspec.Struct, frozen=True):
-    """All rows, GPU by GPU; `pid` is the trainer's, and `asked` says that NVML has answered."""
+    """All rows, GPU by GPU. `asked` says that NVML has answered.
+
+    `pid` is that of the trainer or of the program that is watched; `trained` tells which.
+    """
 
     rows: tuple[ProcessRow, ...]
     pid: int | None
     asked: bool
+    trained: bool
 
 
 class ProcessTable(Panel[ProcessList]):
@@ -70,6 +74,13 @@ class ProcessTable(Panel[ProcessList]):
         """The place of the chosen row's GPU among the GPUs; None where there is no row."""
         rows = self._shown.rows if self._shown else ()
         return rows[self._at(rows)].place if rows else None
+
+    @property
+    def pid(self) -> int | None:
+        """The chosen process; None where there is none."""
+        rows = self._shown.rows if self._shown else ()
+        process = rows[self._at(rows)].process if rows else None
+        return process.pid if process else None
 
     @property
     def page(self) -> int:
@@ -121,7 +132,8 @@ class ProcessTable(Panel[ProcessList]):
         """The processes of all GPUs."""
         report = state.gpus
         asked = report is not None and report.trouble is None
-        return ProcessList(process_rows(report) if report else (), state.pid, asked)
+        rows = process_rows(report) if report else ()
+        return ProcessList(rows, state.pid, asked, state.lesson is not None)
 
     def draw(self, shown: ProcessList, width: int, height: int) -> Text:
         """As many rows as there is room for, and how many more there are."""
@@ -136,21 +148,21 @@ class ProcessTable(Panel[ProcessList]):
         self._frame = window(len(shown.rows), height - 1, chosen, self._frame.first)
         for at in range(self._frame.first, self._frame.end):
             here = self.active and at == chosen
-            line = self._line(shown.rows[at], shown.pid, user, width, chosen=here)
+            line = self._line(shown.rows[at], shown, user, width, chosen=here)
             table.append("\n").append_text(line)
         if self._frame.hidden:
             table.append("\n").append(f"  {self._frame.hidden}", ink(colors.muted))
         return table
 
     def _line(
-        self, row: ProcessRow, pid: int | None, user: int, width: int, *, chosen: bool
+        self, row: ProcessRow, shown: ProcessList, user: int, width: int, *, chosen: bool
     ) -> Text:
         colors, process = self.palette, row.process
         cursor = "›" if chosen else " "
         if process is None:
             text = f"{cursor} {row.where:>3}  processes {row.refused}"
             return Text(units.cut(text, width), ink(colors.muted))
-        ours = process.pid == pid
+        ours = process.pid == shown.pid
         line = Text(cursor + ("▸" if ours else " "), ink(colors.accent, bold=True))
         line.append(f"{row.where:>3}", ink(colors.muted))
         owner = units.cut(process.user or units.MISSING, user)
@@ -158,7 +170,8 @@ class ProcessTable(Panel[ProcessList]):
         cells = f"{process.pid:>9}  {owner:<{user}}{used:>10}  "
         room = width - line.cell_len - len(cells)
         line.append(cells, ink(colors.text, bold=ours or chosen))
-        command = "this session's trainer" if ours else process.command or units.MISSING
+        command = process.command or units.MISSING
+        command = "this session's trainer" if ours and shown.trained else command
         return line.append(units.cut(command, room), ink(colors.text if ours else colors.muted))
 
 

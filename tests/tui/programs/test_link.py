@@ -1,0 +1,241 @@
+"""Which program the screen shows, and what it is told at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+from msgspec.structs import replace
+from recorded_program import ENTRIES, STEPS
+from vramtop.protocol.messages import Measured, Note, Program, Sample
+from vramtop.protocol.observed.record import (
+    Ended,
+    FromObserver,
+    Missing,
+    Observed,
+    OutOfMemory,
+    Progress,
+    Removed,
+)
+from vramtop.tui.programs.link import Attached, ProgramLink
+from vramtop.tui.programs.started import Started
+from vramtop.tui.worker.link import Parted, Received, Watched, WorkerLine
+
+OBSERVED = next(each.said for each in ENTRIES if isinstance(each.said, Observed))
+TIMEOUT_SECONDS = 30
+
+
+class Program1:
+    """A viewer of a program that says what a test lets it say."""
+
+    def __init__(self, rank: int | None = None, *, pid: int = 2**22 - 1) -> None:
+        world = None if rank is None else 2
+        self.observed = replace(OBSERVED, pid=pid, rank=rank, world_size=world)
+        self.said: asyncio.Queue[FromObserver | None] = asyncio.Queue()
+        self.watching = self.closed = False
+
+    def watch(self) -> None:
+        self.watching = True
+
+    async def messages(self) -> AsyncIterator[FromObserver]:
+        while (message := await self.said.get()) is not None:
+            yield message
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class Heard:
+    """What a link has told the screen."""
+
+    def __init__(self, link: ProgramLink) -> None:
+        self.messages: list[Received] = []
+        self._coming = link.messages()
+
+    async def until(self, message: type[Received], /, **values: object) -> Received:
+        """The next message of this type with these values."""
+
+        async def first() -> Received:
+            async for envelope in self._coming:
+                self.messages.append(envelope.message)
+                new = envelope.message
+                if isinstance(new, message) and all(
+                    getattr(new, name) == value for name, value in values.items()
+                ):
+                    return new
+            raise AssertionError("it ended")
+
+        return await asyncio.wait_for(first(), TIMEOUT_SECONDS)
+
+
+@pytest.fixture
+def link() -> Attached:
+    return Attached(1)
+
+
+async def test_a_watched_step_is_shown_with_what_is_expected(link: Attached) -> None:
+    heard, program = Heard(link), Program1()
+    link.follow(program)  # type: ignore[arg-type]
+    for said in (Progress(steps=5, watched=1, step_seconds=0.1, watching_share=0.01), *STEPS):
+        program.said.put_nowait(said)
+    await heard.until(Measured)
+    await heard.until(Measured)
+    assert program.watching
+    kinds = [type(each) for each in heard.messages]
+    assert kinds[0] is Watched
+    assert Sample in kinds
+    assert kinds.count(Program) == 1  # the second step says nothing new of the program
+    await link.close()
+    assert program.closed
+
+
+async def test_of_several_ranks_the_lowest_is_shown_and_the_others_are_named(
+    link: Attached,
+) -> None:
+    heard, first, second = Heard(link), Program1(1, pid=71), Program1(0, pid=70)
+    link.follow(first)  # type: ignore[arg-type]
+    await heard.until(Watched, rank=1)
+    link.follow(second)  # type: ignore[arg-type]
+    await heard.until(Watched, rank=0)
+    await heard.until(
+        Note,
+        text="train.py (pid 71, rank 1 of 2) runs too; train.py (pid 70, rank 0 of 2) is shown",
+    )
+    first.said.put_nowait(STEPS[0])
+    second.said.put_nowait(Progress(steps=9, watched=0, step_seconds=None, watching_share=0.0))
+    await heard.until(Sample, step=9)
+    assert not any(isinstance(each, Measured) for each in heard.messages)
+    second.said.put_nowait(Ended())
+    second.said.put_nowait(None)
+    await heard.until(Watched, rank=1)
+    await link.close()
+
+
+async def test_an_evaluation_between_two_steps_does_not_hide_the_training(link: Attached) -> None:
+    heard, program = Heard(link), Program1()
+    link.follow(program)  # type: ignore[arg-type]
+    inference = replace(STEPS[0], kind="inference")
+    for said in (STEPS[0], inference, STEPS[0], inference, inference):
+        program.said.put_nowait(said)
+    await heard.until(Watched, kind="inference")
+    await heard.until(Measured)
+    assert sum(isinstance(each, Measured) for each in heard.messages) == 3
+    await link.close()
+
+
+@pytest.mark.parametrize(
+    ("last", "reason", "over"),
+    [
+        ([Ended(), None], "train.py (pid 4194303) has ended", True),
+        ([None], "train.py (pid 4194303) has ended", True),  # killed
+        (
+            [Removed("KeyError: 7"), None],
+            "the observer has removed itself: KeyError: 7; the program goes on",
+            False,
+        ),
+    ],
+)
+async def test_how_it_ended_is_told(
+    link: Attached, last: list[FromObserver | None], reason: str, over: bool
+) -> None:
+    heard, program = Heard(link), Program1()
+    link.follow(program)  # type: ignore[arg-type]
+    for said in last:
+        program.said.put_nowait(said)
+    await heard.until(Parted, reason=reason, over=over)
+    await link.close()
+
+
+async def test_a_program_that_no_longer_answers_is_not_said_to_have_ended(link: Attached) -> None:
+    heard, program = Heard(link), Program1(pid=os.getpid())
+    link.follow(program)  # type: ignore[arg-type]
+    program.said.put_nowait(None)
+    parted = await heard.until(Parted)
+    assert isinstance(parted, Parted)
+    assert "does not answer any more; the program goes on" in parted.reason
+    await link.close()
+
+
+async def test_why_a_step_could_not_be_recorded_is_told_once_in_the_log(link: Attached) -> None:
+    heard, program = Heard(link), Program1()
+    link.follow(program)  # type: ignore[arg-type]
+    for _ in range(2):
+        program.said.put_nowait(Missing("no trace"))
+    program.said.put_nowait(Progress(steps=1, watched=0, step_seconds=None, watching_share=0.0))
+    await heard.until(Watched, trouble="no trace")
+    await heard.until(Sample)
+    assert heard.messages.count(Note("a step could not be recorded: no trace")) == 1
+    await link.close()
+
+
+async def test_an_out_of_memory_says_what_was_held(link: Attached) -> None:
+    heard, program = Heard(link), Program1()
+    link.follow(program)  # type: ignore[arg-type]
+    program.said.put_nowait(
+        OutOfMemory(
+            device="cuda:0", wanted=2**30, free=2**20, reserved=2**32, requested=2**31,
+            parameters=2**20, optimizer_state=2**21, gradients=0, line="train.py:7",
+        )
+    )  # fmt: skip
+    note = await heard.until(
+        Note,
+        text="held then 2.00 GiB of 4.00 GiB reserved: parameters 1.00 MiB, "
+        "optimizer state 2.00 MiB, the rest 2.00 GiB",
+    )
+    assert note
+    await link.close()
+
+
+# ---- a command ----------------------------------------------------------------------------------
+
+
+async def run(*command: str) -> tuple[Started, Heard]:
+    link = await Started(command, (91, 24)).start()
+    return link, Heard(link)
+
+
+async def test_a_command_prints_on_a_terminal_of_its_own_and_keeps_its_exit_code() -> None:
+    code = (
+        "import os, sys; print(*map(os.isatty, range(3)), os.get_terminal_size()[0]);"
+        "print('told', file=sys.stderr); sys.exit(7)"
+    )
+    link, heard = await run(sys.executable, "-c", code)
+    await heard.until(WorkerLine, text="True True True 91")
+    await heard.until(WorkerLine, text="told")
+    parted = await heard.until(Parted, over=True, trouble=True)
+    assert isinstance(parted, Parted)
+    assert "has ended with exit code 7; no process of it worked with PyTorch" in parted.reason
+    assert (link.code, [*link.lines]) == (7, ["True True True 91", "told"])
+    await link.close()
+
+
+async def test_a_command_that_is_left_is_asked_to_end() -> None:
+    code = (
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))\n"
+        "print('ready'); time.sleep(60)"
+    )
+    link, heard = await run(sys.executable, "-c", code)
+    await heard.until(WorkerLine, text="ready")
+    await link.close()
+    assert link.code == 5
+
+
+async def test_a_command_that_a_signal_ends_has_the_exit_code_of_shells() -> None:
+    link, heard = await run(sys.executable, "-c", "print('ready'); import time; time.sleep(60)")
+    await heard.until(WorkerLine, text="ready")
+    link.end(signal.SIGKILL)
+    await heard.until(Parted, over=True)
+    assert link.code == 137
+    await link.close()
+
+
+async def test_a_command_that_cannot_be_started_is_said_with_the_exit_code_of_shells() -> None:
+    link, heard = await run("/nowhere/at-all")
+    await heard.until(Parted, reason="/nowhere/at-all: no such command", over=True)
+    assert link.code == 127
+    await link.close()
