@@ -12,7 +12,7 @@ from .lives import lives_of
 from .other import other_of
 from .ownership import belongings_of, sightings_of
 from .phases import timeline_of
-from .tensors import tensors_of
+from .tensors import LISTED, tensors_of
 from .walk import Walk, walk
 
 
@@ -43,6 +43,7 @@ def report(step: WatchedStep, steps: int) -> StepReport:
         other=other_of(step, highest["other"]),
         tensors=tensors_of(step, timeline, highest, sightings),
         blocks={category: len(lives) for category, lives in highest.items()},
+        unowned=tuple(life.address for life in highest["other"][:LISTED]),
     )
 
 

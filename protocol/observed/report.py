@@ -105,7 +105,8 @@ class StepReport(msgspec.Struct, frozen=True, kw_only=True):
     `unattributed` is the allocator's requested bytes less all categories and the workspace, the
     largest over all boundaries; None on a device whose allocator does not tell. `curve` begins with
     what there was when the step began. `tensors` has the largest of each category at its high
-    water, `blocks` how many it has there.
+    water, `blocks` how many it has there. `unowned` are the addresses of
+    those that `tensors` has of `other`, in the same order.
     """
 
     kind: Kind
@@ -122,3 +123,4 @@ class StepReport(msgspec.Struct, frozen=True, kw_only=True):
     other: tuple[Held, ...]
     tensors: dict[Category, tuple[TensorFacts, ...]]
     blocks: dict[Category, int]
+    unowned: tuple[int, ...] = ()

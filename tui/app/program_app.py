@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from vramtop.protocol.split import Category
 from vramtop.tui.programs.link import ProgramLink
 from vramtop.tui.programs.started import Started
 from vramtop.tui.state.state import State
@@ -48,6 +49,7 @@ class ProgramApp(VramtopApp):
         self._over = over
         self.refusal: str | None = None
         self._sure = False
+        self._link = link
         self._command = link if isinstance(link, Started) else None
 
     def on_mount(self) -> None:
@@ -70,6 +72,12 @@ class ProgramApp(VramtopApp):
     def keys(self) -> Sequence[Key]:
         """The keys that mean something for this program."""
         return PROGRAM_KEYS if self._command is None else (OUTPUT_KEY, *PROGRAM_KEYS)
+
+    def choose(self, category: Category | None) -> None:
+        """Choose this category; of what is nobody's, ask who holds it."""
+        super().choose(category)
+        if category == "other":
+            self._link.ask_who()
 
     def action_leave(self) -> None:
         """Leave the moment; else the category; else the program, for the app that came before."""

@@ -44,20 +44,26 @@ def expected(step: WatchedStep, report: StepReport) -> dict[Category, Expected]:
     return {each.expectation.category: each for each in found.values() if each is not None}
 
 
-def differences(found: Mapping[Category, Expected], report: StepReport) -> tuple[Difference, ...]:
-    """By how much the measured bytes exceed what is expected, and why."""
+def differences(
+    found: Mapping[Category, Expected], report: StepReport, holders: Iterable[str]
+) -> tuple[Difference, ...]:
+    """By how much the measured bytes exceed what is expected, and why.
+
+    `holders` are those of what is nobody's, as far as they are known.
+    """
+    held = tuple(f"held by {name}" for name, _ in Counter(holders).most_common(1))
     return tuple(
-        _difference(each, report.high_water.of(category), report)
+        _difference(each, report, held if category == "other" else ())
         for category, each in found.items()
     )
 
 
-def _difference(each: Expected, most: int, report: StepReport) -> Difference:
+def _difference(each: Expected, report: StepReport, held: tuple[str, ...]) -> Difference:
     category = each.expectation.category
-    more = most - each.expectation.bytes
+    more = report.high_water.of(category) - each.expectation.bytes
     reasons: tuple[str, ...] = ()
     if category == "other":
-        reasons = _what(report.other)
+        reasons = held + _what(report.other)
     elif more == 0:
         reasons = (each.note,) if each.note else ()
     else:

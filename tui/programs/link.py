@@ -46,7 +46,7 @@ class ProgramLink:
         self._shown: Shown | None = None
         self._alive: dict[int, Shown] = {}
         self._following: set[asyncio.Task[None]] = set()
-        self._viewers: list[Viewer] = []
+        self._viewers: dict[Shown, Viewer] = {}
 
     @abstractmethod
     async def start(self) -> ProgramLink:
@@ -72,7 +72,7 @@ class ProgramLink:
         """Leave the programs as they are."""
         for task in self._following:
             task.cancel()
-        for viewer in self._viewers:
+        for viewer in self._viewers.values():
             with suppress(OSError):
                 await viewer.close()
 
@@ -85,14 +85,24 @@ class ProgramLink:
 
     def follow(self, viewer: Viewer) -> None:
         """Watch a program from now on."""
-        self._viewers.append(viewer)
         task = asyncio.create_task(self._follow(viewer))
         self._following.add(task)
         task.add_done_callback(self._following.discard)
 
+    def ask_who(self) -> None:
+        """Ask who holds what is nobody's in the program that is shown.
+
+        Looking for them takes the program a tenth of a second, so this is not done by itself.
+        """
+        if self._shown is not None:
+            device, addresses = self._shown.unowned
+            if addresses:
+                self._viewers[self._shown].ask_who(device, addresses)
+
     async def _follow(self, viewer: Viewer) -> None:
         program, shown = Program(viewer.observed), Shown(viewer.observed, started=self.started)
         self.known.append(program)
+        self._viewers[shown] = viewer
         self._alive[viewer.observed.pid] = shown
         self._choose()
         viewer.watch()
@@ -112,7 +122,7 @@ class ProgramLink:
         if reason is None:
             ended = await _ended(viewer.observed.pid)
             reason = "" if ended else f"{shown.name} does not answer any more"
-        del self._alive[viewer.observed.pid]
+        del self._alive[viewer.observed.pid], self._viewers[shown]
         await viewer.close()
         if self._shown is shown:
             self._shown = None

@@ -23,17 +23,23 @@ from .origin import kinds_of, origin
 
 
 def measured(
-    step: WatchedStep, report: StepReport, differences: tuple[Difference, ...]
+    step: WatchedStep,
+    report: StepReport,
+    differences: tuple[Difference, ...],
+    holders: Mapping[int, str],
 ) -> Measured:
-    """The message that shows this report."""
+    """The message that shows this report; `holders` are known of what is nobody's, by address."""
     kinds = kinds_of(step.modules)
+    names = {block: holders.get(address, "") for block, address in enumerate(report.unowned)}
     return Measured(
         step=report.steps,
         settled=True,
         anatomy=_anatomy(report, kinds),
         allocator=_allocator(step, report),
         tensors={
-            category: _tensors(report, category, blocks, kinds)
+            category: _tensors(
+                report, category, blocks, kinds, names if category == "other" else {}
+            )
             for category, blocks in report.tensors.items()
         },
         differences=differences,
@@ -72,19 +78,23 @@ def _allocator(step: WatchedStep, report: StepReport) -> AllocatorMemory | None:
 
 
 def _tensors(
-    report: StepReport, category: Category, blocks: Iterable[Block], kinds: Mapping[str, str]
+    report: StepReport,
+    category: Category,
+    blocks: Iterable[Block],
+    kinds: Mapping[str, str],
+    names: Mapping[int, str],
 ) -> Tensors:
     listed = tuple(
         TensorFacts(
             bytes=block.bytes,
-            name=block.name,
+            name=block.name or names.get(place, ""),
             shape=block.shape,
             dtype=block.dtype,
             born=block.born,
             gone=block.gone,
             origin=origin(block.module, block.line, kinds),
         )
-        for block in blocks
+        for place, block in enumerate(blocks)
     )
     rest = report.high_water.of(category) - sum(facts.bytes for facts in listed)
     return Tensors(listed, report.blocks[category] - len(listed), rest)

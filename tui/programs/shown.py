@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 from msgspec.structs import replace
@@ -15,6 +16,7 @@ from vramtop.protocol.messages import (
     Device,
     Hello,
     Layer,
+    Measured,
     Note,
     OutOfMemory,
     Program,
@@ -22,12 +24,26 @@ from vramtop.protocol.messages import (
 )
 from vramtop.protocol.observed import record
 from vramtop.protocol.observed.record import FromObserver, Name, Observed, Progress, WatchedStep
-from vramtop.protocol.split import Split
+from vramtop.protocol.observed.report import StepReport
+from vramtop.protocol.split import Category, Split
 from vramtop.tui.words import units
 from vramtop.tui.worker.link import Modules, Received, Watched
 
-from .expected import differences, expected
+from .expected import Expected, differences, expected
 from .measured import measured
+
+
+class _Latest(NamedTuple):
+    """A watched step, its report, and what one expects of it."""
+
+    step: WatchedStep
+    report: StepReport
+    found: dict[Category, Expected]
+
+    def measured(self, holders: Mapping[int, str]) -> Measured:
+        known = [name for address in self.report.unowned if (name := holders.get(address))]
+        more = differences(self.found, self.report, known)
+        return measured(self.step, self.report, more, holders)
 
 
 class Shown:
@@ -51,11 +67,18 @@ class Shown:
         self._kind: record.Kind | None = None  # of the latest step
         self._steps = 0
         self._told: set[str] = set()
+        self._latest: _Latest | None = None
+        self._holders: dict[int, str] = {}
 
     def begin(self) -> Iterator[Received]:
         """What is known from its greeting."""
         yield self._watched
         yield Note(f"watching {self.name}, Python {self.observed.python}")
+
+    @property
+    def unowned(self) -> tuple[str, tuple[int, ...]]:
+        """The device, and the addresses on it of what is nobody's; none where there is nothing."""
+        return self._device or "", self._latest.report.unowned if self._latest else ()
 
     @property
     def name(self) -> str:
@@ -71,6 +94,10 @@ class Shown:
                 yield from self._step(said)
             case Progress():
                 yield from self._progress(said)
+            case record.Holders():
+                self._holders = {each.address: each.what for each in said.holders}
+                if self._latest is not None:
+                    yield self._latest.measured(self._holders)
             case record.Missing():
                 yield from self._missing(said.reason)
             case record.OutOfMemory():
@@ -119,7 +146,8 @@ class Shown:
             self._program = program
             yield program
         yield Modules(told.layers)
-        yield measured(step, told, differences(found, told))
+        self._latest = _Latest(step, told, found)
+        yield self._latest.measured(self._holders)
 
     def _missing(self, reason: str) -> Iterator[Received]:
         yield from self._now(replace(self._watched, trouble=reason))

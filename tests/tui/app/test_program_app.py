@@ -169,7 +169,7 @@ async def test_a_moment_that_is_looked_at_stays_while_steps_go_on() -> None:
 
 
 async def test_other_is_chosen_like_every_category() -> None:
-    async with program() as pilot:
+    async with program((200, 60)) as pilot:
         await pilot.press("up")
         text = await painted(pilot)
         assert "older than the step, and nobody's" in text

@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 from msgspec.structs import replace
-from recorded_program import ENTRIES, STEPS
+from recorded_program import ENTRIES, REPORT, STEPS
 from vramtop.protocol.messages import Measured, Note, Program, Sample
 from vramtop.protocol.observed.record import (
     Ended,
     FromObserver,
+    Holder,
+    Holders,
     Missing,
     Observed,
     OutOfMemory,
@@ -37,9 +39,13 @@ class Program1:
         self.observed = replace(OBSERVED, pid=pid, rank=rank, world_size=world)
         self.said: asyncio.Queue[FromObserver | None] = asyncio.Queue()
         self.watching = self.closed = False
+        self.asked: list[tuple[str, tuple[int, ...]]] = []
 
     def watch(self) -> None:
         self.watching = True
+
+    def ask_who(self, device: str, addresses: tuple[int, ...]) -> None:
+        self.asked.append((device, addresses))
 
     async def messages(self) -> AsyncIterator[FromObserver]:
         while (message := await self.said.get()) is not None:
@@ -112,6 +118,29 @@ async def test_of_several_ranks_the_lowest_is_shown_and_the_others_are_named(
     second.said.put_nowait(Ended())
     second.said.put_nowait(None)
     await heard.until(Watched, rank=1)
+    await link.close()
+
+
+async def test_who_holds_what_is_nobodys_is_asked_only_if_somebody_wants_to_know(
+    link: Attached,
+) -> None:
+    heard, program = Heard(link), Program1()
+    link.follow(program)  # type: ignore[arg-type]
+    program.said.put_nowait(STEPS[-1])
+    await heard.until(Measured)
+    assert program.asked == []
+    link.ask_who()
+    ((device, addresses),) = program.asked
+    assert device == "cuda:0"
+    assert len(addresses) == len(REPORT.tensors["other"]) > 0
+    holders = tuple(Holder(address, "losses in main in train.py") for address in addresses)
+    program.said.put_nowait(Holders(holders))
+    measured = await heard.until(Measured)
+    assert isinstance(measured, Measured)
+    (reasons,) = [each.reasons for each in measured.differences if each.category == "other"]
+    assert reasons[0] == "held by losses in main in train.py"
+    names = {facts.name for facts in measured.tensors["other"].largest}
+    assert names == {"losses in main in train.py"}
     await link.close()
 
 
