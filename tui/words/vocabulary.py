@@ -49,7 +49,7 @@ READING_PROGRAM = Section(
     "reading the bars",
     (
         Entry("upper bar", "the device's memory, and who holds it"),
-        Entry("lower bar", "one step of the program; its scale is at the right"),
+        Entry("lower bar", "one step; its scale is at the right"),
         Entry("rows", "bytes beside those one expects; why they differ"),
         Entry("✓", "expected and measured bytes are equal"),
         Entry("anatomy", "the step's memory, each column its largest"),
