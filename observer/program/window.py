@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from ..ownership import tensors_in
-from ..private import cublas_workspace_size, cublaslt_workspace_size, in_backward
+from ..private import in_backward
+from ..workspaces import handle_bytes, lt_bytes
 from .device_log import DeviceLog, Message
 from .hooks import within_module, within_step
 from .lines import NOWHERE, Lines
@@ -261,8 +262,7 @@ class Window:
 
 
 def _workspace_sizes(recorder: Recorder) -> list[int]:
-    """The sizes in which cuBLAS takes its workspaces, in bytes; none where it does not tell."""
+    """The sizes in which cuBLAS and cuBLASLt take their workspaces, in bytes; none on a CPU."""
     if recorder.source != "trace":
         return []
-    asked = (cublas_workspace_size(), cublaslt_workspace_size())
-    return sorted({ask() for ask in asked if ask is not None})
+    return sorted({*map(handle_bytes, recorder.devices), lt_bytes()} - {0})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from driver import MIB, training, unattributed
+from vramtop.observer.workspaces import lt_bytes
 from vramtop.protocol.commands import GiveBack
 from vramtop.protocol.lesson.messages import (
     Configured,
@@ -17,7 +18,6 @@ from vramtop.protocol.lesson.messages import (
 )
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Failed, Hello, Note
-from vramtop.trainer.fitting.workspaces import lt_bytes
 from vramtop.tui.gpus.holders import HolderBytes
 from vramtop.tui.gpus.readings import Reader
 from vramtop.tui.state.folding import fold

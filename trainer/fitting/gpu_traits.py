@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import torch
 from vramtop.observer.accounts import unaccounted
+from vramtop.observer.workspaces import handle_bytes, lt_bytes
 from vramtop.trainer.device.alloc_conf import divisions, unmodelled
-
-from .workspaces import handle_bytes, lt_bytes
 
 
 @dataclass(frozen=True)

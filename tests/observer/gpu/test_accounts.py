@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from vramtop.observer.workspaces import lt_bytes
 from vramtop.protocol.split import AllocatorMemory, Anatomy, Reading
-from vramtop.trainer.fitting.workspaces import lt_bytes
 
 if TYPE_CHECKING:
     from simulation import SimulatedGpu

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from vramtop.observer.workspaces import lt_bytes
 from vramtop.protocol.split import AllocatorMemory, Anatomy, Category, Tensors
-from vramtop.trainer.fitting.workspaces import lt_bytes
 
 if TYPE_CHECKING:
     from simulation import SimulatedGpu

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from vramtop.trainer.fitting.workspaces import by_rule, lt_bytes
+from vramtop.observer.workspaces import by_rule, lt_bytes
 
 MIB = 2**20
 

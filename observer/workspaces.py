@@ -12,7 +12,8 @@ import re
 from collections.abc import Mapping
 
 import torch
-from vramtop.observer.private import cublas_workspace_size, cublaslt_workspace_size
+
+from .private import cublas_workspace_size, cublaslt_workspace_size
 
 _KIB = 1024
 _LARGE = 8 * 4096 * _KIB  # from Hopper on
