@@ -75,7 +75,7 @@ def _difference(each: Expected, report: StepReport, held: tuple[str, ...]) -> Di
 
 
 def _parameters(step: WatchedStep) -> Expected:
-    names = _names(step, "parameters")
+    names = _parameters_of(step)
     frozen = [name for name in names if not name.trained]
     note = f"{_elements(frozen):,} of them not trained" if frozen else ""
     return Expected(_sum("parameters", names), {}, note)
@@ -85,16 +85,16 @@ def _gradients(step: WatchedStep, report: StepReport) -> Expected | None:
     """One for each parameter that is trained, in its type."""
     if report.kind != "training":
         return None
-    names = _names(step, "parameters")
+    names = _parameters_of(step)
     trained = [name for name in names if name.trained]
-    without = {name.path for name in trained} - {name.path for name in _names(step, "gradients")}
+    without = {name.path for name in trained} - _paths(step, "gradients")
     missing = -sum(_size(name) for name in trained if name.path in without)
-    most, rest = max(map(_size, trained), default=0), len(names) - len(trained)
+    whole, rest = sum(map(_size, trained)), len(names) - len(trained)
     reasons: Reasons = {
-        (f"{len(without)} of {len(trained)} tensors have none", "some have none"): missing,
-        ("each is released before the next is made", "one at a time"): most
-        - sum(map(_size, trained)),
+        (f"{len(without)} of {len(trained)} tensors have none", "some have none"): missing
     }
+    if not without and report.high_water.gradients < whole:
+        reasons = {("never all at once",): report.high_water.gradients - whole}
     note = f"{rest} tensor{'s' if rest > 1 else ''} not trained" if rest else ""
     return Expected(_sum("gradients", trained), reasons, note)
 
@@ -103,12 +103,12 @@ def _optimizer_state(step: WatchedStep, report: StepReport) -> Expected | None:
     """For each parameter the tensors of its shape that its optimizer was seen to keep."""
     if report.kind != "training":
         return None
-    shapes = {name.path: name.shape for name in _names(step, "parameters")}
-    kept: dict[str, list[Name]] = defaultdict(list)
+    shapes = {(name.path, name.shape) for name in _parameters_of(step)}
+    kept: dict[tuple[str, tuple[int, ...]], list[Name]] = defaultdict(list)
     smaller: Counter[str] = Counter()
     for key, name in _keyed(step):
-        if name.shape == shapes.get(name.path):
-            kept[name.path].append(name)
+        if (name.path, name.shape) in shapes:
+            kept[name.path, name.shape].append(name)
         else:
             smaller[key] += _size(name)
     # Parameters alike in how many such tensors they have are written together.
@@ -122,7 +122,7 @@ def _optimizer_state(step: WatchedStep, report: StepReport) -> Expected | None:
     text = " + ".join(written) if len(written) <= _TERMS else f"{sum(terms.values()):,} elements"
     total = sum(_size(name) for names in kept.values() for name in names)
     rest = "counts of steps" if [*smaller] == ["step"] else ", ".join(smaller)
-    formula = f"{step.optimizer} {text}".strip() if written else f"{step.optimizer} keeps none"
+    formula = f"{step.optimizer} {text if written else 'keeps none'}".strip()
     return Expected(
         Expectation("optimizer_state", formula, total), {(rest,): sum(smaller.values())}
     )
@@ -187,17 +187,32 @@ def _names(step: WatchedStep, owner: Owner, since: int = 0) -> list[Name]:
         if sighting.owner == owner and sighting.place >= since:
             name = step.names[sighting.name]
             found.setdefault((sighting.address, name.path if name.view else ""), name)
-    return list({name.path: name for name in found.values()}.values())
+    return list(found.values())
+
+
+def _paths(step: WatchedStep, owner: Owner) -> set[str]:
+    """All that an owner was seen to have, by path."""
+    return {step.names[each.name].path for each in step.sightings if each.owner == owner}
+
+
+def _at_end(step: WatchedStep, owner: Owner) -> int:
+    """The place at which everything of an owner was sighted last."""
+    return max((each.place for each in step.sightings if each.owner == owner), default=0)
+
+
+def _parameters_of(step: WatchedStep) -> list[Name]:
+    return _names(step, "parameters", _at_end(step, "parameters"))
 
 
 def _keyed(step: WatchedStep) -> Iterable[tuple[str, Name]]:
     """The tensors of the optimizers' state, each once, with what the optimizer calls it."""
+    since = _at_end(step, "optimizer_state")
     found = {
         sighting.address: (sighting.key, step.names[sighting.name])
         for sighting in step.sightings
-        if sighting.owner == "optimizer_state"
+        if sighting.owner == "optimizer_state" and sighting.place >= since
     }
-    return {(key, name.path): (key, name) for key, name in found.values()}.values()
+    return found.values()
 
 
 def _sum(category: Category, names: Iterable[Name]) -> Expectation:
