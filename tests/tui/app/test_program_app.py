@@ -300,3 +300,39 @@ def test_the_session_has_all_that_a_program_says() -> None:
     kinds = {type(message) for message in MESSAGES}
     assert {Program, Measured, Modules, WorkerLine, Note} <= kinds
     assert msgspec.structs.asdict(REPORT.high_water).keys() == {*ALL_CATEGORIES}
+
+
+# ---- over the screen of the GPUs ----------------------------------------------------------------
+
+
+async def test_escape_goes_back_once_nothing_else_is_left_to_leave() -> None:
+    app = ProgramApp(Looking(), over=True)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        await painted(pilot, *MESSAGES)
+        await pilot.press("down", "left", "escape", "escape")
+        await pilot.pause()
+        assert app.is_running
+        await pilot.press("escape")
+        await pilot.pause()
+        assert not app.is_running
+    assert (app.back, app.return_code) == (True, 0)
+
+
+async def test_without_another_screen_before_it_escape_stays() -> None:
+    async with program() as pilot:
+        await pilot.press("escape", "escape")
+        await pilot.pause()
+        assert pilot.app.is_running
+
+
+async def test_over_a_program_the_gpus_offer_no_move() -> None:
+    async with program() as pilot:
+        await pilot.press("g")
+        text = await painted(pilot)
+        assert "move the training" not in text
+        assert "this session's trainer" not in text
+        assert re.search(rf"▸ +0 +{WATCHED.pid}", text)
+        await pilot.press("enter", "escape")
+        await pilot.pause()
+        assert "Parameters" in seen(pilot.app)
