@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from math import prod
 from typing import NamedTuple, TypeAlias
 
+from vramtop.accounting.program.other import BUCKET, KEPT, OLDER
 from vramtop.protocol.messages import Difference, Expectation
 from vramtop.protocol.observed.record import Name, Owner, WatchedStep
 from vramtop.protocol.observed.report import Held, StepReport
@@ -17,6 +18,7 @@ from vramtop.protocol.split import Category
 
 Reasons: TypeAlias = Mapping[tuple[str, ...], int]
 
+_SHORT = {OLDER: "older", KEPT: "kept", BUCKET: "DDP's buckets"}
 _TERMS = 2  # of a sum that is written out
 
 
@@ -167,7 +169,7 @@ def _what(other: Iterable[Held]) -> tuple[str, ...]:
     count = f"{first.count:,} × " if first.count > 1 else ""
     where = f", {first.line}" if first.line else ""
     more = f"; {rest} more" if rest else ""
-    short = first.what.partition(" ")[0]  # "older", "kept", "DistributedDataParallel's"
+    short = _SHORT.get(first.what, first.what)
     return (
         f"{count}{first.what}{where}{more}",
         f"{count}{first.what}{where}",
