@@ -15,7 +15,6 @@ from vramtop.protocol.messages import (
     VERSION,
     Device,
     Hello,
-    Layer,
     Measured,
     Note,
     OutOfMemory,
@@ -23,7 +22,7 @@ from vramtop.protocol.messages import (
     Sample,
 )
 from vramtop.protocol.observed import record
-from vramtop.protocol.observed.record import FromObserver, Name, Observed, Progress, WatchedStep
+from vramtop.protocol.observed.record import FromObserver, Observed, Progress, WatchedStep
 from vramtop.protocol.observed.report import StepReport
 from vramtop.protocol.split import Category, Split
 from vramtop.tui.words import units
@@ -137,7 +136,6 @@ class Shown:
         program = Program(
             name=self.observed.program,
             device=device,
-            layers=_layers(step),
             expected=tuple(each.expectation for each in found.values()),
         )
         if program != self._program:
@@ -186,36 +184,6 @@ def _resident(pid: int) -> int | None:
         size: int = psutil.Process(pid).memory_info().rss
         return size
     return None
-
-
-def _layers(step: WatchedStep) -> tuple[Layer, ...]:
-    """The modules that have parameters of their own."""
-    kinds = {module.path: module.kind for module in step.modules}
-    own: dict[str, dict[str, Name]] = {}
-    for sighting in step.sightings:
-        if sighting.owner == "parameters":
-            name = step.names[sighting.name]
-            path, _, leaf = name.path.rpartition(".")
-            own.setdefault(path, {})[leaf] = name
-    ran = [path for path in kinds if path in own]
-    return tuple(
-        _layer(path, kinds.get(path, ""), own[path]) for path in [*ran, *own.keys() - kinds]
-    )
-
-
-def _layer(path: str, kind: str, names: dict[str, Name]) -> Layer:
-    sizes = {leaf: _count(name.shape) for leaf, name in names.items()}
-    biases = sum(size for leaf, size in sizes.items() if leaf == "bias")
-    every = sum(sizes.values())
-    size = sum(sizes[leaf] * name.itemsize for leaf, name in names.items())
-    return Layer(path or kind, (), every, size, kind, every - biases, biases)
-
-
-def _count(shape: tuple[int, ...]) -> int:
-    count = 1
-    for side in shape:
-        count *= side
-    return count
 
 
 def _out_of_memory(said: record.OutOfMemory) -> OutOfMemory:

@@ -352,11 +352,11 @@ def test_a_category_lists_its_largest_tensors() -> None:
         TensorFacts(2000, "fc.weight.exp_avg", "", "", (10, 25), "float32", None),
     )
     assert tensors["batch_data"] == (
-        TensorFacts(100, "inputs[0]", "train.py:7", "", (), "float32", "load"),
+        TensorFacts(100, "inputs[0]", "train.py:7", "", (), "float32", "load", "load"),
     )
     assert tensors["activations"] == (
-        TensorFacts(300, "", "train.py:3", "fc", None, None, "forward"),
-        TensorFacts(4, "", "train.py:9", "", None, None, "forward"),
+        TensorFacts(300, "", "train.py:3", "fc", None, None, "forward", "backward"),
+        TensorFacts(4, "", "train.py:9", "", None, None, "forward", "forward"),
     )
     assert [facts.bytes for facts in tensors["temporaries"]] == [800]
     assert [facts.bytes for facts in tensors["other"]] == [50]

@@ -9,14 +9,16 @@ from msgspec.structs import replace
 from program import BEGUN, LOADED, MEASURED, MIB, PROGRAM, STEPS, step
 from scripted import Script, begin, painted, seen
 from vramtop.protocol.messages import Ended, Flow, Note, OutOfMemory
+from vramtop.protocol.observed.report import Layer
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.widgets.help import HelpText
 from vramtop.tui.widgets.runs.trade import TradeChart
 from vramtop.tui.widgets.runs.visited import VisitedTable
 from vramtop.tui.widgets.step.layers import LayerTable
 from vramtop.tui.widgets.step.tensors import TensorTable
+from vramtop.tui.words import units
 from vramtop.tui.words.keys import KEYS, PROGRAM_KEYS
-from vramtop.tui.worker.link import WorkerGone
+from vramtop.tui.worker.link import Modules, WorkerGone
 
 SIZES = [(80, 24), (120, 40)]
 LESSON_WORDS = (
@@ -132,14 +134,25 @@ async def test_a_program_without_a_loss_has_no_chart_of_it(other: VramtopApp) ->
         assert "steps/s" in text
 
 
-async def test_its_layers_are_listed_as_they_were_sent(other: VramtopApp) -> None:
-    async with other.run_test(size=(200, 60)) as pilot:
-        await begin(pilot, *BEGUN)
-        assert other.query_one(LayerTable).region.area
-        text = seen(other)
-        assert "transformer.h.0.attn" in text
-        assert "1024×50257" in text
-        assert not lesson_words(text)
+@pytest.mark.parametrize("size", [(120, 40), (200, 60)])
+async def test_its_modules_are_listed_the_most_bytes_first(
+    other: VramtopApp, size: tuple[int, int]
+) -> None:
+    modules = tuple(
+        Layer(f"transformer.h.{number}", "Block", 4 * number, 0, 8 * MIB, 2 * number * MIB)
+        for number in range(99)
+    )
+    async with other.run_test(size=size) as pilot:
+        text = await painted(pilot, *BEGUN, Modules(modules))
+        lines = [line[size[0] // 4 :] for line in text.splitlines()]
+        rows = [line.split() for line in lines if "transformer.h." in line]
+        names = [row[-6] for row in rows]
+        assert names == [f"transformer.h.{98 - number}" for number in range(len(rows))]
+        assert rows[0][-5:] == ["Block", "392", "–", "8.00M", "196M"]
+        rest = sum(2 * number for number in range(99 - len(rows)))
+        assert f"… {99 - len(rows)} more" in text
+        assert text.count(units.short(rest * MIB)) >= 1
+        assert not other.query_one(LayerTable).region.area
 
 
 async def test_a_chosen_category_tells_its_reason(other: VramtopApp) -> None:
