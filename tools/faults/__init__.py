@@ -5,6 +5,7 @@ Each quotes a passage of the code. A change of that passage changes it here too;
 
 from __future__ import annotations
 
+from .commands import COMMANDS
 from .fault import Fault
 from .figures import FIGURES
 from .monitor import MONITOR
@@ -12,4 +13,4 @@ from .programs import PROGRAMS
 from .reports import REPORTS
 from .worker import WORKER
 
-FAULTS: tuple[Fault, ...] = (*WORKER, *FIGURES, *MONITOR, *PROGRAMS, *REPORTS)
+FAULTS: tuple[Fault, ...] = (*WORKER, *FIGURES, *MONITOR, *PROGRAMS, *REPORTS, *COMMANDS)

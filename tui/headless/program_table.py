@@ -83,7 +83,8 @@ def _head(report: ProgramReport, *, several: bool) -> Iterable[str]:
         steps = f"{report.steps:,} steps" + (f" of {units.seconds(each)}" if each else "")
         seen = f"{steps}, {report.watched:,} watched" if kind.kind == "training" else ""
         took = f"watching took {_percent(report.watching_share)} of the time"
-        yield f"{seen or f'{report.watched:,} calls watched'}; {took}"
+        calls = f"{report.watched:,} call{'s' if report.watched > 1 else ''} watched"
+        yield f"{seen or calls}; {took}"
         yield f"Inputs of a {'step' if seen else 'call'}: {_inputs(kind.inputs)}"
 
 
@@ -146,7 +147,8 @@ def _device(kind: KindReport) -> Iterable[str]:
 def _layers(layers: Sequence[Layer]) -> Table:
     table = _table("largest layers", "params", "grads", "optim", "activ.", described="kind")
     for layer in sorted(layers, key=lambda each: -sum(_sizes(each)))[:_LAYERS]:
-        name, kind = _shortened(layer.name, _NAME), units.cut(layer.kind, _KIND)
+        name = _shortened(layer.name or layer.kind, _NAME)
+        kind = units.cut(layer.kind, _KIND)
         table.add_row(name, kind, *map(units.short, _sizes(layer)))
     return table
 
