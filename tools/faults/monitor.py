@@ -107,8 +107,8 @@ MONITOR = (
     Fault(
         "the lesson's keys are sent to another program",
         "tui/controls/reply.py",
-        "return not_lesson(state) or no_worker(state)",
-        "return no_worker(state)",
+        "if (refusal := not_lesson(state)) is not None:",
+        "if (refusal := None) is not None:",
         ("tests/tui/app/test_other_program.py",),
     ),
     Fault(

@@ -31,8 +31,8 @@ REPORTS = (
     Fault(
         "a call inside backward is forward",
         "accounting/program/phases.py",
-        'if "backward" in open_:',
-        'if open_[-1:] == ["backward"]:',
+        'if "backward" in open_ or',
+        'if open_[-1:] == ["backward"] or',
         _TESTS,
     ),
     Fault(
