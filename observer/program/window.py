@@ -176,11 +176,6 @@ class Window:
         return messages
 
     @property
-    def stepping(self) -> bool:
-        """Whether an optimizer's step has begun and not ended."""
-        return bool(self._stepping)
-
-    @property
     def seconds(self) -> float:
         """How long the window's periods took, all together."""
         return self._times[-1] - self._times[0]

@@ -65,8 +65,7 @@ class Windows:
         if since_start:
             self._first_lines.begin()
         window = self.window
-        # An optimizer starts CUDA even where all tensors are the CPU's.
-        if window is None or window.source != "operators" or window.stepping:
+        if window is None or window.source != "operators":
             return False
         self.abandon()
         self.steps.forget_recent()

@@ -43,13 +43,6 @@ COMMANDS = (
         _FIRST_STEPS,
     ),
     Fault(
-        "an optimizer that starts CUDA ends a CPU's window",
-        "observer/program/windows.py",
-        ' or window.source != "operators" or window.stepping:',
-        ' or window.source != "operators":',
-        _FIRST_STEPS,
-    ),
-    Fault(
         "the dashes before a command are taken for the command",
         "tui/cli/program_options.py",
         'words[1:] if words[:1] == ["--"] else words',
@@ -82,13 +75,6 @@ COMMANDS = (
         "tui/headless/program_attach.py",
         "elif output.closed or (",
         "elif (",
-        _ATTACH,
-    ),
-    Fault(
-        "attaching leaves before all devices of a step have come",
-        "tui/headless/program_attach.py",
-        "        elif output.closed",
-        "        if output.closed",
         _ATTACH,
     ),
     Fault(
