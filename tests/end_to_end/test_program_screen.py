@@ -1,5 +1,6 @@
 """The screen of a program in a real terminal: one that runs already, and one that is started."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -90,11 +91,10 @@ def test_from_the_gpus_enter_looks_inside_and_escape_comes_back(environment, scr
 
 
 def test_a_program_that_is_run_is_shown_and_leaves_its_last_lines_and_its_exit_code(
-    environment, script
+    environment, script, tmp_path
 ):
-    terminal = Terminal(
-        120, 40, "run", sys.executable, script, "cpu", "2000", environment=environment
-    )
+    command = ("run", "--output", str(tmp_path / "told.json"), sys.executable, script)
+    terminal = Terminal(120, 40, *command, "cpu", "2000", environment=environment)
     terminal.wait_for(r"training  64×784 float32  cpu")
     terminal.wait_for(r"the program has ended with exit code 3")
     terminal.wait_for(r"Parameters +397\.5")
@@ -104,6 +104,8 @@ def test_a_program_that_is_run_is_shown_and_leaves_its_last_lines_and_its_exit_c
     assert "the last line" in after
     assert "Parameters" in after
     assert "407,080" in after
+    (told,) = json.loads((tmp_path / "told.json").read_text())
+    assert told["kinds"][0]["high_water"]["parameters"] == 407_080
 
 
 def test_a_program_that_is_left_asks_first_and_then_ends(environment, script):

@@ -11,6 +11,15 @@ from .figures import FIGURES
 from .monitor import MONITOR
 from .programs import PROGRAMS
 from .reports import REPORTS
+from .screen import SCREEN
 from .worker import WORKER
 
-FAULTS: tuple[Fault, ...] = (*WORKER, *FIGURES, *MONITOR, *PROGRAMS, *REPORTS, *COMMANDS)
+FAULTS: tuple[Fault, ...] = (
+    *WORKER,
+    *FIGURES,
+    *MONITOR,
+    *PROGRAMS,
+    *REPORTS,
+    *COMMANDS,
+    *SCREEN,
+)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.events import Resize
 from vramtop.protocol.split import Category
 from vramtop.tui.programs.link import ProgramLink
 from vramtop.tui.programs.started import Started
@@ -56,6 +57,11 @@ class ProgramApp(VramtopApp):
         """Leave room for the output of a program that we have started."""
         self.screen_stack[0].set_class(self._command is not None, "started")
 
+    def on_resize(self, event: Resize) -> None:
+        """Give the program's own terminal the same size."""
+        if self._command is not None:
+            self._command.resize(event.size)
+
     def react(self, before: State, message: Received) -> None:
         """Act on a message that is already in the state."""
         super().react(before, message)
@@ -80,9 +86,12 @@ class ProgramApp(VramtopApp):
             self._link.ask_who()
 
     def action_leave(self) -> None:
-        """Leave the moment; else the category; else the program, for the app that came before."""
+        """Leave the output, the moment, the category; then go back to the app that came before."""
+        main = self.screen_stack[0]
         whole = self.state.cursor is None and self.state.chosen is None
-        if whole and self._over:
+        if main.has_class("output"):
+            main.remove_class("output")
+        elif whole and self._over:
             self.back = True
             self.leave()
         else:

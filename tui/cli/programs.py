@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
+from vramtop.tui.terminal.capabilities import cannot_place
 from vramtop.tui.terminal.output import require, say
 
 from .program_options import ProgramOptions
@@ -17,11 +19,8 @@ def start(options: ProgramOptions) -> int:
         from vramtop.tui.headless.program_list import list_programs
 
         return list_programs("json" if options.form == "json" else "table")
-    if (
-        options.headless
-        or options.steps is not None
-        or not (sys.stdin.isatty() and sys.stdout.isatty())
-    ):
+    terminal = sys.stdin.isatty() and sys.stdout.isatty() and not cannot_place(os.environ)
+    if options.headless or options.steps is not None or not terminal:
         return without_screen(options)
     return show(options)
 

@@ -86,6 +86,12 @@ class Started(ProgramLink):
             with suppress(ProcessLookupError):
                 self._process.send_signal(number)
 
+    def resize(self, size: tuple[int, int]) -> None:
+        """Give the command's terminal so many columns and lines; the command is told."""
+        self._size = size
+        if self._terminal >= 0:
+            _set_size(self._terminal, size)
+
     async def close(self) -> None:
         """Leave; a command that still runs is asked to end, unless it was already."""
         if not self.asked:
@@ -118,8 +124,7 @@ class Started(ProgramLink):
     async def _start(self, monitor: Path | None) -> asyncio.subprocess.Process:
         self._terminal, theirs = pty.openpty()
         try:
-            columns, lines = self._size
-            fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", lines, columns, 0, 0))
+            _set_size(theirs, self._size)
             process = await start(self._command, monitor, theirs)
         finally:
             os.close(theirs)
@@ -167,3 +172,8 @@ class Started(ProgramLink):
                 self.follow(await called.next())
             except CannotView as error:
                 self.say(Note(str(error)))
+
+
+def _set_size(terminal: int, size: tuple[int, int]) -> None:
+    columns, lines = size
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", lines, columns, 0, 0))

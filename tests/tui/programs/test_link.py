@@ -242,6 +242,19 @@ async def test_a_command_prints_on_a_terminal_of_its_own_and_keeps_its_exit_code
     await link.close()
 
 
+async def test_a_command_is_told_that_its_terminal_has_another_size() -> None:
+    code = (
+        "import os, signal\n"
+        "signal.signal(signal.SIGWINCH, lambda *_: print(os.get_terminal_size()[0]))\n"
+        "print('ready')\nwhile True: signal.pause()"
+    )
+    link, heard = await run(sys.executable, "-c", code)
+    await heard.until(WorkerLine, text="ready")
+    link.resize((133, 40))
+    await heard.until(WorkerLine, text="133")
+    await link.close()
+
+
 async def test_a_command_that_is_left_is_asked_to_end() -> None:
     code = (
         "import signal, sys, time\n"

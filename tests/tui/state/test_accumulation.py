@@ -157,6 +157,21 @@ def test_an_anatomy_of_many_batches_has_all_its_columns(times: int, width: int) 
         assert names == [f"{times} batches", "optimizer", "zero"]
 
 
+@pytest.mark.parametrize("width", [40, 78, 118])
+def test_what_comes_in_rounds_is_one_part_and_the_peak_is_drawn(width: int) -> None:
+    """As with LBFGS, which calls forward and backward many times within its step."""
+    low, high = Split(P), Split(P, activations=P)
+    rounds: tuple[Phase, ...] = ("optimizer", "forward", "backward")
+    moments = [Moment("load", low), *(Moment(phase, low) for phase in 60 * rounds)]
+    moments += [Moment("optimizer", low)]
+    moments[77] = Moment(moments[77].phase, high)
+    anatomy = Anatomy({}, high, Peak(2 * P, moments[77].phase, "", high), tuple(moments))
+    parts = stretches(anatomy, width)
+    assert [part.name for part in parts] == ["load", "61 rounds"]
+    assert sum(len(part.columns) for part in parts) == width
+    assert 77 in {column.place for part in parts for column in part.columns}
+
+
 def test_without_room_for_names_one_batch_keeps_its_phases() -> None:
     split = Split(P)
     phases: tuple[Phase, ...] = ("load", "forward", "backward", "optimizer", "zero_grad")
