@@ -15,6 +15,7 @@ from vramtop.protocol.messages import Difference, Expectation
 from vramtop.protocol.observed.record import Name, Owner, WatchedStep
 from vramtop.protocol.observed.report import Held, StepReport
 from vramtop.protocol.split import Category
+from vramtop.tui.words import units
 
 Reasons: TypeAlias = Mapping[tuple[str, ...], int]
 
@@ -44,6 +45,21 @@ def expected(step: WatchedStep, report: StepReport) -> dict[Category, Expected]:
         "other": Expected(Expectation("other", "nothing", 0), {}),
     }
     return {each.expectation.category: each for each in found.values() if each is not None}
+
+
+def notes(step: WatchedStep, report: StepReport) -> dict[Category, tuple[str, ...]]:
+    """What more there is to say of a category: how much of it each row of the batch may take."""
+    rows = step.inputs[0].shape[0] if step.inputs and step.inputs[0].shape else 1
+    size = report.high_water.activations
+    if rows < 2 or not size:
+        return {}
+    each = units.size(size // rows)
+    return {
+        "activations": (
+            f"about {each} a row of the batch (estimate)",
+            f"≈{each} a row (est.)",
+        )
+    }
 
 
 def differences(
@@ -150,7 +166,7 @@ def _more_of_batch(names: Iterable[Name], report: StepReport) -> Reasons:
     seen: set[str] = set()
     for block in report.tensors["batch_data"]:
         if block.name not in sizes:
-            parts["also made in load", "more"] += block.bytes
+            parts["also made in load", "other data"] += block.bytes
         elif block.name in seen:
             parts["the batch before is held too", "two batches"] += block.bytes
         elif block.name in views:

@@ -28,7 +28,7 @@ from vramtop.protocol.split import Category, Split
 from vramtop.tui.words import units
 from vramtop.tui.worker.link import Modules, Received, Watched
 
-from .expected import Expected, differences, expected
+from .expected import Expected, differences, expected, notes
 from .measured import measured
 
 
@@ -143,7 +143,7 @@ class Shown:
                 yield Hello(VERSION, self.observed.pid, self.observed.torch, device)
             self._program = program
             yield program
-        yield Modules(told.layers)
+        yield Modules(told.layers, notes(step, told))
         self._latest = _Latest(step, told, found)
         yield self._latest.measured(self._holders)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from vramtop.protocol.messages import Difference, Expectation, Measured, Program
@@ -13,7 +13,8 @@ class CategoryFacts(msgspec.Struct, frozen=True):
     """One category, its high water in bytes, and the phase that first reaches it.
 
     `high_water` is None until a step was measured; `phase` also where the category is empty.
-    `expected` and `difference` are None where the program expects nothing.
+    `expected` and `difference` are None where the program expects nothing. `notes` is what more
+    there is to say, in fewer and fewer words.
     """
 
     category: Category
@@ -21,6 +22,7 @@ class CategoryFacts(msgspec.Struct, frozen=True):
     high_water: int | None = None
     phase: Phase | None = None
     difference: Difference | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def unexplained(self) -> bool:
@@ -30,7 +32,10 @@ class CategoryFacts(msgspec.Struct, frozen=True):
 
 
 def category_facts(
-    categories: Sequence[Category], program: Program | None, measured: Measured | None
+    categories: Sequence[Category],
+    program: Program | None,
+    measured: Measured | None,
+    notes: Mapping[Category, tuple[str, ...]],
 ) -> tuple[CategoryFacts, ...]:
     """The facts of each of these categories."""
     expected = {row.category: row for row in program.expected} if program else {}
@@ -45,6 +50,7 @@ def category_facts(
             anatomy.high_water.of(category),
             _high_water_phase(anatomy, category),
             differences.get(category),
+            notes.get(category, ()),
         )
         for category in categories
     )

@@ -18,4 +18,5 @@ def fold(state: State, message: Received) -> State:
         return new
     if new.program is None:
         return replace(new, categories=())
-    return replace(new, categories=category_facts(new.listed, new.program, new.measured))
+    notes = new.modules.notes if new.modules else {}
+    return replace(new, categories=category_facts(new.listed, new.program, new.measured, notes))

@@ -11,6 +11,7 @@ from vramtop.protocol.gpus import GpusReport
 from vramtop.protocol.lesson.shelf import Kept
 from vramtop.protocol.observed.record import Input, Kind
 from vramtop.protocol.observed.report import Layer
+from vramtop.protocol.split import Category
 from vramtop.protocol.wire.envelope import Envelope
 from vramtop.protocol.wire.framing import FromWorker, ToWorker
 
@@ -60,9 +61,13 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Modules(msgspec.Struct, frozen=True):
-    """What belongs to each module of a watched program, by the latest recorded step."""
+    """What belongs to each module of a watched program, by the latest recorded step.
+
+    `notes` are what more there is to say of a category, each in fewer and fewer words.
+    """
 
     layers: tuple[Layer, ...]
+    notes: dict[Category, tuple[str, ...]] = {}
 
 
 class Parted(msgspec.Struct, frozen=True):

@@ -123,6 +123,8 @@ async def test_what_is_expected_is_told_by_elements_and_by_reasons() -> None:
         reasons = facts["batch_data"].difference.reasons
         assert reasons[0] == "also made in load, the batch before is held too"
         assert facts["activations"].expected is None
+        rows = units.size(REPORT.high_water.activations // 16)
+        assert f"in forward, ≈{rows} a row (est.)" in seen(pilot.app)
         assert facts["other"].difference.bytes == REPORT.high_water.of("other") > 0
         assert not any(line.unexplained for line in facts.values())
 

@@ -103,7 +103,7 @@ def test_a_batch_is_what_went_into_the_call_and_what_there_is_besides_has_its_re
     assert difference == Difference(
         "batch_data",
         2 * 16_384,
-        ("also made in load, the batch before is held too", "more, two batches"),
+        ("also made in load, the batch before is held too", "other data, two batches"),
     )
     _, _, difference = held(STEP, "batch_data", batch_data=99_999)
     assert difference.reasons == ()

@@ -86,7 +86,7 @@ class CategoryTable(Panel[StepFacts]):
         """The formula and its bytes. Without a column for these, they show only until measured."""
         expected, muted = line.expected, ink(self.palette.muted)
         formula = expected.formula if expected else units.NOTHING
-        figure = unit.text(expected.bytes if expected else None)
+        figure = number(unit, expected.bytes) if expected else units.NOTHING
         row.append(f"  {formula:<{has.formula - 2}}" if has.formula else "", muted)
         row.append(f"{figure:>{has.gives}}" if has.gives else "", muted)
         if line.high_water is None and not has.gives and expected is not None:
@@ -144,7 +144,10 @@ class CategoryTable(Panel[StepFacts]):
         colors, difference = self.palette, line.difference
         if difference is None:
             phase = f"in {line.phase}" if line.phase else ""
-            return Text(phase if len(phase) <= room else "", ink(colors.muted))
+            noted = [f"{phase}, {note}" for note in line.notes]
+            forms = (*noted, *line.notes, phase)
+            words = next((each for each in forms if len(each) <= room), "")
+            return Text(words, ink(colors.muted))
         if difference.bytes == 0:
             why = next((f" {each}" for each in difference.reasons if len(each) + 2 <= room), "")
             return Text("✓", ink(colors.good, bold=True)).append(why, ink(colors.muted))
