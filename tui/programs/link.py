@@ -116,7 +116,7 @@ class ProgramLink:
                 if isinstance(message, Ended):
                     reason = ""
                 if self._shown is shown:
-                    self.say(*await asyncio.to_thread(_all, shown, message))
+                    await self._show(shown, message)
         except CannotView as error:
             reason = str(error)
         if reason is None:
@@ -131,6 +131,12 @@ class ProgramLink:
             self.ended(shown, reason)
         elif reason:
             self.say(Note(f"{shown.name}: {reason}"))
+
+    async def _show(self, shown: Shown, message: FromObserver) -> None:
+        """Let the screen show this, unless another program is shown once it is computed."""
+        messages = await asyncio.to_thread(_all, shown, message)
+        if self._shown is shown:
+            self.say(*messages)
 
     def _choose(self) -> None:
         """Show the program of the lowest rank; without ranks, go on with the one that is shown."""
