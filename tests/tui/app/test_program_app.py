@@ -17,6 +17,7 @@ from vramtop.protocol.messages import Measured, Note, Program
 from vramtop.protocol.split import ALL_CATEGORIES, Split
 from vramtop.tui.app.program_app import ProgramApp
 from vramtop.tui.programs.link import ProgramLink
+from vramtop.tui.programs.shown import Shown
 from vramtop.tui.programs.started import Started
 from vramtop.tui.widgets.gpus.device_usage import usage
 from vramtop.tui.words import units
@@ -31,6 +32,9 @@ class Looking(ProgramLink):
 
     async def start(self) -> Looking:
         return self
+
+    def ended(self, shown: Shown, reason: str) -> None:
+        raise AssertionError(f"nothing was shown that could end: {shown} {reason}")
 
 
 class Running(Started):
