@@ -20,6 +20,7 @@ from torch.utils._python_dispatch import (
 )
 from torch.utils._python_dispatch import _disable_current_modes as without_dispatch_modes
 from torch.utils._pytree import tree_iter, tree_map_only
+from torch.utils.hooks import RemovableHandle
 
 if TYPE_CHECKING:
     from torch._subclasses.fake_tensor import FakeTensorMode
@@ -163,6 +164,8 @@ MODULE_CALL = torch.nn.Module._call_impl.__code__
 # gradients of the outputs, where the caller gives none.
 BACKWARD_OUTPUTS = "_make_grads"
 BACKWARD_ENGINE = "_engine_run_backward"
+# The code that runs as long as a backward pass, in the thread that called for it.
+BACKWARD_CODES = (torch.autograd.backward.__code__, torch.autograd.grad.__code__)
 
 
 def is_made(module: torch.nn.Module) -> bool:
@@ -188,6 +191,30 @@ def own_tensors(module: torch.nn.Module) -> tuple[list[tuple[str, Tensor]], ...]
         [(name, tensor) for name, tensor in list(held.items()) if tensor is not None]
         for held in (module._parameters, module._buffers)
     )
+
+
+# The function of `torch.nn.modules.module` by which compiled modules warn of hooks of all modules.
+ANY_GLOBAL_HOOK = "_has_any_global_hook"
+
+
+def global_hooks() -> int:
+    """How many hooks of all modules there are."""
+    module = torch.nn.modules.module
+    return sum(
+        len(hooks)
+        for hooks in (
+            module._global_forward_pre_hooks,
+            module._global_forward_hooks,
+            module._global_backward_pre_hooks,
+            module._global_backward_hooks,
+        )
+    )
+
+
+def forget_hook(handle: RemovableHandle) -> None:
+    """Remove a hook of all modules, with what PyTorch would leave behind."""
+    handle.remove()
+    torch.nn.modules.module._global_forward_hooks_with_kwargs.pop(handle.id, None)
 
 
 def in_backward() -> bool:
@@ -248,6 +275,14 @@ def dispatch_modes() -> list[object]:
     from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
     return list(_get_current_dispatch_mode_stack())
+
+
+def may_change_modes() -> bool:
+    """Whether a mode that is entered or left now stays so.
+
+    Within a backward pass, and within the transforms of `torch.func`, all is as before afterwards.
+    """
+    return not in_backward() and torch._C._functorch.peek_interpreter_stack() is None
 
 
 def leave_dispatch_mode(mode: TorchDispatchMode) -> None:

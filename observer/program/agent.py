@@ -143,6 +143,9 @@ class Agent:
 
     def backward(self) -> None:
         """A backward pass begins."""
+        window = self._windows.window
+        if window is not None and not self._windows.of_this_thread and not in_backward():
+            window.not_alone()
         self._note(Window.backward)
 
     def backward_end(self, *, failed: bool) -> None:

@@ -12,11 +12,13 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from threading import get_ident
 from types import FrameType
 from typing import Protocol, TypeAlias
 
 import torch
 from torch import nn
+from torch.nn.modules import module as modules
 from torch.nn.modules.module import (
     register_module_forward_hook,
     register_module_forward_pre_hook,
@@ -28,7 +30,17 @@ from torch.optim.optimizer import (
 )
 from torch.utils.hooks import RemovableHandle
 
-from ..private import BACKWARD_ENGINE, BACKWARD_OUTPUTS, MODULE_CALL, is_traced, was_compiled
+from ..private import (
+    ANY_GLOBAL_HOOK,
+    BACKWARD_CODES,
+    BACKWARD_ENGINE,
+    BACKWARD_OUTPUTS,
+    MODULE_CALL,
+    forget_hook,
+    global_hooks,
+    is_traced,
+    was_compiled,
+)
 from .compiled import CompiledCall, CompileStart
 
 # The code in which an optimizer goes through its hooks; they must not change meanwhile.
@@ -74,7 +86,7 @@ class Hooks:
         self._witness = witness
         self._of_optimizers: list[RemovableHandle] = []
         self._of_modules: list[RemovableHandle | CompiledCall] = []
-        self._replaced: dict[str, tuple[_Function, _Function]] = {}
+        self._replaced: dict[tuple[object, str], tuple[_Function, _Function]] = {}
         self._compile_start = CompileStart(self._compiling)
 
     # ---- optimizers -------------------------------------------------------------------------
@@ -145,6 +157,8 @@ class Hooks:
                 register_module_forward_pre_hook(before),
                 register_module_forward_hook(after, with_kwargs=True, always_call=True),
             ]
+            # The program is not to be warned of these.
+            self._replace(modules, ANY_GLOBAL_HOOK, lambda: global_hooks() > len(self._of_modules))
             return
         for module in only:
             if CompiledCall.has(module):
@@ -158,11 +172,15 @@ class Hooks:
     def leave_modules(self) -> None:
         """See them no more."""
         while self._of_modules:
-            self._of_modules.pop().remove()
+            hook = self._of_modules.pop()
+            if isinstance(hook, CompiledCall):
+                hook.remove()
+            else:
+                forget_hook(hook)
         while self._replaced:
-            name, (theirs, ours) = self._replaced.popitem()
-            if getattr(torch.autograd, name) is ours:
-                setattr(torch.autograd, name, theirs)
+            (owner, name), (theirs, ours) = self._replaced.popitem()
+            if getattr(owner, name) is ours:
+                setattr(owner, name, theirs)
         self._compile_start.ignore()
 
     def _watch_backward(self) -> None:
@@ -186,12 +204,12 @@ class Hooks:
             finally:
                 witness.backward_end(failed=failed)
 
-        for name, theirs, ours in (
-            (BACKWARD_OUTPUTS, outputs, backward_outputs),
-            (BACKWARD_ENGINE, engine, backward),
-        ):
-            self._replaced[name] = theirs, ours
-            setattr(torch.autograd, name, ours)
+        self._replace(torch.autograd, BACKWARD_OUTPUTS, backward_outputs)
+        self._replace(torch.autograd, BACKWARD_ENGINE, backward)
+
+    def _replace(self, owner: object, name: str, ours: _Function) -> None:
+        self._replaced[owner, name] = getattr(owner, name), ours
+        setattr(owner, name, ours)
 
     def _compiling(self) -> None:
         self.leave_modules()
@@ -221,6 +239,17 @@ def within_step() -> bool:
     while frame is not None and frame.f_code is not _STEP:
         frame = frame.f_back
     return frame is not None
+
+
+def others_in_backward() -> bool:
+    """Whether another thread runs a backward pass."""
+    for thread, top in sys._current_frames().items():
+        frame: FrameType | None = top
+        while frame is not None and thread != get_ident():
+            if frame.f_code in BACKWARD_CODES:
+                return True
+            frame = frame.f_back
+    return False
 
 
 def _goes_through_hooks(frame: FrameType | None) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from functools import partial
+from threading import get_ident
 from typing import Literal
 
 import torch
@@ -17,6 +18,7 @@ from torch import UntypedStorage
 from ..operators import FRESH, writes
 from ..ownership import storages_on, stored_on
 from ..private import TorchDispatchMode, dispatch_modes, leave_dispatch_mode, storage_key
+from .inference_mode import InferenceMode
 from .lines import NOWHERE, Lines
 from .recorder import CannotRecord, Reading, Recorded
 
@@ -57,6 +59,8 @@ class OperatorRecorder:
         self._device = device
         self._lines = Lines()
         self._mode = _Mode(self)
+        self._thread = get_ident()
+        self._inference_mode = InferenceMode(self._exit, self._enter)
         self._failure = ""  # the error itself would keep tensors alive
         self._alive: dict[int, tuple[int, weakref.ref[UntypedStorage]]] = {}
         self._sizes: dict[int, int] = {}
@@ -69,7 +73,16 @@ class OperatorRecorder:
         if dispatch_modes():
             raise CannotRecord("another dispatch mode is active in the program")
         self._recording = True
-        self._mode.__enter__()  # type: ignore[no-untyped-call]
+        self._inference_mode.watch()
+        self._enter()
+
+    def _enter(self) -> None:
+        if self._recording and get_ident() == self._thread:
+            self._mode.__enter__()  # type: ignore[no-untyped-call]
+
+    def _exit(self) -> None:
+        if get_ident() == self._thread:
+            leave_dispatch_mode(self._mode)
 
     def read(self, _: torch.device) -> Reading:
         """The place now; a CPU's allocator tells nothing."""
@@ -87,7 +100,8 @@ class OperatorRecorder:
         """End. Modes that the program has entered meanwhile stay as they are."""
         self._recording = False
         self._alive.clear()
-        leave_dispatch_mode(self._mode)
+        self._inference_mode.leave()
+        self._exit()
 
     def recorded(self, _: torch.device, lines: Lines) -> Recorded:
         """What there was. Raises what went wrong while it was recorded."""

@@ -160,6 +160,14 @@ class Owners:
                         yield Owned(name, tensor, trained=tensor.requires_grad)
                     place += 1
 
+    def of_module(self, module: nn.Module) -> set[int]:
+        """The parameters in a module, by `id`."""
+        return {id(tensor) for _, part in _walk(module, "") for _, tensor in own_tensors(part)[0]}
+
+    def of_optimizer(self, optimizer: torch.optim.Optimizer) -> set[int]:
+        """The parameters that an optimizer updates, by `id`."""
+        return {id(tensor) for group in optimizer.param_groups for tensor in group["params"]}
+
     def optimizer_state(self, names: dict[int, str]) -> Iterator[Owned]:
         """The tensors that the optimizers keep; `names` are the parameters', by `id`."""
         # Wrappers, as Lightning's, share the state of the optimizer within.

@@ -57,6 +57,11 @@ class Steps:
         """Whether none has stepped for a while."""
         return self._last is None or time.perf_counter() - self._last[1] > _IDLE_SECONDS
 
+    @property
+    def in_other_threads(self) -> bool:
+        """Whether optimizers have stepped in other threads than this one of late."""
+        return any(thread != get_ident() for thread, _ in list(self._recent))
+
     def recent(self) -> list[int]:
         """The optimizers of this thread's latest steps."""
         return [optimizer for thread, optimizer in list(self._recent) if thread == get_ident()]

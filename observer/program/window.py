@@ -6,7 +6,7 @@ All of it takes place in the thread that began the window; other threads are lef
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from threading import get_ident
 
 import torch
@@ -16,7 +16,7 @@ from ..ownership import tensors_in
 from ..private import in_backward
 from ..workspaces import handle_bytes, lt_bytes
 from .device_log import DeviceLog, Message
-from .hooks import within_module, within_step
+from .hooks import others_in_backward, within_module, within_step
 from .lines import NOWHERE, Lines
 from .owners import Owned, Owners, WeaklyOwned
 from .periods import Done, Periods
@@ -47,10 +47,16 @@ class Window:
         self._buckets: list[int] = []
         self._times: list[float] = []
         self._inputs: list[tuple[int, list[Message]]] = []
+        self._alone, self._own = True, set[int]()
         self._parameters: list[WeaklyOwned] = []
 
-    def begin(self) -> None:
-        """Begin to record. Raises `CannotRecord`."""
+    def begin(self, stepping: Iterable[int] = ()) -> None:
+        """Begin to record, in a thread in which these optimizers step. Raises `CannotRecord`."""
+        if others_in_backward():
+            self.not_alone()
+        for optimizer in self._owners.optimizers():
+            if id(optimizer) in stepping:
+                self._own.update(self._owners.of_optimizer(optimizer))
         self._recorder.start()
         self._mark("window")
         self._sight_all()
@@ -65,6 +71,9 @@ class Window:
                 self._owners.add_module(module)
                 self._paths = self._owners.module_paths()
                 self._look_up_parameters()
+            if not self._alone and (fresh := self._owners.of_module(module) - self._own):
+                self._own |= fresh
+                self._sight_gradients(again=True)
             self._inputs.append((self._marks, []))
             self._sight_inputs("inputs", args)
             self._mark("call")
@@ -114,9 +123,11 @@ class Window:
     def optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer's step begins. Within a backward pass, that may be in another thread."""
         self._owners.add_optimizer(optimizer)
+        parameters = self._owners.of_optimizer(optimizer)
         if self._backward:
-            self._sight_gradients(again=True)
+            self._sight_gradients(again=True, only=parameters)
             return
+        self._own |= parameters
         self._end_what_is_lost()
         self._stepping.append(id(optimizer))
         if len(self._stepping) == 1:
@@ -135,6 +146,10 @@ class Window:
                 self._sight_state(again=False)
                 at = self._mark("optimizer_end")
                 self._finish(self._periods.optimizer(at, id(optimizer)))
+
+    def not_alone(self) -> None:
+        """Another thread of the program runs backward passes too."""
+        self._alone = False
 
     def begin_after(self, optimizer: torch.optim.Optimizer) -> None:
         """The window has begun right after this optimizer's step."""
@@ -229,8 +244,16 @@ class Window:
                     mark=called_at if at_end else None,
                 )
 
-    def _sight_gradients(self, *, again: bool) -> None:
-        parameters = self._alive_parameters()
+    def _sight_gradients(self, *, again: bool, only: Set[int] | None = None) -> None:
+        """Note the gradients of these parameters, of all that no other thread may write to.
+
+        To read a gradient while another thread's backward pass writes it would end the process.
+        """
+        if only is None and not self._alone:
+            only = self._own
+        parameters = [
+            each for each in self._alive_parameters() if only is None or id(each.tensor) in only
+        ]
         for log in self._logs:
             log.sight_gradients(parameters, again=again)
 

@@ -11,7 +11,7 @@ from threading import get_ident
 from torch import nn
 from torch.optim.optimizer import Optimizer
 
-from ..private import call_when_out_of_memory, compiles, in_backward
+from ..private import call_when_out_of_memory, compiles, may_change_modes
 from .choice import fitting_recorder
 from .first_lines import FirstLines
 from .hooks import Hooks, Witness, within_module
@@ -74,7 +74,13 @@ class Windows:
     def call(self, module: nn.Module, args: tuple[object, ...]) -> None:
         """A module is called, with which a window may begin."""
         if self.window is None:
-            if not self._due or in_backward() or within_module(1):
+            if not self._due or not may_change_modes() or within_module(1):
+                return
+            if compiles() and not self.searched:
+                # Its code must not be compiled with hooks of all modules.
+                self.search()
+                self.hooks.leave_modules()
+                self.hooks.watch_modules(self.owners.outside_compiled())
                 return
             self.open()
         self.note(Window.call, module, args)
@@ -86,7 +92,7 @@ class Windows:
             self.note(Window.optimizer_end, optimizer)
             return
         self.steps.time(id(optimizer))
-        if self._due:
+        if self._due and may_change_modes():
             self.open()
             self.note(Window.begin_after, optimizer)
 
@@ -96,7 +102,7 @@ class Windows:
         if window is None:
             return
         what(window, *args)
-        if window.done is not None:
+        if window.done is not None and self._may_close(window):
             self._close(window)
 
     # ---- a window ---------------------------------------------------------------------------
@@ -114,13 +120,16 @@ class Windows:
             self._hears_denials = True  # PyTorch has no way to take this back
             call_when_out_of_memory(self._denied)
         self.hooks.watch_modules(self.owners.outside_compiled())
+        recent = self.steps.recent()
         periods = Periods(
-            self.steps.recent(),
+            recent,
             optimizers=bool(self.owners.optimizers()) and self.hooks.sees_optimizers,
             inference=not self.steps.stepping or self._inferences == 0,
         )
         self.window = Window(recorder, self.owners, periods)
-        self.window.begin()
+        if self.steps.in_other_threads:
+            self.window.not_alone()
+        self.window.begin(recent)
 
     def search(self) -> None:
         """Look for the program's modules and optimizers, in a thread of its own."""
@@ -142,8 +151,8 @@ class Windows:
         """Record no more, and forget what was recorded. Never raises."""
         window = self.window
         self._due = False
-        if window is not None and window.source == "operators" and not self.of_this_thread:
-            window.abandoned = True  # only its own thread can leave the dispatch mode
+        if window is not None and not self._may_close(window):
+            window.abandoned = True
             return
         self.window = None
         with suppress(Exception):
@@ -158,7 +167,11 @@ class Windows:
         """See that a window opens once it is due; False where a search has to take place first."""
         self.hooks.watch_optimizers()
         self._forget_if_ended()
-        if self.window is not None or self.pacing.wait():
+        if self.window is not None:
+            if self.window.abandoned:
+                self.hooks.watch_modules(self.owners.outside_compiled())
+            return True
+        if self.pacing.wait():
             return True
         self._due = True
         if self.steps.idle:
@@ -168,15 +181,10 @@ class Windows:
         return True
 
     def let_go(self) -> None:
-        """Abandon the window where another thread can, else let its own thread do so."""
-        self._due = False
+        """Abandon the window; where only its own thread can, that does so when it goes on."""
         self._first_lines.end()
-        window = self.window
-        if window is not None and window.source == "operators":
-            window.abandoned = True
-            self._forget_if_ended()
-        else:
-            self.abandon()
+        self.abandon()
+        self._forget_if_ended()
 
     def take_out(self) -> bool:
         """Take out all hooks that can be; whether nothing is left."""
@@ -196,6 +204,10 @@ class Windows:
         self.hooks.leave_optimizers()
         if window is not None and window.source == "operators":
             window.close()
+
+    def _may_close(self, window: Window) -> bool:
+        """Whether this thread can end what records the window: a dispatch mode is its thread's."""
+        return window.source == "trace" or (self.of_this_thread and may_change_modes())
 
     def _forget_if_ended(self) -> None:
         """Forget a window whose thread has ended; a dispatch mode ends with its thread."""
