@@ -9,6 +9,7 @@ from pathlib import Path
 from vramtop.accounting.program.report import report
 from vramtop.protocol.messages import Measured
 from vramtop.protocol.observed.record import WatchedStep
+from vramtop.tui.programs.started import Started
 from vramtop.tui.worker.link import Received, Watched
 
 _TOOL = Path(__file__).parents[2] / "tools" / "program_session.py"
@@ -24,3 +25,21 @@ REPORT = report(STEPS[-1], 0)
 MESSAGES: list[Received] = list(program_session.shown(ENTRIES, started=False))
 LAST = next(each for each in reversed(MESSAGES) if isinstance(each, Measured))
 WATCHED = next(each for each in reversed(MESSAGES) if isinstance(each, Watched))
+
+
+class Running(Started):
+    """A command that was started, as far as anybody can see."""
+
+    def __init__(self) -> None:
+        super().__init__(["python", "train.py"], (80, 24))
+        self.sent: list[int] = []
+
+    async def start(self) -> Running:
+        return self
+
+    def end(self, number: int = 15) -> None:
+        self.asked = True
+        self.sent.append(number)
+
+    async def close(self) -> None:
+        self.asked = True

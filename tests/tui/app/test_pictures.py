@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import msgspec
 import pytest
-from recorded_program import ENTRIES, program_session
+from recorded_program import ENTRIES, Running, program_session
 from screens import Silent
 from textual.pilot import Pilot
 from vramtop.protocol.lesson.settings import Settings
@@ -27,7 +27,6 @@ from vramtop.protocol.wire.recording import Reader
 from vramtop.tui.app.config import Config
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.app.program_app import ProgramApp
-from vramtop.tui.programs.started import Started
 from vramtop.tui.terminal.capabilities import Terminal
 
 ROOT = Path(__file__).parents[3]
@@ -66,7 +65,7 @@ class Scene(msgspec.Struct, frozen=True):
     def app(self) -> VramtopApp:
         terminal = Terminal(characters="ascii" if self.look == "ascii" else "unicode")
         if self.session == "program":
-            return ProgramApp(Started(["python", "train.py"], self.size), terminal=terminal)
+            return ProgramApp(Running(), terminal=terminal)
         return VramtopApp(Settings(), Silent().start, terminal=terminal, config=Config())
 
     @property

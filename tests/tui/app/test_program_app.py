@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 from msgspec.structs import replace
-from recorded_program import LAST, MESSAGES, REPORT, WATCHED
+from recorded_program import LAST, MESSAGES, REPORT, WATCHED, Running
 from scripted import painted, seen
 from textual.pilot import Pilot
 from vramtop.protocol.messages import Measured, Note, Program
@@ -18,7 +18,6 @@ from vramtop.protocol.split import ALL_CATEGORIES, Split
 from vramtop.tui.app.program_app import ProgramApp
 from vramtop.tui.programs.link import ProgramLink
 from vramtop.tui.programs.shown import Shown
-from vramtop.tui.programs.started import Started
 from vramtop.tui.widgets.gpus.device_usage import usage
 from vramtop.tui.words import units
 from vramtop.tui.words.keys import KEYS, PROGRAM_KEYS
@@ -35,24 +34,6 @@ class Looking(ProgramLink):
 
     def ended(self, shown: Shown, reason: str) -> None:
         raise AssertionError(f"nothing was shown that could end: {shown} {reason}")
-
-
-class Running(Started):
-    """A command that was started, as far as anybody can see."""
-
-    def __init__(self) -> None:
-        super().__init__(["python", "train.py"], (80, 24))
-        self.sent: list[int] = []
-
-    async def start(self) -> Running:
-        return self
-
-    def end(self, number: int = 15) -> None:
-        self.asked = True
-        self.sent.append(number)
-
-    async def close(self) -> None:
-        self.asked = True
 
 
 @asynccontextmanager
