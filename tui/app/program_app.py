@@ -14,7 +14,7 @@ from vramtop.tui.programs.started import Started
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.capabilities import Terminal
 from vramtop.tui.terminal.exits import FAILED, INTERRUPTED
-from vramtop.tui.words.keys import OUTPUT_KEY, PROGRAM_KEYS, Key
+from vramtop.tui.words.keys import NEXT_KEY, OUTPUT_KEY, PROGRAM_KEYS, Key
 from vramtop.tui.worker.link import Parted, Received, Watch
 
 from .config import Config
@@ -32,7 +32,7 @@ class ProgramApp(VramtopApp):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(OUTPUT_KEY.keys, OUTPUT_KEY.action, OUTPUT_KEY.help, show=False),
+        *(Binding(key.keys, key.action, key.help, show=False) for key in (OUTPUT_KEY, NEXT_KEY)),
         Binding("ctrl+c", "interrupt", "Interrupt", show=False, priority=True),
     ]
 
@@ -77,7 +77,7 @@ class ProgramApp(VramtopApp):
     @property
     def keys(self) -> Sequence[Key]:
         """The keys that mean something for this program."""
-        return PROGRAM_KEYS if self._command is None else (OUTPUT_KEY, *PROGRAM_KEYS)
+        return PROGRAM_KEYS if self._command is None else (OUTPUT_KEY, NEXT_KEY, *PROGRAM_KEYS)
 
     def choose(self, category: Category | None) -> None:
         """Choose this category; of what is nobody's, ask who holds it."""
@@ -101,6 +101,11 @@ class ProgramApp(VramtopApp):
         """The program's output in the whole screen, or back."""
         if self._command is not None:
             self.screen_stack[0].toggle_class("output")
+
+    async def action_next_program(self) -> None:
+        """The program of the next rank."""
+        if not await self._link.show_next():
+            self.say("there is no other program to show")
 
     async def action_quit(self) -> None:
         """Leave. A program that we have started, and that still runs, is asked to end first."""

@@ -31,8 +31,8 @@ def nobody(program: Program, message: FromObserver) -> None:
 class ProgramLink:
     """Shows one program, and watches all.
 
-    Of several ranks the lowest one is shown, the others are named in the log. `heard` is called
-    with each message of each program.
+    Of several ranks the lowest one is shown, or the one that was asked for; the others are named
+    in the log. `heard` is called with each message of each program.
     """
 
     started = False  # whether we have started the programs
@@ -44,9 +44,11 @@ class ProgramLink:
         self._stamp = Stamp()
         self._said: asyncio.Queue[Received] = asyncio.Queue()
         self._shown: Shown | None = None
+        self._asked_for: Shown | None = None
         self._alive: dict[int, Shown] = {}
         self._following: set[asyncio.Task[None]] = set()
         self._viewers: dict[Shown, Viewer] = {}
+        self._programs: dict[Shown, Program] = {}
 
     @abstractmethod
     async def start(self) -> ProgramLink:
@@ -89,6 +91,18 @@ class ProgramLink:
         self._following.add(task)
         task.add_done_callback(self._following.discard)
 
+    async def show_next(self) -> bool:
+        """Show the program of the next rank; False where there is only one program."""
+        ranked = sorted(self._alive.values(), key=_rank)
+        if self._shown is None or len(ranked) < 2:
+            return False
+        new = ranked[(ranked.index(self._shown) + 1) % len(ranked)]
+        self._shown = self._asked_for = new
+        self.say(*new.begin())
+        for step in self._programs[new].latest.values():
+            await self._show(new, step)
+        return True
+
     def ask_who(self) -> None:
         """Ask who holds what is nobody's in the program that is shown.
 
@@ -102,7 +116,7 @@ class ProgramLink:
     async def _follow(self, viewer: Viewer) -> None:
         program, shown = Program(viewer.observed), Shown(viewer.observed, started=self.started)
         self.known.append(program)
-        self._viewers[shown] = viewer
+        self._viewers[shown], self._programs[shown] = viewer, program
         self._alive[viewer.observed.pid] = shown
         self._choose()
         viewer.watch()
@@ -122,7 +136,7 @@ class ProgramLink:
         if reason is None:
             ended = await _ended(viewer.observed.pid)
             reason = "" if ended else f"{shown.name} does not answer any more"
-        del self._alive[viewer.observed.pid], self._viewers[shown]
+        del self._alive[viewer.observed.pid], self._viewers[shown], self._programs[shown]
         await viewer.close()
         if self._shown is shown:
             self._shown = None
@@ -144,7 +158,10 @@ class ProgramLink:
         if not ranked:
             return
         best = ranked[0]
-        if self._shown is not None and _rank(self._shown) <= _rank(best):
+        stays = self._shown is self._asked_for or (
+            self._shown and _rank(self._shown) <= _rank(best)
+        )
+        if self._shown is not None and stays:
             newest = [*self._alive.values()][-1]
             self.say(Note(f"{newest.name} runs too; {self._shown.name} is shown"))
             return

@@ -49,7 +49,7 @@ _KEYS = (
     ("t", "theme"),
     ("S", "save"),
 )
-_OUTPUT = ("f", "output")
+_OUTPUT, _NEXT = ("f", "output"), ("n", "next rank")
 
 _ANSWER_SECONDS = 5.0
 
@@ -164,13 +164,14 @@ def _pieces(text: str, width: int, *, trouble: bool) -> list[str]:
 class KeyFacts(msgspec.Struct, frozen=True):
     """Whether the training is paused, whether its worker has ended, whether it is the lesson's.
 
-    `output` tells that the output of a program is shown.
+    `output` tells that the output of a program is shown, `ranks` that it has several.
     """
 
     paused: bool
     over: bool
     lesson: bool
     output: bool
+    ranks: bool
 
 
 class KeyLine(Panel[KeyFacts]):
@@ -180,13 +181,16 @@ class KeyLine(Panel[KeyFacts]):
         """What decides which keys there are."""
         watched = state.watched
         output = watched is not None and watched.started
-        return KeyFacts(state.paused, state.over, state.lesson is not None, output)
+        ranks = output and watched is not None and (watched.world_size or 1) > 1
+        return KeyFacts(state.paused, state.over, state.lesson is not None, output, ranks)
 
     def draw(self, shown: KeyFacts, width: int, height: int) -> Text:
         """As many keys as there is room for."""
         del height
         usual = _LESSON_KEYS if shown.lesson else _KEYS
         keys = [_PAUSED.get(key[1], key) if shown.paused else key for key in usual]
+        if shown.ranks:
+            keys.insert(0, _NEXT)
         if shown.output:
             keys.insert(0, _OUTPUT)
         if shown.over and shown.lesson:

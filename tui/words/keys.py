@@ -94,6 +94,7 @@ KEYS = (
     Key("q", "q", "quit", "Quit", "quit", "screen"),
 )  # fmt: skip
 OUTPUT_KEY = Key("f", "f", "output", "Output: full size", "the program's output", "look")
+NEXT_KEY = Key("n", "n", "next_program", "Rank: next", "the next rank, or program", "look")
 _PROGRAM_ACTIONS = (
     "moment(1)", "choose(1)", "leave", "scale", "trends", "gpus",
     "theme", "layout", "refresh", "save_screen", "help", "quit",

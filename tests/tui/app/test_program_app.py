@@ -246,6 +246,12 @@ async def test_an_observer_that_has_removed_itself_leaves_the_last_split() -> No
         assert f"peak {units.size(REPORT.peak.bytes)}" in text
 
 
+async def test_where_there_is_one_program_there_is_no_next() -> None:
+    async with program(link=Running()) as pilot:
+        await pilot.press("n")
+        assert "there is no other program to show" in await painted(pilot)
+
+
 # ---- its output ---------------------------------------------------------------------------------
 
 

@@ -121,6 +121,27 @@ async def test_of_several_ranks_the_lowest_is_shown_and_the_others_are_named(
     await link.close()
 
 
+async def test_the_next_rank_is_shown_with_its_latest_step_and_stays(link: Attached) -> None:
+    heard, first, second = Heard(link), Program1(0, pid=70), Program1(1, pid=71)
+    link.follow(first)  # type: ignore[arg-type]
+    await heard.until(Watched, rank=0)
+    assert not await link.show_next()
+    link.follow(second)  # type: ignore[arg-type]
+    second.said.put_nowait(STEPS[-1])
+    first.said.put_nowait(STEPS[-1])
+    await heard.until(Measured)
+    assert await link.show_next()
+    await heard.until(Watched, rank=1)
+    await heard.until(Measured)
+    third = Program1(0, pid=72)
+    link.follow(third)  # type: ignore[arg-type]
+    await heard.until(
+        Note,
+        text="train.py (pid 72, rank 0 of 2) runs too; train.py (pid 71, rank 1 of 2) is shown",
+    )
+    await link.close()
+
+
 async def test_who_holds_what_is_nobodys_is_asked_only_if_somebody_wants_to_know(
     link: Attached,
 ) -> None:
