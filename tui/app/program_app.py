@@ -129,7 +129,7 @@ class ProgramApp(VramtopApp):
         """Interrupt the program that we have started, as ctrl-C does without us, and leave."""
         if self._command is not None:
             self._command.end(signal.SIGINT)
-        self.exit(INTERRUPTED)
+        self.exit(return_code=INTERRUPTED)
 
     def leave(self) -> None:
         """End the app; its exit code is the program's."""

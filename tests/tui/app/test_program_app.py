@@ -207,6 +207,15 @@ async def test_a_program_that_was_started_is_ended_by_the_second_q_and_killed_by
     assert pilot.app.return_code == 137
 
 
+async def test_ctrl_c_interrupts_a_program_that_was_started_and_leaves() -> None:
+    link = Running()
+    async with program(link=link) as pilot:
+        await pilot.press("ctrl+c")
+        await pilot.pause()
+        assert not pilot.app.is_running
+    assert (link.sent, pilot.app.return_code) == ([2], 130)
+
+
 async def test_after_its_end_the_last_split_stays_and_q_leaves_with_its_exit_code() -> None:
     link = Running()
     async with program(link=link) as pilot:
