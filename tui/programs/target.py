@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -71,15 +72,26 @@ def _find(pid: int) -> Target:
         raise CannotAttach(f"process {pid} is stopped; continue it with: kill -CONT {pid}")
     files = mapped(pid)
     if not files:
-        raise CannotAttach(f"process {pid} is no Python program")
+        raise _without(pid, "is no Python program")
     addresses = _functions(pid, files)
     if not sockets.has_torch(pid):
-        raise CannotAttach(f"process {pid} has not imported torch")
+        raise _without(pid, "has not imported torch")
     folder, inner = sockets.folder(uid), facts["NSpid"].split()[-1]
     place = Path(f"/proc/{pid}/root{folder}")
     return Target(
         pid, uid, folder, place / f"{inner}.sock", place / f"{inner}.failed", addresses
     )  # fmt: skip
+
+
+def _without(pid: int, why: str) -> CannotAttach:
+    """A process without PyTorch; one that it has started may be what was meant."""
+    for child in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.Error, OSError):
+            if sockets.has_torch(child.pid):
+                return CannotAttach(
+                    f"process {pid} {why}; process {child.pid}, below it, has torch"
+                )
+    return CannotAttach(f"process {pid} {why}")
 
 
 def _facts(pid: int) -> dict[str, str]:
@@ -105,7 +117,7 @@ def _functions(pid: int, files: list[Mapped]) -> dict[str, int]:
     except NotRead as error:
         raise CannotAttach(f"process {pid} is no 64-bit program of this machine") from error
     if not found.keys() >= {*_NEEDED}:
-        raise CannotAttach(f"process {pid} is no Python program")
+        raise _without(pid, "is no Python program")
     if "mmap" not in found:
         raise CannotAttach(f"process {pid} has a C library that is not known here; {_RUN}")
     return found

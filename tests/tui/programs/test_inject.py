@@ -231,6 +231,21 @@ def test_a_process_that_is_not_there_or_has_ended_is_told() -> None:
     assert cannot(ended.pid) == f"there is no process {ended.pid}"
 
 
+def test_a_script_that_has_started_a_program_with_torch_names_that(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(LOADED)
+    script = started("sh", "-c", f"{sys.executable} {tmp_path / 'train.py'}; true")
+    assert script.stdout is not None
+    script.stdout.readline()
+    (program,) = psutil.Process(script.pid).children()
+    try:
+        assert cannot(script.pid) == (
+            f"process {script.pid} is no Python program; process {program.pid}, below it, has torch"
+        )
+    finally:
+        program.kill()
+        script.communicate()
+
+
 def test_a_program_without_python_or_without_torch_is_told() -> None:
     cat = started("cat")
     assert cannot(cat.pid) == f"process {cat.pid} is no Python program"
