@@ -14,12 +14,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from said import OBSERVED, PROGRESS, training
 from vramtop.protocol.observed.record import Ended, FromObserver, Missing, Removed
 from vramtop.tui.headless.program_attach import attach
 from vramtop.tui.headless.program_output import ProgramOutput
 from vramtop.tui.programs import inject
 from vramtop.tui.programs.target import CannotAttach
-from watched import OBSERVED, PROGRESS, training
 
 Run = Callable[..., Awaitable[int]]
 

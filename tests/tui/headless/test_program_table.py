@@ -6,13 +6,13 @@ import io
 
 import msgspec
 import pytest
+from said import OBSERVED, PROGRESS, inference, rank, training
 from vramtop.protocol.observed.program import KindReport, ProgramReport
 from vramtop.protocol.observed.record import OutOfMemory
 from vramtop.protocol.observed.report import Allocator, Held, Layer, Peak, Split
 from vramtop.tui.headless.program_table import page
 from vramtop.tui.programs.programs import Program
 from vramtop.tui.terminal.output import drawn
-from watched import OBSERVED, PROGRESS, inference, rank, training
 
 LARGE = Split(
     parameters=13_421_772_800, gradients=13_421_772_800, optimizer_state=26_843_545_600,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import msgspec
+from said import BATCH, KEPT, OBSERVED, OLD, PROGRESS, WEIGHT, inference, rank, training
 from vramtop.protocol.observed.program import ProgramReport
 from vramtop.protocol.observed.record import Ended, Missing, OutOfMemory, Progress, Removed
 from vramtop.protocol.observed.report import Held, Split
 from vramtop.tui.programs.programs import Program, reports
-from watched import BATCH, KEPT, OBSERVED, OLD, PROGRESS, WEIGHT, inference, rank, training
 
 DENIED = OutOfMemory(
     device="cuda:0", wanted=9, free=8, reserved=7, requested=6, parameters=5,
