@@ -41,7 +41,7 @@ SCREEN = (
     Fault(
         "the latest rank is shown",
         "tui/programs/link.py",
-        "if self._shown is not None and _rank(self._shown) <= _rank(best):",
+        "if self._shown is not None and stays:",
         "if False:",
         _LINK,
     ),
