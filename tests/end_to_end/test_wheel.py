@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import tempfile
 import zipfile
 from email import message_from_bytes
 from pathlib import Path
@@ -17,7 +19,7 @@ from terminal import Terminal
 if TYPE_CHECKING:
     from simulation import SimulatedGpu
 
-_ADVICE = "pip install 'vramtop-lab[trainer]'; the GPUs alone: vramtop gpus"
+_ADVICE = "pip install 'vramtop-lab[trainer]'; without it work vramtop gpus, run and attach"
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +79,10 @@ def test_it_says_its_version_and_predicts_a_step_without_the_checkout(whole: Pat
 def _requirements(wheel: Path) -> list[str]:
     """What the wheel itself says that it needs."""
     archive = zipfile.ZipFile(wheel)
-    (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+    # The observer's folder, deeper down, holds metadata of its own.
+    (name,) = (
+        name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name)
+    )
     return message_from_bytes(archive.read(name)).get_all("Requires-Dist", [])
 
 
@@ -120,6 +125,27 @@ def test_without_pytorch_what_only_prints_works(
     base: Path, arguments: tuple[str, ...], shown: str
 ) -> None:
     assert shown in environments.output(base / "python", str(base / "vramtop"), *arguments)
+
+
+def test_without_pytorch_a_program_of_another_environment_is_watched(
+    base: Path, tmp_path: Path
+) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import torch\n"
+        "model = torch.nn.Linear(10, 10)\n"
+        "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+        "for _ in range(3):\n"
+        "    model(torch.ones(2, 10)).sum().backward(); optimizer.step(); optimizer.zero_grad()\n"
+        "print('trained')\n"
+    )
+    with tempfile.TemporaryDirectory(prefix="vt", dir="/tmp") as folder:
+        done = environments.run(
+            base / "python", str(base / "vramtop"), "run", "--headless",
+            sys.executable, str(script), VRAMTOP_SOCKETS=f"{folder}/s",
+        )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "trained\n")
+    assert "Parameters               440" in done.stderr
 
 
 def test_without_pytorch_the_gpus_are_shown(base: Path, simgpu: SimulatedGpu) -> None:

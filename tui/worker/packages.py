@@ -19,7 +19,7 @@ def check_trainer(what: str) -> None:
     if missing:
         raise SettingError(
             f"{what} needs {' and '.join(missing)}: pip install 'vramtop-lab[trainer]'; "
-            "the GPUs alone: vramtop gpus"
+            "without it work vramtop gpus, run and attach"
         )
 
 
