@@ -42,6 +42,18 @@ def storage_key(storage: UntypedStorage) -> int:
     return key
 
 
+def unwrapped(tensor: Tensor) -> Tensor:
+    """The tensor that has memory within those of `torch.func`."""
+    while torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        tensor = torch._C._functorch.get_unwrapped(tensor)
+    return tensor
+
+
+def has_storage(tensor: Tensor) -> bool:
+    """Whether a tensor has memory of its own to ask for."""
+    return bool(torch._C._has_storage(tensor))
+
+
 def sparse_parts(tensor: Tensor) -> list[Tensor]:
     """The tensors that a sparse tensor consists of; none where its layout is unknown.
 

@@ -5,9 +5,10 @@ that the address lies in there, from birth to release. In this order:
 
 1. `parameters`, `optimizer_state`, `gradients`: what was sighted so, the first of these that fits.
 2. `batch_data`: what was sighted as a batch and not made inside a call; what was made in `load` and
-   is still there when the next call of its period begins; and what was fetched ahead between a call
-   and its backward. The latter is still there when the next call begins, and its line made
-   something else there that went into a call.
+   is still there when the next call of its period begins; between two calls that lead to a
+   backward, what was made after a part of the second one's batch and is still there when it
+   begins; and what was fetched ahead between a call and its backward. The latter is still there
+   when the next call begins, and its line made something else there that went into a call.
 3. `activations`: made by forward, the loss included, and alive when the next backward begins.
 4. `temporaries`: what else was made in the window. This includes what checkpointing computes again
    inside a backward. In inference, where no backward comes, it is all that forward makes, the
@@ -77,11 +78,16 @@ class _Judge:
         self._workspace_sizes = frozenset(step.workspace_sizes)
         end = len(lives.of_event)
         self._with_tensors = {lives.at(address, end) for address in step.tensors}
-        self._fetching_lines = {
-            life.line
-            for life in sightings
-            if life.line >= 0 and self._made_after_call(life) and self._went_into_call(life)
-        }
+        fetched = [
+            life for life in sightings if self._made_after_call(life) and self._went_into_call(life)
+        ]
+        self._fetching_lines = {life.line for life in fetched if life.line >= 0}
+        self._fetching_since: dict[Stretch, int] = {}
+        for life in fetched:
+            stretch = self._birth(life)
+            if stretch is not None and life.birth is not None:
+                since = self._fetching_since.setdefault(stretch, life.birth)
+                self._fetching_since[stretch] = min(since, life.birth)
 
     def belonging(self, life: Life) -> Belonging:
         owners = {sighting.owner for sighting in self._sightings.get(life, ())}
@@ -97,7 +103,7 @@ class _Judge:
             return "batch_data" if _lasts_until(life, self._calls) else "temporaries"
         if stretch.phase != "forward":
             return "temporaries"
-        if not stretch.called and self._fetched_ahead(life):
+        if not stretch.called and (self._fetched_ahead(life) or self._fetched_along(life, stretch)):
             return "batch_data"
         return "activations" if _lasts_until(life, self._backwards) else "temporaries"
 
@@ -126,6 +132,17 @@ class _Judge:
         """Whether its line fetches batches, and it awaits a call, of this window or a later one."""
         awaits = life.release is None or _lasts_until(life, self._calls)
         return awaits and life.line in self._fetching_lines
+
+    def _fetched_along(self, life: Life, stretch: Stretch) -> bool:
+        """Whether it was made after a part of the batch of the call that comes next."""
+        since = self._fetching_since.get(stretch)
+        return (
+            stretch.until.kind == "call"
+            and since is not None
+            and life.birth is not None
+            and life.birth >= since
+            and life.alive_at(stretch.end)
+        )
 
     def _is_workspace(self, life: Life) -> bool:
         return (

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..ownership import stored_on
+from ..private import unwrapped
 from .lines import NOWHERE, Lines
 from .owners import Owned
 from .recorder import Reading, Recorder
@@ -54,7 +55,7 @@ class DeviceLog:
         """
         found = []
         for each in owned:
-            for tensor in stored_on(self.device, each.tensor):
+            for tensor in stored_on(self.device, unwrapped(each.tensor)):
                 try:
                     storage = tensor.untyped_storage()
                 except (NotImplementedError, RuntimeError):

@@ -8,6 +8,8 @@ from types import FrameType, ModuleType
 import torch
 from torch import Tensor, nn
 
+from ..private import has_storage
+
 _DEPTH = 6  # so many steps from a tensor to a name
 
 
@@ -21,7 +23,7 @@ def holders(device: torch.device, addresses: list[int]) -> list[list[object]]:
     for each in gc.get_objects():
         kind = type(each)
         if (kind is Tensor or kind is nn.Parameter) and each.device == device:
-            address = each.untyped_storage().data_ptr() if each.layout is torch.strided else 0
+            address = each.untyped_storage().data_ptr() if has_storage(each) else 0
             if address in wanted and not found.get(address):
                 found[address] = _holder(each)
     return [[address, found.get(address, "")] for address in addresses]

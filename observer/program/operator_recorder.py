@@ -65,6 +65,7 @@ class OperatorRecorder:
         self._alive: dict[int, tuple[int, weakref.ref[UntypedStorage]]] = {}
         self._sizes: dict[int, int] = {}
         self._number = 0
+        self._taken: set[int] = set()  # what an operator took that none had returned
         self._events: list[tuple[int, int, int]] = []
         self._recording = False
 
@@ -91,10 +92,18 @@ class OperatorRecorder:
     def address(self, storage: UntypedStorage, *, older: bool) -> int:
         """The number of a storage.
 
-        One that no operator has returned is `older` than the window, or it was made just now by
-        what is no operator, as compiled code.
+        One that no operator has made is `older` than the window, or it was made just now by what
+        is no operator, as compiled code.
         """
-        return self._known(storage) or self._track(storage, older=older)
+        number = self._known(storage)
+        if number is None:
+            return self._track(storage, older=older)
+        if number in self._taken:
+            self._taken.remove(number)
+            if not older:
+                self._sizes[number] = 0
+                self._change(number, storage.nbytes())
+        return number
 
     def stop(self) -> None:
         """End. Modes that the program has entered meanwhile stay as they are."""
@@ -145,7 +154,10 @@ class OperatorRecorder:
                 if number is None:
                     if before is None:
                         before = set() if func in FRESH else self._keys(values)
-                    self._track(storage, older=storage_key(storage) in before)
+                    taken = storage_key(storage) in before
+                    number = self._track(storage, older=taken)
+                    if taken:
+                        self._taken.add(number)
                 elif self._sizes[number] != storage.nbytes():
                     self._change(number, storage.nbytes())
         except Exception as error:

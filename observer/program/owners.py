@@ -16,6 +16,7 @@ from ..private import (
     bucket_sizes,
     compiled_from,
     compiles,
+    has_storage,
     is_compiled,
     is_made,
     own_modules,
@@ -271,7 +272,7 @@ def _join(path: str, name: str) -> str:
 
 def _note_memory(tensor: Tensor, memory: set[int]) -> None:
     """Note the address of a tensor's memory on a GPU."""
-    if tensor.is_cuda and tensor.layout is torch.strided:
+    if tensor.is_cuda and has_storage(tensor):
         memory.add(tensor.untyped_storage().data_ptr())
 
 

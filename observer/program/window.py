@@ -236,6 +236,8 @@ class Window:
             called_at, inputs = self._inputs[-1]
             dtype = str(tensor.dtype).removeprefix("torch.")
             inputs.append({"dtype": dtype, "shape": list(tensor.shape)})
+            if tensor.grad_fn is not None:
+                continue  # what another network has made of its batch
             for log in self._logs:
                 log.sight(
                     "batch_data",

@@ -91,6 +91,8 @@ def scaled_pixels(run: Run) -> None:
         targets = torch.zeros(IMAGES, dtype=torch.int64, device=run.device)
         optimizer.zero_grad()
         run.at("load", batch_data=BATCH, temporaries=0)
+        # The inputs before are released as soon as there are new ones.
+        run.highest(batch_data=BATCH + INPUTS)
         loss = cross_entropy(model(inputs), targets)
         run.at("forward", batch_data=BATCH, activations=ACTIVATIONS)
         loss.backward()

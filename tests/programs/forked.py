@@ -12,7 +12,6 @@ from typing import NamedTuple
 import msgspec
 from vramtop.accounting.program.report import report
 from vramtop.protocol.observed.record import FromObserver, WatchedStep
-from vramtop.protocol.observed.report import StepReport
 
 SERVER = Path(__file__).with_name("fork_server.py")
 Counted = dict[str, dict[str, int]]
@@ -34,16 +33,13 @@ class Observed(NamedTuple):
     def steps(self) -> list[WatchedStep]:
         return [message for message in self.messages if isinstance(message, WatchedStep)]
 
-    def latest(self, kind: str = "training", device: str | None = None) -> WatchedStep:
-        """The last watched step of a kind."""
-        fitting = [
-            step for step in self.steps if step.kind == kind and device in (None, step.device)
-        ]
-        assert fitting, [message for message in self.messages if message not in self.steps]
-        return fitting[-1]
-
-    def report(self, kind: str = "training", device: str | None = None) -> StepReport:
-        return report(self.latest(kind, device), 1)
+    def latest(self, device: str) -> dict[str, WatchedStep]:
+        """The latest watched steps on a device, under the names that `counted` has for them."""
+        return {
+            step.optimizer if step.optimizer in self.counted else step.kind: step
+            for step in self.steps
+            if step.device == device
+        }
 
 
 class Forks:
@@ -91,14 +87,15 @@ class Forks:
 
 def assert_as_counted(observed: Observed, device: str) -> None:
     """Each boundary has the bytes that the program counted, and no byte is nobody's."""
-    kinds = {step.kind for step in observed.steps}
-    assert kinds
-    for kind in kinds:
-        step, report = observed.latest(kind, device), observed.report(kind, device)
-        counted = observed.counted.get(step.optimizer) or observed.counted[kind]
+    latest = observed.latest(device)
+    assert latest.keys() & observed.counted.keys(), observed.messages
+    for name, step in latest.items():
+        told = report(step, 1)
+        splits = {"high_water": told.high_water, **told.boundaries}
+        counted = observed.counted.get(name, {})
         split = {
-            phase: {category: getattr(report.boundaries[phase], category) for category in bytes_of}
+            phase: {category: getattr(splits[phase], category) for category in bytes_of}
             for phase, bytes_of in counted.items()
         }
         assert split == counted
-        assert report.unattributed == (None if device == "cpu" else 0)
+        assert told.unattributed == (None if device == "cpu" else 0)

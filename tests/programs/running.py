@@ -37,14 +37,17 @@ class Run:
 
     # ---- steps ------------------------------------------------------------------------------
 
-    def steps(self, *kinds: str) -> Iterator[int]:
-        """Some steps, and then more until the observer has sent a watched step of each kind."""
+    def steps(self, *kinds: str, of: str = "") -> Iterator[int]:
+        """Some steps, and then more until the observer has sent a watched step of each kind.
+
+        `of` is the class of the optimizer whose step it must be, if that matters.
+        """
         number = 0
-        while self.goes_on(*kinds):
+        while self.goes_on(*kinds, of=of):
             yield number
             number += 1
 
-    def goes_on(self, *kinds: str) -> bool:
+    def goes_on(self, *kinds: str, of: str = "") -> bool:
         """Whether there is to be another step."""
         self._begun += 1
         if self._begun == WARM_UP + 1:
@@ -54,7 +57,7 @@ class Run:
         told = [message for message in self.messages if message["type"] != "watched_step"]
         assert time.monotonic() < self._ends, told
         assert not told or told[-1]["type"] != "removed", told
-        return not set(kinds or ("training",)) <= self.watched()
+        return not {*(kinds or ("training",)), *filter(None, [of])} <= self.watched()
 
     def join(self) -> None:
         """The observer comes."""
@@ -66,8 +69,9 @@ class Run:
         self._agent.leave()
 
     def watched(self) -> set[object]:
-        """The kinds of the watched steps that were sent."""
-        return {message["kind"] for message in self.messages if message["type"] == "watched_step"}
+        """The kinds of the watched steps that were sent, and the optimizers whose they are."""
+        steps = [message for message in self.messages if message["type"] == "watched_step"]
+        return {step[name] for step in steps for name in ("kind", "optimizer")}
 
     # ---- what it counts ---------------------------------------------------------------------
 
@@ -78,6 +82,10 @@ class Run:
                 self._modules.append(owner)
             else:
                 self.optimizers.append(owner)
+
+    def forget(self) -> None:
+        """Count no more what was told so far."""
+        self._modules, self.optimizers = [], []
 
     def at(self, phase: str, step_of: str = "training", **expected: int) -> None:
         """Here a phase of a step ends; `expected` are bytes of categories that the program knows.
@@ -92,6 +100,10 @@ class Run:
             "optimizer_state": self.bytes(self._state()),
             **expected,
         }
+
+    def highest(self, step_of: str = "training", **expected: int) -> None:
+        """The high water of categories that the program knows."""
+        self.counted.setdefault(step_of, {})["high_water"] = expected
 
     def bytes(self, tensors: Iterable[Tensor]) -> int:
         """The bytes of their memory on this device, each storage once."""

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 from forked import assert_as_counted
+from parts import CLASSES, FLOAT, HIDDEN, INPUTS, KEPT_BY_MLP
+from vramtop.accounting.program.report import report
+from vramtop.protocol.observed.record import OutOfMemory
+from vramtop.protocol.observed.report import Split
 
 PROGRAMS = (
     "loops.plain",
@@ -46,9 +50,23 @@ PROGRAMS = (
     "data.keyword_inputs",
     "failures.exception_kept",
     "failures.backward_fails",
+    "rare.critic_steps_more_often",
+    "rare.teacher",
+    "rare.rollouts",
+    "rare.tensors_only",
+    "rare.parts_called_apart",
+    "rare.half_with_master_weights",
+    "rare.functional",
+    "rare.recurrent",
+    "rare.generation",
+    "rare.validation_in_each_step",
+    "rare.optimizer_replaced",
+    "rare.two_in_threads",
 )
 ON_GPUS = (
     "models.on_two_gpus",
+    "rare.prefetched_on_a_stream",
+    "rare.cache_emptied",
     "failures.out_of_memory",
     "failures.out_of_memory_in_a_step",
 )
@@ -76,3 +94,23 @@ def test_a_program_of_gpus_is_split_as_it_counts_itself(observe, program: str) -
 @pytest.mark.parametrize("program", ON_THE_CPU)
 def test_a_program_of_the_cpu_is_split_as_it_counts_itself(observe, program: str) -> None:
     assert_as_counted(observe(program, "cpu"), "cpu")
+
+
+def test_copies_of_a_model_on_the_second_gpu_are_temporary_there(observe) -> None:
+    second = observe("models.on_two_gpus", "cuda:0").latest("cuda:1")["training"]
+    there = report(second, 1)
+    assert there.unattributed == 0
+    inputs, hidden = INPUTS // 2, KEPT_BY_MLP // 2
+    weight_of_last = FLOAT * HIDDEN * CLASSES
+    assert there.boundaries["load"].total == 0
+    assert there.boundaries["forward"] == Split(activations=inputs + hidden + weight_of_last)
+    assert there.boundaries["optimizer"].total == 0
+
+
+def test_a_request_that_is_denied_finds_the_program_as_it_counts_itself(observe) -> None:
+    observed = observe("failures.out_of_memory", "cuda:0")
+    (denied,) = [each for each in observed.messages if isinstance(each, OutOfMemory)]
+    assert denied.wanted == 64 << 30
+    counted = observed.counted["training"]["optimizer"]
+    for category in ("parameters", "gradients", "optimizer_state"):
+        assert getattr(denied, category) == counted[category]

@@ -12,6 +12,7 @@ from .monitor import MONITOR
 from .programs import PROGRAMS
 from .reports import REPORTS
 from .screen import SCREEN
+from .splits import SPLITS
 from .worker import WORKER
 
 FAULTS: tuple[Fault, ...] = (
@@ -22,4 +23,5 @@ FAULTS: tuple[Fault, ...] = (
     *REPORTS,
     *COMMANDS,
     *SCREEN,
+    *SPLITS,
 )

@@ -52,8 +52,8 @@ REPORTS = (
     Fault(
         "the loss is a batch fetched ahead if its line loads too",
         "accounting/program/ownership.py",
-        " and self._made_after_call(life) and",
-        " and",
+        "if self._made_after_call(life) and self._went_into_call(life)",
+        "if self._went_into_call(life)",
         _TESTS,
     ),
     Fault(

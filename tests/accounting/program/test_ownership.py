@@ -520,3 +520,24 @@ def test_what_is_released_or_made_by_the_step_is_no_workspace() -> None:
     step = program.record(workspace_sizes=(A, B))
     assert category_of(step, A) == "other"
     assert category_of(step, B) == "temporaries"
+
+
+def test_what_is_made_after_a_part_of_the_next_calls_batch_belongs_to_it() -> None:
+    program = FakeProgram()
+    with second_period(program):
+        with program.call():  # a validation, say
+            pass
+        loss = program.take(A)
+        inputs, _targets, passing = program.take(B), program.take(C), program.take(D)
+        program.give(passing)
+        with program.call(inputs):
+            pass
+        with program.backward():
+            program.give(loss)
+        with program.optimizer():
+            pass
+    step = program.record()
+    assert category_of(step, A) == "activations"
+    assert category_of(step, B) == "batch_data"
+    assert category_of(step, C) == "batch_data"
+    assert category_of(step, D) == "temporaries"

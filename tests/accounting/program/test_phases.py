@@ -119,3 +119,14 @@ def test_empty_stretches_have_no_events() -> None:
     assert [(each.begin, each.end, each.phase) for each in timeline.watched] == [
         (3, 3, "load"), (3, 5, "forward"), (5, 6, "load"),
     ]  # fmt: skip
+
+
+def test_between_two_backwards_where_nothing_is_allocated_is_backward() -> None:
+    marks = "CcBbBbOo"
+    step = record(f"P{marks}P{marks}P")
+    between = marks.index("b") + 1
+    assert timeline_of(step).at(between).phase == "forward"
+    released = list(step.events.sizes)
+    released[between] = -1
+    events = msgspec.structs.replace(step.events, sizes=tuple(released))
+    assert timeline_of(msgspec.structs.replace(step, events=events)).at(between).phase == "backward"
