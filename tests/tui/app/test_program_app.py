@@ -147,9 +147,7 @@ async def test_a_moment_that_is_looked_at_stays_while_steps_go_on() -> None:
         assert "moment " in before
         app = pilot.app
         changed = replace(LAST, anatomy=replace(LAST.anatomy, curve=LAST.anatomy.curve[:9]))
-        app.receive(changed)  # type: ignore[attr-defined]
-        await pilot.pause()
-        assert seen(app) == before
+        assert await painted(pilot, changed) == before
         await pilot.press("escape")
         app.receive(changed)  # type: ignore[attr-defined]
         assert app.state.measured is changed  # type: ignore[attr-defined]
