@@ -236,6 +236,7 @@ def in_backward() -> bool:
 
 # ---- torch.compile --------------------------------------------------------------------------
 
+COMPILER = "torch._dynamo"
 COMPILED_CALL = "_compiled_call_impl"  # what a module has that was compiled in place
 
 

@@ -6,6 +6,7 @@ gone. What operators take and give back within stays unseen.
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable
 from functools import partial
@@ -17,7 +18,7 @@ from torch import UntypedStorage
 
 from ..operators import FRESH, writes
 from ..ownership import storages_on, stored_on
-from ..private import TorchDispatchMode, dispatch_modes, leave_dispatch_mode, storage_key
+from ..private import COMPILER, TorchDispatchMode, dispatch_modes, leave_dispatch_mode, storage_key
 from .inference_mode import InferenceMode
 from .lines import NOWHERE, Lines
 from .recorder import CannotRecord, Reading, Recorded
@@ -34,6 +35,10 @@ class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def ignore_compile_internals(cls) -> bool:
         return True
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
     def __torch_dispatch__(
         self,
         func: Callable[..., object],
@@ -49,6 +54,19 @@ class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
 
+class _UncompiledMode(_Mode):  # type: ignore[no-untyped-call]
+    """The same where the compiler is imported, which must leave the mode alone.
+
+    In a program without it, this would import it, which takes seconds.
+    """
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return True
+
+    __torch_dispatch__ = _Mode.__torch_dispatch__
+
+
 class OperatorRecorder:
     """Sees each operator that the thread runs; addresses are numbers of storages, from 1."""
 
@@ -58,7 +76,7 @@ class OperatorRecorder:
         self.devices = [device]
         self._device = device
         self._lines = Lines()
-        self._mode = _Mode(self)
+        self._mode = (_UncompiledMode if COMPILER in sys.modules else _Mode)(self)
         self._thread = get_ident()
         self._inference_mode = InferenceMode(self._exit, self._enter)
         self._failure = ""  # the error itself would keep tensors alive

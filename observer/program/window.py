@@ -164,8 +164,12 @@ class Window:
                 self._sight_all()
                 self._buckets = self._owners.buckets()
         finally:
-            self._recorder.stop()
+            self.stop()
             self._parameters.clear()
+
+    def stop(self) -> None:
+        """Record no more. It does no harm twice."""
+        self._recorder.stop()
 
     def messages(self, number: int) -> list[Message]:
         """What is to be sent of the window that is done, a message for each device."""

@@ -140,7 +140,7 @@ class Windows:
         """The window is done: record no more."""
         self.hooks.leave_modules()
         self.window = None
-        window.close()
+        _end(window)
         training = window.done is not None and window.done.kind == "training"
         self._inferences = 0 if training else self._inferences + 1
         if not training:
@@ -159,7 +159,7 @@ class Windows:
             self.hooks.leave_modules()
         if window is not None:
             with suppress(Exception):
-                window.close()
+                _end(window)
 
     # ---- in the observer's own thread -------------------------------------------------------
 
@@ -215,4 +215,13 @@ class Windows:
         if window is not None and window.thread not in sys._current_frames():
             self.window = None
             self.hooks.leave_modules()
-            window.close()
+            _end(window)
+
+
+def _end(window: Window) -> None:
+    """Close a window. Whatever goes wrong in that, it records no more."""
+    try:
+        window.close()
+    except BaseException:
+        window.stop()
+        raise
