@@ -243,13 +243,15 @@ def within_step() -> bool:
 
 def others_in_backward() -> bool:
     """Whether another thread runs a backward pass."""
-    for thread, top in sys._current_frames().items():
-        frame: FrameType | None = top
-        while frame is not None and thread != get_ident():
-            if frame.f_code in BACKWARD_CODES:
-                return True
-            frame = frame.f_back
-    return False
+    frames = sys._current_frames()
+    del frames[get_ident()]  # a frame that refers to itself would stay, and all that called it
+    return any(map(_runs_backward, frames.values()))
+
+
+def _runs_backward(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code not in BACKWARD_CODES:
+        frame = frame.f_back
+    return frame is not None
 
 
 def _goes_through_hooks(frame: FrameType | None) -> bool:
