@@ -48,7 +48,6 @@ class Ending:
     def __init__(self, ask: Callable[[], object]) -> None:
         self._ask = ask
         self._deadline: float | None = None
-        self._ceased = False
         self._lock = threading.Lock()
         self._before: list[Any] | None = None
         self._read, self._write = os.pipe()
@@ -72,14 +71,8 @@ class Ending:
         with contextlib.suppress(BlockingIOError):
             os.write(self._write, b"\0")  # the thread now waits for less
 
-    def cease(self) -> None:
-        """The app has ended: the process may go on."""
-        self._ceased = True
-        with contextlib.suppress(BlockingIOError):
-            os.write(self._write, b"\0")
-
     def _watch(self) -> None:
-        while not self._ceased:
+        while True:
             deadline = self._deadline
             wait = _LOOK_SECONDS if deadline is None else deadline - time.monotonic()
             if wait <= 0:

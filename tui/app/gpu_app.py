@@ -1,31 +1,62 @@
-"""The app that shows the GPUs alone: it starts no worker and trains nothing."""
+"""The app that shows the GPUs: it trains nothing, and can look inside the processes on them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import ClassVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from msgspec.structs import replace
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.worker import Worker
+from vramtop.protocol.split import Category
 from vramtop.tui.screens.gpus import GpusAlone
 from vramtop.tui.screens.help import GPU_SCREEN_KEYS, Help
+from vramtop.tui.state.folding import fold
+from vramtop.tui.state.program import outside
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.capabilities import Terminal
-from vramtop.tui.words.keys import GPU_KEYS, Key
-from vramtop.tui.worker.link import Watch
+from vramtop.tui.words.keys import GPU_KEYS, INSIDE_KEYS, Key
+from vramtop.tui.worker.link import Entering, Parted, Received, Watch, Watched
 
 from .config import Config
-from .state_app import FULL, NO_CONFIG, StateApp
+from .state_app import FULL, NO_CONFIG
+from .step_app import StepApp
+
+if TYPE_CHECKING:
+    from vramtop.tui.programs.link import ProgramLink
+    from vramtop.tui.screens.inside import InsideScreen
 
 
-class GpuApp(StateApp):
-    """The machine's GPUs and their processes.
+def _inside() -> InsideScreen:
+    # Imported only now, so that the first frame does not wait for it.
+    from vramtop.tui.screens.inside import InsideScreen
 
-    The app ends with `inside` as the pid of a process that somebody wants to look into; else it is
-    None. `first` is said at the start, as why the process before could not be looked into.
+    return InsideScreen()
+
+
+async def look_in(pid: int) -> ProgramLink:
+    """Begin to look into a process."""
+    from vramtop.tui.programs.link import Attached
+
+    return await Attached(pid).start()
+
+
+class GpuApp(StepApp):
+    """The machine's GPUs and their processes; or the program that is looked into.
+
+    Each of the two is a mode with a stack of screens. `enter` begins to look into a process.
     """
 
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
+        "gpus": GpusAlone,
+        "program": _inside,
+    }
+    DEFAULT_MODE: ClassVar[str] = "gpus"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key.keys, key.action, key.help, show=False) for key in GPU_KEYS
+        *(Binding(key.keys, key.action, key.help, show=False) for key in GPU_KEYS),
+        Binding("escape", "leave", "Call off", show=False),
+        Binding("ctrl+c", "end", "Quit", show=False, priority=True),
     ]
 
     def __init__(
@@ -33,35 +64,130 @@ class GpuApp(StateApp):
         watch: Callable[[], Watch] | None = None,
         terminal: Terminal = FULL,
         config: Config = NO_CONFIG,
-        *,
-        first: str | None = None,
+        enter: Callable[[int], Awaitable[ProgramLink]] = look_in,
     ) -> None:
         super().__init__(State(life="none"), watch, terminal, config)
-        self.inside: int | None = None
-        self._first = first
+        self._enter = enter
+        self._visit: Worker[None] | None = None
+        self._link: ProgramLink | None = None
 
-    def get_default_screen(self) -> GpusAlone:
-        """The GPUs."""
-        return GpusAlone()
-
-    def on_gpus_alone_look_inside(self, message: GpusAlone.LookInside) -> None:
-        """End, so that the process can be shown instead."""
-        self.inside = message.pid
-        self.exit(0)
+    @property
+    def inside(self) -> bool:
+        """Whether a program is shown."""
+        return self.current_mode == "program"
 
     @property
     def keys(self) -> Sequence[Key]:
-        """The keys that mean something where nothing is trained."""
-        return GPU_KEYS
+        """The keys that mean something for what is shown."""
+        return INSIDE_KEYS if self.inside else GPU_KEYS
 
     def begin(self) -> None:
         """Show that nothing is known yet, then look at the GPUs."""
         # The parts of a screen are there only now, unlike those that an app composes itself.
         self.painter.paint_anew(self.state)
         super().begin()
-        if self._first is not None:
-            self.say(self._first, "error")
+
+    # ---- looking inside ---------------------------------------------------------------------
+
+    def action_look_inside(self) -> None:
+        """Look inside the chosen process; from a GPU, first go to its processes."""
+        gpus = self.screen_stack[0]
+        if not isinstance(gpus, GpusAlone):
+            return
+        if self.state.inside is not None:
+            self.say(f"process {self.state.inside.pid} is being entered; esc calls it off")
+        elif gpus.on_gpus:
+            if not gpus.go_to_processes():
+                self.say("no process holds memory on this GPU")
+        elif gpus.chosen is None:
+            self.say("no process is known here")
+        else:
+            self.receive(Entering(gpus.chosen.pid, gpus.chosen.command))
+            # An error in `_listen` ends the app with its traceback.
+            self._visit = self.run_worker(self._listen(gpus.chosen.pid))
+
+    async def _listen(self, pid: int) -> None:
+        self._link = link = await self._enter(pid)
+        try:
+            async for envelope in link.messages():
+                self.receive(envelope.message)
+        finally:
+            await link.close()
+
+    def react(self, before: State, message: Received) -> None:
+        """Act on a message that is already in the state."""
+        super().react(before, message)
+        if isinstance(message, Watched) and before.watched is None:
+            self._show_program()
+        elif isinstance(message, Parted) and before.watched is None:
+            self._part()
+        self._make_room()
+
+    def _show_program(self) -> None:
+        """Show the program's screen."""
+        self.switch_mode("program")
+        self.screen.add_class(self._choices.layout)
+        # A screen handles this first of all once its parts are there.
+        self.screen.call_later(self.call_later, lambda: self.painter.paint_anew(self.state))
+
+    def _part(self) -> None:
+        """Look no longer; the connection is closed."""
+        if self._visit is not None:
+            self._visit.cancel()
+            self._visit = None
+        self.state = outside(self.state)
+
+    def _make_room(self) -> None:
+        """Make room for the news below the GPUs where there are some."""
+        if not self.inside:
+            self.screen_stack[0].set_class(self.state.news is not None, "told")
+
+    def choose(self, category: Category | None) -> None:
+        """Choose this category; of what is nobody's, ask who holds it."""
+        super().choose(category)
+        if category == "other" and self._link is not None:
+            self._link.ask_who()
+
+    def _back(self) -> None:
+        """Leave the program as it was, and show the GPUs."""
+        watched = self.state.watched
+        if watched is not None and self.state.life == "running":
+            left = f"left {watched.program} (pid {watched.pid}), which goes on"
+            self.state = fold(self.state, Parted(left, over=False))
+        self.choose(None)
+        self._part()
+        self.layers.close_all()
+        self.switch_mode("gpus")
+        self._make_room()
+        self.painter.paint_anew(self.state)
+
+    # ---- keys -------------------------------------------------------------------------------
+
+    def action_leave(self) -> None:
+        """Leave the moment; else the category; else the program. On the GPUs, call off."""
+        if not self.inside:
+            self._part()
+            self.show(replace(self.state, news=None))
+            self._make_room()
+        elif self.state.cursor is not None or self.state.chosen is not None:
+            super().action_leave()
+        else:
+            self._back()
+
+    async def action_quit(self) -> None:
+        """Back to the GPUs; from there, leave with exit code 0."""
+        if self.inside:
+            self._back()
+        else:
+            await super().action_quit()
+
+    def action_end(self) -> None:
+        """Leave from wherever it is."""
+        self.exit(0)
 
     def action_help(self) -> None:
-        """What the keys do."""
-        self.layers.open(Help(self.keys, (GPU_SCREEN_KEYS,)))
+        """What the keys do, and for a program what the words mean."""
+        from vramtop.tui.words.vocabulary import READING_PROGRAM, WORDS_PROGRAM
+
+        sections = (READING_PROGRAM, WORDS_PROGRAM) if self.inside else (GPU_SCREEN_KEYS,)
+        self.layers.open(Help(self.keys, sections))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.events import Resize
@@ -14,7 +13,6 @@ from textual.worker import Worker
 from vramtop.protocol.lesson.messages import Configured, Picture
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import PACE_SECONDS, Answer, Failed
-from vramtop.protocol.split import Category
 from vramtop.tui.controls import runs, settings
 from vramtop.tui.controls.reply import no_training, not_lesson
 from vramtop.tui.screens import main
@@ -24,12 +22,8 @@ from vramtop.tui.state.state import State
 from vramtop.tui.terminal.capabilities import Terminal
 from vramtop.tui.terminal.exits import BAD_USAGE
 from vramtop.tui.widgets.headlines import SUCCESSOR_KEY
-from vramtop.tui.widgets.panel import Panel
 from vramtop.tui.widgets.runs.trade import TradeChart
-from vramtop.tui.widgets.runs.trends import Trends
 from vramtop.tui.widgets.runs.visited import VisitedTable
-from vramtop.tui.widgets.step.anatomy import AnatomyChart
-from vramtop.tui.widgets.step.picked import Picked
 from vramtop.tui.widgets.step.split_bar import SplitBar
 from vramtop.tui.words.keys import KEYS, PROGRAM_KEYS, Key
 from vramtop.tui.worker.link import Link, Received, Watch, WorkerGone, WorkerLine
@@ -37,15 +31,15 @@ from vramtop.tui.worker.link import Link, Received, Watch, WorkerGone, WorkerLin
 from .config import Config
 from .requests import Requests
 from .saving import table
-from .state_app import FULL, NO_CONFIG, StateApp
-from .step_walk import StepWalk
+from .state_app import FULL, NO_CONFIG
+from .step_app import StepApp
 from .training import Training
 
 if TYPE_CHECKING:
     from vramtop.tui.screens.questions import Question
 
 
-class VramtopApp(StateApp):
+class VramtopApp(StepApp):
     """Shows the lesson's training, or without `settings` another program.
 
     `start` starts the worker, and `watch` starts the sampler of the GPUs; both are called once the
@@ -83,7 +77,6 @@ class VramtopApp(StateApp):
         self.printed: list[str] = []  # lines of the worker before its first step
         self.training = Training(start)
         self.requests = Requests(self)
-        self.walk = StepWalk(self)
         self._listener: Worker[None] | None = None
 
     # ---- the main screen --------------------------------------------------------------------
@@ -129,7 +122,7 @@ class VramtopApp(StateApp):
 
     def react(self, before: State, message: Received) -> None:
         """Act on a message that is already in the state."""
-        self.walk.follow(before)
+        super().react(before, message)
         if self.training.commands is not None:
             self.training.commands.hear(message)
         match message:
@@ -213,65 +206,17 @@ class VramtopApp(StateApp):
 
     # ---- what is looked at ------------------------------------------------------------------
 
-    def action_moment(self, by: int) -> None:
-        """Move the cursor by so many moments of the recorded step."""
-        if refusal := self.walk.move(by):
-            self.say(refusal)
-
-    def on_anatomy_chart_chosen(self, message: AnatomyChart.Chosen) -> None:
-        """Put the cursor where the mouse clicked."""
-        self.walk.put(message.place)
-
-    def choose(self, category: Category | None) -> None:
-        """Choose this category, or none."""
-        self.screen_stack[0].set_class(category is not None, "chosen")
-        self.show(replace(self.state, chosen=category))
-
-    def action_choose(self, by: int) -> None:
-        """Choose a category so many rows further down; between the last and the first is none."""
-        ring = (None, *self.state.listed)
-        self.choose(ring[(ring.index(self.state.chosen) + by) % len(ring)])
-
-    def on_picked(self, message: Picked) -> None:
-        """Choose the category that was clicked; a second click chooses none."""
-        self.choose(None if message.category == self.state.chosen else message.category)
-
     def action_leave(self) -> None:
         """Call off a search or a comparison; else leave the moment; else the category."""
-        if runs.call_off(self.state, self.training.commands):
-            return
-        if self.state.cursor is not None:
-            self.walk.leave()
-        else:
-            self.choose(None)
-
-    def action_scale(self) -> None:
-        """The next scale of the split bar."""
-        bar = self.screen_stack[0].query_one(SplitBar)
-        lesson = self.state.lesson
-        bar.cycle_scale(budget=lesson is not None and lesson.settings.budget is not None)
-
-    def action_trends(self) -> None:
-        """The trends instead of the anatomy, or back."""
-        self._show_instead("trends", "trade", Trends)
+        if not runs.call_off(self.state, self.training.commands):
+            super().action_leave()
 
     def action_trade(self) -> None:
         """The trade between batch sizes instead of the anatomy, or back."""
         if refusal := not_lesson(self.state):
             self.requests.answer(refusal)
         else:
-            self._show_instead("trade", "trends", TradeChart)
-
-    def _show_instead(self, shown: str, other: str, panel: type[Panel[Any]]) -> None:
-        """Show a panel in the anatomy's place, or the anatomy again; say so if there is no room."""
-        screen = self.screen_stack[0]
-
-        def look() -> None:
-            if screen.has_class(shown) and not screen.query_one(panel).region.area:
-                self.say(f"no room for the {shown}: that takes a larger terminal", "warning")
-
-        screen.remove_class(other).toggle_class(shown)
-        self.call_after_refresh(look)
+            self.show_instead("trade", "trends", TradeChart)
 
     def action_gpus(self) -> None:
         """All GPUs; from there the training can move to another one."""

@@ -26,8 +26,6 @@ from .watched_driver import watched
 if TYPE_CHECKING:
     from vramtop.tui.programs.link import ProgramLink
 
-    from .program_app import ProgramApp
-
 
 def monitor(settings: Settings, *, tour: bool) -> int:
     """Run the app with a training until it is left; returns the program's exit code.
@@ -59,30 +57,9 @@ def show_gpus() -> int:
     """Run the app with the GPUs alone until it is left; returns the program's exit code."""
     from .gpu_app import GpuApp
 
-    refusal = None
-    while True:
-        app = GpuApp(_watch, _terminal(), usual(), first=refusal)
-        ending = asyncio.run(_run(app))
-        if app.inside is None:
-            return app.return_code or 0
-        ending.cease()
-        inside = _look_inside(app.inside)
-        if not inside.back and inside.refusal is None:
-            return inside.return_code or 0
-        refusal = inside.refusal
-
-
-def _look_inside(pid: int) -> ProgramApp:
-    """Run the app on a process until it is left; where it goes back, this process goes on."""
-    from vramtop.tui.programs.link import Attached
-
-    from .program_app import ProgramApp
-
-    app = ProgramApp(Attached(pid), _watch, _terminal(), usual(), over=True)
-    ending = asyncio.run(_run(app))
-    if app.back or app.refusal is not None:
-        ending.cease()
-    return app
+    app = GpuApp(_watch, _terminal(), usual())
+    asyncio.run(_run(app))
+    return app.return_code or 0
 
 
 def _terminal() -> Terminal:
@@ -104,11 +81,8 @@ def _watch() -> Watch:
     return Sampler()
 
 
-async def _run(app: StateApp) -> Ending:
-    """Run the app. A signal or a closed terminal ends it as `q` does, or else by force.
-
-    The process is ended by force if it does not end soon after the app, unless that is to `cease`.
-    """
+async def _run(app: StateApp) -> None:
+    """Run the app. A signal or a closed terminal ends it as `q` does, or else by force."""
     # Textual believes these where a shell exports them, and then never sees the terminal resized.
     for variable in ("COLUMNS", "LINES"):
         os.environ.pop(variable, None)
@@ -118,4 +92,3 @@ async def _run(app: StateApp) -> Ending:
     ending.begin()
     app.driver_class = watched(app, ending)
     await app.run_async()
-    return ending

@@ -27,8 +27,7 @@ _SURE_SECONDS = 5.0  # in which the second q counts
 class ProgramApp(VramtopApp):
     """Shows the program behind a link.
 
-    `refusal` is why nothing could be watched; then the app has ended at once. `back` tells that it
-    was left with the key that goes back, which is there where the app came `over` another one.
+    `refusal` is why nothing could be watched; then the app has ended at once.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -42,12 +41,8 @@ class ProgramApp(VramtopApp):
         watch: Callable[[], Watch] | None = None,
         terminal: Terminal = FULL,
         config: Config = NO_CONFIG,
-        *,
-        over: bool = False,
     ) -> None:
         super().__init__(None, link.start, watch, terminal, config)
-        self.back = False
-        self._over = over
         self.refusal: str | None = None
         self._sure = False
         self._link = link
@@ -86,14 +81,10 @@ class ProgramApp(VramtopApp):
             self._link.ask_who()
 
     def action_leave(self) -> None:
-        """Leave the output, the moment, the category; then go back to the app that came before."""
+        """Leave the output; else the moment; else the category."""
         main = self.screen_stack[0]
-        whole = self.state.cursor is None and self.state.chosen is None
         if main.has_class("output"):
             main.remove_class("output")
-        elif whole and self._over:
-            self.back = True
-            self.leave()
         else:
             super().action_leave()
 

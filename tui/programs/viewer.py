@@ -109,8 +109,8 @@ async def greeted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         if not body:
             raise CannotView("the program has ended")
         return Viewer(_read_greeting(body), reader, writer)
-    except CannotView:
-        await _close(writer)
+    except BaseException:  # also where nobody waits for it any more
+        writer.close()
         raise
 
 

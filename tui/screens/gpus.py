@@ -8,13 +8,13 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.events import Resize
-from textual.message import Message
+from vramtop.protocol.gpus import GpuProcess
 from vramtop.tui.widgets.cached import CachedScreen
 from vramtop.tui.widgets.gpus.driver_line import DriverLine
 from vramtop.tui.widgets.gpus.gpu_table import GpuTable
 from vramtop.tui.widgets.gpus.processes import ProcessTable
 from vramtop.tui.widgets.hints import ENDS, Hint, KeyHints
-from vramtop.tui.widgets.lines import Log
+from vramtop.tui.widgets.lines import Log, NewsLine
 from vramtop.tui.widgets.status import StatusLine
 
 from .room import TooSmall, adapt
@@ -37,7 +37,6 @@ class GpuScreen(CachedScreen):
     HINTS: ClassVar[tuple[Hint, ...]] = (
         ("↑ ↓", "choose"),
         ("tab", "GPUs or processes"),
-        ("t", "theme"),
     )
     ENDS: ClassVar[tuple[Hint, ...]] = ENDS
 
@@ -48,6 +47,7 @@ class GpuScreen(CachedScreen):
         yield GpuTable()
         yield ProcessTable()
         yield Log()
+        yield NewsLine()
         yield KeyHints(self.HINTS, self.ENDS)
 
     def on_resize(self, event: Resize) -> None:
@@ -93,29 +93,36 @@ class GpuScreen(CachedScreen):
 
 
 class GpusAlone(GpuScreen):
-    """The same as the only screen; a process can be looked into."""
+    """The same without a training, where somebody can look inside a process."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("enter", "look_inside", "Look inside")]
-    HINTS = (("enter", "look inside"), *GpuScreen.HINTS)
+    HINTS = (
+        ("↑ ↓", "choose"),
+        ("enter", "look inside"),
+        ("tab", "GPUs or processes"),
+        ("t", "theme"),
+    )
 
-    class LookInside(Message):
-        """Somebody wants to look into this process."""
+    @property
+    def chosen(self) -> GpuProcess | None:
+        """The process that the keys have chosen; None where there is none or none is known."""
+        return self.query_one(ProcessTable).chosen
 
-        def __init__(self, pid: int) -> None:
-            super().__init__()
-            self.pid = pid
+    @property
+    def on_gpus(self) -> bool:
+        """Whether the keys choose a GPU, not a process."""
+        return self.query_one(GpuTable).active
 
-    def action_look_inside(self) -> None:
-        """Look into the chosen process; from the GPUs, go to the processes first."""
-        processes = self.query_one(ProcessTable)
-        if not processes.active:
-            self._give_keys_to_processes(give=True)
-        elif processes.pid is not None:
-            self.post_message(self.LookInside(processes.pid))
+    def go_to_processes(self) -> bool:
+        """Let the keys choose among the chosen GPU's processes; False where it has none."""
+        place = self.query_one(GpuTable).chosen
+        if place is None or not self.query_one(ProcessTable).choose_on(place):
+            return False
+        self._give_keys_to_processes(give=True)
+        return True
 
 
 class GpusOverProgram(GpuScreen):
-    """The same over a program that is watched."""
+    """The same over a program."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,g", "dismiss", "Close")]
     ENDS = (("esc", "back"), *ENDS)

@@ -22,7 +22,8 @@ GPU_SCREEN_KEYS = Section(
     (
         Entry("↑ ↓", "choose a GPU or a process, as a click and the wheel do"),
         Entry("tab", "from the GPUs to the processes, and back"),
-        Entry("enter", "look into a process that works with PyTorch; esc comes back"),
+        Entry("enter", "from a GPU to its processes; from a process to what it holds, by category"),
+        Entry("esc", "call off looking inside"),
         Entry("pgup pgdn", "a page up or down; home and end, the first and the last"),
     ),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from textual.app import ComposeResult
 from textual.geometry import Size
 from textual.screen import Screen
@@ -53,6 +55,6 @@ def parts() -> ComposeResult:
     yield Foot()
 
 
-def resize(screen: Screen[object], size: Size) -> None:
+def resize(screen: Screen[Any], size: Size) -> None:
     """Choose what the main screen has room for."""
     adapt(screen, size, _LEAST)

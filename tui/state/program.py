@@ -17,7 +17,15 @@ from vramtop.protocol.messages import (
     Sample,
 )
 from vramtop.tui.gpus.conclusions import unavailable
-from vramtop.tui.worker.link import Modules, Parted, Received, Watched, WorkerGone, WorkerLine
+from vramtop.tui.worker.link import (
+    Entering,
+    Modules,
+    Parted,
+    Received,
+    Watched,
+    WorkerGone,
+    WorkerLine,
+)
 
 from . import history, moments
 from .full_bar import kept
@@ -68,6 +76,8 @@ def _said(state: State, message: Answer | Note | WorkerLine) -> State:
 
 def _of_watched(state: State, message: Received) -> State:
     match message:
+        case Entering():
+            return replace(state, inside=message, news=message)
         case Watched():
             return _watched(state, message)
         case Modules():
@@ -130,7 +140,8 @@ def _watched(state: State, new: Watched) -> State:
             program=None, device=None, device_memory=None, modules=None,
             sample=None, history=History(),
         )  # fmt: skip
-    return replace(state, watched=new, pid=new.pid, life="running")
+    news = None if isinstance(state.news, Entering) else state.news
+    return replace(state, watched=new, pid=new.pid, life="running", news=news)
 
 
 def _parted(state: State, parted: Parted) -> State:
@@ -139,6 +150,11 @@ def _parted(state: State, parted: Parted) -> State:
     if parted.over:
         life = "failed" if parted.trouble else "ended"
     return logged(replace(state, life=life, news=parted), parted)
+
+
+def outside(state: State) -> State:
+    """The state of the GPUs alone, once nobody looks inside a process; log and news stay."""
+    return State(life="none", gpus=state.gpus, log=state.log, news=state.news)
 
 
 def _printed_again(state: State, line: WorkerLine) -> State:

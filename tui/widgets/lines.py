@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from textwrap import wrap
 
 import msgspec
@@ -13,7 +14,7 @@ from vramtop.tui.terminal.palette import ink
 from vramtop.tui.words import units
 
 from .headlines import SUCCESSOR_KEY, Headline, headline
-from .hints import ENDS, hints, key_line
+from .hints import ENDS, Hint, hints, key_line
 from .log_lines import log_lines
 from .panel import Panel
 
@@ -50,6 +51,8 @@ _KEYS = (
     ("S", "save"),
 )
 _OUTPUT, _NEXT = ("f", "output"), ("n", "next rank")
+_INSIDE_KEYS = (("esc", "back"), *(key for key in _KEYS if key[0] != "g"))
+_INSIDE_ENDS = (("?", "help"), ("q", "GPUs"))
 
 _ANSWER_SECONDS = 5.0
 
@@ -90,6 +93,7 @@ class NewsFacts(msgspec.Struct, frozen=True):
     news: News | None
     life: Life
     lesson: bool
+    inside: bool
 
 
 class NewsLine(Panel[NewsFacts]):
@@ -120,7 +124,7 @@ class NewsLine(Panel[NewsFacts]):
 
     def pick(self, state: State) -> NewsFacts:
         """The news."""
-        return NewsFacts(state.news, state.life, state.lesson is not None)
+        return NewsFacts(state.news, state.life, state.lesson is not None, state.inside is not None)
 
     def draw(self, shown: NewsFacts, width: int, height: int) -> Text:
         """As many lines as there is room for; trouble has its own colour."""
@@ -147,10 +151,11 @@ class Foot(NewsLine):
 
     def draw(self, shown: NewsFacts, width: int, height: int) -> Text:
         """The news at the left, in as many words as there is room for."""
+        right = _INSIDE_ENDS if shown.inside else ENDS
         if shown.news is None and self._answer is None:
-            keys = _LESSON_KEYS if shown.lesson else _KEYS
-            return key_line(keys, ENDS, width, self.palette)
-        ends = hints(ENDS, self.palette)
+            keys = _usual(lesson=shown.lesson, inside=shown.inside)
+            return key_line(keys, right, width, self.palette)
+        ends = hints(right, self.palette)
         line = super().draw(shown, max(2, width - ends.cell_len - 2), height)
         line.append(" " * max(0, width - line.cell_len - ends.cell_len))
         return line.append_text(ends)
@@ -164,7 +169,8 @@ def _pieces(text: str, width: int, *, trouble: bool) -> list[str]:
 class KeyFacts(msgspec.Struct, frozen=True):
     """Whether the training is paused, whether its worker has ended, whether it is the lesson's.
 
-    `output` tells that the output of a program is shown, `ranks` that it has several.
+    `output` tells that the output of a program is shown, `ranks` that it has several, `inside` that
+    somebody has come to it from the GPUs.
     """
 
     paused: bool
@@ -172,6 +178,7 @@ class KeyFacts(msgspec.Struct, frozen=True):
     lesson: bool
     output: bool
     ranks: bool
+    inside: bool
 
 
 class KeyLine(Panel[KeyFacts]):
@@ -182,12 +189,13 @@ class KeyLine(Panel[KeyFacts]):
         watched = state.watched
         output = watched is not None and watched.started
         ranks = output and watched is not None and (watched.world_size or 1) > 1
-        return KeyFacts(state.paused, state.over, state.lesson is not None, output, ranks)
+        lesson, inside = state.lesson is not None, state.inside is not None
+        return KeyFacts(state.paused, state.over, lesson, output, ranks, inside)
 
     def draw(self, shown: KeyFacts, width: int, height: int) -> Text:
         """As many keys as there is room for."""
         del height
-        usual = _LESSON_KEYS if shown.lesson else _KEYS
+        usual = _usual(lesson=shown.lesson, inside=shown.inside)
         keys = [_PAUSED.get(key[1], key) if shown.paused else key for key in usual]
         if shown.ranks:
             keys.insert(0, _NEXT)
@@ -195,4 +203,10 @@ class KeyLine(Panel[KeyFacts]):
             keys.insert(0, _OUTPUT)
         if shown.over and shown.lesson:
             keys.insert(0, (SUCCESSOR_KEY, "another worker"))
-        return key_line(keys, ENDS, width, self.palette)
+        ends = _INSIDE_ENDS if shown.inside else ENDS
+        return key_line(keys, ends, width, self.palette)
+
+
+def _usual(*, lesson: bool, inside: bool) -> Sequence[Hint]:
+    """The keys while nothing is paused or over."""
+    return _LESSON_KEYS if lesson else _INSIDE_KEYS if inside else _KEYS

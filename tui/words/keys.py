@@ -93,16 +93,28 @@ KEYS = (
     Key("T", "T", "tour", "Guided tour", "a guided tour", "screen"),
     Key("q", "q", "quit", "Quit", "quit", "screen"),
 )  # fmt: skip
+LOOK_KEY = Key(
+    "enter", "enter", "look_inside", "Process: look inside", "look inside a process", "look"
+)
 OUTPUT_KEY = Key("f", "f", "output", "Output: full size", "the program's output", "look")
 NEXT_KEY = Key("n", "n", "next_program", "Rank: next", "the next rank, or program", "look")
+_BACK_KEYS = (
+    Key("escape", "esc", "leave", "Back to the whole", "the whole, then the GPUs", "look"),
+    Key("q", "q", "quit", "Program: leave it as it was", "back to the GPUs", "screen"),
+)
 _PROGRAM_ACTIONS = (
     "moment(1)", "choose(1)", "leave", "scale", "trends", "gpus",
     "theme", "layout", "refresh", "save_screen", "help", "quit",
 )  # fmt: skip
 _GPU_ACTIONS = ("theme", "refresh", "save_screen", "help", "quit")
-# The keys for a program that is watched; and those where none is shown.
+# The keys for a program that is watched, those where it is looked into from the GPUs, and those on
+# the GPUs.
 PROGRAM_KEYS = tuple(key for key in KEYS if key.action in _PROGRAM_ACTIONS)
-GPU_KEYS = tuple(key for key in KEYS if key.action in _GPU_ACTIONS)
+INSIDE_KEYS = (
+    *(key for key in PROGRAM_KEYS if key.action not in ("leave", "gpus", "quit")),
+    *_BACK_KEYS,
+)
+GPU_KEYS = (LOOK_KEY, *(key for key in KEYS if key.action in _GPU_ACTIONS))
 
 
 def grouped(keys: Sequence[Key]) -> dict[Group, list[Key]]:

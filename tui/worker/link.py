@@ -40,6 +40,13 @@ class WorkerGone(msgspec.Struct, frozen=True):
         return self.exit_code == -signal.SIGKILL
 
 
+class Entering(msgspec.Struct, frozen=True):
+    """From the GPUs, somebody wants to look inside this process; it has no screen yet."""
+
+    pid: int
+    command: str | None
+
+
 class Watched(msgspec.Struct, frozen=True, kw_only=True):
     """Which program is watched, and what watching costs.
 
@@ -78,7 +85,7 @@ class Parted(msgspec.Struct, frozen=True):
     trouble: bool = False
 
 
-Received = FromWorker | WorkerLine | WorkerGone | GpusReport | Watched | Modules | Parted
+Received = FromWorker | WorkerLine | WorkerGone | GpusReport | Entering | Watched | Modules | Parted
 
 
 class Watch(Protocol):

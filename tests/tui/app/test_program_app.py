@@ -302,24 +302,7 @@ def test_the_session_has_all_that_a_program_says() -> None:
     assert msgspec.structs.asdict(REPORT.high_water).keys() == {*ALL_CATEGORIES}
 
 
-# ---- over the screen of the GPUs ----------------------------------------------------------------
-
-
-async def test_escape_goes_back_once_nothing_else_is_left_to_leave() -> None:
-    app = ProgramApp(Looking(), over=True)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.pause()
-        await painted(pilot, *MESSAGES)
-        await pilot.press("down", "left", "escape", "escape")
-        await pilot.pause()
-        assert app.is_running
-        await pilot.press("escape")
-        await pilot.pause()
-        assert not app.is_running
-    assert (app.back, app.return_code) == (True, 0)
-
-
-async def test_without_another_screen_before_it_escape_stays() -> None:
+async def test_escape_stays_once_nothing_is_left_to_leave() -> None:
     async with program() as pilot:
         await pilot.press("escape", "escape")
         await pilot.pause()

@@ -201,7 +201,14 @@ async def test_help_tells_only_of_keys_that_do_something(alone: GpuApp) -> None:
         await pilot.press("escape")
         assert not isinstance(alone.screen, Help)
         titles = [command.title for command in alone.get_system_commands(alone.screen)]
-        assert titles == ["Theme: next", "Refresh rate: next", "Screen: save", "Help", "Quit"]
+        assert titles == [
+            "Process: look inside",
+            "Theme: next",
+            "Refresh rate: next",
+            "Screen: save",
+            "Help",
+            "Quit",
+        ]
 
 
 async def test_nothing_is_said_to_start(alone: GpuApp) -> None:
@@ -209,33 +216,3 @@ async def test_nothing_is_said_to_start(alone: GpuApp) -> None:
     async with alone.run_test(size=(120, 40)) as pilot:
         await begin(pilot, report(make_gpu(0)))
         assert "start" not in seen(alone)
-
-
-async def test_enter_leads_to_the_processes_and_then_into_the_chosen_one(alone: GpuApp) -> None:
-    processes = (GpuProcess(4711, 2 * GIB), GpuProcess(4712, GIB))
-    async with alone.run_test(size=(80, 24)) as pilot:
-        await begin(pilot, report(make_gpu(0, *processes)))
-        await pilot.press("enter", "down")
-        assert "›   0     4712" in seen(alone)
-        assert alone.inside is None
-        await pilot.press("enter")
-        await pilot.pause()
-        assert not alone.is_running
-    assert (alone.inside, alone.return_code) == (4712, 0)
-
-
-async def test_where_there_is_no_process_enter_looks_into_nothing(alone: GpuApp) -> None:
-    async with alone.run_test(size=(80, 24)) as pilot:
-        await begin(pilot, report(make_gpu(0)))
-        await pilot.press("enter", "enter")
-        await pilot.pause()
-        assert alone.is_running
-    assert alone.inside is None
-
-
-async def test_why_a_process_could_not_be_looked_into_is_said_where_it_was_chosen() -> None:
-    app = GpuApp(first="process 7 has not imported torch")
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await begin(pilot, report(make_gpu(0)))
-        await pilot.pause()
-        assert "process 7 has not imported torch" in seen(app)

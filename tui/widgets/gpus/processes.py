@@ -76,11 +76,21 @@ class ProcessTable(Panel[ProcessList]):
         return rows[self._at(rows)].place if rows else None
 
     @property
-    def pid(self) -> int | None:
-        """The chosen process; None where there is none."""
+    def chosen(self) -> GpuProcess | None:
+        """The chosen process; None where there is none, or where it is not known."""
         rows = self._shown.rows if self._shown else ()
-        process = rows[self._at(rows)].process if rows else None
-        return process.pid if process else None
+        return rows[self._at(rows)].process if rows else None
+
+    def choose_on(self, place: int) -> bool:
+        """Choose the first process of the GPU at that place; False where it has none."""
+        rows = self._shown.rows if self._shown else ()
+        if rows and rows[self._at(rows)].place == place:
+            return True
+        first = next((at for at, row in enumerate(rows) if row.place == place), None)
+        if first is None:
+            return False
+        self._choose(first)
+        return True
 
     @property
     def page(self) -> int:

@@ -1,0 +1,97 @@
+"""The base of the apps that show a step: its moments, its categories, and what stands beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+from vramtop.protocol.split import Category
+from vramtop.tui.state.state import State
+from vramtop.tui.terminal.capabilities import Terminal
+from vramtop.tui.widgets.panel import Panel
+from vramtop.tui.worker.link import Received, Watch
+
+from .config import Config
+from .state_app import FULL, NO_CONFIG, StateApp
+from .step_walk import StepWalk
+
+if TYPE_CHECKING:
+    from vramtop.tui.widgets.step.anatomy import AnatomyChart
+    from vramtop.tui.widgets.step.picked import Picked
+
+# A screen's widgets are imported by the screen, which is not always the first one.
+
+
+class StepApp(StateApp):
+    """What is looked at in a step, on the first screen of the stack."""
+
+    def __init__(
+        self,
+        state: State,
+        watch: Callable[[], Watch] | None,
+        terminal: Terminal = FULL,
+        config: Config = NO_CONFIG,
+    ) -> None:
+        super().__init__(state, watch, terminal, config)
+        self.walk = StepWalk(self)
+
+    def react(self, before: State, message: Received) -> None:
+        """Let the cursor walk where a message began a walk."""
+        del message
+        self.walk.follow(before)
+
+    def action_moment(self, by: int) -> None:
+        """Move the cursor by so many moments of the recorded step."""
+        if refusal := self.walk.move(by):
+            self.say(refusal)
+
+    def on_anatomy_chart_chosen(self, message: AnatomyChart.Chosen) -> None:
+        """Put the cursor where the mouse clicked."""
+        self.walk.put(message.place)
+
+    def choose(self, category: Category | None) -> None:
+        """Choose this category, or none."""
+        self.screen_stack[0].set_class(category is not None, "chosen")
+        self.show(replace(self.state, chosen=category))
+
+    def action_choose(self, by: int) -> None:
+        """Choose a category so many rows further down; between the last and the first is none."""
+        ring = (None, *self.state.listed)
+        self.choose(ring[(ring.index(self.state.chosen) + by) % len(ring)])
+
+    def on_picked(self, message: Picked) -> None:
+        """Choose the category that was clicked; a second click chooses none."""
+        self.choose(None if message.category == self.state.chosen else message.category)
+
+    def action_leave(self) -> None:
+        """Leave the moment; else the category."""
+        if self.state.cursor is not None:
+            self.walk.leave()
+        else:
+            self.choose(None)
+
+    def action_scale(self) -> None:
+        """The next scale of the split bar."""
+        from vramtop.tui.widgets.step.split_bar import SplitBar
+
+        bar = self.screen_stack[0].query_one(SplitBar)
+        lesson = self.state.lesson
+        bar.cycle_scale(budget=lesson is not None and lesson.settings.budget is not None)
+
+    def action_trends(self) -> None:
+        """The trends instead of the anatomy, or back."""
+        from vramtop.tui.widgets.runs.trends import Trends
+
+        self.show_instead("trends", "trade", Trends)
+
+    def show_instead(self, shown: str, other: str, panel: type[Panel[Any]]) -> None:
+        """Show a panel in the anatomy's place, or the anatomy again; say so if there is no room."""
+        screen = self.screen_stack[0]
+
+        def look() -> None:
+            if screen.has_class(shown) and not screen.query_one(panel).region.area:
+                self.say(f"no room for the {shown}: that takes a larger terminal", "warning")
+
+        screen.remove_class(other).toggle_class(shown)
+        self.call_after_refresh(look)
