@@ -68,28 +68,6 @@ def test_a_program_on_a_gpu_is_looked_into_and_left_as_it_was(environment, scrip
         training.communicate()
 
 
-@pytest.mark.skipif(shutil.which("gdb") is None, reason="needs gdb")
-def test_from_the_gpus_enter_looks_inside_and_escape_comes_back(environment, script):
-    training = subprocess.Popen(
-        [sys.executable, script, "cuda:0", str(10**9)], env=environment, stdout=subprocess.PIPE
-    )
-    try:
-        assert b"step 0" in training.stdout.read(7)
-        terminal = Terminal(120, 40, "gpus", environment=environment)
-        terminal.wait_for(rf" {training.pid} ")
-        terminal.child.send("\r\r")
-        terminal.wait_for(PARAMETERS)
-        terminal.child.send("\x1b")
-        terminal.wait_for(r"who holds it(.|\n)*enter look inside")
-        terminal.child.send("\r\r")
-        terminal.wait_for(PARAMETERS)
-        terminal.quit()
-        assert training.poll() is None
-    finally:
-        training.kill()
-        training.communicate()
-
-
 def test_a_program_that_is_run_is_shown_and_leaves_its_last_lines_and_its_exit_code(
     environment, script, tmp_path
 ):
