@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
@@ -227,6 +228,32 @@ def forget_hook(handle: RemovableHandle) -> None:
     """Remove a hook of all modules, with what PyTorch would leave behind."""
     handle.remove()
     torch.nn.modules.module._global_forward_hooks_with_kwargs.pop(handle.id, None)
+
+
+def autocast_itemsize(device_type: str) -> int:
+    """The bytes of an element of the copies that autocast keeps; 0 where it keeps none now."""
+    if torch.is_autocast_cache_enabled() and torch.is_autocast_enabled(device_type):
+        return torch.get_autocast_dtype(device_type).itemsize
+    return 0
+
+
+def saved_tensors(node: torch.autograd.graph.Node) -> list[Tensor]:
+    """What a node of the graph keeps for the backward pass.
+
+    What hooks have packed is left out, since unpacking it may compute it again. Older PyTorch does
+    not tell of hooks; there everything is left out.
+    """
+    if not hasattr(torch._C._autograd.SavedTensor, "unpack_hook"):
+        return []
+    found: list[Tensor] = []
+    for name in dir(type(node)):
+        if name.startswith("_raw_saved_"):
+            with suppress(RuntimeError):
+                value = getattr(node, name)
+                for saved in value if isinstance(value, tuple | list) else (value,):
+                    if saved is not None and saved.unpack_hook is None and saved.data is not None:
+                        found.append(saved.data)
+    return found
 
 
 def in_backward() -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from vramtop.protocol.observed.record import WatchedStep
 from vramtop.protocol.observed.report import Allocator, StepReport
 
@@ -9,16 +12,19 @@ from .consistency import check
 from .largest import at_high_water
 from .layers import layers_of
 from .lives import lives_of
-from .other import other_of
+from .other import known_of, other_of
 from .ownership import belongings_of, sightings_of
 from .phases import timeline_of
 from .tensors import LISTED, tensors_of
 from .walk import Walk, walk
 
+NOBODY: Mapping[int, str] = MappingProxyType({})
 
-def report(step: WatchedStep, steps: int) -> StepReport:
+
+def report(step: WatchedStep, steps: int, holders: Mapping[int, str] = NOBODY) -> StepReport:
     """The report of a watched step; `steps` of its kind have passed.
 
+    `holders` say who holds the memory at an address, where the program has told.
     Raises `NoReport` where the record is empty or contradicts itself.
     """
     check(step)
@@ -28,6 +34,7 @@ def report(step: WatchedStep, steps: int) -> StepReport:
     belongings = belongings_of(step, lives, timeline, sightings)
     walked = walk(step, lives, timeline, belongings)
     highest = at_high_water(lives, belongings, walked)
+    known = known_of(step, highest["other"], holders)
     return StepReport(
         kind=step.kind,
         inputs=step.inputs,
@@ -40,10 +47,11 @@ def report(step: WatchedStep, steps: int) -> StepReport:
         phases=tuple(walked.boundaries),
         curve=walked.curve,
         layers=layers_of(step, highest, sightings),
-        other=other_of(step, highest["other"]),
-        tensors=tensors_of(step, timeline, highest, sightings),
+        other=other_of(step, highest["other"], known),
+        tensors=tensors_of(step, timeline, highest, sightings, known),
         blocks={category: len(lives) for category, lives in highest.items()},
         unowned=tuple(life.address for life in highest["other"][:LISTED]),
+        unknown=tuple((life.address, life.size) for life in highest["other"] if life not in known),
     )
 
 

@@ -9,7 +9,7 @@ from vramtop.protocol.observed.report import TensorFacts
 from vramtop.protocol.split import Category
 
 from .lives import Life
-from .naming import parts_of
+from .naming import Part, parts_of
 from .origins import line_of, module_of
 from .ownership import Sightings
 from .phases import Timeline
@@ -22,11 +22,16 @@ def tensors_of(
     timeline: Timeline,
     highest: Mapping[Category, Sequence[Life]],
     sightings: Sightings,
+    known: Mapping[Life, str],
 ) -> dict[Category, tuple[TensorFacts, ...]]:
-    """The facts of these lives, which come with the largest first."""
+    """The facts of these lives, which come with the largest first.
+
+    `known` has what is known of those that are nobody's.
+    """
     return {
         category: tuple(
-            _facts(step, timeline, life, category, sightings) for life in lives[:LISTED]
+            _facts(step, timeline, life, parts_of(step, life, category, sightings), known)
+            for life in lives[:LISTED]
         )
         for category, lives in highest.items()
     }
@@ -36,12 +41,11 @@ def _facts(
     step: WatchedStep,
     timeline: Timeline,
     life: Life,
-    category: Category,
-    sightings: Sightings,
+    parts: Sequence[Part],
+    known: Mapping[Life, str],
 ) -> TensorFacts:
-    parts = parts_of(step, life, category, sightings)
     alone = parts[0].name if len(parts) == 1 else None
-    name = parts[0].label if parts else ""
+    name = parts[0].label if parts else known.get(life, "")
     return TensorFacts(
         bytes=life.size,
         name=name if len(parts) < 2 else f"{name} and {len(parts) - 1} more",

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import Event, Lock
 
-import torch
 from torch import nn
 from torch.optim.optimizer import Optimizer
 
@@ -19,6 +18,7 @@ from ..private import in_backward
 from .denied import out_of_memory
 from .greeting import greeting
 from .main_thread import MainThread
+from .questions import Questions
 from .recorder import CannotRecord
 from .window import Window
 from .windows import Windows
@@ -41,6 +41,7 @@ class Agent:
         self._send, self._since_start = send, since_start
         self._windows = Windows(self, self._denied)
         self._main_thread = MainThread(self._search)
+        self._questions = Questions(send, self._windows.numbers)
         self._watching = False
         self._begin_again()
         self._release()
@@ -92,6 +93,7 @@ class Agent:
         """
         with self._turn:
             self._watching = False
+            self._questions.forget()
             with suppress(Exception):
                 self._windows.let_go()
         self._wake.set()
@@ -108,13 +110,13 @@ class Agent:
         """In a forked child: nothing is watched there, and nothing of the parent's is touched."""
         self._release()
         self._watching = False
+        self._questions.forget()
         self._windows.forget()
 
-    def who(self, device: str, addresses: list[int]) -> Message:
-        """Who holds the memory at these addresses."""
-        from .holders import holders
-
-        return {"type": "holders", "holders": holders(torch.device(device), addresses)}
+    def who(self, device: str, addresses: list[int]) -> None:
+        """Tell who holds the memory at these addresses, soon."""
+        if self._watching:
+            self._questions.ask(device, addresses)
 
     def _denied(self, device: int, wanted: int, allowed: int, free: int) -> None:
         """CUDA's allocator had to deny a request. Called by PyTorch, so it must not raise."""
@@ -261,6 +263,7 @@ class Agent:
         while self._watching:
             self._wake.clear()
             try:
+                self._questions.look()
                 self._ship_all()
                 now = time.perf_counter()
                 if now - sent >= _PROGRESS_SECONDS and self._watching:

@@ -6,12 +6,13 @@ import torch
 
 from ..accounts import unaccounted
 from ..private import cuda_started
+from .numbers import Numbers
 from .operator_recorder import OperatorRecorder
 from .recorder import CannotRecord, Recorder
 from .trace_recorder import TraceRecorder, gpus_in_use
 
 
-def fitting_recorder() -> Recorder:
+def fitting_recorder(numbers: Numbers) -> Recorder:
     """That of the GPUs if the program has memory on any, else that of the CPU.
 
     Optimizers start CUDA even where all tensors are the CPU's. Raises `CannotRecord`.
@@ -21,4 +22,4 @@ def fitting_recorder() -> Recorder:
             raise CannotRecord(reason)
         if gpus := gpus_in_use():
             return TraceRecorder(gpus)
-    return OperatorRecorder(torch.device("cpu"))
+    return OperatorRecorder(torch.device("cpu"), numbers)

@@ -49,8 +49,8 @@ class Agent(Protocol):
         """Nobody watches any more."""
         ...
 
-    def who(self, device: str, addresses: list[int]) -> _Message:
-        """Who holds the memory at these addresses."""
+    def who(self, device: str, addresses: list[int]) -> None:
+        """Tell who holds the memory at these addresses, soon."""
         ...
 
     def end(self) -> None:
@@ -248,7 +248,7 @@ class Connection:
                 whole = [address for address in addresses if isinstance(address, int)]
                 if len(whole) < len(addresses):
                     raise Lost
-                self._write(self._agent.who(device, whole), [viewer])
+                self._agent.who(device, whole)
             case _:
                 raise Lost
 

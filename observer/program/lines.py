@@ -65,19 +65,19 @@ class Lines:
         return NOWHERE if where is None else self._add(*where)
 
     def _add(self, file: str, line: int) -> int:
-        return self._lines.add((file, line), f"{_shown(file)}:{line}")
+        return self._lines.add((file, line), f"{shown(file)}:{line}")
 
     def _rank(self, file: str) -> int:
         rank = self._ranks.get(file)
         if rank is None:
-            rank = self._ranks[file] = _rank(file)
+            rank = self._ranks[file] = rank_of(file)
         return rank
 
 
 _NONE, _PACKAGE, _OWN = 0, 1, 2
 
 
-def _rank(file: str) -> int:
+def rank_of(file: str) -> int:
     """How much a file is the program's: its own code, an installed package's, or neither."""
     if not file or file.startswith((_OURS, _TORCH)) or file.startswith("<frozen"):
         return _NONE
@@ -86,7 +86,7 @@ def _rank(file: str) -> int:
     return _NONE if file.startswith(_LIBRARY) else _OWN
 
 
-def _shown(file: str) -> str:
+def shown(file: str) -> str:
     """A file below the program's folder by its path there, an installed one from its package."""
     for part in _INSTALLED:
         if part in file:

@@ -21,6 +21,7 @@ from ..ownership import storages_on, stored_on
 from ..private import COMPILER, TorchDispatchMode, dispatch_modes, leave_dispatch_mode, storage_key
 from .inference_mode import InferenceMode
 from .lines import NOWHERE, Lines
+from .numbers import Numbers
 from .recorder import CannotRecord, Reading, Recorded
 
 
@@ -68,13 +69,13 @@ class _UncompiledMode(_Mode):  # type: ignore[no-untyped-call]
 
 
 class OperatorRecorder:
-    """Sees each operator that the thread runs; addresses are numbers of storages, from 1."""
+    """Sees each operator that the thread runs; addresses are `numbers` of storages."""
 
     source: Literal["trace", "operators"] = "operators"
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, numbers: Numbers) -> None:
         self.devices = [device]
-        self._device = device
+        self._device, self._numbers = device, numbers
         self._lines = Lines()
         self._mode = (_UncompiledMode if COMPILER in sys.modules else _Mode)(self)
         self._thread = get_ident()
@@ -82,7 +83,6 @@ class OperatorRecorder:
         self._failure = ""  # the error itself would keep tensors alive
         self._alive: dict[int, tuple[int, weakref.ref[UntypedStorage]]] = {}
         self._sizes: dict[int, int] = {}
-        self._number = 0
         self._taken: set[int] = set()  # what an operator took that none had returned
         self._events: list[tuple[int, int, int]] = []
         self._recording = False
@@ -126,6 +126,7 @@ class OperatorRecorder:
     def stop(self) -> None:
         """End. Modes that the program has entered meanwhile stay as they are."""
         self._recording = False
+        self._numbers.keep(list(self._alive.values()))
         self._alive.clear()
         self._inference_mode.leave()
         self._exit()
@@ -194,8 +195,7 @@ class OperatorRecorder:
         return None if found is None else found[0]
 
     def _track(self, storage: UntypedStorage, *, older: bool) -> int:
-        self._number += 1
-        number, key = self._number, storage_key(storage)
+        number, key = self._numbers.of(storage), storage_key(storage)
         self._alive[key] = number, weakref.ref(storage, partial(self._gone, key, number))
         if older:
             self._sizes[number] = storage.nbytes()

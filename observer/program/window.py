@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ..ownership import tensors_in
-from ..private import in_backward
+from ..private import autocast_itemsize, in_backward
 from ..workspaces import handle_bytes, lt_bytes
 from .device_log import DeviceLog, Message
 from .hooks import others_in_backward, within_module, within_step
@@ -45,6 +45,7 @@ class Window:
         self._stepping: list[int] = []
         self._marks = 0
         self._buckets: list[int] = []
+        self._autocast: list[int] = []
         self._times: list[float] = []
         self._inputs: list[tuple[int, list[Message]]] = []
         self._alone, self._own = True, set[int]()
@@ -163,6 +164,7 @@ class Window:
             if self.done is not None:
                 self._sight_all()
                 self._buckets = self._owners.buckets()
+                self._autocast = self._autocast_sizes()
         finally:
             self.stop()
             self._parameters.clear()
@@ -187,6 +189,7 @@ class Window:
             "tensors": sorted(self._owners.memory),
             "workspace_sizes": _workspace_sizes(self._recorder),
             "bucket_sizes": self._buckets,
+            "autocast_sizes": self._autocast,
         }
         messages = []
         for log in self._logs:
@@ -277,6 +280,15 @@ class Window:
             log.sight("parameters", parameters, older=True)
         self._sight_state(again=True)
         self._sight_gradients(again=True)
+
+    def _autocast_sizes(self) -> list[int]:
+        """The bytes of the copies that autocast keeps of parameters, if it is enabled here."""
+        itemsize = autocast_itemsize(self._recorder.devices[0].type)
+        return [
+            each.tensor.numel() * itemsize
+            for each in self._alive_parameters()
+            if itemsize and each.trained and each.tensor.dtype is torch.float32
+        ]
 
     def _optimizer_name(self, done: Done) -> str:
         for optimizer in self._owners.optimizers():

@@ -15,6 +15,7 @@ from ..private import call_when_out_of_memory, compiles, may_change_modes
 from .choice import fitting_recorder
 from .first_lines import FirstLines
 from .hooks import Hooks, Witness, within_module
+from .numbers import Numbers
 from .owners import Owners
 from .pacing import Pacing
 from .periods import Periods
@@ -32,6 +33,7 @@ class Windows:
     def __init__(self, witness: Witness, denied: Callable[[int, int, int, int], None]) -> None:
         self.hooks = Hooks(witness)
         self.owners = Owners()
+        self.numbers = Numbers()
         self.window: Window | None = None
         self._denied, self._hears_denials = denied, False
         self._first_lines = FirstLines()
@@ -115,7 +117,7 @@ class Windows:
         if not self.searched or self.shipped > 2 * self._searched_at:
             self.search()
         self._first_lines.end()
-        recorder = fitting_recorder()
+        recorder = fitting_recorder(self.numbers)
         if recorder.source == "trace" and not self._hears_denials:
             self._hears_denials = True  # PyTorch has no way to take this back
             call_when_out_of_memory(self._denied)

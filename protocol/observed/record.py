@@ -137,7 +137,8 @@ class WatchedStep(Message, frozen=True, tag="watched_step", kw_only=True):
     `workspace_sizes` are the sizes of a cuBLAS workspace on this device. `optimizer` is the class
     of the one whose steps they are, empty where there is none, `hardware` is None for a CPU.
     `bucket_sizes` are those of the buffers in which DistributedDataParallel exchanges
-    gradients.
+    gradients, `autocast_sizes` those of the copies that autocast has of parameters, if it is
+    enabled at the window's end.
     """
 
     number: int
@@ -160,6 +161,7 @@ class WatchedStep(Message, frozen=True, tag="watched_step", kw_only=True):
     tensors: tuple[int, ...] = ()
     workspace_sizes: tuple[int, ...] = ()
     bucket_sizes: tuple[int, ...] = ()
+    autocast_sizes: tuple[int, ...] = ()
 
 
 class Progress(Message, frozen=True, tag="progress", kw_only=True):
@@ -208,8 +210,9 @@ class Holder(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
 
 class Holders(Message, frozen=True, tag="holders"):
-    """The answer to `Who`."""
+    """The answer to `Who`, for all who watch."""
 
+    device: str
     holders: tuple[Holder, ...]
 
 
@@ -233,7 +236,7 @@ class Watch(msgspec.Struct, frozen=True, tag_field="type", tag="watch"):
 
 
 class Who(msgspec.Struct, frozen=True, tag_field="type", tag="who"):
-    """Look for who holds the memory at these addresses."""
+    """Look for who holds the memory at these addresses; only who watches is answered."""
 
     device: str
     addresses: tuple[int, ...]

@@ -22,6 +22,7 @@ from vramtop.tui.words import units
 
 from .program_output import ProgramOutput
 
+_ANSWER_SECONDS = 3.0  # for the program's answer who holds what is nobody's
 _ASKED_TO_LEAVE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -48,7 +49,9 @@ async def attach(pid: int, steps: int | None, output: ProgramOutput, *, status: 
             numbers.add(message.number)
         # Several devices of one watched step have a message each, and then something else comes.
         elif output.closed or (steps is not None and len(numbers) >= steps):
-            enough.set()
+            if output.closed or not program.names.waiting:
+                enough.set()
+            asyncio.get_running_loop().call_later(_ANSWER_SECONDS, enough.set)
         line.write(_progress(program))
 
     following = asyncio.create_task(follow(viewer, program, heard))

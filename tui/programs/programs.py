@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from vramtop.protocol.observed.program import KindReport, ProgramReport
 from vramtop.protocol.observed.record import (
     Ended,
     FromObserver,
+    Holders,
     Kind,
     Missing,
     Observed,
@@ -21,6 +23,7 @@ from vramtop.protocol.observed.record import (
 )
 from vramtop.protocol.observed.report import StepReport
 
+from .names import Names
 from .viewer import CannotView, Viewer
 
 _KINDS: tuple[Kind, ...] = ("training", "inference")
@@ -39,6 +42,7 @@ class Program:
     progress: Progress = _NO_PROGRESS
     latest: dict[tuple[str, Kind], WatchedStep] = field(default_factory=dict)
     out_of_memory: dict[str, OutOfMemory] = field(default_factory=dict)
+    names: Names = field(default_factory=Names)
     trouble: str = ""
     removed: bool = False
     ended: bool = False
@@ -48,6 +52,9 @@ class Program:
         match message:
             case WatchedStep():
                 self.latest[message.device, message.kind] = message
+                self.names.keep(message.device, dict(message.blocks))
+            case Holders():
+                self.names.add(message)
             case Progress():
                 self.progress = message
             case OutOfMemory():
@@ -111,12 +118,24 @@ class Program:
             out_of_memory=self.out_of_memory.get(device),
         )
 
+    def unasked(self, device: str, *, all_: bool = False) -> tuple[int, ...]:
+        """The blocks of which the program is to be asked who holds them."""
+        steps = (self._step(device, kind) for kind in _KINDS)
+        step = next((step for step in steps if step is not None), None)
+        return self.names.unasked(device, step, all_=all_) if step else ()
+
+    def ask(self, viewer: Viewer, device: str, addresses: tuple[int, ...]) -> None:
+        """Ask it who holds the memory at these addresses, if there are any."""
+        if addresses:
+            self.names.waiting = True
+            viewer.ask_who(device, addresses)
+
     def _step(self, device: str, kind: Kind) -> StepReport | None:
         step = self.latest.get((device, kind))
         if step is None:
             return None
         try:
-            return report(step, self.progress.steps)
+            return report(step, self.progress.steps, self.names.of(device))
         except NoReport as reason:
             self.trouble = str(reason)
             return None
@@ -137,11 +156,19 @@ class Program:
 async def follow(
     viewer: Viewer, program: Program, heard: Callable[[Program, FromObserver], None]
 ) -> None:
-    """Watch a program to its end. `heard` is called after each message was taken in."""
+    """Watch a program to its end. `heard` is called after each message was taken in.
+
+    Now and then the program is asked who holds what is nobody's.
+    """
     viewer.watch()
+    look_at = 1
     try:
         async for message in viewer.messages():
             program.add(message)
+            if isinstance(message, WatchedStep) and message.number >= look_at:
+                look_at = 2 * message.number
+                unasked = await asyncio.to_thread(program.unasked, message.device)
+                program.ask(viewer, message.device, unasked)
             heard(program, message)
     except CannotView as reason:
         program.trouble = str(reason)

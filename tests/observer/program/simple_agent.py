@@ -55,7 +55,8 @@ class Agent:
     def who(self, device, addresses):
         if device == "broken":
             raise ZeroDivisionError("a mistake of the observer's")
-        return {"type": "holders", "holders": [[address, device] for address in addresses]}
+        holders = [[address, device] for address in addresses]
+        self.send({"type": "holders", "device": device, "holders": holders})
 
     def forget(self):
         self.note("forget")

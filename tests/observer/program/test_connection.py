@@ -69,8 +69,9 @@ def test_each_monitor_is_greeted_and_the_agent_watches_for_the_first_until_the_l
     assert isinstance(first.read(), Progress)
     second.watch()
     second.say(type="who", device="cpu", addresses=[3])
-    assert second.read() == Holders((Holder(3, "cpu"),))
+    assert second.read() == Holders("cpu", (Holder(3, "cpu"),))
     program.do(NOTE, "connection.send(note)")
+    assert isinstance(first.read(), Holders)
     assert first.read() == second.read()
     first.link.close()
     second.say(type="leave")
@@ -143,7 +144,7 @@ def test_a_monitor_that_reads_nothing_is_let_go_and_the_others_are_not(
     except ConnectionResetError:
         pass
     other.say(type="who", device="cpu", addresses=[])
-    assert other.read() == Holders(())
+    assert other.read() == Holders("cpu", ())
 
 
 @pytest.mark.parametrize(
