@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 import struct
 from collections.abc import AsyncIterator
@@ -80,7 +81,8 @@ class Viewer:
         await _close(self._writer)
 
     def _send(self, question: ToObserver) -> None:
-        if not self._writer.is_closing():
+        # What was said last could not be read any more after a write that fails.
+        if not self._writer.is_closing() and not _hung_up(self._writer):
             body = _encoder.encode(question)
             self._writer.write(len(body).to_bytes(_LENGTH, "big") + body)
 
@@ -139,6 +141,13 @@ async def _frame(reader: asyncio.StreamReader) -> bytes:
         return await reader.readexactly(size)
     except (asyncio.IncompleteReadError, ConnectionError):
         return b""
+
+
+def _hung_up(writer: asyncio.StreamWriter) -> bool:
+    """Whether the other end has closed the connection."""
+    looking = select.poll()
+    looking.register(writer.get_extra_info("socket"), 0)
+    return bool(looking.poll(0))
 
 
 def _is_trusted(writer: asyncio.StreamWriter) -> bool:

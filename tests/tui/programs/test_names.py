@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import msgspec
+from said import OBSERVED, OLD, training
 from vramtop.accounting.program.report import report
 from vramtop.protocol.observed.record import Holder, Holders
 from vramtop.protocol.observed.report import StepReport
 from vramtop.tui.programs.names import Names
 from vramtop.tui.programs.programs import Program
-from watched import OBSERVED, OLD, training
 
 CUDA = "cuda:0"
 
