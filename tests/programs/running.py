@@ -68,6 +68,16 @@ class Run:
         """The observer leaves."""
         self._agent.leave()
 
+    def ask(self) -> None:
+        """Let the observer look for who holds what is alive at the latest watched step's end."""
+        step = [each for each in self.messages if each["type"] == "watched_step"][-1]
+        self._agent.who(str(step["device"]), [address for address, _ in step["blocks"]])
+
+    def told(self, kind: str) -> bool:
+        """Whether the observer has sent a message of this kind."""
+        assert time.monotonic() < self._ends, self.messages
+        return any(message["type"] == kind for message in self.messages)
+
     def watched(self) -> set[object]:
         """The kinds of the watched steps that were sent, and the optimizers whose they are."""
         steps = [message for message in self.messages if message["type"] == "watched_step"]

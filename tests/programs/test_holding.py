@@ -1,0 +1,34 @@
+"""What is nobody's has the name by which the program holds it, or is known to be PyTorch's own."""
+
+from __future__ import annotations
+
+import pytest
+from holding import KEPT
+from parts import CLASSES, FLOAT, IMAGES
+from vramtop.accounting.program.other import AUTOCAST
+from vramtop.accounting.program.report import report
+from vramtop.protocol.observed.record import Holders
+from vramtop.protocol.observed.report import Held
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda:0"])
+def test_the_program_names_what_it_keeps(observe, device: str) -> None:
+    observed = observe("holding.trainer", device)
+    (answer,) = [each for each in observed.messages if isinstance(each, Holders)]
+    names = {each.address: each.what for each in answer.holders}
+    asked = next(each for each in observed.steps if dict(each.blocks).keys() <= names.keys())
+    told, plain = report(asked, 1, names), report(asked, 1)
+    others = {held.what: held for held in told.other}
+    mean = others["mean of Trainer in holding.py"]
+    assert (mean.bytes, mean.count) == (FLOAT * KEPT, 1)
+    history = others["history of Trainer in holding.py"]
+    assert history.bytes == history.count * 6 * FLOAT * IMAGES * CLASSES
+    assert (told.curve, told.high_water, told.unattributed) == (
+        plain.curve, plain.high_water, plain.unattributed,
+    )  # fmt: skip
+    assert sum(held.bytes for held in told.other) == told.high_water.other
+
+
+def test_the_copies_of_an_autocast_around_all_steps_are_known(observe) -> None:
+    told = observe("holding.autocast_around_steps", "cuda:0").report()
+    assert Held(2 * (32 * 64 + 64), 2, AUTOCAST, "") in told.other
