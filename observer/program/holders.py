@@ -21,6 +21,7 @@ from .variables import Variable, Variables, is_internal
 LIMIT_SECONDS = 0.5
 _DEPTH = 6  # steps from a tensor to a variable at most
 _AT_ONCE, _WIDTH = 32, 64  # tensors, and objects on each step; a pass takes longer with more
+_PLAIN = (Tensor, nn.Parameter)
 _CONTAINERS = (list, tuple, dict, set, frozenset, deque)
 _MOST_NODES = 20_000  # of graphs
 _LONGEST_KEY = 20
@@ -55,7 +56,7 @@ class _Search:
         with_graph = []
         for each in gc.get_objects():
             kind = type(each)
-            if (kind is Tensor or kind is nn.Parameter) and each.device == device:
+            if kind in _PLAIN and each.device == device:
                 address = _address(each)
                 if address in wanted:
                     self._tensors.setdefault(address, each)
@@ -196,7 +197,7 @@ def _tensors_in(value: object) -> Iterator[tuple[str, Tensor]]:
     while waiting:
         key, each = waiting.pop()
         kind = type(each)
-        if issubclass(kind, Tensor):
+        if kind in _PLAIN:
             yield key, each
         elif issubclass(kind, _CONTAINERS) and id(each) not in seen:
             seen.add(id(each))
