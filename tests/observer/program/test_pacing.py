@@ -1,0 +1,45 @@
+"""Steps are watched as often as costs one part in a hundred, and at most twice a second."""
+
+from __future__ import annotations
+
+import pytest
+from vramtop.observer.program import pacing
+from vramtop.observer.program.pacing import Pacing
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [100.0]
+    monkeypatch.setattr(pacing.time, "perf_counter", lambda: now[0])
+    return now
+
+
+def test_the_first_is_due_at_once(clock: list[float]) -> None:
+    assert Pacing().wait() == 0
+
+
+def test_what_costs_little_is_due_twice_a_second(clock: list[float]) -> None:
+    paces = Pacing()
+    clock[0] += 50
+    paces.spend(0.001)
+    assert paces.wait() == pytest.approx(0.5)
+
+
+def test_what_costs_much_waits_until_it_is_one_part_in_a_hundred(clock: list[float]) -> None:
+    paces = Pacing()
+    clock[0] += 1
+    paces.spend(0.1)
+    assert paces.share == pytest.approx(0.1)
+    clock[0] += paces.wait()
+    assert paces.share == pytest.approx(0.01)
+    paces.spend(0.1)
+    clock[0] += paces.wait()
+    assert paces.share == pytest.approx(0.01)
+
+
+def test_the_time_of_a_step_is_the_median_of_plain_ones(clock: list[float]) -> None:
+    paces = Pacing()
+    assert paces.step_seconds is None
+    for seconds in (0.1, 9.0, 0.2):
+        paces.plain_step(seconds)
+    assert paces.step_seconds == 0.2
