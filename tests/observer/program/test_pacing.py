@@ -14,7 +14,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_the_first_is_due_at_once(clock: list[float]) -> None:
+def test_the_first_is_due_at_once() -> None:
     assert Pacing().wait() == 0
 
 
@@ -37,7 +37,7 @@ def test_what_costs_much_waits_until_it_is_one_part_in_a_hundred(clock: list[flo
     assert paces.share == pytest.approx(0.01)
 
 
-def test_the_time_of_a_step_is_the_median_of_plain_ones(clock: list[float]) -> None:
+def test_the_time_of_a_step_is_the_median_of_plain_ones() -> None:
     paces = Pacing()
     assert paces.step_seconds is None
     for seconds in (0.1, 9.0, 0.2):
