@@ -5,6 +5,7 @@ from __future__ import annotations
 from .fault import Fault
 
 _APP = ("tests/tui/app/test_program_app.py",)
+_INSIDE = ("tests/tui/app/test_looking_inside.py",)
 _EXPECTED = ("tests/tui/programs/test_expected.py",)
 _LINK = ("tests/tui/programs/test_link.py",)
 _PRINTED = ("tests/tui/programs/test_printed.py",)
@@ -16,6 +17,27 @@ SCREEN = (
         "        elif self._sure:\n",
         "        elif True:\n",
         _APP,
+    ),
+    Fault(
+        "a program that was left for the GPUs is watched on",
+        "tui/app/gpu_app.py",
+        "            self._visit.cancel()\n",
+        "",
+        _INSIDE,
+    ),
+    Fault(
+        "after a refusal nothing else can be entered",
+        "tui/app/gpu_app.py",
+        "isinstance(message, Parted) and before.watched is None",
+        "False",
+        _INSIDE,
+    ),
+    Fault(
+        "esc leaves a program with all that was chosen in it",
+        "tui/app/gpu_app.py",
+        "self.state.cursor is not None or self.state.chosen is not None",
+        "False",
+        _INSIDE,
     ),
     Fault(
         "a moment that somebody looks at goes with the next step",

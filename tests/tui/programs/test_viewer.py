@@ -115,6 +115,17 @@ async def test_a_program_that_says_nothing_is_told(
         await scripted.viewer()
 
 
+async def test_a_program_that_nobody_waits_for_any_more_is_let_go(scripted: Scripted) -> None:
+    connecting = asyncio.create_task(connect(scripted.path))
+    link, _ = await asyncio.to_thread(scripted.listening.accept)
+    scripted.links.append(link)
+    await asyncio.sleep(0)
+    connecting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await connecting
+    assert await asyncio.wait_for(asyncio.to_thread(link.recv, 1), 10) == b""
+
+
 async def test_each_message_is_read_strictly(scripted: Scripted) -> None:
     wrong = {"type": "progress", "steps": "1"}
     watching = await scripted.viewer(frame(GREETING), frame({"type": "ended"}), frame(wrong))
