@@ -161,23 +161,6 @@ def half_with_master_weights(run: Run) -> None:
                 parameter.copy_(master)
 
 
-def functional(run: Run) -> None:
-    """torch.func computes the gradients, and the update makes new parameters."""
-    model = mlp(run.device)
-    parameters = {name: value.detach() for name, value in model.named_parameters()}
-    run.owns(model)
-
-    def loss_of(values: dict[str, Tensor], inputs: Tensor, targets: Tensor) -> Tensor:
-        return cross_entropy(torch.func.functional_call(model, values, (inputs,)), targets)
-
-    for _ in run.steps():
-        inputs, targets = batch(run.device)
-        gradients = torch.func.grad(loss_of)(parameters, inputs, targets)
-        parameters = {name: value - 1e-3 * gradients[name] for name, value in parameters.items()}
-        del gradients
-        run.at("backward", "training", gradients=0)
-
-
 def recurrent(run: Run) -> None:
     torch.backends.cudnn.enabled = False  # it is not simulated
     model = nn.LSTM(8, 16, num_layers=2, batch_first=True).to(run.device)

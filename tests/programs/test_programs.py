@@ -56,7 +56,6 @@ PROGRAMS = (
     "rare.tensors_only",
     "rare.parts_called_apart",
     "rare.half_with_master_weights",
-    "rare.functional",
     "rare.recurrent",
     "rare.generation",
     "rare.validation_in_each_step",

@@ -24,8 +24,8 @@ SPLITS = (
     Fault(
         "a batch fetched ahead is an activation",
         "accounting/program/ownership.py",
-        "if not stretch.called and self._fetched_ahead(life):",
-        "if False:",
+        "(self._fetched_ahead(life) or self._fetched_along(life, stretch))",
+        "self._fetched_along(life, stretch)",
         _TESTS,
     ),
     Fault(
@@ -78,24 +78,10 @@ SPLITS = (
         _TESTS,
     ),
     Fault(
-        "a call that fails is told as one that has keyword arguments",
-        "observer/program/hooks.py",
-        "kwargs = rest[0] if len(rest) > 1 else {}",
-        "kwargs = rest[0]",
-        _TESTS,
-    ),
-    Fault(
         "a training on the CPU is looked for on the GPUs",
         "observer/program/choice.py",
         "if gpus := gpus_in_use():",
         'if gpus := gpus_in_use() or [torch.device("cuda", 0)]:',
-        _TESTS,
-    ),
-    Fault(
-        "buffers are nobody's",
-        "observer/program/owners.py",
-        "for name, buffer in module.named_buffers(prefix):",
-        "for name, buffer in ():",
         _TESTS,
     ),
     Fault(
@@ -110,13 +96,6 @@ SPLITS = (
         "observer/program/window.py",
         "if tensor.grad_fn is not None:",
         "if False:",
-        _TESTS,
-    ),
-    Fault(
-        "the wrappers of torch.func are asked for their memory",
-        "observer/program/device_log.py",
-        "stored_on(self.device, unwrapped(each.tensor))",
-        "stored_on(self.device, each.tensor)",
         _TESTS,
     ),
 )
