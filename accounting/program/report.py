@@ -15,7 +15,7 @@ from .lives import lives_of
 from .other import known_of, other_of
 from .ownership import belongings_of, sightings_of
 from .phases import timeline_of
-from .tensors import LISTED, tensors_of
+from .tensors import tensors_of
 from .walk import Walk, walk
 
 NOBODY: Mapping[int, str] = MappingProxyType({})
@@ -50,7 +50,6 @@ def report(step: WatchedStep, steps: int, holders: Mapping[int, str] = NOBODY) -
         other=other_of(step, highest["other"], known),
         tensors=tensors_of(step, timeline, highest, sightings, known),
         blocks={category: len(lives) for category, lives in highest.items()},
-        unowned=tuple(life.address for life in highest["other"][:LISTED]),
         unknown=tuple((life.address, life.size) for life in highest["other"] if life not in known),
     )
 

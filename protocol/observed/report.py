@@ -105,9 +105,8 @@ class StepReport(msgspec.Struct, frozen=True, kw_only=True):
     `unattributed` is the allocator's requested bytes less all categories and the workspace, the
     largest over all boundaries; None on a device whose allocator does not tell. `curve` begins with
     what there was when the step began. `tensors` has the largest of each category at its high
-    water, `blocks` how many it has there. `unowned` are the addresses of those that `tensors` has
-    of `other`, in the same order. `unknown` has the addresses and sizes of all blocks of `other`
-    that only the program itself can name, the largest first.
+    water, `blocks` how many it has there. `unknown` has the addresses and sizes of the blocks of
+    `other` that only the program itself can name, the largest first.
     """
 
     kind: Kind
@@ -124,5 +123,4 @@ class StepReport(msgspec.Struct, frozen=True, kw_only=True):
     other: tuple[Held, ...]
     tensors: dict[Category, tuple[TensorFacts, ...]]
     blocks: dict[Category, int]
-    unowned: tuple[int, ...] = ()
     unknown: tuple[tuple[int, int], ...] = ()

@@ -30,5 +30,5 @@ def test_the_program_names_what_it_keeps(observe, device: str) -> None:
 
 
 def test_the_copies_of_an_autocast_around_all_steps_are_known(observe) -> None:
-    told = report(observe("holding.autocast_around_steps", "cuda:0").latest(), 1)
+    told = report(observe("holding.autocast_around_steps", "cuda:0").steps[-1], 1)
     assert Held(2 * (32 * 64 + 64), 2, AUTOCAST, "") in told.other

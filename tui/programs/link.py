@@ -109,12 +109,12 @@ class ProgramLink:
         Looking for them takes the program a tenth of a second, so this is not done by itself.
         """
         if self._shown is not None:
-            device, addresses = self._shown.unowned
-            if addresses:
-                self._viewers[self._shown].ask_who(device, addresses)
+            shown = self._shown
+            self._programs[shown].ask(self._viewers[shown], *shown.unasked)
 
     async def _follow(self, viewer: Viewer) -> None:
-        program, shown = Program(viewer.observed), Shown(viewer.observed, started=self.started)
+        program = Program(viewer.observed)
+        shown = Shown(viewer.observed, program.names, started=self.started)
         self.known.append(program)
         self._viewers[shown], self._programs[shown] = viewer, program
         self._alive[viewer.observed.pid] = shown

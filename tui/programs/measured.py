@@ -23,23 +23,17 @@ from .origin import kinds_of, origin
 
 
 def measured(
-    step: WatchedStep,
-    report: StepReport,
-    differences: tuple[Difference, ...],
-    holders: Mapping[int, str],
+    step: WatchedStep, report: StepReport, differences: tuple[Difference, ...]
 ) -> Measured:
-    """The message that shows this report; `holders` are known of what is nobody's, by address."""
+    """The message that shows this report."""
     kinds = kinds_of(step.modules)
-    names = {block: holders.get(address, "") for block, address in enumerate(report.unowned)}
     return Measured(
         step=report.steps,
         settled=True,
         anatomy=_anatomy(report, kinds),
         allocator=_allocator(step, report),
         tensors={
-            category: _tensors(
-                report, category, blocks, kinds, names if category == "other" else {}
-            )
+            category: _tensors(report, category, blocks, kinds)
             for category, blocks in report.tensors.items()
         },
         differences=differences,
@@ -82,19 +76,18 @@ def _tensors(
     category: Category,
     blocks: Iterable[Block],
     kinds: Mapping[str, str],
-    names: Mapping[int, str],
 ) -> Tensors:
     listed = tuple(
         TensorFacts(
             bytes=block.bytes,
-            name=block.name or names.get(place, ""),
+            name=block.name,
             shape=block.shape,
             dtype=block.dtype,
             born=block.born,
             gone=block.gone,
             origin=origin(block.module, block.line, kinds),
         )
-        for place, block in enumerate(blocks)
+        for block in blocks
     )
     rest = report.high_water.of(category) - sum(facts.bytes for facts in listed)
     return Tensors(listed, report.blocks[category] - len(listed), rest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +30,7 @@ from vramtop.tui.worker.link import Modules, Received, Watched
 
 from .expected import Expected, differences, expected, notes
 from .measured import measured
+from .names import Names
 
 
 class _Latest(NamedTuple):
@@ -39,10 +40,9 @@ class _Latest(NamedTuple):
     report: StepReport
     found: dict[Category, Expected]
 
-    def measured(self, holders: Mapping[int, str]) -> Measured:
-        known = [name for address in self.report.unowned if (name := holders.get(address))]
-        more = differences(self.found, self.report, known)
-        return measured(self.step, self.report, more, holders)
+    def measured(self) -> Measured:
+        known = [facts.name for facts in self.report.tensors["other"] if facts.name]
+        return measured(self.step, self.report, differences(self.found, self.report, known))
 
 
 class Shown:
@@ -52,8 +52,9 @@ class Shown:
     before, it may be an evaluation between two steps.
     """
 
-    def __init__(self, observed: Observed, *, started: bool) -> None:
+    def __init__(self, observed: Observed, names: Names, *, started: bool) -> None:
         self.observed = observed
+        self._names = names
         self._watched = Watched(
             program=observed.program,
             pid=observed.pid,
@@ -67,7 +68,6 @@ class Shown:
         self._steps = 0
         self._told: set[str] = set()
         self._latest: _Latest | None = None
-        self._holders: dict[int, str] = {}
 
     def begin(self) -> Iterator[Received]:
         """What is known from its greeting."""
@@ -75,9 +75,12 @@ class Shown:
         yield Note(f"watching {self.name}, Python {self.observed.python}")
 
     @property
-    def unowned(self) -> tuple[str, tuple[int, ...]]:
-        """The device, and the addresses on it of what is nobody's; none where there is nothing."""
-        return self._device or "", self._latest.report.unowned if self._latest else ()
+    def unasked(self) -> tuple[str, tuple[int, ...]]:
+        """The device, and where on it what is nobody's lies, unless the program was asked of it."""
+        device = self._device or ""
+        if self._latest is None:
+            return device, ()
+        return device, self._names.unasked(device, self._latest.report, all_=True)
 
     @property
     def name(self) -> str:
@@ -94,9 +97,8 @@ class Shown:
             case Progress():
                 yield from self._progress(said)
             case record.Holders():
-                self._holders = {each.address: each.what for each in said.holders}
-                if self._latest is not None:
-                    yield self._latest.measured(self._holders)
+                if self._latest is not None and said.device == self._device:
+                    yield from self._step(self._latest.step)
             case record.Missing():
                 yield from self._missing(said.reason)
             case record.OutOfMemory():
@@ -125,7 +127,7 @@ class Shown:
         if step.kind == "inference" and before == "training":
             return
         try:
-            told = report(step, self._steps)
+            told = report(step, self._steps, self._names.of(step.device))
         except NoReport as reason:
             yield from self._missing(str(reason))
             return
@@ -145,7 +147,7 @@ class Shown:
             yield program
         yield Modules(told.layers, notes(step, told))
         self._latest = _Latest(step, told, found)
-        yield self._latest.measured(self._holders)
+        yield self._latest.measured()
 
     def _missing(self, reason: str) -> Iterator[Received]:
         yield from self._now(replace(self._watched, trouble=reason))

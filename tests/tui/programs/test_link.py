@@ -153,9 +153,9 @@ async def test_who_holds_what_is_nobodys_is_asked_only_if_somebody_wants_to_know
     link.ask_who()
     ((device, addresses),) = program.asked
     assert device == "cuda:0"
-    assert len(addresses) == len(REPORT.tensors["other"]) > 0
+    assert len(addresses) == REPORT.blocks["other"] > 0
     holders = tuple(Holder(address, "losses in main in train.py") for address in addresses)
-    program.said.put_nowait(Holders(holders))
+    program.said.put_nowait(Holders(device, holders))
     measured = await heard.until(Measured)
     assert isinstance(measured, Measured)
     (reasons,) = [each.reasons for each in measured.differences if each.category == "other"]
