@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 from collections.abc import Callable
-from contextlib import suppress
 
 _CALL = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 
@@ -24,7 +24,12 @@ class MainThread:
             ctypes.pythonapi.Py_AddPendingCall(self._pointer, None)
 
     def _run(self, _: object) -> int:
-        self._asked = False
-        with suppress(Exception):
+        # Nothing can be raised through C; an interrupt comes once more, when this is over.
+        try:
+            self._asked = False
             self._function()
+        except Exception:
+            return 0
+        except BaseException:
+            _thread.interrupt_main()
         return 0

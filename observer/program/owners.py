@@ -88,21 +88,20 @@ class Owners:
         While it looks, no object can be freed. So this takes place in the program's own thread, and
         lets nothing else run.
         """
+        objects = gc.get_objects()
+        sought = {kind: _sought(kind) for kind in set(map(type, objects))}
+        wanted = {kind for kind, base in sought.items() if base is not None}
+        # There are hundreds of thousands; few are wanted.
+        objects = [found for found in objects if type(found) in wanted]
         modules: list[nn.Module] = []
-        kinds: dict[type, type | None] = {Tensor: Tensor, nn.Parameter: Tensor}
         self.memory = set()
-        for found in gc.get_objects():
-            kind = type(found)
-            sought = kinds.get(kind, _UNKNOWN)
-            if sought is None:
-                continue
-            if sought is _UNKNOWN:
-                sought = kinds[kind] = _sought(kind)
-            if sought is Tensor:
+        for found in objects:
+            base = sought[type(found)]
+            if base is Tensor:
                 _note_memory(found, self.memory)
-            elif sought is nn.Module and is_made(found):
+            elif base is nn.Module and is_made(found):
                 modules.append(found)
-            elif sought is torch.optim.Optimizer and "param_groups" in found.__dict__:
+            elif base is torch.optim.Optimizer and "param_groups" in found.__dict__:
                 self.add_optimizer(found)
         inner = {id(child) for module in modules for _, child in own_modules(module)}
         for module in modules:
@@ -215,14 +214,13 @@ class Owners:
         return prefixed
 
 
-_UNKNOWN = object
-
-
 def _sought(kind: type) -> type | None:
     """What an object of this class is looked at for."""
-    for sought in (nn.Module, torch.optim.Optimizer):
-        if issubclass(kind, sought):
-            return sought
+    if kind is Tensor or kind is nn.Parameter:
+        return Tensor
+    for base in (nn.Module, torch.optim.Optimizer):
+        if issubclass(kind, base):
+            return base
     return None
 
 

@@ -22,6 +22,8 @@ from .periods import Periods
 from .steps import Steps
 from .window import Window
 
+_OFTEN = 8  # watched steps, after which the program's objects are searched again
+
 
 class Windows:
     """Opens a window when one is due, puts the hooks in that it needs, and takes them out again.
@@ -114,7 +116,7 @@ class Windows:
         self._due = False
         if self.window is not None:
             return
-        if not self.searched or self.shipped > 2 * self._searched_at:
+        if not self.searched or self.shipped > 2 * max(self._searched_at, _OFTEN):
             self.search()
         self._first_lines.end()
         recorder = fitting_recorder(self.numbers)

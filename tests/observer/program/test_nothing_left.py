@@ -188,7 +188,9 @@ def test_interrupts_at_any_time_pass_through() -> None:
     before = signal.signal(signal.SIGALRM, interrupt)
     came = 0
     try:
-        with watched():
+        with watched() as observed:
+            # After the first search, which the main thread may be asked for.
+            observed.until("watched_step", training.step)
             signal.setitimer(signal.ITIMER_REAL, 0.003, 0.0007)
             for _ in range(400):
                 try:
