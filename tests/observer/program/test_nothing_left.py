@@ -173,6 +173,8 @@ def test_an_interrupt_in_the_program_leaves_the_window_consistent(place: str) ->
         _nested(message)
 
 
+# Python drops one that comes in a weak reference's callback, in anybody's.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_interrupts_at_any_time_pass_through() -> None:
     """As Ctrl-C, and also while the observer is at work in the program's thread."""
 
