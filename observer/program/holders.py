@@ -10,6 +10,7 @@ import gc
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 import torch
@@ -51,7 +52,8 @@ class _Search:
         self.names: dict[int, str] = {}
         self._until = time.perf_counter() + LIMIT_SECONDS
         self._device, self._wanted = device, wanted
-        self._tensors: dict[int, Tensor] = {}  # the first at an address, or whose graph keeps it
+        # Those at an address, or the one whose graph keeps it. Nobody may hold the base of a view.
+        self._tensors: dict[int, list[Tensor]] = {}
         self._graphs: dict[int, list[int]] = {}  # the addresses in the graph of a tensor, by `id`
         with_graph = []
         for each in gc.get_objects():
@@ -59,7 +61,7 @@ class _Search:
             if kind in _PLAIN and each.device == device:
                 address = _address(each)
                 if address in wanted:
-                    self._tensors.setdefault(address, each)
+                    self._tensors.setdefault(address, []).append(each)
                 if each.grad_fn is not None:
                     with_graph.append(each)
         del each
@@ -81,7 +83,7 @@ class _Search:
         Each is named by the nearest variable. A function's own one counts where there is no other:
         it may be that of a loop.
         """
-        path = _Path((address, self._tensors[address]) for address in addresses)
+        path = _Path((address, each) for address in addresses for each in self._tensors[address])
         locals_: dict[int, Variable] = {}
         for _ in range(_DEPTH):
             for each in path.level:
@@ -90,7 +92,7 @@ class _Search:
                         locals_.setdefault(address, variable)
             if not path.level or self.late:
                 break
-            path.go_on(skip={id(self._tensors), id(locals_)})
+            path.go_on(skip={id(locals_), *map(id, self._tensors.values())})
             found = [
                 variable
                 for each in path.level
@@ -109,7 +111,8 @@ class _Search:
         keys = {key for key, _ in inside}
         key = keys.pop() if len(keys) == 1 else ""
         name = f"{variable.name}{key}{variable.where}"
-        for tensor in [each for _, each in inside] + [self._tensors[each] for each in addresses]:
+        tensors = [each for _, each in inside]
+        for tensor in chain(tensors, *(self._tensors[each] for each in addresses)):
             if (address := self._address(tensor)) in self._wanted:
                 self.names.setdefault(address, name)
             for address in self._graphs.get(id(tensor), ()):
@@ -141,7 +144,7 @@ class _Search:
                     if address in missing:
                         missing.discard(address)
                         self._graphs.setdefault(id(tensor), []).append(address)
-                        self._tensors[address] = tensor
+                        self._tensors[address] = [tensor]
 
 
 class _Path:

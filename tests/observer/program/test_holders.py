@@ -66,6 +66,12 @@ def test_all_tensors_of_a_list_in_a_module_have_its_name() -> None:
     assert list(map(ends_here, map(found.__getitem__, places))) == [f"history in {HERE}"] * 312
 
 
+def test_views_of_what_no_variable_holds_name_its_memory() -> None:
+    history.append(torch.ones(8).detach()[:2])
+    at = address(history[0])
+    assert name(at) == f"history in {HERE}"
+
+
 def test_one_of_a_dictionary_is_named_with_its_key_and_several_by_the_dictionary() -> None:
     cache["x"], cache["y"] = torch.ones(2), torch.ones(2)
     at = [address(cache["x"]), address(cache["y"])]
