@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from .private import call_when_out_of_memory
+from .private_cuda import call_when_out_of_memory
 
 
 class Denial(NamedTuple):

@@ -1,4 +1,4 @@
-"""Access to PyTorch's private names. No other module of the observer or the trainer uses any.
+"""Access to PyTorch's private names but CUDA's. No other module of observer or trainer uses any.
 
 All are the same in PyTorch 2.9, 2.10 and 2.14, except where a docstring says otherwise.
 """
@@ -9,12 +9,11 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, UntypedStorage
 from torch._ops import OpOverload
-from torch.cuda import memory
 from torch.utils._python_dispatch import (
     TorchDispatchMode,
     is_traceable_wrapper_subclass,
@@ -89,84 +88,6 @@ def schema(operator: Callable[..., object]) -> torch._C.FunctionSchema | None:
 def made_of_others(name: str) -> bool:
     """Whether the operator of this name runs other operators instead of a kernel of its own."""
     return torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd")
-
-
-# ---- CUDA -----------------------------------------------------------------------------------
-
-C = torch._C
-CUDA_START = "_lazy_init"  # the function in which PyTorch starts CUDA
-
-
-def when_cuda_starts(call: Callable[[], object]) -> None:
-    """Call this once CUDA has been started; at once if it has. It must not raise."""
-    torch.cuda._lazy_call(call)  # type: ignore[no-untyped-call]
-
-
-# The functions of `torch._C` by which a history is started and stopped, as far as there are such.
-HISTORY_FUNCTIONS = ("_cuda_record_memory_history", "_cuda_record_memory_history_legacy")
-
-
-def history_enabled() -> bool:
-    """Whether the history of CUDA's caching allocator is being recorded."""
-    enabled: bool = torch._C._cuda_isHistoryEnabled()
-    return enabled
-
-
-def start_history(entries: int, *, lines: bool = False) -> None:
-    """Start to record the history of CUDA's caching allocator, with at most `entries` entries.
-
-    With `lines`, it also has the Python frames of each allocation.
-    """
-    memory._record_memory_history(
-        "all",
-        context="alloc" if lines else None,
-        stacks="python",
-        max_entries=entries,
-        clear_history=True,
-    )
-
-
-def stop_history() -> None:
-    """Stop recording, and free the recorded history."""
-    memory._record_memory_history(None)
-
-
-def allocator_snapshot(device: torch.device) -> dict[str, Any]:
-    """All blocks of CUDA's caching allocator, and its recorded history."""
-    taken: dict[str, Any] = memory._snapshot(device)
-    return taken
-
-
-def call_when_out_of_memory(noted: Callable[[int, int, int, int], None]) -> None:
-    """Call `noted` for each request that CUDA's caching allocator denies.
-
-    Its arguments are the device's index, and in bytes the size wanted, the process's limit, and
-    what is free on the device.
-    """
-    torch._C._cuda_attach_out_of_memory_observer(noted)  # type: ignore[attr-defined]
-
-
-def cuda_started() -> bool:
-    """Whether this process uses CUDA."""
-    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
-
-
-def allocator_statistics(index: int) -> dict[str, Any]:
-    """What the caching allocator of the device of this index counts, nested by name."""
-    counted: dict[str, Any] = torch._C._cuda_memoryStats(index)
-    return counted
-
-
-def cublas_workspace_size() -> Callable[[], int] | None:
-    """Asks CUDA how many bytes a cuBLAS handle takes at its first use; None in PyTorch 2.9."""
-    found: Callable[[], int] | None = getattr(torch._C, "_cuda_getCublasWorkspaceSize", None)
-    return found
-
-
-def cublaslt_workspace_size() -> Callable[[], int] | None:
-    """Asks CUDA how many bytes cuBLASLt takes at its first use; None in PyTorch 2.9."""
-    found: Callable[[], int] | None = getattr(torch._C, "_cuda_getCublasLtWorkspaceSize", None)
-    return found
 
 
 # ---- modules and autograd -------------------------------------------------------------------

@@ -6,7 +6,12 @@ from typing import Any
 
 import torch
 
-from .private import allocator_snapshot, history_enabled, start_history, stop_history
+from .private_cuda import (
+    allocator_snapshot,
+    history_enabled,
+    start_history,
+    stop_history,
+)
 from .records import Event, History
 
 # An allocation and its release take three entries, of 240 bytes of host memory each.

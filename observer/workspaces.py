@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import torch
 
-from .private import cublas_workspace_size, cublaslt_workspace_size
+from .private_cuda import cublas_workspace_size, cublaslt_workspace_size
 
 _KIB = 1024
 _LARGE = 8 * 4096 * _KIB  # from Hopper on

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ..accounts import unaccounted
-from ..private import cuda_started
+from ..private_cuda import cuda_started
 from .numbers import Numbers
 from .operator_recorder import OperatorRecorder
 from .recorder import CannotRecord, Recorder

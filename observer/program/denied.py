@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 
 from ..ownership import stored_on
-from ..private import allocator_statistics
+from ..private_cuda import allocator_statistics
 from .lines import NOWHERE, Lines
 from .owners import Owned, Owners
 

@@ -55,7 +55,7 @@ class _Way:
 
     def wait(self) -> None:
         """Begin at the first work with PyTorch."""
-        from ..private import when_cuda_starts
+        from ..private_cuda import when_cuda_starts
 
         self._waited = True
         when_cuda_starts(self._cuda_starts)

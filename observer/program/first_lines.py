@@ -5,7 +5,11 @@ What they allocated is older than that step, and then has its line.
 
 from __future__ import annotations
 
-from ..private import history_enabled, start_history, stop_history
+from ..private_cuda import (
+    history_enabled,
+    start_history,
+    stop_history,
+)
 from .history import HistoryCalls
 
 _ENTRIES = 1  # the blocks themselves keep their lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..private import HISTORY_FUNCTIONS, C
+from ..private_cuda import HISTORY_FUNCTIONS, C
 
 
 class HistoryCalls:

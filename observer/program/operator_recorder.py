@@ -18,7 +18,13 @@ from torch import UntypedStorage
 
 from ..operators import FRESH, writes
 from ..ownership import storages_on, stored_on
-from ..private import COMPILER, TorchDispatchMode, dispatch_modes, leave_dispatch_mode, storage_key
+from ..private import (
+    COMPILER,
+    TorchDispatchMode,
+    dispatch_modes,
+    leave_dispatch_mode,
+    storage_key,
+)
 from .inference_mode import InferenceMode
 from .lines import NOWHERE, Lines
 from .numbers import Numbers

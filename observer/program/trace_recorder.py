@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import UntypedStorage
 
-from ..private import (
+from ..private_cuda import (
     allocator_snapshot,
     allocator_statistics,
     history_enabled,

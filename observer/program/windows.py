@@ -11,7 +11,8 @@ from threading import get_ident
 from torch import nn
 from torch.optim.optimizer import Optimizer
 
-from ..private import call_when_out_of_memory, compiles, may_change_modes
+from ..private import compiles, may_change_modes
+from ..private_cuda import call_when_out_of_memory
 from .choice import fitting_recorder
 from .first_lines import FirstLines
 from .hooks import Hooks, Witness, within_module

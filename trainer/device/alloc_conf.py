@@ -42,7 +42,7 @@ def check(environment: Mapping[str, str]) -> None:
 def refusal(environment: Mapping[str, str], error: Exception) -> str | None:
     """One line if the error is PyTorch's refusal of the configuration when CUDA starts."""
     # Imports torch, which is there already: the error is PyTorch's.
-    from vramtop.observer.private import CUDA_START
+    from vramtop.observer.private_cuda import CUDA_START
 
     found = configured(environment)
     frames = traceback.extract_tb(error.__traceback__)

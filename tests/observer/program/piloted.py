@@ -43,7 +43,7 @@ def observer(folder: Path) -> Path:
     """The observer's folder with the simple agent in it; returns that of its autoload."""
     program = folder / "observer" / "program"
     program.mkdir(parents=True)
-    for file in ("__init__.py", "private.py"):
+    for file in ("__init__.py", "private.py", "private_cuda.py"):
         (program.parent / file).symlink_to(OBSERVER / file)
     for file in OBSERVER.joinpath("program").iterdir():
         if file.name not in ("agent.py", "__pycache__", "autoload"):

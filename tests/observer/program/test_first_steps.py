@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 PROGRAM = """
 import json, torch
 from torch import nn
-from vramtop.observer.private import history_enabled, start_history, when_cuda_starts
+from vramtop.observer.private_cuda import (
+    history_enabled,
+    start_history,
+    when_cuda_starts,
+)
 from vramtop.observer.program.agent import Agent
 said = []
 agent = Agent(said.append, since_start=True)
