@@ -126,7 +126,7 @@ class Program:
 
     def ask(self, viewer: Viewer, device: str, addresses: tuple[int, ...]) -> None:
         """Ask it who holds the memory at these addresses, if there are any."""
-        if addresses:
+        if addresses and not self.names.waiting:
             self.names.waiting = True
             viewer.ask_who(device, addresses)
 

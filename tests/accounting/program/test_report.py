@@ -417,9 +417,8 @@ def test_only_what_is_nobodys_is_named_by_who_holds_it() -> None:
 
 def test_copies_that_autocast_keeps_are_known_by_their_sizes_where_no_tensor_lies() -> None:
     program, places = holding(8, 8, 8, 16)
-    step = program.record(autocast_sizes=(8, 16), tensors=(places[0],))
-    found = report(step, 1).other
-    assert found == (Held(24, 2, AUTOCAST, ""), Held(16, 2, OLDER, ""))
+    step = program.record(autocast_sizes=(8, 8, 8, 16), tensors=(places[0],))
+    assert report(step, 1).other == (Held(32, 3, AUTOCAST, ""), Held(8, 1, OLDER, ""))
     assert report(program.record(autocast_sizes=(8, 16)), 1).other == (
         Held(24, 3, OLDER, ""), Held(16, 1, OLDER, ""),
     )  # fmt: skip

@@ -15,7 +15,15 @@ from typing import Any
 import msgspec
 import pytest
 from said import OBSERVED, PROGRESS, training
-from vramtop.protocol.observed.record import Ended, FromObserver, Missing, Removed
+from vramtop.protocol.observed.record import (
+    Ended,
+    FromObserver,
+    Holder,
+    Holders,
+    Missing,
+    Removed,
+)
+from vramtop.tui.headless import program_attach
 from vramtop.tui.headless.program_attach import attach
 from vramtop.tui.headless.program_output import ProgramOutput
 from vramtop.tui.programs import inject
@@ -49,7 +57,7 @@ class Observer:
             writer.write(frame(message))
         await writer.drain()
         if not self.ends:
-            await reader.read()
+            self.heard += await reader.read()
         self.left.set()
         writer.close()
 
@@ -211,3 +219,17 @@ async def test_a_terminal_shows_how_far_it_is_and_nothing_of_that_remains(
     assert "train.py: 1,204 steps, 24 watched; ctrl-C leaves it, and s…" in shown
     assert max(map(len, shown)) < 60
     assert shown[-1] == ""
+
+
+async def test_the_program_is_asked_once_who_holds_what_is_nobodys_and_has_time_to_answer(
+    observer: Observer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(program_attach, "_ANSWER_SECONDS", 30.0)
+    asked = 4 << 20
+    answer = Holders("cuda:0", (Holder(asked, "history in train.py"),))
+    observer.says = [training(1), training(2), PROGRESS, answer, PROGRESS]
+    assert await watch(observer, steps=2) == 0
+    assert observer.heard.count(b'"who"') == 1
+    assert str(asked).encode() in observer.heard
+    (told,) = json.loads(capsys.readouterr().out)
+    assert [each["what"] for each in told["other"]] == ["history in train.py"]
