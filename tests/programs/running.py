@@ -15,16 +15,17 @@ from vramtop.observer.program import agent, pacing
 WARM_UP = 3  # steps before the observer comes
 LIMIT_SECONDS = 30
 
-# The observer looks for a step at once, and watches as often as it can.
-agent._PROGRESS_SECONDS = 0.02
-pacing.LEAST_SECONDS = 0.02
-pacing.MOST_SHARE = 1.0
-
 
 class Run:
-    """A program on a device, with the real observer in its process."""
+    """A program on a device, with the real observer in its process.
+
+    The observer looks for a step at once, and watches as often as it can.
+    """
 
     def __init__(self, device: torch.device) -> None:
+        agent._PROGRESS_SECONDS = 0.02
+        pacing.LEAST_SECONDS = 0.02
+        pacing.MOST_SHARE = 1.0
         self.device = device
         self.messages: list[dict[str, object]] = []
         self.counted: dict[str, dict[str, dict[str, int]]] = {}

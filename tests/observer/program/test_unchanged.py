@@ -151,7 +151,7 @@ def test_results_and_random_numbers_are_the_same_to_the_bit(program: Program) ->
         seed()
         seen = [program(400), randomness()]
         if program is not transforms:
-            wait_until(lambda: bool(observed.of("watched_step")))
+            observed.until("watched_step", lambda: program(40))
     assert seen == plain
     assert not [str(each.message) for each in warned]
     assert not observed.of("removed")
