@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from piloted import Piloted
+from piloted_monitor import Piloted
 from vramtop.protocol.lesson.formula import lesson
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.split import PHASES, Split

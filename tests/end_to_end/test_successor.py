@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from piloted import Piloted
+from piloted_monitor import Piloted
 from vramtop.protocol.lesson.messages import LessonSample
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.lesson.shelf import Shelf

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from piloted import Piloted
+from piloted_monitor import Piloted
 from rich.color import Color
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.tui.app.lesson_app import VramtopApp

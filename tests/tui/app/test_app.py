@@ -170,7 +170,7 @@ async def test_news_breaks_between_words(app: VramtopApp) -> None:
         news = Failed("1,073 would have fitted (predicted), were there no others", usage=False)
         words = headline(news).text
         for width in range(24, 60):
-            shown = NewsFacts(news, "running", lesson=True)
+            shown = NewsFacts(news, "running", lesson=True, inside=False)
             drawn = line.draw(shown, width, 4).plain.split("\n")
             assert [word for row in drawn for word in row.split()] == ["!", *words.split()]
             assert max(map(len, drawn)) <= width
