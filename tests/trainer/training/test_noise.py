@@ -256,6 +256,6 @@ def test_the_scale_of_the_sample_is_reported_within_its_first_epochs(sample):
     with running(sample, Settings(device="cpu")) as driver:
         first = driver.until(Noise)
         assert first.estimates == 40
-        assert first.step <= 47 + 40 + 40
+        assert first.step <= 2 * 94  # within two epochs; a busy machine takes fewer estimates
         known = first if first.scale is not None else driver.until(Noise, lambda new: new.scale)
     assert 40 < known.low < known.scale < 500
