@@ -91,8 +91,11 @@ async def main(device: str) -> None:
     await link.close()
     sampler.close()
     await looking
-    lines = (msgspec.json.encode(entry) for entry in kept)
-    SESSION.write_bytes(b"\n".join(lines) + b"\n")
+    text = b"\n".join(map(msgspec.json.encode, kept)).decode()
+    # No path of this machine is kept.
+    for path, name in ((command[0], "python"), (command[1], "train.py")):
+        text = text.replace(path, name)
+    SESSION.write_text(text + "\n")
 
 
 if __name__ == "__main__":
