@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING
 
 import torch
@@ -188,15 +188,21 @@ COMPILER = "torch._dynamo"
 COMPILED_CALL = "_compiled_call_impl"  # what a module has that was compiled in place
 
 
+def _imported(name: str) -> ModuleType | None:
+    """A module that the program has imported; None where it is only being imported."""
+    module = sys.modules.get(name)
+    return None if getattr(getattr(module, "__spec__", None), "_initializing", False) else module
+
+
 def compiles() -> bool:
     """Whether the program has asked `torch.compile` for anything."""
-    frames = sys.modules.get("torch._dynamo.eval_frame")
+    frames = _imported("torch._dynamo.eval_frame")
     return frames is not None and any(list(frames.cached_backends.values()))
 
 
 def compiled_from(module: torch.nn.Module) -> torch.nn.Module:
     """The module of which `torch.compile` made this one; itself where it did not."""
-    frames = sys.modules.get("torch._dynamo.eval_frame")
+    frames = _imported("torch._dynamo.eval_frame")
     if frames is None or not isinstance(module, frames.OptimizedModule):
         return module
     original: torch.nn.Module = module.__dict__["_modules"]["_orig_mod"]
@@ -215,13 +221,13 @@ def is_traced() -> bool:
 
 def was_compiled(code: CodeType) -> bool:
     """Whether `torch.compile` has compiled this code."""
-    frames = sys.modules.get("torch._C._dynamo.eval_frame")
+    frames = _imported("torch._C._dynamo.eval_frame")
     return frames is not None and bool(frames._debug_get_cache_entry_list(code))
 
 
 def compile_start_callbacks() -> list[Callable[..., None]] | None:
     """What PyTorch calls before it looks at what it compiles; None where it never compiled."""
-    module = sys.modules.get("torch._dynamo.callback")
+    module = _imported("torch._dynamo.callback")
     callbacks: list[Callable[..., None]] | None = None
     if module is not None:
         callbacks = module.callback_handler.start_callbacks

@@ -218,19 +218,23 @@ class Agent:
 
     def _search(self) -> None:
         """In the main thread."""
-        if self._watching and not self._windows.searched:
-            self._see(self._windows.search)
+        if self._watching and self._windows.window is None:
+            self._see(self._windows.search_again)
+            self._spend_in_vain()
 
     def _cannot(self, reason: str) -> None:
         raise CannotRecord(reason)
 
     def _miss(self, reason: str) -> None:
         self._windows.abandon()
-        spent, self._spent = self._spent, 0.0
-        self._windows.pacing.spend(spent)
+        self._spend_in_vain()
         self._wake.set()
         with suppress(Exception):
             self._send({"type": "missing", "reason": reason})
+
+    def _spend_in_vain(self) -> None:
+        spent, self._spent = self._spent, 0.0
+        self._windows.pacing.spend_in_vain(spent)
 
     def _fail(self, error: Exception) -> None:
         """Something went wrong in the observer. The error itself would keep tensors alive."""
@@ -269,9 +273,11 @@ class Agent:
                 if now - sent >= _PROGRESS_SECONDS and self._watching:
                     sent = now
                     self._send(self._progress())
-                with self._turn:
-                    if self._watching:
-                        self._look_for_work()
+                # A window that finds the turn taken is lost; while one is open there is no work.
+                if not self._windows.at_work:
+                    with self._turn:
+                        if self._watching:
+                            self._look_for_work()
             except Exception as error:
                 with self._turn:
                     self._fail(error)
@@ -302,17 +308,19 @@ class Agent:
 
     def _ship(self, window: Window) -> None:
         began = time.thread_time()
-        self._windows.shipped += 1
         extra, self._spent = self._spent, 0.0
         pacing = self._windows.pacing
         if window.source == "operators":
             # Each operator takes longer while a mode sees it.
             extra = max(extra, window.seconds - 2 * (pacing.step_seconds or 0.0))
+        spend = pacing.spend
         try:
-            messages = window.messages(self._windows.shipped)
+            messages = window.messages(self._windows.shipped + 1)
+            self._windows.shipped += 1
         except CannotRecord as reason:
             messages = [{"type": "missing", "reason": str(reason)}]
-        pacing.spend(extra + time.thread_time() - began)
+            spend = pacing.spend_in_vain
+        spend(extra + time.thread_time() - began)
         for message in (self._progress(), *messages):
             self._send(message)
 

@@ -96,7 +96,7 @@ class Hooks:
 
         Where one goes through its hooks right now, or where steps are compiled, it does nothing.
         """
-        if self._of_optimizers or not self.sees_optimizers or going_through_hooks():
+        if not self.lack_optimizers or going_through_hooks():
             return
         witness = self._witness
 
@@ -120,6 +120,11 @@ class Hooks:
                 handle.remove()
             self._of_optimizers = []
             self._compile_start.remove()
+
+    @property
+    def lack_optimizers(self) -> bool:
+        """Whether optimizers' steps are not seen yet, but could be."""
+        return not self._of_optimizers and self.sees_optimizers
 
     @property
     def sees_optimizers(self) -> bool:

@@ -88,11 +88,11 @@ class Owners:
         While it looks, no object can be freed. So this takes place in the program's own thread, and
         lets nothing else run.
         """
-        objects = gc.get_objects()
-        sought = {kind: _sought(kind) for kind in set(map(type, objects))}
-        wanted = {kind for kind, base in sought.items() if base is not None}
+        sought: dict[type, type] = {Tensor: Tensor, nn.Parameter: Tensor}
+        for kind in (nn.Module, torch.optim.Optimizer):
+            sought |= dict.fromkeys(_classes(kind), kind)
         # There are hundreds of thousands; few are wanted.
-        objects = [found for found in objects if type(found) in wanted]
+        objects = [found for found in gc.get_objects() if type(found) in sought]
         modules: list[nn.Module] = []
         self.memory = set()
         for found in objects:
@@ -214,14 +214,15 @@ class Owners:
         return prefixed
 
 
-def _sought(kind: type) -> type | None:
-    """What an object of this class is looked at for."""
-    if kind is Tensor or kind is nn.Parameter:
-        return Tensor
-    for base in (nn.Module, torch.optim.Optimizer):
-        if issubclass(kind, base):
-            return base
-    return None
+def _classes(base: type) -> set[type]:
+    """A class and all that derive from it."""
+    known, waiting = set[type](), [base]
+    while waiting:
+        kind = waiting.pop()
+        if kind not in known:
+            known.add(kind)
+            waiting += type.__subclasses__(kind)
+    return known
 
 
 def _add(known: dict[int, weakref.ref[Thing]], found: Thing) -> None:

@@ -9,6 +9,8 @@ from statistics import median
 MOST_SHARE = 0.01
 LEAST_SECONDS = 0.5  # from a watched step to the next one
 _KEPT = 32
+_SOON_AGAIN = 3  # times
+_MOST_DOUBLED = 7  # to about a minute
 
 
 class Pacing:
@@ -18,6 +20,7 @@ class Pacing:
         self._began = time.perf_counter()
         self._spent = 0.0
         self._due = self._began
+        self._missed = 0
         self._plain: deque[float] = deque(maxlen=_KEPT)
 
     @property
@@ -36,9 +39,22 @@ class Pacing:
 
     def spend(self, seconds: float) -> None:
         """Watching took so long; the next watched step is due when that is small enough."""
-        now = time.perf_counter()
+        self._missed = 0
         self._spent += seconds
-        self._due = max(now + LEAST_SECONDS, self._began + self._spent / MOST_SHARE)
+        self._due = max(time.perf_counter() + LEAST_SECONDS, self._affordable)
+
+    def spend_in_vain(self, seconds: float) -> None:
+        """A step took so long that could not be recorded; another is tried soon, then later."""
+        self._spent += seconds
+        self._due = time.perf_counter() + LEAST_SECONDS * 2**self._missed
+        if self._missed >= _SOON_AGAIN:
+            self._due = max(self._due, self._affordable)
+        self._missed = min(self._missed + 1, _MOST_DOUBLED)
+
+    @property
+    def _affordable(self) -> float:
+        """When all that was spent is small enough."""
+        return self._began + self._spent / MOST_SHARE
 
     def wait(self) -> float:
         """The seconds until the next watched step is due."""

@@ -59,6 +59,14 @@ class Windows:
         return window is None or window.thread == get_ident()
 
     @property
+    def at_work(self) -> bool:
+        """Whether a window is open to which nothing has to be done but in its own thread."""
+        window = self.window
+        if window is None or window.abandoned or self.hooks.lack_optimizers:
+            return False
+        return not _thread_has_ended(window)
+
+    @property
     def searched(self) -> bool:
         """Whether the program's modules and optimizers were looked for."""
         return self._searched_at >= 0
@@ -83,9 +91,7 @@ class Windows:
                 return
             if compiles() and not self.searched:
                 # Its code must not be compiled with hooks of all modules.
-                self.search()
-                self.hooks.leave_modules()
-                self.hooks.watch_modules(self.owners.outside_compiled())
+                self.search_again()
                 return
             self.open()
         self.note(Window.call, module, args)
@@ -98,6 +104,8 @@ class Windows:
             return
         self.steps.time(id(optimizer))
         if self._due and may_change_modes():
+            if optimizer not in self.owners.optimizers():
+                self._searched_at = -1  # where that is new, there may be new modules
             self.open()
             self.note(Window.begin_after, optimizer)
 
@@ -141,6 +149,12 @@ class Windows:
         self._searched_at = self.shipped
         self.owners.search()
 
+    def search_again(self) -> None:
+        """Look for modules that are new, and see the calls of those too."""
+        self.search()
+        self.hooks.leave_modules()
+        self.hooks.watch_modules(self.owners.outside_compiled())
+
     def _close(self, window: Window) -> None:
         """The window is done: record no more."""
         self.hooks.leave_modules()
@@ -169,7 +183,7 @@ class Windows:
     # ---- in the observer's own thread -------------------------------------------------------
 
     def look_for_work(self) -> bool:
-        """See that a window opens once it is due; False where a search has to take place first."""
+        """See that a window opens once it is due; False where it is time for another search."""
         self.hooks.watch_optimizers()
         self._forget_if_ended()
         if self.window is not None:
@@ -180,8 +194,8 @@ class Windows:
             return True
         self._due = True
         if self.steps.idle:
-            if compiles() and not self.searched:
-                return False
+            if compiles():
+                return False  # hooks can be put into modules only that are known
             self.hooks.watch_modules(self.owners.outside_compiled())
         return True
 
@@ -217,10 +231,14 @@ class Windows:
     def _forget_if_ended(self) -> None:
         """Forget a window whose thread has ended; a dispatch mode ends with its thread."""
         window = self.window
-        if window is not None and window.thread not in sys._current_frames():
+        if window is not None and _thread_has_ended(window):
             self.window = None
             self.hooks.leave_modules()
             _end(window)
+
+
+def _thread_has_ended(window: Window) -> bool:
+    return window.thread not in sys._current_frames()
 
 
 def _end(window: Window) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -163,3 +165,36 @@ def test_a_compiled_model_that_only_infers_is_watched() -> None:
             observed.until("watched_step", lambda: model(torch.randn(4, 12)))
     assert observed.of("watched_step")[-1]["kind"] == "inference"
     assert not warned
+
+
+def test_a_compiler_that_is_just_being_imported_is_not_asked() -> None:
+    # The first step of an optimizer imports it, while the observer's own thread looks.
+    code = """
+import sys, torch
+from vramtop.observer import private
+told = []
+class Looks:
+    def find_spec(self, *_):
+        if "torch._dynamo.eval_frame" in sys.modules:
+            told.append((private.compiles(), private.compiled_from(module) is module))
+module = torch.nn.Linear(1, 1)
+sys.meta_path.insert(0, Looks())
+import torch._dynamo
+assert set(told) == {(False, True)}, told
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=120
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_modules_that_are_made_after_something_was_compiled_are_seen() -> None:
+    torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1))
+    kept = torch.compile(classifier(), backend="eager")
+    kept(torch.ones(1, 12))
+    with watched() as observed:
+        wait_until(lambda: observed.agent._windows.searched)
+        later = classifier()
+        with torch.no_grad():
+            observed.until("watched_step", lambda: later(torch.ones(1, 12)))
+    assert not observed.of("removed")

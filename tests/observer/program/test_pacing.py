@@ -37,6 +37,25 @@ def test_what_costs_much_waits_until_it_is_one_part_in_a_hundred(clock: list[flo
     assert paces.share == pytest.approx(0.01)
 
 
+def test_what_comes_to_nothing_is_tried_again_soon_and_each_time_later(clock: list[float]) -> None:
+    paces = Pacing()
+    for pause in (0.5, 1, 2):
+        paces.spend_in_vain(0.1)
+        assert paces.wait() == pytest.approx(pause)
+        clock[0] += pause
+    paces.spend_in_vain(0.1)
+    clock[0] += paces.wait()
+    assert paces.share == pytest.approx(0.01)
+    clock[0] += 10_000
+    for _ in range(2000):
+        paces.spend_in_vain(0.0)
+    assert paces.wait() == pytest.approx(64)
+    paces.spend(0.0)
+    assert paces.wait() == pytest.approx(0.5)
+    paces.spend_in_vain(0.1)
+    assert paces.wait() == pytest.approx(0.5)
+
+
 def test_the_time_of_a_step_is_the_median_of_plain_ones() -> None:
     paces = Pacing()
     assert paces.step_seconds is None

@@ -266,8 +266,9 @@ async def test_a_command_prints_on_a_terminal_of_its_own_and_keeps_its_exit_code
 async def test_a_command_is_told_that_its_terminal_has_another_size() -> None:
     code = (
         "import os, signal\n"
-        "signal.signal(signal.SIGWINCH, lambda *_: print(os.get_terminal_size()[0]))\n"
-        "print('ready')\nwhile True: signal.pause()"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGWINCH})\n"
+        "print('ready')\nsignal.sigwait({signal.SIGWINCH})\n"
+        "print(os.get_terminal_size()[0])"
     )
     link, heard = await run(sys.executable, "-c", code)
     await heard.until(WorkerLine, text="ready")
