@@ -22,6 +22,7 @@ from .owners import Owned, Owners, WeaklyOwned
 from .periods import Done, Periods
 from .recorder import Recorder
 from .tables import Table
+from .thread_life import ThreadLife
 
 
 class Window:
@@ -31,7 +32,7 @@ class Window:
     """
 
     def __init__(self, recorder: Recorder, owners: Owners, periods: Periods) -> None:
-        self.thread = get_ident()
+        self.thread, self._thread_life = get_ident(), ThreadLife()
         self.done: Done | None = None
         self.abandoned = False  # it is no longer wanted, and its own thread is to close it
         self.source = recorder.source
@@ -196,6 +197,11 @@ class Window:
             lines = Lines()
             messages.append(common | log.message(done.bounds, lines))
         return messages
+
+    @property
+    def thread_has_ended(self) -> bool:
+        """Whether the thread that began the window is gone, so that it is never done."""
+        return self._thread_life.is_over
 
     @property
     def seconds(self) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -64,7 +63,7 @@ class Windows:
         window = self.window
         if window is None or window.abandoned or self.hooks.lack_optimizers:
             return False
-        return not _thread_has_ended(window)
+        return not window.thread_has_ended
 
     @property
     def searched(self) -> bool:
@@ -231,14 +230,10 @@ class Windows:
     def _forget_if_ended(self) -> None:
         """Forget a window whose thread has ended; a dispatch mode ends with its thread."""
         window = self.window
-        if window is not None and _thread_has_ended(window):
+        if window is not None and window.thread_has_ended:
             self.window = None
             self.hooks.leave_modules()
             _end(window)
-
-
-def _thread_has_ended(window: Window) -> bool:
-    return window.thread not in sys._current_frames()
 
 
 def _end(window: Window) -> None:
