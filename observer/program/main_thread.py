@@ -18,10 +18,14 @@ class MainThread:
         self._pointer = _CALL(self._run)  # must be alive when it is called
 
     def ask(self) -> None:
-        """Let the main thread call the function, as soon as it runs Python code."""
+        """Let the main thread call the function, as soon as it runs Python code.
+
+        Nothing happens where Python has too many calls pending.
+        """
         if not self._asked:
             self._asked = True
-            ctypes.pythonapi.Py_AddPendingCall(self._pointer, None)
+            if ctypes.pythonapi.Py_AddPendingCall(self._pointer, None):
+                self._asked = False
 
     def _run(self, _: object) -> int:
         # Nothing can be raised through C; an interrupt comes once more, when this is over.

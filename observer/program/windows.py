@@ -19,6 +19,7 @@ from .numbers import Numbers
 from .owners import Owners
 from .pacing import Pacing
 from .periods import Periods
+from .recorder import CannotRecord
 from .steps import Steps
 from .window import Window
 
@@ -109,10 +110,13 @@ class Windows:
             self.note(Window.begin_after, optimizer)
 
     def note(self, what: Callable[..., None], *args: object) -> None:
-        """Something happens in the window, which may complete it."""
+        """Something happens in the window, which may complete it. Raises `CannotRecord`."""
         window = self.window
         if window is None:
             return
+        if window.source == "operators" and window.thread_has_ended:
+            # This thread has got its number. The dispatch mode has ended with the other one.
+            raise CannotRecord("the program's thread ended before two of its steps were recorded")
         what(window, *args)
         if window.done is not None and self._may_close(window):
             self._close(window)

@@ -36,9 +36,11 @@ print("trained", sys.stdin.read(), end="")
 
 @pytest.fixture(autouse=True)
 def sockets(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The folder of sockets, which is empty once all programs have ended."""
     with tempfile.TemporaryDirectory(prefix="vt", dir="/tmp") as folder:
         monkeypatch.setenv("VRAMTOP_SOCKETS", f"{folder}/s")
         yield
+        assert not [*Path(folder).glob("s/*")]
 
 
 @pytest.fixture

@@ -32,6 +32,8 @@ async def run(command: Sequence[str], output: ProgramOutput) -> int:
     try:
         process = await start(command, called.path if called else None)
     except CannotStart as error:
+        if called:
+            called.close()
         complain(error)
         return error.exit_code
     programs = _Programs(output)

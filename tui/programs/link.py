@@ -45,7 +45,6 @@ class ProgramLink:
         self._said: asyncio.Queue[Received] = asyncio.Queue()
         self._shown: Shown | None = None
         self._asked_for: Shown | None = None
-        self._alive: dict[int, Shown] = {}
         self._following: set[asyncio.Task[None]] = set()
         self._viewers: dict[Shown, Viewer] = {}
         self._programs: dict[Shown, Program] = {}
@@ -93,7 +92,7 @@ class ProgramLink:
 
     async def show_next(self) -> bool:
         """Show the program of the next rank; False where there is only one program."""
-        ranked = sorted(self._alive.values(), key=_rank)
+        ranked = sorted(self._viewers, key=_rank)
         if self._shown is None or len(ranked) < 2:
             return False
         new = ranked[(ranked.index(self._shown) + 1) % len(ranked)]
@@ -117,7 +116,6 @@ class ProgramLink:
         shown = Shown(viewer.observed, program.names, started=self.started)
         self.known.append(program)
         self._viewers[shown], self._programs[shown] = viewer, program
-        self._alive[viewer.observed.pid] = shown
         self._choose()
         viewer.watch()
         reason: str | None = None
@@ -136,7 +134,7 @@ class ProgramLink:
         if reason is None:
             ended = await _ended(viewer.observed.pid)
             reason = "" if ended else f"{shown.name} does not answer any more"
-        del self._alive[viewer.observed.pid], self._viewers[shown], self._programs[shown]
+        del self._viewers[shown], self._programs[shown]
         await viewer.close()
         if self._shown is shown:
             self._shown = None
@@ -154,7 +152,7 @@ class ProgramLink:
 
     def _choose(self) -> None:
         """Show the program of the lowest rank; without ranks, go on with the one that is shown."""
-        ranked = sorted(self._alive.values(), key=_rank)
+        ranked = sorted(self._viewers, key=_rank)
         if not ranked:
             return
         best = ranked[0]
@@ -162,7 +160,7 @@ class ProgramLink:
             self._shown and _rank(self._shown) <= _rank(best)
         )
         if self._shown is not None and stays:
-            newest = [*self._alive.values()][-1]
+            newest = [*self._viewers][-1]
             self.say(Note(f"{newest.name} runs too; {self._shown.name} is shown"))
             return
         before, self._shown = self._shown, best

@@ -121,6 +121,20 @@ async def test_of_several_ranks_the_lowest_is_shown_and_the_others_are_named(
     await link.close()
 
 
+async def test_a_process_that_becomes_another_program_is_shown_on(link: Attached) -> None:
+    heard, before, after = Heard(link), Program1(), Program1()
+    link.follow(before)  # type: ignore[arg-type]
+    await heard.until(Watched)
+    link.follow(after)  # type: ignore[arg-type]
+    await heard.until(Note)
+    before.said.put_nowait(None)
+    await heard.until(Watched)
+    after.said.put_nowait(Ended())
+    after.said.put_nowait(None)
+    await heard.until(Parted, over=True)
+    await link.close()
+
+
 async def test_the_next_rank_is_shown_with_its_latest_step_and_stays(link: Attached) -> None:
     heard, first, second = Heard(link), Program1(0, pid=70), Program1(1, pid=71)
     link.follow(first)  # type: ignore[arg-type]
