@@ -4,8 +4,8 @@
 
 Each training runs as a process of its own, the three ways in turn, round after round; a ratio
 compares the runs of one round. All take the same number of steps, so their weights must be equal to
-the bit; otherwise the benchmark ends with an error. Of a simulated GPU the results are no numbers
-of worth, and are not compared.
+the bit; otherwise the benchmark ends with an error. A simulated GPU computes no real
+numbers, so the weights are not compared there.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ def compare(name: str) -> None:
         watched: list[tuple[int, float]] = []
         for _ in range(ROUNDS):
             rounds.append({way: run(name, way, steps, report) for way in WAYS})
-            (told,) = json.loads(report.read_text())
-            watched.append((told["watched"], told["watching_share"]))
+            (program,) = json.loads(report.read_text())
+            watched.append((program["watched"], program["watching_share"]))
     digests = {each["digest"] for ways in rounds for each in ways.values()}
     if len(digests) > 1 and DEVICE == "cpu":
         raise SystemExit(f"{name}: watched or not, the weights differ")

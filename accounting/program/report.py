@@ -24,7 +24,7 @@ NOBODY: Mapping[int, str] = MappingProxyType({})
 def report(step: WatchedStep, steps: int, holders: Mapping[int, str] = NOBODY) -> StepReport:
     """The report of a watched step; `steps` of its kind have passed.
 
-    `holders` say who holds the memory at an address, where the program has told.
+    `holders` say who holds the memory at an address, where the program has answered.
     Raises `NoReport` where the record is empty or contradicts itself.
     """
     check(step)

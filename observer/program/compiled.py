@@ -45,7 +45,7 @@ class CompiledCall:
         return module.__dict__.get(COMPILED_CALL) is not None
 
     def remove(self) -> None:
-        """See them no more."""
+        """Put back the call as it was compiled."""
         module = self._module()
         if module is not None and module.__dict__.get(COMPILED_CALL) is self:
             module.__dict__[COMPILED_CALL] = self._compiled
@@ -59,14 +59,14 @@ class CompileStart:
         self._hears = False
 
     def hear(self) -> None:
-        """Do so from now on."""
+        """Call `noted` from now on."""
         self._hears = True
         callbacks = compile_start_callbacks()
         if callbacks is not None and self._start not in callbacks:
             callbacks.append(self._start)
 
     def ignore(self) -> None:
-        """Do so no more."""
+        """Stop calling `noted`; the callback stays in PyTorch's list until `remove`."""
         self._hears = False
 
     def remove(self) -> None:

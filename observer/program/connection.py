@@ -267,7 +267,7 @@ class Connection:
         self._let_go()
 
     def _let_go(self) -> None:
-        """Let who waits for the monitor's answer wait no more."""
+        """End the wait for the monitor's answer."""
         if self._answered.locked():
             self._answered.release()
 

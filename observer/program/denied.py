@@ -15,9 +15,9 @@ Message = dict[str, object]
 
 
 def out_of_memory(owners: Owners, index: int, wanted: int, allowed: int, free: int) -> Message:
-    """The message of a request for `wanted` bytes, which was denied on the GPU of this index.
+    """The message that a request for `wanted` bytes was denied on the GPU of this index.
 
-    The process is `allowed` so many bytes, and so many are `free` on the device.
+    The process may take up to `allowed` bytes; the device has `free` bytes left.
     """
     device = torch.device("cuda", index)
     statistics = allocator_statistics(index)

@@ -34,11 +34,11 @@ class DeviceLog:
         self._expected: Reading | None = None
 
     def expect_mark(self) -> None:
-        """What the next mark is for begins here."""
+        """Remember this place for the next mark, which may be set only later."""
         self._expected = self._recorder.read(self.device)
 
     def mark(self, kind: str, *, expected: bool = False) -> None:
-        """Something happens here, or where it was `expected`."""
+        """Mark that something happens: here, or at the place that `expect_mark` remembered."""
         reading = self._expected if expected else None
         self._marks.append((kind, reading or self._recorder.read(self.device)))
 

@@ -64,7 +64,7 @@ class _Way:
     def begin(self, folder: str, monitor: str = "", *, since_start: bool) -> None:
         """Begin now. Where that has happened, see that the socket is still there."""
         if not self._beginning.acquire(blocking=False):
-            return  # another thread is at it
+            return  # another thread begins
         try:
             if self._connection is not None and not self._connection.closed:
                 self._connection.listen_again()

@@ -23,7 +23,7 @@ class HistoryCalls:
                 setattr(C, name, noting)
 
     def ignore(self) -> None:
-        """Call it no more."""
+        """Stop calling `noted`; PyTorch's own functions are put back."""
         while self._replaced:
             name, (record, noting) = self._replaced.popitem()
             if getattr(C, name) is noting:

@@ -29,9 +29,9 @@ _LONGEST_KEY = 20
 
 
 def holders(device: torch.device, addresses: list[int]) -> dict[int, str]:
-    """Who holds the memory at each address, as "history in train.py"; without those not found.
+    """Who holds the memory at each address, as "history in train.py"; those not found are absent.
 
-    No object is freed while this looks for it.
+    The search refers to objects of the program while it lasts, so none of them is freed then.
     """
     search = _Search(device, set(addresses))
     waiting = deque(search.known(addresses))

@@ -175,7 +175,7 @@ class Hooks:
                 ]
 
     def leave_modules(self) -> None:
-        """See them no more."""
+        """Take the hooks of modules out."""
         while self._of_modules:
             hook = self._of_modules.pop()
             if isinstance(hook, CompiledCall):
@@ -227,7 +227,7 @@ def going_through_hooks() -> bool:
 
 
 def within_module(own: int = 0) -> bool:
-    """Whether this thread is within the call of a module, so many innermost ones apart."""
+    """Whether this thread is within the call of a module; the `own` innermost do not count."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if frame.f_code in _MODULE_CALLS:

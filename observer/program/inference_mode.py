@@ -23,7 +23,7 @@ class InferenceMode:
         self._replaced: dict[str, tuple[Callable[..., object], Callable[..., object]]] = {}
 
     def watch(self) -> None:
-        """Do so from now on."""
+        """Call them from now on."""
         for name in _METHODS:
             method = getattr(torch.inference_mode, name)
             ours = self._around(method)
@@ -31,7 +31,7 @@ class InferenceMode:
             setattr(torch.inference_mode, name, ours)
 
     def leave(self) -> None:
-        """Do so no more."""
+        """Stop calling them; PyTorch's own methods are put back."""
         while self._replaced:
             name, (method, ours) = self._replaced.popitem()
             if getattr(torch.inference_mode, name) is ours:

@@ -26,7 +26,9 @@ def listen(folder: str) -> tuple[socket.socket, str]:
         folder = default_folder()
     _own(folder)
     path = _path(folder)
-    new = Path(path).with_suffix(".new")  # a monitor takes one that does not listen yet for left
+    # It gets its name once it listens: a monitor takes a socket on which nobody listens for the
+    # remains of a process that has ended.
+    new = Path(path).with_suffix(".new")
     with suppress(FileNotFoundError):
         new.unlink()
     link = socket.socket(socket.AF_UNIX)

@@ -88,15 +88,15 @@ class Owners:
         While it looks, no object can be freed. So this takes place in the program's own thread, and
         lets nothing else run.
         """
-        sought: dict[type, type] = {Tensor: Tensor, nn.Parameter: Tensor}
+        base_of: dict[type, type] = {Tensor: Tensor, nn.Parameter: Tensor}
         for kind in (nn.Module, torch.optim.Optimizer):
-            sought |= dict.fromkeys(_classes(kind), kind)
+            base_of |= dict.fromkeys(_classes(kind), kind)
         # There are hundreds of thousands; few are wanted.
-        objects = [found for found in gc.get_objects() if type(found) in sought]
+        objects = [found for found in gc.get_objects() if type(found) in base_of]
         modules: list[nn.Module] = []
         self.memory = set()
         for found in objects:
-            base = sought[type(found)]
+            base = base_of[type(found)]
             if base is Tensor:
                 _note_memory(found, self.memory)
             elif base is nn.Module and is_made(found):

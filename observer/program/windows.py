@@ -74,7 +74,7 @@ class Windows:
     # ---- what the program does --------------------------------------------------------------
 
     def cuda_starts(self, *, since_start: bool) -> bool:
-        """CUDA starts; whether the window is given up, since it is the GPU that counts now."""
+        """CUDA starts: give up a window of the CPU. Return whether there was one."""
         if since_start:
             self._first_lines.begin()
         window = self.window

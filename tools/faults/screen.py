@@ -91,7 +91,7 @@ SCREEN = (
     Fault(
         "a progress bar fills the log",
         "tui/programs/printed.py",
-        "again=self._told is not None",
+        "again=self._given is not None",
         "again=False",
         _PRINTED,
     ),

@@ -1,1 +1,1 @@
-"""The running apps: one with a training, one with the GPUs alone."""
+"""The running apps: the lesson, a program that is watched, the GPUs alone."""

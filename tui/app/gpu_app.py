@@ -140,7 +140,7 @@ class GpuApp(StepApp):
     def _make_room(self) -> None:
         """Make room for the news below the GPUs where there are some."""
         if not self.inside:
-            self.screen_stack[0].set_class(self.state.news is not None, "told")
+            self.screen_stack[0].set_class(self.state.news is not None, "news")
 
     def choose(self, category: Category | None) -> None:
         """Choose this category; of what is nobody's, ask who holds it."""

@@ -1,4 +1,4 @@
-"""The base of both apps: a state that messages change, and a screen that follows it."""
+"""The base of all apps: a state that messages change, and a screen that follows it."""
 
 from __future__ import annotations
 

@@ -154,16 +154,16 @@ def _run(arguments: list[str], target: Target, seconds: float) -> None:
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     try:
-        told, _ = process.communicate(timeout=seconds)
+        said, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.terminate()  # gdb takes its breakpoint out and lets the process go
         process.communicate()
         return
-    if "$1 = 0" not in told:
+    if "$1 = 0" not in said:
         find(target.pid)  # it may have ended
-        if "ptrace:" in told or "Could not attach" in told:
+        if "ptrace:" in said or "Could not attach" in said:
             raise refusal(target.pid)
-        raise CannotAttach(f"gdb could not enter process {target.pid}: {_last_line(told)}")
+        raise CannotAttach(f"gdb could not enter process {target.pid}: {_last_line(said)}")
 
 
 def _last_line(text: str) -> str:

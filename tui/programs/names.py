@@ -1,4 +1,4 @@
-"""Who holds what is nobody's, as far as a program was asked and has told."""
+"""Names for blocks in no category: who holds them, as the program itself has answered."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ _SHARE = 0.01  # of the peak
 
 
 class Names:
-    """The names of blocks, by device and address; empty where the program found nobody.
+    """The names of blocks, by device and address; a name is empty where nobody was found.
 
     A name holds as long as each watched step has a block of the same size there.
     """
 
     def __init__(self) -> None:
         self.waiting = False  # for an answer
-        self._told: dict[str, dict[int, str]] = {}
+        self._names: dict[str, dict[int, str]] = {}
         self._sizes: dict[str, dict[int, int]] = {}
 
     def of(self, device: str) -> Mapping[int, str]:
         """The names on this device."""
-        return self._told.get(device, {})
+        return self._names.get(device, {})
 
     def add(self, answer: Holders) -> None:
-        """The program has told these."""
+        """Add what the program has answered."""
         self.waiting = False
-        told = self._told.setdefault(answer.device, {})
-        told.update((holder.address, holder.what) for holder in answer.holders)
+        names = self._names.setdefault(answer.device, {})
+        names.update((holder.address, holder.what) for holder in answer.holders)
 
     def keep(self, device: str, blocks: Mapping[int, int]) -> None:
-        """Forget the names of what is not alive any more: these are, with their sizes."""
+        """Keep the names of these blocks alone, which are alive: address → bytes."""
         before, self._sizes[device] = self._sizes.get(device, {}), dict(blocks)
-        told = self._told.get(device, {})
-        self._told[device] = {
+        names = self._names.get(device, {})
+        self._names[device] = {
             address: what
-            for address, what in told.items()
+            for address, what in names.items()
             if address in blocks and before.get(address, blocks[address]) == blocks[address]
         }
 
     def unasked(self, device: str, report: StepReport, *, all_: bool = False) -> tuple[int, ...]:
-        """The largest blocks of which the program was not asked.
+        """The addresses of the largest blocks in no category whose holders were not asked for.
 
-        There are none where they have less than a hundredth of the peak, unless `all_` are wanted.
+        Empty where these blocks are less than a hundredth of the peak, unless `all_` are wanted.
         """
         known = self.of(device)
         blocks = [block for block in report.unknown if block[0] not in known][:_MOST]

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 from vramtop.tui.worker.link import WorkerLine
 
-# Colours, moves of the cursor, titles of windows; and such that are not complete yet.
+# Colours, moves of the cursor, titles of windows.
 _ESCAPE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][A-Z0-9]|[=>78cM])"
 )
+# The beginning of one, at the end of what was read.
 _UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]*\x1b?|[()])?$")
 _ERASE = re.compile(r"\x1b\[[02]?K")
 _ERASED = "\v"
@@ -23,17 +24,17 @@ class Printed:
     """Turns the bytes of a terminal into lines.
 
     A carriage return begins the line anew, as progress bars do. A line that is not ended yet is
-    told too; what follows takes its place.
+    given too; what follows takes its place.
     """
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._rest = ""  # an escape sequence that is not complete
         self._line, self._at = "", 0  # the line that is not ended, and where the cursor is
-        self._told: str | None = None  # what was told of that line
+        self._given: str | None = None  # the text that was given for that line
 
     def lines(self, data: bytes) -> Iterator[WorkerLine]:
-        """What these bytes add."""
+        """The lines that these bytes add or change."""
         text = self._rest + self._decoder.decode(data)
         cut = _UNFINISHED.search(text)
         self._rest, text = (cut[0], text[: cut.start()]) if cut else ("", text)
@@ -41,20 +42,20 @@ class Printed:
         *ended, last = plain.replace("\r\n", "\n").split("\n")
         for piece in ended:
             self._write(piece)
-            yield from self._tell()
-            self._line, self._at, self._told = "", 0, None
+            yield from self._give()
+            self._line, self._at, self._given = "", 0, None
         self._write(last)
         if self._line.strip():
-            yield from self._tell()
+            yield from self._give()
 
-    def _tell(self) -> Iterator[WorkerLine]:
+    def _give(self) -> Iterator[WorkerLine]:
         line = self._line.rstrip()
-        if line != self._told:
-            yield WorkerLine(line, again=self._told is not None)
-            self._told = line
+        if line != self._given:
+            yield WorkerLine(line, again=self._given is not None)
+            self._given = line
 
     def _write(self, text: str) -> None:
-        """Write on the line."""
+        """Write at the cursor, over what stands there."""
         for piece in re.split(f"([\r\b{_ERASED}])", text):
             if piece == "\r":
                 self._at = 0

@@ -66,17 +66,17 @@ class Shown:
         self._device: str | None = None
         self._kind: record.Kind | None = None  # of the latest step
         self._steps = 0
-        self._told: set[str] = set()
+        self._noted: set[str] = set()
         self._latest: _Latest | None = None
 
     def begin(self) -> Iterator[Received]:
-        """What is known from its greeting."""
+        """The messages that the program's greeting makes."""
         yield self._watched
         yield Note(f"watching {self.name}, Python {self.observed.python}")
 
     @property
     def unasked(self) -> tuple[str, tuple[int, ...]]:
-        """The device, and where on it what is nobody's lies, unless the program was asked of it."""
+        """The device, and addresses of blocks in no category whose holders were not asked for."""
         device = self._device or ""
         if self._latest is None:
             return device, ()
@@ -90,7 +90,7 @@ class Shown:
         return f"{self.observed.program} (pid {self.observed.pid}{ranked})"
 
     def messages(self, said: FromObserver) -> Iterator[Received]:
-        """What the screen is to show of this."""
+        """The messages that this one makes for the screen."""
         match said:
             case WatchedStep():
                 yield from self._step(said)
@@ -127,13 +127,13 @@ class Shown:
         if step.kind == "inference" and before == "training":
             return
         try:
-            told = report(step, self._steps, self._names.of(step.device))
+            reported = report(step, self._steps, self._names.of(step.device))
         except NoReport as reason:
             yield from self._missing(str(reason))
             return
         known = replace(self._watched, kind=step.kind, inputs=step.inputs, trouble="")
         yield from self._now(known)
-        found = expected(step, told)
+        found = expected(step, reported)
         device = _device(step)
         program = Program(
             name=self.observed.program,
@@ -145,8 +145,8 @@ class Shown:
                 yield Hello(VERSION, self.observed.pid, self.observed.torch, device)
             self._program = program
             yield program
-        yield Modules(told.layers, notes(step, told))
-        self._latest = _Latest(step, told, found)
+        yield Modules(reported.layers, notes(step, reported))
+        self._latest = _Latest(step, reported, found)
         yield self._latest.measured()
 
     def _missing(self, reason: str) -> Iterator[Received]:
@@ -159,8 +159,8 @@ class Shown:
             yield watched
 
     def _once(self, text: str) -> Iterator[Received]:
-        if text not in self._told:
-            self._told.add(text)
+        if text not in self._noted:
+            self._noted.add(text)
             yield Note(text)
 
 

@@ -1,4 +1,4 @@
-"""The main screen of a training: its parts, and what it has room for."""
+"""The main screen, of the lesson or of a watched program: its parts, and what it has room for."""
 
 from __future__ import annotations
 

@@ -228,7 +228,7 @@ async def test_esc_calls_off_what_is_entered(alone: GpuApp, script: Script) -> N
         await pilot.press("escape")
         await until(pilot, lambda: script.closed)
         assert "looking into" not in seen(alone)
-        assert not alone.screen.has_class("told")
+        assert not alone.screen.has_class("news")
 
 
 @pytest.mark.parametrize("messages", [(), (WATCHED, *BEGUN)])

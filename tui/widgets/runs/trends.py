@@ -1,4 +1,4 @@
-"""Loss, speed and memory over the images of the training so far, on one axis."""
+"""Loss, speed and memory over the images trained on, or over a program's steps, on one axis."""
 
 from __future__ import annotations
 
