@@ -14,7 +14,7 @@ from vramtop.protocol.observed.record import WatchedStep
 from vramtop.protocol.observed.report import Layer
 from vramtop.protocol.split import Category
 
-from .lives import Life
+from .blocks import Block
 from .naming import parts_of
 from .ownership import Sightings
 
@@ -22,18 +22,18 @@ _BY_NAME: tuple[Category, ...] = ("parameters", "gradients", "optimizer_state")
 
 
 def layers_of(
-    step: WatchedStep, highest: Mapping[Category, Sequence[Life]], sightings: Sightings
+    step: WatchedStep, highest: Mapping[Category, Sequence[Block]], sightings: Sightings
 ) -> tuple[Layer, ...]:
     """The modules that hold anything, in the record's order; those that never ran come last."""
     bytes_of: dict[tuple[str, Category], int] = defaultdict(int)
     for category in _BY_NAME:
-        for life in highest[category]:
-            for part in parts_of(step, life, category, sightings):
+        for block in highest[category]:
+            for part in parts_of(step, block, category, sightings):
                 path, _, _ = part.name.path.rpartition(".")
                 bytes_of[path, category] += part.bytes
-    for life in highest["activations"]:
-        if life.module >= 0:
-            bytes_of[step.modules[life.module].path, "activations"] += life.size
+    for block in highest["activations"]:
+        if block.module >= 0:
+            bytes_of[step.modules[block.module].path, "activations"] += block.size
     kinds = {module.path: module.kind for module in step.modules}
     holding = {path for path, _ in bytes_of}
     paths = [path for path in kinds if path in holding] + sorted(holding - kinds.keys())

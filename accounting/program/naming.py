@@ -1,4 +1,4 @@
-"""What owners call a life: by the sightings of the owner whose it is."""
+"""The names that a block's owner has for it: those of its tensors that were sighted there."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from vramtop.protocol.observed.record import Name, Sighting, WatchedStep
 
-from .lives import Life
+from .blocks import Block
 from .ownership import Belonging, Sightings
 
 
 class Part(NamedTuple):
-    """A tensor that an owner has in a life, its bytes there, and what it is called."""
+    """A tensor in a block: its name, its label for a person, and its bytes there."""
 
     name: Name
     label: str
@@ -21,20 +21,21 @@ class Part(NamedTuple):
 
 
 def parts_of(
-    step: WatchedStep, life: Life, belonging: Belonging, sightings: Sightings
+    step: WatchedStep, block: Block, belonging: Belonging, sightings: Sightings
 ) -> Sequence[Part]:
-    """The tensors that its owner was seen to have in a life, each address once.
+    """The tensors of the block's owner that were sighted in it, each address once.
 
-    One that is alone has the whole life. Several share it, as gradients do a bucket of DDP.
+    A tensor that is alone there has all bytes of the block. Several have their own, as gradients do
+    in a bucket of DistributedDataParallel.
     """
     first: dict[int, Sighting] = {}
-    for sighting in sightings.get(life, ()):
+    for sighting in sightings.get(block, ()):
         if sighting.owner == belonging:
             first.setdefault(sighting.address, sighting)
     parts = []
     for sighting in first.values():
         name = step.names[sighting.name]
-        size = life.size if len(first) == 1 else prod(name.shape) * name.itemsize
+        size = block.size if len(first) == 1 else prod(name.shape) * name.itemsize
         parts.append(Part(name, _label(sighting, name), size))
     return parts
 

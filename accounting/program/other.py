@@ -1,4 +1,4 @@
-"""What is nobody's, alike blocks together, so that a person can guess what it is."""
+"""The blocks in *other*, grouped by what is known of them, or by age, line and size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from vramtop.protocol.observed.record import WatchedStep
 from vramtop.protocol.observed.report import Held
 
-from .lives import Life
+from .blocks import Block
 from .origins import line_of
 
 OLDER = "older than both recorded steps"
@@ -18,47 +18,48 @@ AUTOCAST = "autocast's copies of parameters"
 
 
 def known_of(
-    step: WatchedStep, lives: Iterable[Life], holders: Mapping[int, str]
-) -> dict[Life, str]:
-    """What is known of these lives, by whom the program says that it holds them, or by PyTorch.
+    step: WatchedStep, blocks: Iterable[Block], holders: Mapping[int, str]
+) -> dict[Block, str]:
+    """What these blocks are, where that is known: who holds them, by address, or PyTorch itself.
 
-    A bucket of DistributedDataParallel is known by its exact size, each once; so is a copy that
-    autocast keeps, in which no tensor of Python's lies.
+    A block is taken for a bucket of DistributedDataParallel if it has exactly the size of one that
+    no other block was taken for; likewise for a copy that autocast keeps, if no Python tensor lies
+    in it.
     """
     buckets, with_tensors = Counter(step.bucket_sizes), set(step.tensors)
     copies = Counter(step.autocast_sizes if with_tensors else ())
-    known: dict[Life, str] = {}
-    for life in lives:
-        if holder := holders.get(life.address):
-            known[life] = holder
-        elif buckets[life.size]:
-            buckets[life.size] -= 1
-            known[life] = BUCKET
-        elif copies[life.size] and life.address not in with_tensors:
-            copies[life.size] -= 1
-            known[life] = AUTOCAST
+    known: dict[Block, str] = {}
+    for block in blocks:
+        if holder := holders.get(block.address):
+            known[block] = holder
+        elif buckets[block.size]:
+            buckets[block.size] -= 1
+            known[block] = BUCKET
+        elif copies[block.size] and block.address not in with_tensors:
+            copies[block.size] -= 1
+            known[block] = AUTOCAST
     return known
 
 
 def other_of(
-    step: WatchedStep, lives: Iterable[Life], known: Mapping[Life, str]
+    step: WatchedStep, blocks: Iterable[Block], known: Mapping[Block, str]
 ) -> tuple[Held, ...]:
-    """These lives by what they are, and by size where that is not known; the most bytes first."""
-    alike: defaultdict[tuple[str, str, int], list[Life]] = defaultdict(list)
-    for life in lives:
-        if life in known:
-            alike[known[life], "", 0].append(life)
+    """These blocks in groups: by what they are, else by age, line and size; most bytes first."""
+    alike: defaultdict[tuple[str, str, int], list[Block]] = defaultdict(list)
+    for block in blocks:
+        if block in known:
+            alike[known[block], "", 0].append(block)
         else:
-            what = OLDER if life.birth is None else KEPT
-            alike[what, line_of(step, life.line), life.size].append(life)
+            what = OLDER if block.birth is None else KEPT
+            alike[what, line_of(step, block.line), block.size].append(block)
     held = [
-        Held(sum(life.size for life in group), len(group), what, line or _line(step, what, group))
+        Held(sum(block.size for block in group), len(group), what, line or _line(step, what, group))
         for (what, line, _), group in alike.items()
     ]
     return tuple(sorted(held, key=lambda each: -each.bytes))
 
 
-def _line(step: WatchedStep, what: str, group: Iterable[Life]) -> str:
-    """The line that allocated all of them, if it is one; PyTorch's own needs none."""
-    lines = {line_of(step, life.line) for life in group}
+def _line(step: WatchedStep, what: str, group: Iterable[Block]) -> str:
+    """The line that allocated all of them, if there is one such; none for PyTorch's own blocks."""
+    lines = {line_of(step, block.line) for block in group}
     return lines.pop() if len(lines) == 1 and what not in (BUCKET, AUTOCAST) else ""

@@ -8,10 +8,10 @@ from types import MappingProxyType
 from vramtop.protocol.observed.record import WatchedStep
 from vramtop.protocol.observed.report import Allocator, StepReport
 
+from .blocks import blocks_of
 from .consistency import check
 from .largest import at_high_water
 from .layers import layers_of
-from .lives import lives_of
 from .other import known_of, other_of
 from .ownership import belongings_of, sightings_of
 from .phases import timeline_of
@@ -28,12 +28,12 @@ def report(step: WatchedStep, steps: int, holders: Mapping[int, str] = NOBODY) -
     Raises `NoReport` where the record is empty or contradicts itself.
     """
     check(step)
-    lives = lives_of(step)
+    blocks = blocks_of(step)
     timeline = timeline_of(step)
-    sightings = sightings_of(step, lives)
-    belongings = belongings_of(step, lives, timeline, sightings)
-    walked = walk(step, lives, timeline, belongings)
-    highest = at_high_water(lives, belongings, walked)
+    sightings = sightings_of(step, blocks)
+    belongings = belongings_of(step, blocks, timeline, sightings)
+    walked = walk(step, blocks, timeline, belongings)
+    highest = at_high_water(blocks, belongings, walked)
     known = known_of(step, highest["other"], holders)
     return StepReport(
         kind=step.kind,
@@ -49,8 +49,10 @@ def report(step: WatchedStep, steps: int, holders: Mapping[int, str] = NOBODY) -
         layers=layers_of(step, highest, sightings),
         other=other_of(step, highest["other"], known),
         tensors=tensors_of(step, timeline, highest, sightings, known),
-        blocks={category: len(lives) for category, lives in highest.items()},
-        unknown=tuple((life.address, life.size) for life in highest["other"] if life not in known),
+        blocks={category: len(blocks) for category, blocks in highest.items()},
+        unknown=tuple(
+            (block.address, block.size) for block in highest["other"] if block not in known
+        ),
     )
 
 

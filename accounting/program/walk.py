@@ -9,7 +9,7 @@ from vramtop.protocol.observed.record import Mark, WatchedStep
 from vramtop.protocol.observed.report import Moment, Peak, Phase, Split
 from vramtop.protocol.split import ALL_CATEGORIES, Category
 
-from .lives import Life, Lives
+from .blocks import Block, Blocks
 from .origins import line_of, module_of
 from .ownership import Belonging
 from .phases import Timeline
@@ -37,12 +37,12 @@ class Walk(NamedTuple):
 
 def walk(
     step: WatchedStep,
-    lives: Lives,
+    blocks: Blocks,
     timeline: Timeline,
-    belongings: Mapping[Life, Belonging],
+    belongings: Mapping[Block, Belonging],
 ) -> Walk:
     """Walk through the second period of a step."""
-    columns, workspace = _alive_at(step.cut, lives, belongings)
+    columns, workspace = _alive_at(step.cut, blocks, belongings)
     watched = timeline.watched
     split, total = Split(*columns), sum(columns)
     curve = [Moment(watched[0].phase, split)]
@@ -54,7 +54,7 @@ def walk(
         phase = stretch.phase
         for number in range(stretch.begin, stretch.end):
             size = step.events.sizes[number]
-            column = _COLUMNS[belongings[lives.of_event[number]]]
+            column = _COLUMNS[belongings[blocks.of_event[number]]]
             columns[column] += size
             total += size
             split = Split(*columns)
@@ -82,18 +82,18 @@ def walk(
 
 
 def _alive_at(
-    place: int, lives: Lives, belongings: Mapping[Life, Belonging]
+    place: int, blocks: Blocks, belongings: Mapping[Block, Belonging]
 ) -> tuple[list[int], int]:
     """The bytes of each category at a place, and those of workspaces, which never change."""
     columns, workspace = [0] * len(ALL_CATEGORIES), 0
-    for life in lives:
-        if not life.alive_at(place):
+    for block in blocks:
+        if not block.alive_at(place):
             continue
-        belonging = belongings[life]
+        belonging = belongings[block]
         if belonging == "workspace":
-            workspace += life.size
+            workspace += block.size
         else:
-            columns[_COLUMNS[belonging]] += life.size
+            columns[_COLUMNS[belonging]] += block.size
     return columns, workspace
 
 

@@ -17,7 +17,7 @@ Phase = Literal["load", "forward", "backward", "optimizer"]
 
 
 class Split(split.Split, frozen=True):
-    """Bytes by category at one moment. `other` is older than the step and nobody's."""
+    """Bytes by category at one moment. `other` is older than the step and in no other category."""
 
     other: int = 0
 
@@ -72,7 +72,10 @@ class Layer(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """Memory that is alike: `count` blocks of `bytes` in all, what they are and who made them."""
+    """A group of blocks: `count` of `bytes` in all, what they are, and the line that made them.
+
+    `line` is empty where it is not known, or where more than one made them.
+    """
 
     bytes: int
     count: int

@@ -9,16 +9,16 @@ _TESTS = ("tests/accounting/program/",)
 REPORTS = (
     Fault(
         "an address that is used again means the first block that had it",
-        "accounting/program/lives.py",
+        "accounting/program/blocks.py",
         "latest = bisect_left(births, place) - 1",
         "latest = 0",
         _TESTS,
     ),
     Fault(
         "an address beyond a block's end means that block",
-        "accounting/program/lives.py",
-        "return life if address < life.address + life.size else None",
-        "return life",
+        "accounting/program/blocks.py",
+        "return block if address < block.address + block.size else None",
+        "return block",
         _TESTS,
     ),
     Fault(
@@ -45,21 +45,21 @@ REPORTS = (
     Fault(
         "what is kept for ever is still an activation",
         "accounting/program/ownership.py",
-        "if stretch is None or self._kept(life):",
+        "if stretch is None or self._kept(block):",
         "if stretch is None:",
         _TESTS,
     ),
     Fault(
         "the loss is a batch fetched ahead if its line loads too",
         "accounting/program/ownership.py",
-        "if self._made_after_call(life) and self._went_into_call(life)",
-        "if self._went_into_call(life)",
+        "if self._made_after_call(block) and self._went_into_call(block)",
+        "if self._went_into_call(block)",
         _TESTS,
     ),
     Fault(
         "a tensor of a workspace's size is a workspace",
         "accounting/program/ownership.py",
-        "            and life not in self._with_tensors\n",
+        "            and block not in self._with_tensors\n",
         "",
         _TESTS,
     ),
@@ -74,7 +74,7 @@ REPORTS = (
         "all gradients of a bucket belong to the first one's layer",
         "accounting/program/naming.py",
         "first.setdefault(sighting.address, sighting)",
-        "first.setdefault(life.address, sighting)",
+        "first.setdefault(block.address, sighting)",
         _TESTS,
     ),
 )

@@ -143,7 +143,7 @@ class GpuApp(StepApp):
             self.screen_stack[0].set_class(self.state.news is not None, "news")
 
     def choose(self, category: Category | None) -> None:
-        """Choose this category; of what is nobody's, ask who holds it."""
+        """Choose this category; of *other*, ask the program who holds it."""
         super().choose(category)
         if category == "other" and self._link is not None:
             self._link.ask_who()

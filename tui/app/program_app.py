@@ -75,7 +75,7 @@ class ProgramApp(VramtopApp):
         return PROGRAM_KEYS if self._command is None else (OUTPUT_KEY, NEXT_KEY, *PROGRAM_KEYS)
 
     def choose(self, category: Category | None) -> None:
-        """Choose this category; of what is nobody's, ask who holds it."""
+        """Choose this category; of *other*, ask the program who holds it."""
         super().choose(category)
         if category == "other":
             self._link.ask_who()

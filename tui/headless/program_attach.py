@@ -22,7 +22,7 @@ from vramtop.tui.words import units
 
 from .program_output import ProgramOutput
 
-_ANSWER_SECONDS = 3.0  # for the program's answer who holds what is nobody's
+_ANSWER_SECONDS = 3.0  # for the program's answer who holds what is in *other*
 _ASKED_TO_LEAVE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

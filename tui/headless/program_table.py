@@ -158,7 +158,7 @@ def _sizes(layer: Layer) -> tuple[int, int, int, int]:
 
 
 def _other(other: Sequence[Held]) -> Table:
-    """What is older than the step and nobody's."""
+    """The groups of blocks in *other*."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("other", justify="right", no_wrap=True)
     table.add_column("blocks", justify="right", no_wrap=True)

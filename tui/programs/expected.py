@@ -1,6 +1,6 @@
-"""What one expects a watched program to hold, from what its tensors are: elements and types.
+"""The bytes that one expects a watched program to hold: elements × bytes of its tensors, by type.
 
-What is measured is held against it. A difference has a reason only where its bytes prove it.
+The measured bytes are compared with them. A difference has a reason only where its bytes prove it.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _TERMS = 2  # of a sum that is written out
 class Expected(NamedTuple):
     """What is expected of one category.
 
-    `reasons` say by how many bytes the measured ones may differ, and why, in fewer and fewer words;
-    `note` is said where they do not differ.
+    `reasons` has the bytes by which the measured ones may differ, under the reason, which is given
+    in fewer and fewer words. `note` is shown where they do not differ.
     """
 
     expectation: Expectation
@@ -36,7 +36,7 @@ class Expected(NamedTuple):
 
 
 def expected(step: WatchedStep, report: StepReport) -> dict[Category, Expected]:
-    """What one expects of each category of which anything can be known."""
+    """What one expects of each category; those of which nothing can be known are absent."""
     found = {
         "parameters": _parameters(step),
         "gradients": _gradients(step, report),
@@ -48,7 +48,7 @@ def expected(step: WatchedStep, report: StepReport) -> dict[Category, Expected]:
 
 
 def notes(step: WatchedStep, report: StepReport) -> dict[Category, tuple[str, ...]]:
-    """What more there is to say of a category: how much of it each row of the batch may take."""
+    """More about a category: an estimate of its bytes for each row of the batch."""
     rows = step.inputs[0].shape[0] if step.inputs and step.inputs[0].shape else 1
     size = report.high_water.activations
     if rows < 2 or not size:
@@ -67,7 +67,7 @@ def differences(
 ) -> tuple[Difference, ...]:
     """By how much the measured bytes exceed what is expected, and why.
 
-    `holders` are those of what is nobody's, as far as they are known.
+    `holders` are those of what is in *other*, as far as they are known.
     """
     held = tuple(f"held by {name}" for name, _ in Counter(holders).most_common(1))
     return tuple(
@@ -177,7 +177,7 @@ def _more_of_batch(names: Iterable[Name], report: StepReport) -> Reasons:
 
 
 def _what(other: Iterable[Held]) -> tuple[str, ...]:
-    """What is nobody's, in fewer and fewer words."""
+    """What is in *other*, in fewer and fewer words."""
     held = tuple(other)
     if not held:
         return ()

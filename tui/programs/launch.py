@@ -34,9 +34,9 @@ class CannotStart(Exception):
 
 
 class Callers:
-    """The programs that call us, as those do that we have started: ranks, and their helpers.
+    """The programs that connect with our socket: those that we have started, and their children.
 
-    `path` is the socket at which they do.
+    `path` is that socket.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Callers:
         self._server, self._called = server, called
 
     async def next(self) -> Viewer:
-        """The next that calls. Raises `CannotView` where that one cannot be watched."""
+        """The next program that connects. Raises `CannotView` where that one cannot be watched."""
         called = await self._called.get()
         if isinstance(called, CannotView):
             raise called

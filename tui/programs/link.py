@@ -61,13 +61,13 @@ class ProgramLink:
             yield self._stamp.envelope(await self._said.get())
 
     def send(self, command: ToWorker) -> None:
-        """Nothing can be asked of a program that is not ours."""
+        """Do nothing: a program that is not ours takes no command."""
 
     def move(self, device: str) -> None:
-        """Nor can it be moved."""
+        """Do nothing: it cannot be moved to another GPU."""
 
     def restart(self) -> None:
-        """Nor started again."""
+        """Do nothing: it cannot be started again from a snapshot."""
 
     async def close(self) -> None:
         """Leave the programs as they are."""
@@ -103,7 +103,7 @@ class ProgramLink:
         return True
 
     def ask_who(self) -> None:
-        """Ask who holds what is nobody's in the program that is shown.
+        """Ask the program that is shown who holds what is in *other*.
 
         Looking for them takes the program a tenth of a second, so this is not done by itself.
         """

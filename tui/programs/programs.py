@@ -158,7 +158,7 @@ async def follow(
 ) -> None:
     """Watch a program to its end. `heard` is called after each message was taken in.
 
-    Now and then the program is asked who holds what is nobody's.
+    Now and then the program is asked who holds what is in *other*.
     """
     viewer.watch()
     look_at = 1

@@ -81,7 +81,7 @@ class Viewer:
         await _close(self._writer)
 
     def _send(self, question: ToObserver) -> None:
-        # What was said last could not be read any more after a write that fails.
+        # After a write that fails, nothing could be read any more, not even what came before it.
         if not self._writer.is_closing() and not _hung_up(self._writer):
             body = _encoder.encode(question)
             self._writer.write(len(body).to_bytes(_LENGTH, "big") + body)

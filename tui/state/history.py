@@ -17,7 +17,7 @@ class Point(msgspec.Struct, frozen=True):
     second. `batch_size` is the images of an update, None where that is not known. `loss` is that of
     one step. `peak` is the peak of the latest step that was measured, in bytes, by the allocator
     where there is one, else by the ledger. `reserved` is what the allocator had from the driver.
-    `other` is what was nobody's, None in the lesson, where there is no such thing.
+    `other` is None in the lesson, which has no such category.
     """
 
     at: int

@@ -154,7 +154,7 @@ class Trends(Panel[TrendFacts]):
         return Chart(title, (curve,), counting(_known(curve)), lambda end: units.count(int(end)))
 
     def _memory(self, shown: TrendFacts, width: int) -> Chart:
-        """A step's peak, what the allocator had reserved, and what was nobody's."""
+        """A step's peak, what the allocator had reserved, and what was in *other*."""
         colors, points = self.palette, shown.points
         peak = Curve(tuple(point.peak for point in points), ink(colors.accent))
         reserved = Curve(tuple(point.reserved for point in points), ink(colors.muted))

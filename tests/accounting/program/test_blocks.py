@@ -1,12 +1,12 @@
-"""Lives of blocks, from events and from what is alive at the end."""
+"""Blocks of blocks, from events and from what is alive at the end."""
 
 from __future__ import annotations
 
 import msgspec
 import pytest
 from fake import BLOCK, FakeProgram
+from vramtop.accounting.program.blocks import Block, blocks_of
 from vramtop.accounting.program.consistency import NoReport
-from vramtop.accounting.program.lives import Life, lives_of
 from vramtop.accounting.program.report import report
 from vramtop.protocol.observed.record import Events, Mark, WatchedStep
 
@@ -22,12 +22,12 @@ def test_older_memory_has_the_line_that_its_block_has_at_the_end() -> None:
     program.period()
     step = program.record(lines=("train.py:1", "model.py:2"))
     assert [address for address, _ in step.blocks] == [held, again]
-    lives = lives_of(msgspec.structs.replace(step, block_lines=(1, -1)))
-    assert [(life.size, life.line) for life in lives] == [(16, 1), (8, -1), (32, 0)]
+    blocks = blocks_of(msgspec.structs.replace(step, block_lines=(1, -1)))
+    assert [(block.size, block.line) for block in blocks] == [(16, 1), (8, -1), (32, 0)]
 
 
-def facts(life: Life) -> tuple[int, int | None, int | None]:
-    return life.size, life.birth, life.release
+def facts(block: Block) -> tuple[int, int | None, int | None]:
+    return block.size, block.birth, block.release
 
 
 def with_events(step: WatchedStep, *events: tuple[int, int]) -> WatchedStep:
@@ -56,13 +56,13 @@ def test_a_life_goes_from_its_allocation_to_its_release() -> None:
     last = program.take(8)
     program.period()
     step = program.record()
-    lives = lives_of(step)
-    assert sorted(map(facts, lives), key=lambda each: each[0]) == [
+    blocks = blocks_of(step)
+    assert sorted(map(facts, blocks), key=lambda each: each[0]) == [
         (1, None, None), (2, None, 0), (4, 1, 2), (8, 3, None),
     ]  # fmt: skip
-    made = lives.of_event[1]
+    made = blocks.of_event[1]
     assert (step.lines[made.line], step.modules[made.module].path) == ("train.py:7", "fc")
-    assert {life.address for life in lives if life.release is None} == {kept, last}
+    assert {block.address for block in blocks if block.release is None} == {kept, last}
 
 
 def test_an_address_means_the_block_that_was_there_at_the_time() -> None:
@@ -73,9 +73,9 @@ def test_an_address_means_the_block_that_was_there_at_the_time() -> None:
     assert program.take(32) == address
     program.period()
     program.period()
-    lives = lives_of(program.record())
-    found = [lives.at(address, place) for place in range(4)]
-    assert [life.size if life else None for life in found] == [None, 16, None, 32]
+    blocks = blocks_of(program.record())
+    found = [blocks.at(address, place) for place in range(4)]
+    assert [block.size if block else None for block in found] == [None, 16, None, 32]
 
 
 def test_an_address_in_the_middle_of_a_block_means_that_block() -> None:
@@ -85,16 +85,16 @@ def test_an_address_in_the_middle_of_a_block_means_that_block() -> None:
     program.give(program.take(16))
     program.period()
     program.period()
-    lives = lives_of(program.record())
+    blocks = blocks_of(program.record())
     for inside in (address, address + 100, address + BLOCK - 1):
-        life = lives.at(inside, 1)
-        assert life is not None
-        assert life.address == address
+        block = blocks.at(inside, 1)
+        assert block is not None
+        assert block.address == address
     # Another block lay there, and is gone.
-    between = lives.of_event[0].address
-    assert lives.at(between, 1) is lives.of_event[0]
-    assert lives.at(between, 2) is None
-    assert lives.at(address - 1, 1) is None
+    between = blocks.of_event[0].address
+    assert blocks.at(between, 1) is blocks.of_event[0]
+    assert blocks.at(between, 2) is None
+    assert blocks.at(address - 1, 1) is None
 
 
 def test_a_block_that_came_and_went_in_anothers_middle_does_not_hide_that() -> None:
@@ -106,10 +106,10 @@ def test_a_block_that_came_and_went_in_anothers_middle_does_not_hide_that() -> N
     program.period()
     step = program.record()
     inside = with_events(step, (small, 16), (small, -16), (small - 100, 1000))
-    lives = lives_of(msgspec.structs.replace(inside, blocks=((small - 100, 1000),)))
-    life = lives.at(small, 3)
-    assert life is not None
-    assert life.size == 1000
+    blocks = blocks_of(msgspec.structs.replace(inside, blocks=((small - 100, 1000),)))
+    block = blocks.at(small, 3)
+    assert block is not None
+    assert block.size == 1000
 
 
 @pytest.mark.parametrize(

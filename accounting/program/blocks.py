@@ -1,4 +1,4 @@
-"""The lives of blocks: each from its allocation to its release."""
+"""The blocks of memory in a window: each from its allocation to its release."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from vramtop.protocol.observed.record import WatchedStep
 
 from .consistency import NoReport
 
-_OLDER = -1  # stands for the birth of a life that began before the window
+_OLDER = -1  # stands for the birth of a block that is older than the window
 
 
 @dataclass(slots=True, eq=False)
-class Life:
+class Block:
     """A block of memory from its allocation to its release.
 
     `birth` is the number of the event that allocated it, None if it is older than the window.
@@ -31,68 +31,68 @@ class Life:
     module: int = -1
 
     def alive_at(self, place: int) -> bool:
-        """Whether it had begun before this place and was not yet released there."""
+        """Whether it was allocated before this place, and is not yet released there."""
         return (self.birth is None or self.birth < place) and (
             self.release is None or self.release >= place
         )
 
 
-class Lives:
-    """All lives of a window: those `older` than it, and the one that each event begins or ends."""
+class Blocks:
+    """All blocks: those `older` than the window, and the one that each event makes or releases."""
 
-    def __init__(self, older: list[Life], of_event: list[Life]) -> None:
+    def __init__(self, older: list[Block], of_event: list[Block]) -> None:
         self.older, self.of_event = older, of_event
-        self._at: dict[int, tuple[list[int], list[Life]]] = {}
-        for life in self:
-            births, lives = self._at.setdefault(life.address, ([], []))
-            births.append(_OLDER if life.birth is None else life.birth)
-            lives.append(life)
+        self._at: dict[int, tuple[list[int], list[Block]]] = {}
+        for block in self:
+            births, blocks = self._at.setdefault(block.address, ([], []))
+            births.append(_OLDER if block.birth is None else block.birth)
+            blocks.append(block)
         self._addresses = sorted(self._at)
 
-    def __iter__(self) -> Iterator[Life]:
+    def __iter__(self) -> Iterator[Block]:
         """Each once, in the order of birth."""
         yield from self.older
-        for number, life in enumerate(self.of_event):
-            if life.birth == number:
-                yield life
+        for number, block in enumerate(self.of_event):
+            if block.birth == number:
+                yield block
 
-    def at(self, address: int, place: int) -> Life | None:
-        """The life that this address lies in, be it in its middle.
+    def at(self, address: int, place: int) -> Block | None:
+        """The block that has this address at this place, at its begin or within it.
 
-        None where no block has it: such memory is not the caching allocator's.
+        None where there is none: such memory is not the caching allocator's.
         """
         # Blocks alive at the same place do not overlap: only the nearest one below can have it.
         for position in range(bisect_right(self._addresses, address) - 1, -1, -1):
-            births, lives = self._at[self._addresses[position]]
+            births, blocks = self._at[self._addresses[position]]
             latest = bisect_left(births, place) - 1
-            if latest >= 0 and lives[latest].alive_at(place):
-                life = lives[latest]
-                return life if address < life.address + life.size else None
+            if latest >= 0 and blocks[latest].alive_at(place):
+                block = blocks[latest]
+                return block if address < block.address + block.size else None
         return None
 
 
-def lives_of(step: WatchedStep) -> Lives:
-    """The lives in a window. Raises `NoReport` where events and blocks contradict each other."""
+def blocks_of(step: WatchedStep) -> Blocks:
+    """The blocks in a window. Raises `NoReport` where events and blocks contradict each other."""
     events = step.events
     older = _older(step)
-    alive = {life.address: life for life in older}
+    alive = {block.address: block for block in older}
     of_event = []
     rows = zip(events.addresses, events.sizes, events.lines, events.modules, strict=True)
     for number, (address, size, line, module) in enumerate(rows):
         if size > 0:
-            alive[address] = life = Life(address, size, number, None, line, module)
+            alive[address] = block = Block(address, size, number, None, line, module)
         else:
-            life = alive.pop(address)
-            life.release = number
-        of_event.append(life)
+            block = alive.pop(address)
+            block.release = number
+        of_event.append(block)
     for (address, _), line in zip(step.blocks, step.block_lines, strict=False):
         if alive[address].birth is None:
             alive[address].line = line
-    return Lives(older, of_event)
+    return Blocks(older, of_event)
 
 
-def _older(step: WatchedStep) -> list[Life]:
-    """What was alive when the window began: a walk back from what is alive at its end."""
+def _older(step: WatchedStep) -> list[Block]:
+    """The blocks alive when the window began, found backwards from those alive at its end."""
     alive = dict(step.blocks)
     if len(alive) != len(step.blocks):
         raise NoReport("two blocks at the window's end have the same address")
@@ -110,4 +110,4 @@ def _older(step: WatchedStep) -> list[Life]:
                 f"event {number} changes address {address:#x} by {size:,} B, "
                 f"and later events and blocks say that {held} is there after it"
             )
-    return [Life(address, size) for address, size in alive.items()]
+    return [Block(address, size) for address, size in alive.items()]
