@@ -75,6 +75,13 @@ def allocator_statistics(index: int) -> dict[str, Any]:
     return counted
 
 
+def allocations_and_releases(statistics: dict[str, Any]) -> int:
+    """How many allocations and releases there were since the process began."""
+    active = statistics["active"]["all"]
+    count: int = active["allocated"] + active["freed"]
+    return count
+
+
 def cublas_workspace_size() -> Callable[[], int] | None:
     """Asks CUDA how many bytes a cuBLAS handle takes at its first use; None in PyTorch 2.9."""
     found: Callable[[], int] | None = getattr(torch._C, "_cuda_getCublasWorkspaceSize", None)

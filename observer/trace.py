@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from .private_cuda import (
+    allocations_and_releases,
     allocator_snapshot,
     history_enabled,
     start_history,
@@ -47,7 +48,7 @@ class Trace:
 
     def place(self, statistics: dict[str, Any]) -> int:
         """The number of allocations and releases since the start, by these statistics."""
-        return _count(statistics) - self._started
+        return allocations_and_releases(statistics) - self._started
 
     def stop(self) -> History:
         """End, and return the history. Raises `NoTrace` where it is missing or incomplete."""
@@ -89,11 +90,4 @@ class Trace:
         raise NoTrace("another thread of this process allocates all the time")
 
     def _count(self) -> int:
-        return _count(torch.cuda.memory_stats_as_nested_dict(self._device))
-
-
-def _count(statistics: dict[str, Any]) -> int:
-    """The allocations and releases since the process began."""
-    active = statistics["active"]["all"]
-    count: int = active["allocated"] + active["freed"]
-    return count
+        return allocations_and_releases(torch.cuda.memory_stats_as_nested_dict(self._device))

@@ -242,8 +242,6 @@ class Connection:
                 if version != self._agent.hello()["version"]:
                     raise Lost
                 self._watch(viewer, True)
-            case {"type": "leave"}:
-                self._watch(viewer, False)
             case {"type": "who", "device": str(device), "addresses": [*addresses]}:
                 whole = [address for address in addresses if isinstance(address, int)]
                 if len(whole) < len(addresses):

@@ -16,10 +16,6 @@ class Table(Generic[Key, Value]):
         self.values: list[Value] = []
         self._numbers: dict[Key, int] = {}
 
-    def find(self, key: Key) -> int | None:
-        """The number of a key; None for one that was not added."""
-        return self._numbers.get(key)
-
     def add(self, key: Key, value: Value) -> int:
         """The number of a key, which is a new one where the key is."""
         number = self._numbers.get(key)

@@ -230,7 +230,10 @@ FromObserver = Union[Observed, WatchedStep, Progress, Missing, OutOfMemory, Hold
 
 
 class Watch(msgspec.Struct, frozen=True, tag_field="type", tag="watch"):
-    """Watch steps from now on. An observer of another version closes the socket."""
+    """Watch steps from now on, until the socket is closed.
+
+    An observer of another version closes it at once.
+    """
 
     version: int = VERSION
 
@@ -242,8 +245,4 @@ class Who(msgspec.Struct, frozen=True, tag_field="type", tag="who"):
     addresses: tuple[int, ...]
 
 
-class Leave(msgspec.Struct, frozen=True, tag_field="type", tag="leave"):
-    """Watch no more for this screen. Closing the socket does the same."""
-
-
-ToObserver = Union[Watch, Who, Leave]
+ToObserver = Union[Watch, Who]

@@ -92,7 +92,7 @@ class StateApp(App[int]):
     def on_mount(self) -> None:
         """Draw the first frame, then begin."""
         self.painter.paint_anew(self.state)
-        self._clock = self.set_interval(WHOLE_SECONDS, lambda: self.painter.catch_up(self.state))
+        self.set_interval(WHOLE_SECONDS, lambda: self.painter.catch_up(self.state))
         # After a suspension, the terminal has lost the whole screen.
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.call_after_refresh(self.begin)

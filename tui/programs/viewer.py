@@ -15,7 +15,6 @@ import msgspec
 from vramtop.protocol.observed.record import (
     VERSION,
     FromObserver,
-    Leave,
     Observed,
     ToObserver,
     Watch,
@@ -67,10 +66,6 @@ class Viewer:
     def watch(self) -> None:
         """Let steps be watched from now on."""
         self._send(Watch())
-
-    def leave(self) -> None:
-        """Watch no more; the connection stays."""
-        self._send(Leave())
 
     def ask_who(self, device: str, addresses: tuple[int, ...]) -> None:
         """Ask who holds the memory at these addresses; `Holders` answers."""

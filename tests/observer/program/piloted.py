@@ -19,7 +19,7 @@ OBSERVER = HERE.parents[2] / "observer"
 SECONDS = 30  # no test waits longer
 opened: list[Monitor | Piloted] = []  # closed after each test
 
-# Reads lines of Python, and prints what they are worth.
+# Runs each line of Python that it reads, and prints the value of an expression, or "done".
 _LOOP = """
 import sys
 names = {"__name__": "__main__"}

@@ -74,11 +74,12 @@ def test_each_monitor_is_greeted_and_the_agent_watches_for_the_first_until_the_l
     assert isinstance(first.read(), Holders)
     assert first.read() == second.read()
     first.link.close()
-    second.say(type="leave")
+    second.link.close()
     until(lambda: "leave" in calls())
     assert calls() == ["made True", "join", "leave"]
-    second.watch()
-    assert isinstance(second.read(), Progress)
+    third = connected()
+    third.watch()
+    assert [type(third.read()) for _ in range(2)] == [Observed, Progress]
 
 
 def test_who_only_looks_gets_no_messages_but_the_last(

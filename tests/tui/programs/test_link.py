@@ -31,7 +31,7 @@ OBSERVED = next(each.said for each in ENTRIES if isinstance(each.said, Observed)
 TIMEOUT_SECONDS = 30
 
 
-class Program1:
+class ScriptedViewer:
     """A viewer of a program that says what a test lets it say."""
 
     def __init__(self, rank: int | None = None, *, pid: int = 2**22 - 1) -> None:
@@ -56,7 +56,7 @@ class Program1:
 
 
 class Heard:
-    """What a link has told the screen."""
+    """The messages that a link has sent to the screen."""
 
     def __init__(self, link: ProgramLink) -> None:
         self.messages: list[Received] = []
@@ -84,7 +84,7 @@ def link() -> Attached:
 
 
 async def test_a_watched_step_is_shown_with_what_is_expected(link: Attached) -> None:
-    heard, program = Heard(link), Program1()
+    heard, program = Heard(link), ScriptedViewer()
     link.follow(program)  # type: ignore[arg-type]
     for said in (Progress(steps=5, watched=1, step_seconds=0.1, watching_share=0.01), *STEPS):
         program.said.put_nowait(said)
@@ -102,7 +102,7 @@ async def test_a_watched_step_is_shown_with_what_is_expected(link: Attached) -> 
 async def test_of_several_ranks_the_lowest_is_shown_and_the_others_are_named(
     link: Attached,
 ) -> None:
-    heard, first, second = Heard(link), Program1(1, pid=71), Program1(0, pid=70)
+    heard, first, second = Heard(link), ScriptedViewer(1, pid=71), ScriptedViewer(0, pid=70)
     link.follow(first)  # type: ignore[arg-type]
     await heard.until(Watched, rank=1)
     link.follow(second)  # type: ignore[arg-type]
@@ -122,7 +122,7 @@ async def test_of_several_ranks_the_lowest_is_shown_and_the_others_are_named(
 
 
 async def test_a_process_that_becomes_another_program_is_shown_on(link: Attached) -> None:
-    heard, before, after = Heard(link), Program1(), Program1()
+    heard, before, after = Heard(link), ScriptedViewer(), ScriptedViewer()
     link.follow(before)  # type: ignore[arg-type]
     await heard.until(Watched)
     link.follow(after)  # type: ignore[arg-type]
@@ -136,7 +136,7 @@ async def test_a_process_that_becomes_another_program_is_shown_on(link: Attached
 
 
 async def test_the_next_rank_is_shown_with_its_latest_step_and_stays(link: Attached) -> None:
-    heard, first, second = Heard(link), Program1(0, pid=70), Program1(1, pid=71)
+    heard, first, second = Heard(link), ScriptedViewer(0, pid=70), ScriptedViewer(1, pid=71)
     link.follow(first)  # type: ignore[arg-type]
     await heard.until(Watched, rank=0)
     assert not await link.show_next()
@@ -147,7 +147,7 @@ async def test_the_next_rank_is_shown_with_its_latest_step_and_stays(link: Attac
     assert await link.show_next()
     await heard.until(Watched, rank=1)
     await heard.until(Measured)
-    third = Program1(0, pid=72)
+    third = ScriptedViewer(0, pid=72)
     link.follow(third)  # type: ignore[arg-type]
     await heard.until(
         Note,
@@ -159,7 +159,7 @@ async def test_the_next_rank_is_shown_with_its_latest_step_and_stays(link: Attac
 async def test_who_holds_what_is_nobodys_is_asked_only_if_somebody_wants_to_know(
     link: Attached,
 ) -> None:
-    heard, program = Heard(link), Program1()
+    heard, program = Heard(link), ScriptedViewer()
     link.follow(program)  # type: ignore[arg-type]
     program.said.put_nowait(STEPS[-1])
     await heard.until(Measured)
@@ -180,7 +180,7 @@ async def test_who_holds_what_is_nobodys_is_asked_only_if_somebody_wants_to_know
 
 
 async def test_an_evaluation_between_two_steps_does_not_hide_the_training(link: Attached) -> None:
-    heard, program = Heard(link), Program1()
+    heard, program = Heard(link), ScriptedViewer()
     link.follow(program)  # type: ignore[arg-type]
     inference = replace(STEPS[0], kind="inference")
     for said in (STEPS[0], inference, STEPS[0], inference, inference):
@@ -206,7 +206,7 @@ async def test_an_evaluation_between_two_steps_does_not_hide_the_training(link: 
 async def test_how_it_ended_is_told(
     link: Attached, last: list[FromObserver | None], reason: str, over: bool
 ) -> None:
-    heard, program = Heard(link), Program1()
+    heard, program = Heard(link), ScriptedViewer()
     link.follow(program)  # type: ignore[arg-type]
     for said in last:
         program.said.put_nowait(said)
@@ -215,7 +215,7 @@ async def test_how_it_ended_is_told(
 
 
 async def test_a_program_that_no_longer_answers_is_not_said_to_have_ended(link: Attached) -> None:
-    heard, program = Heard(link), Program1(pid=os.getpid())
+    heard, program = Heard(link), ScriptedViewer(pid=os.getpid())
     link.follow(program)  # type: ignore[arg-type]
     program.said.put_nowait(None)
     parted = await heard.until(Parted)
@@ -225,7 +225,7 @@ async def test_a_program_that_no_longer_answers_is_not_said_to_have_ended(link: 
 
 
 async def test_why_a_step_could_not_be_recorded_is_told_once_in_the_log(link: Attached) -> None:
-    heard, program = Heard(link), Program1()
+    heard, program = Heard(link), ScriptedViewer()
     link.follow(program)  # type: ignore[arg-type]
     for _ in range(2):
         program.said.put_nowait(Missing("no trace"))
@@ -237,7 +237,7 @@ async def test_why_a_step_could_not_be_recorded_is_told_once_in_the_log(link: At
 
 
 async def test_an_out_of_memory_says_what_was_held(link: Attached) -> None:
-    heard, program = Heard(link), Program1()
+    heard, program = Heard(link), ScriptedViewer()
     link.follow(program)  # type: ignore[arg-type]
     program.said.put_nowait(
         OutOfMemory(

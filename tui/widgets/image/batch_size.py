@@ -68,7 +68,7 @@ class BatchFacts(msgspec.Struct, frozen=True):
         return "×".join(map(str, (size, *self.shape)))
 
 
-def _view(state: State) -> BatchFacts | None:
+def _pick(state: State) -> BatchFacts | None:
     """The batch in force; None until it is known."""
     configured = known(state.lesson).configured
     if configured is None:
@@ -88,7 +88,7 @@ class BatchSizeTable(Panel[BatchFacts | None]):
 
     def pick(self, state: State) -> BatchFacts | None:
         """The batch in force."""
-        return _view(state)
+        return _pick(state)
 
     def draw(self, shown: BatchFacts | None, width: int, height: int) -> Text:
         """A row for each size; its shape where there is room."""
@@ -119,7 +119,7 @@ class BatchSizeUses(Panel[BatchFacts | None]):
 
     def pick(self, state: State) -> BatchFacts | None:
         """The batch in force."""
-        return _view(state)
+        return _pick(state)
 
     def draw(self, shown: BatchFacts | None, width: int, height: int) -> Text:
         """A line for each part."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 
 import msgspec
 from rich.style import Style
@@ -12,7 +11,7 @@ from vramtop.tui.state.lesson.visits import Visit, Visits
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import EMPTY, ink
 from vramtop.tui.widgets.panel import Panel, between
-from vramtop.tui.widgets.step.blocks import EIGHTHS, UPWARD, Cell, bar, drawn
+from vramtop.tui.widgets.step.blocks import EIGHTHS, UPWARD, Cell, bar, drawn, write
 from vramtop.tui.words import units
 
 from .measures import MEASURES, MEMORY, Measure, best, places, with_comparable_losses
@@ -214,8 +213,6 @@ def _note(forms: Sequence[str], picture: str, width: int) -> str:
 
 
 def _joined(cells: list[_Cell]) -> Text:
-    """The cells of a line, neighbours of one style as one piece."""
     line = Text()
-    for style, run in groupby(cells, key=lambda cell: cell[1]):
-        line.append("".join(character for character, _ in run), style)
+    write(line, cells)
     return line

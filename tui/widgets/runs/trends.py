@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import TypeAlias
 
 import msgspec
@@ -17,6 +17,7 @@ from vramtop.tui.state.lesson.overfitting import overfits
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import ink
 from vramtop.tui.widgets.panel import Panel, between
+from vramtop.tui.widgets.step.blocks import write
 from vramtop.tui.words import noise, units
 
 from .curves import cells, extents, per_cell, places
@@ -211,8 +212,7 @@ class Trends(Panel[TrendFacts]):
                     (new, curve.style) if new != " " else old
                     for old, new in zip(line, drawn[row], strict=True)
                 ]
-            for style, group in groupby(line, key=lambda cell: cell[1]):
-                picture.append("".join(character for character, _ in group), style)
+            write(picture, line)
 
     def _cells(self, curve: Curve, chart: Chart, columns: Sequence[slice], rows: int) -> list[str]:
         """A curve's characters."""

@@ -71,7 +71,7 @@ class SplitBar(Panel[SplitBarFacts]):
 
     _scale: BarScale = "power of two"
 
-    def cycle_scale(self, *, budget: bool) -> BarScale:
+    def cycle_scale(self, *, budget: bool) -> None:
         """Use the next scale. The budget is one of them where there is a budget."""
         scales: list[BarScale] = ["power of two", "peak"]
         if budget:
@@ -79,7 +79,6 @@ class SplitBar(Panel[SplitBarFacts]):
         here = scales.index(self._scale) if self._scale in scales else -1
         self._scale = scales[(here + 1) % len(scales)]
         self.draw_again()
-        return self._scale
 
     def usual_scale(self) -> None:
         """Use the first scale, on which the bar gets shorter when the peak sinks."""
