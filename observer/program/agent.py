@@ -308,11 +308,11 @@ class Agent:
 
     def _ship(self, window: Window) -> None:
         began = time.thread_time()
-        extra, self._spent = self._spent, 0.0
+        extra, self._spent = self._spent + window.recorder_seconds, 0.0
         pacing = self._windows.pacing
-        if window.source == "operators":
-            # Each operator takes longer while a mode sees it.
-            extra = max(extra, window.seconds - 2 * (pacing.step_seconds or 0.0))
+        if window.source == "operators" and pacing.step_seconds is not None:
+            # PyTorch takes longer for each operator, too, while a mode sees it.
+            extra = max(extra, window.seconds - 2 * pacing.step_seconds)
         spend = pacing.spend
         try:
             messages = window.messages(self._windows.shipped + 1)

@@ -7,6 +7,7 @@ gone. What operators take and give back within stays unseen.
 from __future__ import annotations
 
 import sys
+import time
 import weakref
 from collections.abc import Callable
 from functools import partial
@@ -53,11 +54,15 @@ class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: tuple[object, ...] = (),
         kwargs: dict[str, object] | None = None,
     ) -> object:
+        began = time.perf_counter()
         kwargs = kwargs or {}
         values = [*args, *kwargs.values()]
         before = self._seen.runs(func, values)
+        self._seen.seconds += time.perf_counter() - began
         result = func(*args, **kwargs)
+        began = time.perf_counter()
         self._seen.ran(func, values, before, result)
+        self._seen.seconds += time.perf_counter() - began
         return result
 
 
@@ -81,6 +86,7 @@ class OperatorRecorder:
 
     def __init__(self, device: torch.device, numbers: Numbers) -> None:
         self.devices = [device]
+        self.seconds = 0.0
         self._device, self._numbers = device, numbers
         self._lines = Lines()
         self._mode = (_UncompiledMode if COMPILER in sys.modules else _Mode)(self)

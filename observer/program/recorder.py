@@ -38,10 +38,14 @@ class CannotRecord(Exception):
 
 
 class Recorder(Protocol):
-    """Records allocations and releases on `devices`, between `start` and `stop`."""
+    """Records allocations and releases on `devices`, between `start` and `stop`.
+
+    `seconds` is what its own code has taken of the program's operators so far.
+    """
 
     devices: list[torch.device]
     source: Literal["trace", "operators"]
+    seconds: float
 
     def start(self) -> None:
         """Begin. Raises `CannotRecord`."""

@@ -41,6 +41,7 @@ class TraceRecorder:
 
     def __init__(self, devices: list[torch.device]) -> None:
         self.devices = devices
+        self.seconds = 0.0  # what the allocator takes to note each is not told
         self._ours = self._theirs = False
         self._history_calls = HistoryCalls(self._give_way)
         self._snapshot: dict[str, Any] = {}

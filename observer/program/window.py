@@ -208,6 +208,11 @@ class Window:
         """How long the window's periods took, all together."""
         return self._times[-1] - self._times[0]
 
+    @property
+    def recorder_seconds(self) -> float:
+        """What of that the recorder's own code took."""
+        return self._recorder.seconds
+
     # ---- notes ------------------------------------------------------------------------------
 
     def _mark(self, kind: str, *, expected: bool = False) -> int:

@@ -22,13 +22,16 @@ from torch.utils.data import DataLoader, TensorDataset
 
 
 def with_workers(run: Run) -> None:
-    """Two processes load; batches wait in pinned memory, which is not the device's."""
+    """A process loads; batches wait in pinned memory, which is not the device's.
+
+    Of several processes one may be ahead, and its batch would wait beside the one that is used.
+    """
     images = torch.randn(8 * IMAGES, PIXELS)
     dataset = TensorDataset(images, torch.zeros(8 * IMAGES, dtype=torch.int64))
     loader = DataLoader(
         dataset,
         batch_size=IMAGES,
-        num_workers=2,
+        num_workers=1,
         pin_memory=run.device.type == "cuda",
         persistent_workers=True,
     )
