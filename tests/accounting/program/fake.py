@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Literal
 
 import msgspec
@@ -24,6 +24,8 @@ from vramtop.protocol.observed.report import Category, Split, StepReport
 FLOAT = 4
 BLOCK = 1 << 20  # addresses are as far apart
 ELSEWHERE = 7  # an address that no block has
+# Sizes of which each has a bit of its own, so that a sum tells which of them are in it.
+A, B, C, D, E = (1 << bit for bit in range(5))
 
 
 class FakeProgram:
@@ -88,15 +90,15 @@ class FakeProgram:
         yield
         self.mark(end)
 
-    def call(self, *batch: int):
+    def call(self, *batch: int) -> AbstractContextManager[None]:
         for address in batch:
             self.see("batch_data", address, "inputs[0]")
         return self._between("call", "call_end")
 
-    def backward(self):
+    def backward(self) -> AbstractContextManager[None]:
         return self._between("backward", "backward_end")
 
-    def optimizer(self):
+    def optimizer(self) -> AbstractContextManager[None]:
         return self._between("optimizer", "optimizer_end")
 
     def record(self, **changed: object) -> WatchedStep:
@@ -145,6 +147,29 @@ class FakeProgram:
         if module not in self._modules:
             self._modules.append(module)
         return self._modules.index(module)
+
+
+def nothing_in(part: AbstractContextManager[None]) -> None:
+    """A call, a backward or an optimizer's step in which nothing is allocated."""
+    with part:
+        pass
+
+
+def plain_period(program: FakeProgram) -> None:
+    """A period in which nothing is allocated."""
+    program.period()
+    nothing_in(program.call())
+    nothing_in(program.backward())
+    nothing_in(program.optimizer())
+
+
+@contextmanager
+def second_period(program: FakeProgram) -> Iterator[None]:
+    """The period that counts, between one in which nothing happens and the end."""
+    plain_period(program)
+    program.period()
+    yield
+    program.period()
 
 
 def category_of(step: WatchedStep, size: int) -> Category | Literal["workspace"] | None:

@@ -1,0 +1,96 @@
+"""A step's layers, and the largest tensors of each category."""
+
+from __future__ import annotations
+
+from fake import FakeProgram
+from fake_training import training
+from vramtop.protocol.observed.report import Layer, TensorFacts
+
+
+def test_a_layer_has_what_its_parameters_have_and_what_it_made() -> None:
+    result = training().report()
+    assert result.layers == (Layer("fc", "Linear", 1000, 1000, 2000, 300),)
+
+
+def test_a_layer_has_nothing_of_its_childrens() -> None:
+    program = FakeProgram()
+    sizes = {"scale": 1, "h.0.weight": 2, "h.0.mlp.weight": 4, "h.0.mlp.bias": 8}
+    owned = {path: program.hold(size) for path, size in sizes.items()}
+    for _ in range(2):
+        program.period()
+        with program.call():
+            made = [program.take(16, "", "h.0"), program.take(32, "", ""), program.take(64)]
+        with program.backward():
+            program.give(*made)
+    for path, address in owned.items():
+        program.see("parameters", address, path)
+    program.period()
+    assert program.report().layers == (
+        Layer("h.0", "Linear", 2, 0, 0, 16),
+        Layer("", "Linear", 1, 0, 0, 32),
+        Layer("h.0.mlp", "", 12, 0, 0, 0),
+    )
+
+
+def test_gradients_that_share_a_bucket_are_told_apart_by_their_shapes() -> None:
+    program = FakeProgram()
+    bucket = program.hold(100)
+    program.period()
+    program.period()
+    program.see("gradients", bucket, "a.weight", (2, 5))
+    program.see("gradients", bucket + 40, "b.weight", (10,))
+    program.see("gradients", bucket + 40, "b.tied", (10,))
+    program.period()
+    result = program.report()
+    assert [(layer.name, layer.gradients) for layer in result.layers] == [("a", 40), ("b", 40)]
+    (facts,) = result.tensors["gradients"]
+    assert (facts.bytes, facts.name, facts.shape) == (100, "a.weight.grad and 1 more", None)
+
+
+def test_a_layer_counts_what_it_has_at_a_categorys_high_water() -> None:
+    program = FakeProgram()
+    for _ in range(2):
+        program.period()
+        with program.call():
+            made = [program.take(8, "", "a"), program.take(4, "", "b")]
+        with program.backward():
+            program.give(*made)
+        with program.call():
+            later = program.take(2, "", "c")
+        with program.backward():
+            program.give(later)
+    program.period()
+    result = program.report()
+    assert [(layer.name, layer.activations) for layer in result.layers] == [("a", 8), ("b", 4)]
+
+
+def test_a_category_lists_its_largest_tensors() -> None:
+    tensors = training().report().tensors
+    assert tensors["parameters"] == (
+        TensorFacts(1000, "fc.weight", "", "", (10, 25), "float32", None),
+    )
+    assert tensors["gradients"] == (
+        TensorFacts(1000, "fc.weight.grad", "", "", (10, 25), "float32", "backward", "load"),
+    )
+    assert tensors["optimizer_state"] == (
+        TensorFacts(2000, "fc.weight.exp_avg", "", "", (10, 25), "float32", None),
+    )
+    assert tensors["batch_data"] == (
+        TensorFacts(100, "inputs[0]", "train.py:7", "", (), "float32", "load", "load"),
+    )
+    assert tensors["activations"] == (
+        TensorFacts(300, "", "train.py:3", "fc", None, None, "forward", "backward"),
+        TensorFacts(4, "", "train.py:9", "", None, None, "forward", "forward"),
+    )
+    assert [facts.bytes for facts in tensors["temporaries"]] == [800]
+    assert [facts.bytes for facts in tensors["other"]] == [50]
+
+
+def test_only_the_largest_tensors_are_listed() -> None:
+    program = FakeProgram()
+    for size in range(1, 21):
+        program.hold(size)
+    for _ in range(3):
+        program.period()
+    sizes = [facts.bytes for facts in program.report().tensors["other"]]
+    assert sizes == list(range(20, 12, -1))
