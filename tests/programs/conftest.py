@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,13 @@ from forked import Forks, Observed  # noqa: E402
 
 @pytest.fixture(scope="session")
 def forks(simgpu, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    with Forks(simgpu.environment(), tmp_path_factory.mktemp("programs")) as started:
+    with closing(Forks(simgpu.environment(), tmp_path_factory.mktemp("programs"))) as started:
         yield started
 
 
 @pytest.fixture(scope="session")
 def forks_without_gpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    with Forks(dict(os.environ), tmp_path_factory.mktemp("programs")) as started:
+    with closing(Forks(dict(os.environ), tmp_path_factory.mktemp("programs"))) as started:
         yield started
 
 

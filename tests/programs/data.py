@@ -3,21 +3,9 @@
 from __future__ import annotations
 
 import torch
-from parts import (
-    ACTIVATIONS,
-    BATCH,
-    CLASSES,
-    FLOAT,
-    IMAGES,
-    INPUTS,
-    LONG,
-    LOSS,
-    PIXELS,
-    batch,
-    cross_entropy,
-    mlp,
-)
+from parts import batch, batches, cross_entropy, mlp, mlp_with_adamw
 from running import Run
+from sizes import ACTIVATIONS, BATCH, CLASSES, FLOAT, IMAGES, INPUTS, LONG, LOSS, PIXELS
 from torch.utils.data import DataLoader, TensorDataset
 
 
@@ -35,9 +23,7 @@ def with_workers(run: Run) -> None:
         pin_memory=run.device.type == "cuda",
         persistent_workers=True,
     )
-    model = mlp(run.device)
-    optimizer = torch.optim.AdamW(model.parameters())
-    run.owns(model, optimizer)
+    model, optimizer = mlp_with_adamw(run)
     goes_on = True
     while goes_on:
         for cpu_inputs, cpu_targets in loader:
@@ -84,9 +70,7 @@ def fetched_ahead(run: Run) -> None:
 
 def scaled_pixels(run: Run) -> None:
     """Pixels come as bytes, and are gone when the call begins."""
-    model = mlp(run.device)
-    optimizer = torch.optim.AdamW(model.parameters())
-    run.owns(model, optimizer)
+    model, optimizer = mlp_with_adamw(run)
     for _ in run.steps():
         pixels = torch.zeros(IMAGES, PIXELS, dtype=torch.uint8, device=run.device)
         inputs = pixels.to(torch.float32)
@@ -106,9 +90,7 @@ def scaled_pixels(run: Run) -> None:
 
 def one_batch_for_all(run: Run) -> None:
     """The same batch in every step: older than the step, and still a batch."""
-    model = mlp(run.device)
-    optimizer = torch.optim.AdamW(model.parameters())
-    run.owns(model, optimizer)
+    model, optimizer = mlp_with_adamw(run)
     inputs, targets = batch(run.device)
     # The targets go into no call. The CPU's recorder does not see what nobody makes or owns.
     of_targets = LONG * IMAGES if run.device.type == "cuda" else 0
@@ -127,9 +109,7 @@ def whole_set_on_device(run: Run) -> None:
     """Batches are views of one tensor that holds all images."""
     images = torch.randn(4 * IMAGES, PIXELS, device=run.device)
     classes = torch.zeros(4 * IMAGES, dtype=torch.int64, device=run.device)
-    model = mlp(run.device)
-    optimizer = torch.optim.AdamW(model.parameters())
-    run.owns(model, optimizer)
+    model, optimizer = mlp_with_adamw(run)
     for number in run.steps():
         part = slice(number % 4 * IMAGES, (number % 4 + 1) * IMAGES)
         optimizer.zero_grad()
@@ -157,8 +137,7 @@ def keyword_inputs(run: Run) -> None:
     model = Model()
     optimizer = torch.optim.AdamW(model.parameters())
     run.owns(model, optimizer)
-    for _ in run.steps():
-        inputs, targets = batch(run.device)
+    for inputs, targets in batches(run):
         example = {"inputs": inputs, "labels": targets}
         optimizer.zero_grad()
         run.at("load", batch_data=BATCH)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from parts import ACTIVATIONS, BATCH, LOSS, batch, cross_entropy, mlp
+from parts import batch, batches, cross_entropy, mlp_with_adamw, train
 from running import Run
+from sizes import ACTIVATIONS, BATCH, LOSS
 from torch import Tensor
 
 
@@ -14,9 +15,7 @@ class _Broken(RuntimeError):
 
 def exception_kept(run: Run) -> None:
     """Each forward fails once after its layers; the exception is kept, and its frames' tensors."""
-    model = mlp(run.device)
-    optimizer = torch.optim.AdamW(model.parameters())
-    run.owns(model, optimizer)
+    model, optimizer = mlp_with_adamw(run)
     fails = True
 
     def fail(_: torch.nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
@@ -47,11 +46,8 @@ def exception_kept(run: Run) -> None:
 
 def backward_fails(run: Run) -> None:
     """A backward that fails, as at a second pass through a graph that is gone, and one that not."""
-    model = mlp(run.device)
-    optimizer = torch.optim.AdamW(model.parameters())
-    run.owns(model, optimizer)
-    for _ in run.steps():
-        inputs, targets = batch(run.device)
+    model, optimizer = mlp_with_adamw(run)
+    for inputs, targets in batches(run):
         optimizer.zero_grad()
         run.at("load", batch_data=BATCH)
         loss = cross_entropy(model(inputs), targets)
@@ -68,17 +64,7 @@ def backward_fails(run: Run) -> None:
 
 def out_of_memory(run: Run) -> None:
     """After some watched steps a batch does not fit, and the program ends."""
-    model = mlp(run.device)
-    optimizer = torch.optim.AdamW(model.parameters())
-    run.owns(model, optimizer)
-    for _ in run.steps():
-        inputs, targets = batch(run.device)
-        optimizer.zero_grad()
-        run.at("load", batch_data=BATCH)
-        cross_entropy(model(inputs), targets).backward()
-        run.at("backward")
-        optimizer.step()
-        run.at("optimizer")
+    train(run, *mlp_with_adamw(run))
     try:
         torch.empty(64 << 30, dtype=torch.uint8, device=run.device)
     except torch.cuda.OutOfMemoryError:
@@ -87,9 +73,7 @@ def out_of_memory(run: Run) -> None:
 
 def out_of_memory_in_a_step(run: Run) -> None:
     """Every second step is given up because a batch does not fit, and the training goes on."""
-    model = mlp(run.device)
-    optimizer = torch.optim.AdamW(model.parameters())
-    run.owns(model, optimizer)
+    model, optimizer = mlp_with_adamw(run)
     for number in run.steps():
         optimizer.zero_grad()
         try:

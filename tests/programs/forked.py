@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple
 
 import msgspec
@@ -73,15 +72,8 @@ class Forks:
         ]
         return Observed(messages, told["counted"], told["said"])
 
-    def __enter__(self) -> Forks:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Let it end."""
         self._process.communicate()
 
 

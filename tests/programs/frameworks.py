@@ -7,16 +7,9 @@ import tempfile
 from typing import Any
 
 import torch
-from parts import (
-    ACTIVATIONS,
-    BATCH,
-    IMAGES,
-    LOSS,
-    PIXELS,
-    cross_entropy,
-    mlp,
-)
+from parts import cross_entropy, mlp
 from running import Run
+from sizes import ACTIVATIONS, BATCH, IMAGES, LOSS, PIXELS
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -161,7 +154,7 @@ def jupyter(run: Run) -> None:
     shell = manager.kernel.shell
     shell.push({"run": run, "nn": nn, "torch": torch})
     cells = (
-        "from parts import *",
+        "from parts import *; from sizes import *",
         "model = mlp(run.device); optimizer = torch.optim.AdamW(model.parameters())\n"
         "run.owns(model, optimizer)",
         "for _ in run.steps():\n"

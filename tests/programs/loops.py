@@ -5,38 +5,16 @@ from __future__ import annotations
 from threading import Thread
 
 import torch
-from parts import (
-    ACTIVATIONS,
-    BATCH,
-    CLASSES,
-    FLOAT,
-    IMAGES,
-    INPUTS,
-    LOSS,
-    PARAMETERS,
-    PIXELS,
-    batch,
-    cross_entropy,
-    mlp,
-)
+from parts import batch, batches, cross_entropy, mlp, mlp_with_adamw, train
 from running import Run
+from sizes import ACTIVATIONS, BATCH, CLASSES, FLOAT, IMAGES, INPUTS, LOSS, PARAMETERS, PIXELS
 from torch import Tensor, nn
 
 
 def plain(run: Run) -> None:
-    model = mlp(run.device)
-    optimizer = torch.optim.AdamW(model.parameters())
-    run.owns(model, optimizer)
-    for _ in run.steps():
-        inputs, targets = batch(run.device)
-        optimizer.zero_grad()
-        run.at("load", batch_data=BATCH)
-        loss = cross_entropy(model(inputs), targets)
-        run.at("forward", batch_data=BATCH, activations=ACTIVATIONS, temporaries=0, other=0)
-        loss.backward()
-        run.at("backward", batch_data=BATCH, activations=LOSS, temporaries=0, other=0)
-        optimizer.step()
-        run.at("optimizer", batch_data=BATCH, activations=LOSS, temporaries=0, other=0)
+    nothing_more = {"temporaries": 0, "other": 0}
+    kept, left = {"activations": ACTIVATIONS} | nothing_more, {"activations": LOSS} | nothing_more
+    train(run, *mlp_with_adamw(run), forward=kept, backward=left, step=left)
 
 
 def on_the_cpu_beside_gpus(run: Run) -> None:
@@ -74,8 +52,7 @@ def gradients_stay(run: Run) -> None:
     model = mlp(run.device)
     optimizer = torch.optim.SGD(model.parameters())
     run.owns(model, optimizer)
-    for _ in run.steps():
-        inputs, targets = batch(run.device)
+    for inputs, targets in batches(run):
         run.at("load", gradients=PARAMETERS, batch_data=BATCH)
         loss = cross_entropy(model(inputs), targets)
         optimizer.zero_grad(set_to_none=False)
@@ -90,8 +67,7 @@ def gradients_go_after_step(run: Run) -> None:
     model = mlp(run.device)
     optimizer = torch.optim.SGD(model.parameters())
     run.owns(model, optimizer)
-    for _ in run.steps():
-        inputs, targets = batch(run.device)
+    for inputs, targets in batches(run):
         run.at("load", gradients=0, batch_data=BATCH)
         cross_entropy(model(inputs), targets).backward()
         run.at("backward", gradients=PARAMETERS, activations=0)
@@ -104,8 +80,7 @@ def by_hand(run: Run) -> None:
     """No optimizer; the update makes tensors that are gone before the next call."""
     model = mlp(run.device)
     run.owns(model)
-    for _ in run.steps():
-        inputs, targets = batch(run.device)
+    for inputs, targets in batches(run):
         run.at("load", gradients=0, batch_data=BATCH)
         loss = cross_entropy(model(inputs), targets)
         run.at("forward", gradients=0, batch_data=BATCH, activations=ACTIVATIONS)
@@ -120,9 +95,7 @@ def by_hand(run: Run) -> None:
 
 
 def evaluation_between_epochs(run: Run) -> None:
-    model = mlp(run.device)
-    optimizer = torch.optim.AdamW(model.parameters())
-    run.owns(model, optimizer)
+    model, optimizer = mlp_with_adamw(run)
     for _ in run.steps("training", "inference"):
         for _ in range(20):
             inputs, targets = batch(run.device)
@@ -162,12 +135,9 @@ def inference_only(run: Run) -> None:
 
 def losses_kept(run: Run) -> None:
     """A list keeps each loss, and with it what its graph keeps: nothing but itself."""
-    model = mlp(run.device)
-    optimizer = torch.optim.AdamW(model.parameters())
-    run.owns(model, optimizer)
+    model, optimizer = mlp_with_adamw(run)
     history: list[Tensor] = []
-    for _ in run.steps():
-        inputs, targets = batch(run.device)
+    for inputs, targets in batches(run):
         optimizer.zero_grad()
         run.at("load")
         loss = cross_entropy(model(inputs), targets)
@@ -182,12 +152,9 @@ def losses_kept(run: Run) -> None:
 
 def outputs_kept(run: Run) -> None:
     """A list keeps the last outputs, each with its graph."""
-    model = mlp(run.device)
-    optimizer = torch.optim.AdamW(model.parameters())
-    run.owns(model, optimizer)
+    model, optimizer = mlp_with_adamw(run)
     kept: list[Tensor] = []
-    for _ in run.steps():
-        inputs, targets = batch(run.device)
+    for inputs, targets in batches(run):
         optimizer.zero_grad()
         run.at("load")
         output = model(inputs)
@@ -218,11 +185,8 @@ def lengths_vary(run: Run) -> None:
 
 def penalty(run: Run) -> None:
     """The gradient of a gradient, as in a penalty on it: a backward within the forward."""
-    model = mlp(run.device)
-    optimizer = torch.optim.AdamW(model.parameters())
-    run.owns(model, optimizer)
-    for _ in run.steps():
-        inputs, targets = batch(run.device)
+    model, optimizer = mlp_with_adamw(run)
+    for inputs, targets in batches(run):
         inputs.requires_grad_()
         optimizer.zero_grad()
         run.at("load")

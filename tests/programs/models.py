@@ -3,40 +3,20 @@
 from __future__ import annotations
 
 import torch
-from parts import (
-    ACTIVATIONS,
-    BATCH,
-    CLASSES,
-    FLOAT,
-    HIDDEN,
-    IMAGES,
-    INPUTS,
-    KEPT_BY_LOSS,
-    LOSS,
-    PIXELS,
-    batch,
-    cross_entropy,
-    mlp,
-)
+from parts import batch, batches, cross_entropy, mlp, mlp_with_adamw, train
 from running import Run
+from sizes import ACTIVATIONS, BATCH, CLASSES, FLOAT, HIDDEN, IMAGES, KEPT_BY_LOSS, LOSS, PIXELS
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 OUTPUT = FLOAT * IMAGES * CLASSES
 
 
-def _train(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, **kept: int) -> None:
+def _train(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, kept: int) -> None:
+    """Train it; `kept` are the bytes that forward keeps for backward."""
     run.owns(model, optimizer)
-    for _ in run.steps():
-        inputs, targets = batch(run.device)
-        optimizer.zero_grad()
-        run.at("load", batch_data=BATCH)
-        loss = cross_entropy(model(inputs), targets)
-        run.at("forward", batch_data=BATCH, **kept)
-        loss.backward()
-        run.at("backward", batch_data=BATCH, activations=LOSS)
-        optimizer.step()
-        run.at("optimizer", batch_data=BATCH, activations=LOSS)
+    left = {"activations": LOSS}
+    train(run, model, optimizer, forward={"activations": kept}, backward=left, step=left)
 
 
 class _Checkpointed(nn.Module):
@@ -64,7 +44,7 @@ def _checkpointed(run: Run, *, reentrant: bool) -> None:
     model = _Checkpointed(blocks, reentrant=reentrant).to(run.device)
     optimizer = torch.optim.AdamW(model.parameters())
     inputs_of_blocks = (blocks + 1) * FLOAT * IMAGES * HIDDEN
-    _train(run, model, optimizer, activations=inputs_of_blocks + KEPT_BY_LOSS + LOSS)
+    _train(run, model, optimizer, inputs_of_blocks + KEPT_BY_LOSS + LOSS)
 
 
 def checkpointed(run: Run) -> None:
@@ -79,7 +59,7 @@ def frozen(run: Run) -> None:
     """The first layer is not trained, so nothing is kept for it but what the last one needs."""
     model = mlp(run.device)
     model[0].requires_grad_(False)
-    _train(run, model, torch.optim.AdamW(model[2].parameters()), activations=ACTIVATIONS)
+    _train(run, model, torch.optim.AdamW(model[2].parameters()), ACTIVATIONS)
 
 
 class _LoRA(nn.Module):
@@ -97,7 +77,7 @@ def lora(run: Run) -> None:
     model = nn.Sequential(_LoRA(nn.Linear(PIXELS, CLASSES), 2)).to(run.device)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     low_rank = FLOAT * IMAGES * 2
-    _train(run, model, torch.optim.AdamW(trained), activations=low_rank + KEPT_BY_LOSS + LOSS)
+    _train(run, model, torch.optim.AdamW(trained), low_rank + KEPT_BY_LOSS + LOSS)
 
 
 class _Tied(nn.Module):
@@ -137,12 +117,8 @@ def batch_norm(run: Run) -> None:
     optimizer = torch.optim.AdamW(model.parameters())
     before_and_after_norm = 2 * FLOAT * IMAGES * HIDDEN
     statistics = 2 * FLOAT * HIDDEN
-    _train(
-        run,
-        model,
-        optimizer,
-        activations=before_and_after_norm + statistics + KEPT_BY_LOSS + LOSS,
-    )
+    kept = before_and_after_norm + statistics + KEPT_BY_LOSS + LOSS
+    _train(run, model, optimizer, kept)
 
 
 def convolution(run: Run) -> None:
@@ -153,8 +129,7 @@ def convolution(run: Run) -> None:
     ).to(run.device)  # fmt: skip
     optimizer = torch.optim.AdamW(model.parameters())
     run.owns(model, optimizer)
-    for _ in run.steps():
-        inputs, targets = batch(run.device)
+    for inputs, targets in batches(run):
         optimizer.zero_grad()
         run.at("load", batch_data=BATCH)
         loss = cross_entropy(model(inputs.view(IMAGES, 1, 4, 8)), targets)
@@ -183,20 +158,8 @@ def attention(run: Run) -> None:
 
 
 def _compiled(run: Run, backend: str) -> None:
-    model = mlp(run.device)
-    compiled = torch.compile(model, backend=backend)
-    optimizer = torch.optim.AdamW(model.parameters())
-    run.owns(model, optimizer)
-    for _ in run.steps():
-        inputs, targets = batch(run.device)
-        optimizer.zero_grad()
-        run.at("load", batch_data=BATCH)
-        loss = cross_entropy(compiled(inputs), targets)
-        run.at("forward", batch_data=BATCH)
-        loss.backward()
-        run.at("backward", batch_data=BATCH)
-        optimizer.step()
-        run.at("optimizer", batch_data=BATCH)
+    model, optimizer = mlp_with_adamw(run)
+    train(run, torch.compile(model, backend=backend), optimizer)
     run.said["graphs"] = torch._dynamo.utils.counters["stats"]["unique_graphs"]
 
 
@@ -263,19 +226,5 @@ def on_two_gpus(run: Run) -> None:
     # NCCL is not simulated.
     torch.nn.parallel.comm.broadcast_coalesced = _broadcast
     torch.nn.parallel.comm.reduce_add_coalesced = _add_up
-    second = torch.device("cuda:1")
-    model = mlp(run.device)
-    parallel = nn.DataParallel(model, [run.device, second])
-    optimizer = torch.optim.AdamW(model.parameters())
-    run.owns(model, optimizer)
-    for _ in run.steps():
-        inputs, targets = batch(run.device)
-        optimizer.zero_grad()
-        run.at("load", batch_data=BATCH)
-        loss = cross_entropy(parallel(inputs), targets)
-        run.at("forward", batch_data=BATCH)
-        loss.backward()
-        run.at("backward", batch_data=BATCH)
-        optimizer.step()
-        run.at("optimizer", batch_data=BATCH)
-        run.said["half a batch"] = INPUTS // 2
+    model, optimizer = mlp_with_adamw(run)
+    train(run, nn.DataParallel(model, [run.device, torch.device("cuda:1")]), optimizer)

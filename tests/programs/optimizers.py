@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 import torch
-from parts import (
-    ACTIVATIONS,
-    BATCH,
-    CLASSES,
-    FLOAT,
-    IMAGES,
-    INPUTS,
-    LOSS,
-    PARAMETERS,
-    PIXELS,
-    batch,
-    cross_entropy,
-    mlp,
-)
+from parts import batch, batches, cross_entropy, mlp, train
 from running import Run
+from sizes import ACTIVATIONS, BATCH, CLASSES, FLOAT, IMAGES, INPUTS, LOSS, PARAMETERS, PIXELS
 from torch import Tensor, nn
 
 
-def _train(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, **expected: int) -> None:
+def _train(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, **state: int) -> None:
     run.owns(model, optimizer)
-    for _ in run.steps():
-        inputs, targets = batch(run.device)
-        optimizer.zero_grad()
-        run.at("load", batch_data=BATCH)
-        loss = cross_entropy(model(inputs), targets)
-        run.at("forward", batch_data=BATCH, activations=ACTIVATIONS, temporaries=0)
-        loss.backward()
-        run.at("backward", batch_data=BATCH, activations=LOSS, temporaries=0)
-        optimizer.step()
-        run.at("optimizer", batch_data=BATCH, activations=LOSS, temporaries=0, **expected)
+    kept, left = ({"activations": size, "temporaries": 0} for size in (ACTIVATIONS, LOSS))
+    train(run, model, optimizer, forward=kept, backward=left, step=left | state)
 
 
 def for_each(run: Run) -> None:
@@ -141,8 +121,7 @@ def in_backward(run: Run) -> None:
 
     for parameter in model.parameters():
         parameter.register_post_accumulate_grad_hook(update)
-    for _ in run.steps():
-        inputs, targets = batch(run.device)
+    for inputs, targets in batches(run):
         run.at("load", batch_data=BATCH)
         loss = cross_entropy(model(inputs), targets)
         run.at("forward", batch_data=BATCH, activations=ACTIVATIONS)
@@ -157,8 +136,7 @@ def scaled(run: Run) -> None:
     kind = run.device.type
     scaler = torch.amp.GradScaler(kind)
     run.owns(model, optimizer)
-    for _ in run.steps():
-        inputs, targets = batch(run.device)
+    for inputs, targets in batches(run):
         optimizer.zero_grad()
         run.at("load", batch_data=BATCH)
         with torch.autocast(kind, dtype=torch.bfloat16):
@@ -180,8 +158,7 @@ def averaged(run: Run) -> None:
     average = torch.optim.swa_utils.AveragedModel(model)
     optimizer = torch.optim.AdamW(model.parameters())
     run.owns(model, average, optimizer)
-    for _ in run.steps():
-        inputs, targets = batch(run.device)
+    for inputs, targets in batches(run):
         optimizer.zero_grad()
         run.at("load", batch_data=BATCH)
         loss = cross_entropy(model(inputs), targets)
@@ -199,8 +176,7 @@ def averaged_by_hand(run: Run) -> None:
     average = {name: value.detach().clone() for name, value in model.state_dict().items()}
     optimizer = torch.optim.AdamW(model.parameters())
     run.owns(model, optimizer)
-    for _ in run.steps():
-        inputs, targets = batch(run.device)
+    for inputs, targets in batches(run):
         optimizer.zero_grad()
         run.at("load", batch_data=BATCH, other=PARAMETERS)
         loss = cross_entropy(model(inputs), targets)

@@ -7,7 +7,9 @@ from queue import SimpleQueue
 from threading import Thread
 
 import torch
-from parts import (
+from parts import batch, batches, cross_entropy, mlp, mlp_with_adamw
+from running import Run
+from sizes import (
     ACTIVATIONS,
     BATCH,
     CLASSES,
@@ -19,11 +21,7 @@ from parts import (
     PARAMETERS,
     PIXELS,
     TARGETS,
-    batch,
-    cross_entropy,
-    mlp,
 )
-from running import Run
 from torch import Tensor, nn
 
 
@@ -122,8 +120,7 @@ def parts_called_apart(run: Run) -> None:
     model = nn.ModuleDict({"encoder": encoder, "head": head}).to(run.device)
     optimizer = torch.optim.AdamW(model.parameters())
     run.owns(model, optimizer)
-    for _ in run.steps():
-        inputs, targets = batch(run.device)
+    for inputs, targets in batches(run):
         optimizer.zero_grad()
         run.at("load", batch_data=BATCH)
         hidden = encoder(inputs).relu()
@@ -192,9 +189,7 @@ def prefetched_on_a_stream(run: Run) -> None:
             images = source.to(run.device, non_blocking=True)
             return images, classes.to(run.device, non_blocking=True)
 
-    model = mlp(run.device)
-    optimizer = torch.optim.AdamW(model.parameters())
-    run.owns(model, optimizer)
+    model, optimizer = mlp_with_adamw(run)
     following = fetch()
     for _ in run.steps():
         torch.cuda.current_stream().wait_stream(stream)
@@ -214,11 +209,8 @@ def prefetched_on_a_stream(run: Run) -> None:
 
 
 def cache_emptied(run: Run) -> None:
-    model = mlp(run.device)
-    optimizer = torch.optim.AdamW(model.parameters())
-    run.owns(model, optimizer)
-    for _ in run.steps():
-        inputs, targets = batch(run.device)
+    model, optimizer = mlp_with_adamw(run)
+    for inputs, targets in batches(run):
         optimizer.zero_grad()
         torch.cuda.empty_cache()
         run.at("load", batch_data=BATCH)
@@ -245,9 +237,7 @@ def generation(run: Run) -> None:
 
 
 def validation_in_each_step(run: Run) -> None:
-    model = mlp(run.device)
-    optimizer = torch.optim.AdamW(model.parameters())
-    run.owns(model, optimizer)
+    model, optimizer = mlp_with_adamw(run)
     for _ in run.steps():
         inputs, targets = batch(run.device)
         optimizer.zero_grad()
@@ -294,9 +284,7 @@ def two_in_threads(run: Run) -> None:
     turns.put(True)
     thread = Thread(target=other)
     thread.start()
-    model = mlp(run.device)
-    optimizer = torch.optim.AdamW(model.parameters())
-    run.owns(model, optimizer)
+    model, optimizer = mlp_with_adamw(run)
     for _ in run.steps(of="AdamW"):
         turns.put(True)
         inputs, targets = batch(run.device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from holding import KEPT
-from parts import CLASSES, FLOAT, IMAGES
+from sizes import CLASSES, FLOAT, IMAGES
 from vramtop.accounting.program.other import AUTOCAST
 from vramtop.accounting.program.report import report
 from vramtop.protocol.observed.record import Holders
