@@ -5,6 +5,7 @@ from __future__ import annotations
 from .fault import Fault
 
 _CONNECTION = ("tests/observer/program/test_connection.py",)
+_LISTENING = ("tests/observer/program/test_listening.py",)
 _FIRST_STEPS = ("tests/observer/program/test_first_steps.py",)
 _OPTIONS = ("tests/tui/cli/test_program_options.py",)
 _PROGRAMS = ("tests/tui/programs/test_programs.py",)
@@ -25,7 +26,7 @@ COMMANDS = (
         "observer/program/connection.py",
         "self._answered.acquire(timeout=ANSWER_SECONDS)",
         "pass",
-        _CONNECTION,
+        _LISTENING,
     ),
     Fault(
         "a program waits for a monitor that has gone",
@@ -33,7 +34,7 @@ COMMANDS = (
         "            except OSError:  # that monitor has gone; others may come\n"
         "                self._let_go()",
         "            except OSError:\n                pass",
-        _CONNECTION,
+        _LISTENING,
     ),
     Fault(
         "lines are noted though nobody watches any more",

@@ -6,6 +6,7 @@ from .fault import Fault
 
 _CONNECTION = ("tests/observer/program/test_connection.py",)
 _ENTRY = ("tests/observer/program/test_entry.py",)
+_LISTENING = ("tests/observer/program/test_listening.py",)
 _INJECT = ("tests/tui/programs/test_inject.py",)
 _LAUNCH = ("tests/tui/programs/test_launch.py",)
 _VIEWER = ("tests/tui/programs/test_viewer.py",)
@@ -30,7 +31,7 @@ PROGRAMS = (
         "observer/program/viewer.py",
         "return _CREDENTIALS.unpack(credentials)[1] in (mine, 0)",
         "return True",
-        _CONNECTION,
+        _LISTENING,
     ),
     Fault(
         "a monitor of another version may watch",
@@ -45,14 +46,14 @@ PROGRAMS = (
         "                end.close()\n        self._viewers, self._listening = [], None\n"
         "        self._sent.clear()\n        self._agent.forget()",
         "                pass\n        self._agent.forget()",
-        _CONNECTION,
+        _LISTENING,
     ),
     Fault(
         "the connection's thread takes signals",
         "observer/program/connection.py",
         "signal.valid_signals() - crashes",
         "()",
-        _CONNECTION,
+        _LISTENING,
     ),
     Fault(
         "the socket's file stays when the program has ended",
@@ -66,7 +67,7 @@ PROGRAMS = (
         "observer/program/listening.py",
         "if not stat.S_ISDIR(found.st_mode)",
         "if False and not stat.S_ISDIR(found.st_mode)",
-        _CONNECTION,
+        _LISTENING,
     ),
     Fault(
         "workers that load data are observed",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import piloted
+from piloted import Monitor, Piloted, monitor
 
 
 @pytest.fixture(scope="session")
@@ -23,14 +22,46 @@ def autoload(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that is not there yet, with a path that is short enough for sockets."""
-    made = Path(tempfile.mkdtemp(prefix="vt", dir="/tmp"))
-    yield made / "s"
-    shutil.rmtree(made)
+    """Where programs have their sockets."""
+    with piloted.short_folder() as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
 def nothing_left_open() -> Iterator[None]:
     yield
-    while piloted.opened:
-        piloted.opened.pop().close()
+    piloted.close_all()
+
+
+@pytest.fixture
+def program(autoload: Path, folder: Path, tmp_path: Path) -> Piloted:
+    """A program that waits for monitors in the folder."""
+    started = Piloted("-I", CALLS=str(tmp_path / "calls"))
+    started.connect(autoload, folder)
+    return started
+
+
+@pytest.fixture
+def connected(program: Piloted, folder: Path) -> Callable[[], Monitor]:
+    """Connects another monitor with the program."""
+    return lambda: monitor(folder / f"{program.pid}.sock")
+
+
+@pytest.fixture
+def calls(tmp_path: Path) -> Callable[[], list[str]]:
+    """What was called in the agent, without the pid."""
+
+    def read() -> list[str]:
+        return [line.partition(" ")[2] for line in (tmp_path / "calls").read_text().splitlines()]
+
+    return read
+
+
+@pytest.fixture
+def nothing_is_left() -> Iterator[None]:
+    """After the test PyTorch has no hook more than before it."""
+    from watched import hooks_in, wait_until
+
+    before = hooks_in()
+    yield
+    wait_until(lambda: hooks_in() == before)

@@ -6,8 +6,10 @@ import json
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +128,19 @@ class Monitor:
         while len(data) < count and (more := self.link.recv(count - len(data))):
             data += more
         return data
+
+
+@contextmanager
+def short_folder() -> Iterator[Path]:
+    """A folder that is not there yet, with a path that is short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="vt", dir="/tmp") as made:
+        yield Path(made) / "s"
+
+
+def close_all() -> None:
+    """Close what a test has opened."""
+    while opened:
+        opened.pop().close()
 
 
 def monitor(path: Path) -> Monitor:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PARAMETER = "torch.nn.Parameter(torch.zeros(1))"
 MODULE = "torch.nn.Linear(1, 1)"
+LOADED = "'_vramtop_observer.program.agent' in sys.modules"
 
 
 @pytest.fixture(scope="module")
@@ -33,17 +34,19 @@ def with_torch(autoload: Path, simgpu: SimulatedGpu) -> Iterator[Piloted]:
 
 
 @pytest.fixture
-def run(with_torch: Piloted, folder: Path, tmp_path: Path) -> Iterator[Callable[[str], int]]:
-    """Runs Python in a child where torch is imported; returns its pid once the code has run."""
+def run(with_torch: Piloted, folder: Path, tmp_path: Path) -> Iterator[Callable[..., int]]:
+    """Runs Python in a child where torch is imported; returns its pid once the code has run.
+
+    What an expression is worth then stands in a file named after the pid.
+    """
     pids = []
 
-    def start(code: str) -> int:
+    def start(code: str, expression: str = LOADED) -> int:
         script = tmp_path / f"{len(pids)}.py"
         script.write_text(
             "os.setpgid(0, 0)\n"  # it ends with all that it starts
             f"os.environ['VRAMTOP_SOCKETS'] = {str(folder)!r}\n{code}\n"
-            "loaded = '_vramtop_observer.program.agent' in sys.modules\n"
-            f"open('{tmp_path}/%d.new' % os.getpid(), 'w').write(str(loaded))\n"
+            f"open('{tmp_path}/%d.new' % os.getpid(), 'w').write(repr({expression}))\n"
             f"os.rename('{tmp_path}/%d.new' % os.getpid(), '{tmp_path}/%d' % os.getpid())\n"
             "__import__('time').sleep(99)\n"
         )
@@ -66,9 +69,15 @@ def observed(folder: Path, pid: int) -> Monitor:
 
 
 @pytest.fixture
-def is_observed(run: Callable[[str], int], tmp_path: Path) -> Callable[[str], bool]:
+def worth(run: Callable[..., int], tmp_path: Path) -> Callable[[str, str], str]:
+    """What an expression is worth in a program that has done this."""
+    return lambda code, expression: (tmp_path / str(run(code, expression))).read_text()
+
+
+@pytest.fixture
+def is_observed(worth: Callable[[str, str], str]) -> Callable[[str], bool]:
     """Whether a program that does this is observed, by what it has loaded."""
-    return lambda code: (tmp_path / str(run(code))).read_text() == "True"
+    return lambda code: worth(code, LOADED) == "True"
 
 
 @pytest.mark.parametrize(
@@ -80,19 +89,19 @@ def is_observed(run: Callable[[str], int], tmp_path: Path) -> Callable[[str], bo
     ],
 )
 def test_the_first_work_with_pytorch_begins_it_and_leaves_no_hook(
-    run: Callable[[str], int], folder: Path, work: str
+    run: Callable[..., int], folder: Path, tmp_path: Path, work: str
 ) -> None:
-    hooks = (
-        "from torch.nn.modules import module; from torch.optim import optimizer\n"
-        "assert not module._global_parameter_registration_hooks\n"
-        "assert not optimizer._global_optimizer_pre_hooks\n"
-    )
-    observed(folder, run(f"{work}\n{hooks}"))
+    hooks = "module._global_parameter_registration_hooks, optimizer._global_optimizer_pre_hooks"
+    imported = "from torch.nn.modules import module; from torch.optim import optimizer"
+    pid = run(f"{work}\n{imported}", f"[len(each) for each in ({hooks})]")
+    assert observed(folder, pid)
+    assert (tmp_path / str(pid)).read_text() == "[0, 0]"
 
 
-def test_the_start_of_cuda_is_told_whatever_came_before(run: Callable[[str], int]) -> None:
+def test_the_start_of_cuda_is_told_whatever_came_before(worth: Callable[[str, str], str]) -> None:
     for before in (MODULE, ""):
-        run(f"{before}\ntorch.zeros(1, device='cuda')\nassert sys.agent.cuda_started")
+        started = f"{before}\ntorch.zeros(1, device='cuda')"
+        assert worth(started, "sys.agent.cuda_started") == "True"
 
 
 @pytest.mark.parametrize("work", ["", "torch.ones(9).sum()", "import torch.distributed.run"])
@@ -103,7 +112,7 @@ def test_a_process_that_trains_nothing_is_left_alone(
     assert is_observed(MODULE)
 
 
-def test_workers_that_load_data_are_left_alone(run: Callable[[str], int], folder: Path) -> None:
+def test_workers_that_load_data_are_left_alone(run: Callable[..., int], folder: Path) -> None:
     pid = run(
         "class Data(torch.utils.data.Dataset):\n"
         "    def __len__(self): return 4\n"
@@ -116,17 +125,17 @@ def test_workers_that_load_data_are_left_alone(run: Callable[[str], int], folder
     assert [path.name for path in folder.iterdir()] == [f"{pid}.sock"]
 
 
-def test_a_forked_rank_is_observed_for_itself(run: Callable[[str], int], folder: Path) -> None:
+def test_a_forked_rank_is_observed_for_itself(run: Callable[..., int], folder: Path) -> None:
     pid = run(
         f"{MODULE}\n"
         "import multiprocessing\n"
         f"def rank(): {MODULE}; __import__('time').sleep(99)\n"
         "other = multiprocessing.get_context('fork').Process(target=rank); other.start()\n"
     )
-    observed(folder, pid)
+    assert observed(folder, pid)
     until(lambda: len(list(folder.iterdir())) == 2)
     (other,) = (int(path.stem) for path in folder.iterdir() if path.stem != str(pid))
-    observed(folder, other)
+    assert observed(folder, other)
 
 
 def test_nothing_of_it_is_compiled_and_nothing_recompiles(
@@ -143,14 +152,14 @@ def test_nothing_of_it_is_compiled_and_nothing_recompiles(
     )
 
 
-def test_a_hook_that_came_later_stays(run: Callable[[str], int]) -> None:
-    run(
+def test_a_hook_that_came_later_stays(worth: Callable[[str, str], str]) -> None:
+    code = (
         "from torch.nn.modules.module import register_module_parameter_registration_hook as add\n"
         "seen = []\n"
         "add(lambda module, name, parameter: seen.append(name))\n"
         f"{MODULE}\n"
-        "assert seen == ['weight', 'bias'], seen"
     )
+    assert worth(code, "seen") == "['weight', 'bias']"
 
 
 # ---- from the command line ----------------------------------------------------------------------
@@ -176,7 +185,7 @@ def test_nothing_but_the_observer_becomes_importable(autoload: Path, folder: Pat
     assert not list(folder.iterdir())
 
 
-@pytest.mark.parametrize("broken", ["raise RuntimeError", "import nothing", "this is no Python"])
+@pytest.mark.parametrize("broken", ["raise RuntimeError", "this is no Python"])
 def test_an_observer_that_is_broken_does_not_harm_the_import_of_torch(
     autoload: Path, folder: Path, tmp_path: Path, broken: str
 ) -> None:

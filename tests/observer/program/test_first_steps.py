@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
+import piloted
 import pytest
+from piloted import Piloted
 from vramtop.observer.program.agent import Agent
 from vramtop.protocol.observed.record import FromObserver, Progress, WatchedStep
 
 if TYPE_CHECKING:
     from simulation import SimulatedGpu
 
-# Prints what the agent says, a line each; `{0}` is the program, as seen from its start.
+# Prints what the agent says of `code` as seen from its start, and what an expression is worth then.
 PROGRAM = """
 import json, torch
 from torch import nn
@@ -39,52 +41,92 @@ def step():
     optimizer.step()
     optimizer.zero_grad()
 {code}
-print(json.dumps(said))
+print(json.dumps([said, {expression}]))
 """
 KEPT = next(at for at, line in enumerate(PROGRAM.splitlines(), 1) if line.startswith("kept"))
+# A child ends after the last line: PyTorch may abort where an interpreter shuts down.
+RUN = """
+def run(script):
+    status = 1
+    try:
+        for stream, name in ((1, ".out"), (2, ".err")):
+            os.dup2(os.open(script + name, os.O_CREAT | os.O_TRUNC | os.O_WRONLY), stream)
+        exec(compile(open(script).read(), "<string>", "exec"), {"__name__": "__main__"})
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush(), sys.stderr.flush()
+        os._exit(status)
+"""
+
+
+class Told(NamedTuple):
+    """What an agent has said, and what the expression was worth."""
+
+    messages: list[Any]
+    worth: object
+
+    @property
+    def steps(self) -> list[WatchedStep]:
+        return [each for each in self.messages if isinstance(each, WatchedStep)]
+
+
+@pytest.fixture(scope="module")
+def with_torch(simgpu: SimulatedGpu) -> Iterator[Piloted]:
+    """A program that has imported PyTorch, on a machine with a GPU; others are forked of it."""
+    program = Piloted(**simgpu.environment(devices=1))
+    piloted.opened.remove(program)
+    program.do("import os, sys, traceback, torch._dynamo", f"exec({RUN!r})")
+    yield program
+    program.close()
 
 
 @pytest.fixture
-def said(simgpu: SimulatedGpu) -> Any:
-    def run(device: str, code: str) -> list[Any]:
-        program = PROGRAM.format(device=device, code=code)
-        machine = simgpu.environment(devices=1)
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            check=False, capture_output=True, text=True, timeout=60, env={**os.environ, **machine},
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return [
-            msgspec.json.decode(json.dumps(each), type=FromObserver)
-            for each in json.loads(done.stdout)
-        ]
+def told(with_torch: Piloted, tmp_path: Path) -> Callable[..., Told]:
+    """Runs the program in a child; an error in it is an AssertionError here."""
+
+    def run(device: str, code: str, expression: str = "None") -> Told:
+        script = tmp_path / "program.py"
+        script.write_text(PROGRAM.format(device=device, code=code, expression=expression))
+        with_torch.do(f"pid = os.fork() or run({str(script)!r})")
+        status = with_torch.do("os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])")
+        assert status == "0", script.with_suffix(".py.err").read_text()
+        said, worth = json.loads(script.with_suffix(".py.out").read_text())
+        decode = msgspec.json.Decoder(FromObserver).decode
+        return Told([decode(json.dumps(each)) for each in said], worth)
 
     return run
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_three_steps_are_enough_for_a_watched_one(said: Any, device: str) -> None:
-    messages = said(device, "for _ in range(3): step()\nagent.end()")
-    steps = [each for each in messages if isinstance(each, WatchedStep)]
-    assert [(each.number, each.kind) for each in steps] == [(1, "training")]
-    last = messages[-1]
+def test_three_steps_are_enough_for_a_watched_one(told: Callable[..., Told], device: str) -> None:
+    seen = told(device, "for _ in range(3): step()\nagent.end()")
+    assert [(each.number, each.kind) for each in seen.steps] == [(1, "training")]
+    last = seen.messages[-1]
     assert isinstance(last, Progress)
     assert (last.steps, last.watched) == (3, 1)
 
 
-def test_an_optimizer_that_starts_cuda_does_not_turn_a_cpus_training_into_a_gpus(said: Any) -> None:
-    messages = said(
+def test_an_optimizer_that_starts_cuda_does_not_turn_a_cpus_training_into_a_gpus(
+    told: Callable[..., Told],
+) -> None:
+    seen = told(
         "cpu",
         "optimizer.register_step_pre_hook(lambda *_: torch.cuda.init())\n"
-        "for _ in range(3): step()\nagent.end(); assert torch.cuda.is_initialized()",
+        "for _ in range(3): step()\nagent.end()",
+        "torch.cuda.is_initialized()",
     )
-    steps = [each for each in messages if isinstance(each, WatchedStep)]
-    assert [each.device for each in steps] == ["cpu"]
+    assert [each.device for each in seen.steps] == ["cpu"]
+    assert seen.worth is True
 
 
-def test_what_was_allocated_before_the_first_watched_step_has_its_line(said: Any) -> None:
-    messages = said("cuda", "for _ in range(3): step()\nagent.end(); assert not history_enabled()")
-    (step,) = (each for each in messages if isinstance(each, WatchedStep))
+def test_what_was_allocated_before_the_first_watched_step_has_its_line(
+    told: Callable[..., Told],
+) -> None:
+    seen = told("cuda", "for _ in range(3): step()\nagent.end()", "history_enabled()")
+    (step,) = seen.steps
+    assert seen.worth is False
     lines = {
         size: step.lines[line] if line >= 0 else ""
         for (_, size), line in zip(step.blocks, step.block_lines, strict=True)
@@ -92,18 +134,19 @@ def test_what_was_allocated_before_the_first_watched_step_has_its_line(said: Any
     assert lines[4000] == f"<string>:{KEPT}"
 
 
-def test_nothing_is_noted_once_nobody_watches(said: Any) -> None:
-    said("cuda", "assert history_enabled(); agent.leave(); assert not history_enabled()")
+def test_nothing_is_noted_once_nobody_watches(told: Callable[..., Told]) -> None:
+    seen = told("cuda", "noted = history_enabled(); agent.leave()", "[noted, history_enabled()]")
+    assert seen.worth == [True, False]
 
 
-def test_a_history_that_the_program_records_goes_on(said: Any) -> None:
+def test_a_history_that_the_program_records_goes_on(told: Callable[..., Told]) -> None:
     later = "start_history(99); torch.zeros(9, device=device), torch.zeros(9, device=device)\n"
-    said("cuda", later + "agent.leave(); assert history_enabled()")
-    said("cuda", later + "for _ in range(3): step()\nagent.end(); assert history_enabled()")
+    for then in ("agent.leave()", "for _ in range(3): step()\nagent.end()"):
+        assert told("cuda", later + then, "history_enabled()").worth is True
 
 
-def test_a_gpu_that_is_used_later_takes_the_place_of_the_cpu(said: Any) -> None:
-    messages = said(
+def test_a_gpu_that_is_used_later_takes_the_place_of_the_cpu(told: Callable[..., Told]) -> None:
+    seen = told(
         "cpu",
         "step()\n"
         "elsewhere = nn.Linear(4, 2).cuda()\n"
@@ -112,8 +155,7 @@ def test_a_gpu_that_is_used_later_takes_the_place_of_the_cpu(said: Any) -> None:
         "for _ in range(3): step()\n"
         "agent.end()",
     )
-    steps = [each for each in messages if isinstance(each, WatchedStep)]
-    assert [each.device for each in steps] == ["cuda:0"]
+    assert [each.device for each in seen.steps] == ["cuda:0"]
 
 
 def test_a_program_is_called_by_its_script_or_its_package(monkeypatch: pytest.MonkeyPatch) -> None:

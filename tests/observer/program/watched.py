@@ -56,6 +56,13 @@ def wait_until(reached: Callable[[], bool], meanwhile: Callable[[], object] | No
             meanwhile()
 
 
+def in_thread(call: Callable[[], object]) -> None:
+    """Call it in a thread, and wait for that."""
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+
+
 @contextmanager
 def watched(*, due: bool = True) -> Iterator[Watched]:
     """Somebody watches; with `due`, one window follows upon the other."""

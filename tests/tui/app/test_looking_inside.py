@@ -141,6 +141,8 @@ async def test_a_process_that_has_gone_is_a_line() -> None:
         await begin(pilot, GPUS)
         await pilot.press("down", "enter", "down", "enter")
         await until(pilot, lambda: "! there is no process 5000001" in seen(alone))
+        assert not alone.inside
+        assert "›   1  5000001" in seen(alone)
 
 
 async def test_where_there_is_no_process_that_is_said(alone: GpuApp, entered: list[int]) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,18 +23,16 @@ def observer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where programs have their sockets: not there yet, and with a short path."""
-    made = Path(tempfile.mkdtemp(prefix="vt", dir="/tmp"))
-    monkeypatch.setenv("VRAMTOP_SOCKETS", str(made / "s"))
-    yield made / "s"
-    shutil.rmtree(made)
+    """Where all programs of a test have their sockets."""
+    with piloted.short_folder() as made:
+        monkeypatch.setenv("VRAMTOP_SOCKETS", str(made))
+        yield made
 
 
 @pytest.fixture(autouse=True)
 def nothing_left_open() -> Iterator[None]:
     yield
-    while piloted.opened:
-        piloted.opened.pop().close()
+    piloted.close_all()
 
 
 @pytest.fixture(scope="module")

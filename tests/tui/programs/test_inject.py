@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,6 +29,17 @@ while True:
         worst = now - last
         print(worst, file=said, flush=True)
     last = now
+"""
+RUNS = """
+import time
+print("ready", file=said, flush=True)
+while True:
+    time.sleep(0.001)
+"""
+ANSWERS = """
+import _thread, signal
+_thread.start_new_thread = None
+signal.signal(signal.SIGUSR1, lambda *_: print("goes on", file=said, flush=True))
 """
 TRAINS_BESIDE = """
 import threading
@@ -99,13 +109,14 @@ def test_it_leaves_no_name_and_no_thread_that_the_program_sees(
         "time.sleep(99)"
     )
     greeting(inject.attach(pid, observer))
-    until(lambda: (tmp_path / "said").read_text().endswith("set() 1\n"))
+    until(lambda: (tmp_path / "said").read_text().count("\n") == 2)
+    assert (tmp_path / "said").read_text() == "ready\nset() 1\n"
 
 
 def test_a_program_that_is_observed_already_is_not_entered_again(
     run: Callable[[str], int], observer: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pid = run(HEARTBEAT)
+    pid = run(RUNS)
     path = inject.attach(pid, observer)
     monkeypatch.setenv("PATH", "/nonexistent")  # so there is no gdb
     assert inject.attach(pid, observer) == path
@@ -114,7 +125,7 @@ def test_a_program_that_is_observed_already_is_not_entered_again(
 def test_a_file_that_was_cleaned_away_is_made_again(
     run: Callable[[str], int], observer: Path
 ) -> None:
-    pid = run(HEARTBEAT)
+    pid = run(RUNS)
     shutil.rmtree(inject.attach(pid, observer).parent)
     assert greeting(inject.attach(pid, observer))
 
@@ -148,14 +159,11 @@ def test_a_program_in_which_no_thread_can_start_goes_on(
 ) -> None:
     monkeypatch.setattr(inject, "_ANSWER_SECONDS", 0.5)
     monkeypatch.setattr(inject, "_PASSING_SECONDS", 0.5)
-    pid = run(f"import _thread; _thread.start_new_thread = None\n{HEARTBEAT}")
+    pid = run(ANSWERS + RUNS)
     with pytest.raises(CannotAttach):
         inject.attach(pid, observer)
-    size = (tmp_path / "said").stat().st_size
-    os.kill(pid, signal.SIGSTOP)  # so that its worst pause grows once more
-    time.sleep(1)
-    os.kill(pid, signal.SIGCONT)
-    until(lambda: (tmp_path / "said").stat().st_size > size)
+    os.kill(pid, signal.SIGUSR1)
+    until(lambda: (tmp_path / "said").read_text().endswith("goes on\n"))
 
 
 @pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.13"])
@@ -181,7 +189,7 @@ def test_an_observer_that_cannot_come_in_says_why(
     agent = tmp_path / "observer" / "program" / "agent.py"
     agent.unlink()
     agent.write_text("raise RuntimeError('this torch is too old')")
-    pid = run(HEARTBEAT)
+    pid = run(RUNS)
     with pytest.raises(CannotAttach, match=f"process {pid}: RuntimeError: this torch is too old"):
         inject.attach(pid, tmp_path / "observer")
 
@@ -260,12 +268,13 @@ def test_a_program_without_python_or_without_torch_is_told() -> None:
 
 
 def test_a_stopped_program_and_one_in_a_debugger_are_told(run: Callable[[str], int]) -> None:
-    pid = run(HEARTBEAT)
+    pid = run(RUNS)
     os.kill(pid, signal.SIGSTOP)
     until(lambda: Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] == "T")
     assert cannot(pid) == f"process {pid} is stopped; continue it with: kill -CONT {pid}"
     os.kill(pid, signal.SIGCONT)
-    debugger = started("gdb", "-nx", "-q", "-p", str(pid))
+    # Without the libraries' symbols, which take it long to read.
+    debugger = started("gdb", "-nx", "-q", "-iex", "set auto-solib-add off", "-p", str(pid))
     until(lambda: "TracerPid:\t0" not in Path(f"/proc/{pid}/status").read_text())
     assert cannot(pid) == f"process {pid} is held by a debugger, process {debugger.pid}"
     debugger.communicate(b"detach\nquit\n")
@@ -274,7 +283,7 @@ def test_a_stopped_program_and_one_in_a_debugger_are_told(run: Callable[[str], i
 def test_without_gdb_the_remedy_is_told(
     run: Callable[[str], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pid = run(HEARTBEAT)
+    pid = run(RUNS)
     monkeypatch.setenv("PATH", "/nonexistent")
     assert cannot(pid) == (
         "attaching needs gdb (apt install gdb), or start the program with: vramtop run"
@@ -284,7 +293,7 @@ def test_without_gdb_the_remedy_is_told(
 def test_a_program_that_ends_meanwhile_is_told(
     run: Callable[[str], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pid = run(HEARTBEAT)
+    pid = run(RUNS)
     gdb = tmp_path / "gdb"
     gdb.write_text(f'#!/bin/sh\nkill -9 {pid}\nexec {shutil.which("gdb")} "$@"\n')
     gdb.chmod(0o755)
@@ -295,7 +304,7 @@ def test_a_program_that_ends_meanwhile_is_told(
 def test_a_folder_that_others_can_write_into_is_refused(
     run: Callable[[str], int], folder: Path
 ) -> None:
-    pid = run(HEARTBEAT)
+    pid = run(RUNS)
     folder.mkdir()
     folder.chmod(0o777)
     assert cannot(pid).endswith("/s is not a folder of its user alone; remove it")
@@ -321,7 +330,7 @@ def attach_as(*wrapper: str, pid: int) -> str:
     os.geteuid() != 0 or shutil.which("setpriv") is None, reason="only root can give up rights"
 )
 def test_where_tracing_is_not_allowed_the_remedy_is_told(run: Callable[[str], int]) -> None:
-    pid = run(HEARTBEAT)
+    pid = run(RUNS)
     bounded = ("setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace")
     told = attach_as(*bounded, pid=pid)
     assert told.startswith(f"no permission to trace process {pid}: in a container, give it SYS_PTR")

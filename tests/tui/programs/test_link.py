@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from msgspec.structs import replace
@@ -79,8 +79,10 @@ class Heard:
 
 
 @pytest.fixture
-def link() -> Attached:
-    return Attached(1)
+async def link() -> AsyncIterator[Attached]:
+    made = Attached(1)
+    yield made
+    await made.close()
 
 
 async def test_a_watched_step_is_shown_with_what_is_expected(link: Attached) -> None:
@@ -118,7 +120,6 @@ async def test_of_several_ranks_the_lowest_is_shown_and_the_others_are_named(
     second.said.put_nowait(Ended())
     second.said.put_nowait(None)
     await heard.until(Watched, rank=1)
-    await link.close()
 
 
 async def test_a_process_that_becomes_another_program_is_shown_on(link: Attached) -> None:
@@ -153,7 +154,6 @@ async def test_the_next_rank_is_shown_with_its_latest_step_and_stays(link: Attac
         Note,
         text="train.py (pid 72, rank 0 of 2) runs too; train.py (pid 71, rank 1 of 2) is shown",
     )
-    await link.close()
 
 
 async def test_who_holds_what_is_nobodys_is_asked_only_if_somebody_wants_to_know(
@@ -176,7 +176,6 @@ async def test_who_holds_what_is_nobodys_is_asked_only_if_somebody_wants_to_know
     assert reasons[0] == "held by losses in main in train.py"
     names = {facts.name for facts in measured.tensors["other"].largest}
     assert names == {"losses in main in train.py"}
-    await link.close()
 
 
 async def test_an_evaluation_between_two_steps_does_not_hide_the_training(link: Attached) -> None:
@@ -188,7 +187,6 @@ async def test_an_evaluation_between_two_steps_does_not_hide_the_training(link: 
     await heard.until(Watched, kind="inference")
     await heard.until(Measured)
     assert sum(isinstance(each, Measured) for each in heard.messages) == 3
-    await link.close()
 
 
 @pytest.mark.parametrize(
@@ -210,8 +208,9 @@ async def test_how_it_ended_is_told(
     link.follow(program)  # type: ignore[arg-type]
     for said in last:
         program.said.put_nowait(said)
-    await heard.until(Parted, reason=reason, over=over)
-    await link.close()
+    parted = await heard.until(Parted)
+    assert isinstance(parted, Parted)
+    assert (parted.reason, parted.over) == (reason, over)
 
 
 async def test_a_program_that_no_longer_answers_is_not_said_to_have_ended(link: Attached) -> None:
@@ -221,7 +220,6 @@ async def test_a_program_that_no_longer_answers_is_not_said_to_have_ended(link: 
     parted = await heard.until(Parted)
     assert isinstance(parted, Parted)
     assert "does not answer any more; the program goes on" in parted.reason
-    await link.close()
 
 
 async def test_why_a_step_could_not_be_recorded_is_told_once_in_the_log(link: Attached) -> None:
@@ -233,7 +231,6 @@ async def test_why_a_step_could_not_be_recorded_is_told_once_in_the_log(link: At
     await heard.until(Watched, trouble="no trace")
     await heard.until(Sample)
     assert heard.messages.count(Note("a step could not be recorded: no trace")) == 1
-    await link.close()
 
 
 async def test_an_out_of_memory_says_what_was_held(link: Attached) -> None:
@@ -251,18 +248,29 @@ async def test_an_out_of_memory_says_what_was_held(link: Attached) -> None:
         "optimizer state 2.00 MiB, the rest 2.00 GiB",
     )
     assert note
-    await link.close()
 
 
 # ---- a command ----------------------------------------------------------------------------------
 
 
-async def run(*command: str) -> tuple[Started, Heard]:
-    link = await Started(command, (91, 24)).start()
-    return link, Heard(link)
+Run = Callable[..., Awaitable[tuple[Started, Heard]]]
 
 
-async def test_a_command_prints_on_a_terminal_of_its_own_and_keeps_its_exit_code() -> None:
+@pytest.fixture
+async def run() -> AsyncIterator[Run]:
+    """Starts a command, which is left when the test is over."""
+    started: list[Started] = []
+
+    async def start(*command: str) -> tuple[Started, Heard]:
+        started.append(await Started(command, (91, 24)).start())
+        return started[-1], Heard(started[-1])
+
+    yield start
+    for each in started:
+        await each.close()
+
+
+async def test_a_command_prints_on_a_terminal_of_its_own_and_keeps_its_exit_code(run: Run) -> None:
     code = (
         "import os, sys; print(*map(os.isatty, range(3)), os.get_terminal_size()[0]);"
         "print('told', file=sys.stderr); sys.exit(7)"
@@ -274,10 +282,9 @@ async def test_a_command_prints_on_a_terminal_of_its_own_and_keeps_its_exit_code
     assert isinstance(parted, Parted)
     assert "has ended with exit code 7; no process of it worked with PyTorch" in parted.reason
     assert (link.code, [*link.lines]) == (7, ["True True True 91", "told"])
-    await link.close()
 
 
-async def test_a_command_is_told_that_its_terminal_has_another_size() -> None:
+async def test_a_command_is_told_that_its_terminal_has_another_size(run: Run) -> None:
     code = (
         "import os, signal\n"
         "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGWINCH})\n"
@@ -287,11 +294,10 @@ async def test_a_command_is_told_that_its_terminal_has_another_size() -> None:
     link, heard = await run(sys.executable, "-c", code)
     await heard.until(WorkerLine, text="ready")
     link.resize((133, 40))
-    await heard.until(WorkerLine, text="133")
-    await link.close()
+    assert await heard.until(WorkerLine) == WorkerLine("133")
 
 
-async def test_a_command_that_is_left_is_asked_to_end() -> None:
+async def test_a_command_that_is_left_is_asked_to_end(run: Run) -> None:
     code = (
         "import signal, sys, time\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))\n"
@@ -303,17 +309,17 @@ async def test_a_command_that_is_left_is_asked_to_end() -> None:
     assert link.code == 5
 
 
-async def test_a_command_that_a_signal_ends_has_the_exit_code_of_shells() -> None:
+async def test_a_command_that_a_signal_ends_has_the_exit_code_of_shells(run: Run) -> None:
     link, heard = await run(sys.executable, "-c", "print('ready'); import time; time.sleep(60)")
     await heard.until(WorkerLine, text="ready")
     link.end(signal.SIGKILL)
     await heard.until(Parted, over=True)
     assert link.code == 137
-    await link.close()
 
 
-async def test_a_command_that_cannot_be_started_is_said_with_the_exit_code_of_shells() -> None:
+async def test_a_command_that_cannot_be_started_is_said_with_the_exit_code_of_shells(
+    run: Run,
+) -> None:
     link, heard = await run("/nowhere/at-all")
     await heard.until(Parted, reason="/nowhere/at-all: no such command", over=True)
     assert link.code == 127
-    await link.close()
