@@ -260,6 +260,9 @@ def optimizer_replaced(run: Run) -> None:
             optimizer = torch.optim.AdamW(model.parameters())
             run.forget()
             run.owns(model, optimizer)
+            # No watched step is an optimizer's first one, which has no state before.
+            cross_entropy(model(batch(run.device)[0]), batch(run.device)[1]).backward()
+            optimizer.step()
         inputs, targets = batch(run.device)
         optimizer.zero_grad()
         loss = cross_entropy(model(inputs), targets)
