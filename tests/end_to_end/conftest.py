@@ -4,17 +4,27 @@ pytest's importlib mode puts no folder on the path.
 """
 
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import terminal
+
 
 @pytest.fixture
 def machine(simgpu):
     """A machine with one simulated GPU of 4 GiB."""
     return simgpu.environment(total=4 * 2**30, devices=1)
+
+
+@pytest.fixture
+def environment(machine):
+    """That machine for programs that are watched, with a folder for their sockets."""
+    with tempfile.TemporaryDirectory(prefix="vt", dir="/tmp") as folder:
+        yield {**machine, "VRAMTOP_SOCKETS": f"{folder}/s", "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture
@@ -36,3 +46,9 @@ def config(tmp_path, monkeypatch):
     """The file in which the monitors of a test keep their choices."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return tmp_path / "config" / "vramtop" / "config.json"
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_open():
+    yield
+    terminal.close_all()

@@ -12,6 +12,7 @@ from command import VRAMTOP
 
 TIMEOUT_SECONDS = 60
 MEASURED = r"Activations +\S+ +\S+ +37\.0"
+opened = []  # closed after each test
 _SHOWN = {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
 
 
@@ -46,6 +47,7 @@ class Terminal:
             },
         )
         self.raw = b""
+        opened.append(self)
 
     def text(self):
         """The screen."""
@@ -93,3 +95,11 @@ class Terminal:
         self.read_to_end()
         self.child.close()
         return self.child.exitstatus
+
+
+def close_all():
+    """Close what a test has opened; what still runs there is killed."""
+    while opened:
+        child = opened.pop().child
+        if not child.closed:
+            child.close(force=True)

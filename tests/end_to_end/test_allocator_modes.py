@@ -57,15 +57,17 @@ def test_without_an_account_a_budget_is_what_the_step_asks_for(machine: Environm
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "reason"),
+    ("command", "variable", "value", "reason"),
     [
         (
+            ("fit", "--vram", "100MiB"),
             "PYTORCH_ALLOC_CONF",
             "max_split_size_mb",
             "PYTORCH_ALLOC_CONF is key:value pairs with a comma between two, not "
             "'max_split_size_mb'",
         ),
         (
+            ("--headless", "--steps", "2"),
             "PYTORCH_CUDA_ALLOC_CONF",
             "max_split_sise_mb:64",
             "PYTORCH_CUDA_ALLOC_CONF=max_split_sise_mb:64 is refused by PyTorch: Unrecognized key "
@@ -74,11 +76,10 @@ def test_without_an_account_a_budget_is_what_the_step_asks_for(machine: Environm
     ],
 )
 def test_a_mistyped_configuration_is_refused_in_one_line(
-    machine: Environment, variable: str, value: str, reason: str
+    machine: Environment, command: tuple[str, ...], variable: str, value: str, reason: str
 ) -> None:
-    environment = machine | {variable: value}
-    for command in (["fit", "--vram", "100MiB"], ["--headless", "--steps", "2"]):
-        assert complaint(*command, "--device", "cuda", env=environment) == f"vramtop: {reason}\n"
+    line = complaint(*command, "--device", "cuda", env=machine | {variable: value})
+    assert line == f"vramtop: {reason}\n"
 
 
 @pytest.mark.parametrize("setting", ["roundup_power2_divisions:4", "max_split_size_mb:64"])

@@ -78,25 +78,6 @@ def test_headless_table_shows_the_measured_bytes_beside_the_formula():
     assert f"Peak {P * 4 + 16 + 3_184 * 64 + 4 + 2 * 401_408:,} B in optimizer" in result.stdout
 
 
-def test_sweep_measures_each_batch_size_and_goes_on_after_one_that_does_not_fit():
-    result = vramtop(
-        "sweep", "--batch-size", "64,4096,128", "--steps", "3", "--vram", "5MiB", "--format", "json"
-    )
-    assert (result.returncode, result.stderr) == (0, "")
-    first, second, third = json.loads(result.stdout)
-    assert first["batch_size"] == 64
-    assert first["boundaries"]["load"]["optimizer_state"] == 2 * P + 16
-    assert first["formula"]["total"] == 4 * P + 3_136 * 64 + 512 * 64
-    assert first["peak"]["phase"] == "optimizer"
-    assert first["allocator"] is None
-    assert first["device"] == "cpu"
-    assert first["step_seconds"] > 0
-    assert first["updates_per_epoch"] == 94
-    assert second["oom"] is True
-    assert second["budget"] == 5 * 2**20 < second["needed"]
-    assert third["high_water"]["batch_data"] == 128 * 3_144
-
-
 def test_a_download_is_not_begun_for_what_cannot_work(tmp_path):
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
     too_large = ("--download", "--headless", "--batch-size", "60001")

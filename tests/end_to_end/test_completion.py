@@ -26,9 +26,9 @@ SHELLS = {
 }
 
 
-@pytest.fixture(params=SHELLS)
-def shell(request, tmp_path):
-    """A shell that has read the completion, in a folder that holds `pictures/` and a file."""
+@pytest.fixture(scope="module", params=SHELLS)
+def completion(request):
+    """A shell's name and path, and what the command prints for it."""
     name = request.param
     path = shutil.which(name)
     if path is None:
@@ -40,7 +40,14 @@ def shell(request, tmp_path):
         check=True,
         timeout=TIMEOUT_SECONDS,
     )
-    (tmp_path / "completion").write_text(made.stdout)
+    return name, path, made.stdout
+
+
+@pytest.fixture
+def shell(completion, tmp_path):
+    """A shell that has read the completion, in a folder that holds `pictures/` and a file."""
+    name, path, printed = completion
+    (tmp_path / "completion").write_text(printed)
     (tmp_path / "pictures").mkdir()
     (tmp_path / "picture.txt").touch()
     arguments, first = SHELLS[name]

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import select
 import signal
 import struct
@@ -11,10 +12,10 @@ import subprocess
 import termios
 import time
 
-import pexpect
 import psutil
 import pytest
 from command import VRAMTOP
+from terminal import Terminal
 from vramtop.tui.worker.process import STOP_SECONDS
 
 TIMEOUT_SECONDS = 60
@@ -89,16 +90,7 @@ def test_a_download_ends_with_the_command(tmp_path):
     assert psutil.wait_procs([download], TIMEOUT_SECONDS)[1] == []
 
 
-def test_ctrl_c_ends_the_training_and_another_one_meanwhile_changes_nothing():
-    with running(*JSON_LINES) as process:
-        until(process, "sample")
-        process.send_signal(signal.SIGINT)
-        until(process, "ended")
-        process.send_signal(signal.SIGINT)
-        assert ends_quietly(process) == ""
-
-
-def test_a_command_under_nohup_does_not_end_with_its_terminal():
+def test_under_nohup_the_terminal_may_go_and_ctrl_c_still_ends_the_training_once():
     deaf = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)}
     with running(*JSON_LINES, **deaf) as process:
         until(process, "sample")
@@ -107,7 +99,8 @@ def test_a_command_under_nohup_does_not_end_with_its_terminal():
             until(process, "sample")
         process.send_signal(signal.SIGINT)
         until(process, "ended")
-        ends_quietly(process)
+        process.send_signal(signal.SIGINT)  # changes nothing any more
+        assert ends_quietly(process) == ""
 
 
 def test_a_worker_that_hangs_is_killed_after_a_while():
@@ -121,27 +114,18 @@ def test_a_worker_that_hangs_is_killed_after_a_while():
 
 
 def test_a_second_signal_kills_a_worker_that_hangs_and_the_rows_so_far_are_printed():
-    terminal = pexpect.spawn(
-        VRAMTOP,
-        ["sweep", "--batch-size", "64,32,16", "--steps", "1000", "--device", "cpu"],
-        dimensions=(24, 80),
-        timeout=TIMEOUT_SECONDS,
-        encoding="utf-8",
-        env=os.environ | {"TERM": "xterm-256color"},
-    )
-    terminal.expect("1/3")
-    (worker,) = psutil.Process(terminal.pid).children()
+    arguments = ("--batch-size", "64,32,16", "--steps", "1000", "--device", "cpu")
+    terminal = Terminal(80, 24, "sweep", *arguments)
+    terminal.wait_for("1/3")
+    worker = terminal.worker()
     worker.suspend()
     begun = time.monotonic()
-    terminal.sendintr()
-    terminal.kill(signal.SIGTERM)  # two of the same kind may count as one
-    terminal.expect("batch 64")
-    terminal.expect("2.51 MiB")
-    rest = terminal.read()
-    terminal.close()
-    assert terminal.exitstatus == 130
+    terminal.child.sendintr()
+    terminal.child.kill(signal.SIGTERM)  # two of the same kind may count as one
+    assert terminal.ended() == 130
     assert time.monotonic() - begun < STOP_SECONDS
-    assert "Traceback" not in rest
+    assert re.search("batch 64(.|\n)*2\\.51 MiB", terminal.text())
+    assert b"Traceback" not in terminal.raw
     assert not worker.is_running()
 
 

@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
 import pytest
@@ -76,14 +75,6 @@ class Training:
 
 
 @pytest.fixture
-def environment(machine):
-    """A machine with one simulated GPU, and a folder for the sockets of programs."""
-    folder = tempfile.mkdtemp(prefix="vt", dir="/tmp")
-    yield {**machine, "VRAMTOP_SOCKETS": f"{folder}/s", "OMP_NUM_THREADS": "1"}
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
 def training(tmp_path, environment):
     started = Training(tmp_path, environment)
     yield started
@@ -116,4 +107,5 @@ def test_why_a_process_is_not_entered_is_a_line_below_the_gpus(simgpu):
     terminal.wait_for(rf" {other} ")
     terminal.child.send("\r\r")
     terminal.wait_for(f"! there is no process {other}")
+    assert f" {other} " in terminal.text().partition("! there")[0]
     terminal.quit()

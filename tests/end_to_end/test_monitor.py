@@ -62,7 +62,7 @@ def expected(state: State) -> int:
     return formula.batch_data + 8 * settings.batch_size
 
 
-async def test_keys_change_the_batch_size() -> None:
+async def test_keys_change_the_batch_size_and_what_is_trained_and_how() -> None:
     async with monitor() as seen:
         for key, size in (("+", 128), ("-", 64), ("]", 70), ("[", 63)):
             await seen.press(key)
@@ -73,9 +73,6 @@ async def test_keys_change_the_batch_size() -> None:
         assert state.measured.anatomy.high_water.batch_data == expected(state)
         assert [visit.batch_size for visit in state.lesson.visited] == [63, 64, 70, 128, 1000]
 
-
-async def test_keys_change_what_is_trained_and_how() -> None:
-    async with monitor() as seen:
         await seen.press("o")
         state = await seen.until(settled(optimizer="adamw"))
         assert state.lesson.settings.rate == 0.001
@@ -123,9 +120,7 @@ def shown(seen: Monitor) -> Split:
     return seen.app.query_one(SplitBar)._shown.seen.split
 
 
-async def test_phase_by_phase_the_bars_walk_through_the_recorded_step_and_training_goes_on() -> (
-    None
-):
+async def test_the_bars_walk_through_the_recorded_step_by_a_key_and_in_slow_motion() -> None:
     async with monitor() as seen:
         await seen.press("space")
         await seen.until(lambda state: state.paused)
@@ -144,6 +139,14 @@ async def test_phase_by_phase_the_bars_walk_through_the_recorded_step_and_traini
         await seen.press("space")
         await seen.until(lambda state: not state.paused and state.sample.step > step + 1)
         assert seen.app.state.held is None
+
+        await seen.press("s")
+        for phase in ("load", "forward", "backward"):
+            state = await seen.until(lambda state, at=phase: state.walk and state.held.phase == at)
+            assert state.measured.anatomy.curve[state.cursor].phase == phase
+        await seen.press("s")
+        await seen.until(lambda state: not state.slow and state.held is None)
+        assert (seen.app.state.walk, seen.app.state.cursor) == (None, None)
 
 
 async def test_gradients_appear_activations_go_and_adams_temporaries_flare() -> None:
@@ -171,17 +174,6 @@ async def test_gradients_appear_activations_go_and_adams_temporaries_flare() -> 
         await seen.press("space")
         await seen.until(lambda state: state.held is None)
         assert seen.app.state.place is None
-
-
-async def test_slow_motion_walks_on_by_itself() -> None:
-    async with monitor() as seen:
-        await seen.press("s")
-        for phase in ("load", "forward", "backward"):
-            state = await seen.until(lambda state, at=phase: state.walk and state.held.phase == at)
-            assert state.measured.anatomy.curve[state.cursor].phase == phase
-        await seen.press("s")
-        await seen.until(lambda state: not state.slow and state.held is None)
-        assert (seen.app.state.walk, seen.app.state.cursor) == (None, None)
 
 
 async def test_each_category_shows_tensors_that_add_up_to_its_row() -> None:

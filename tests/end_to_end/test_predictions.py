@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from typing import Any
 
 import pytest
 from command import complaint, vramtop
@@ -34,11 +35,28 @@ def test_bad_input_gets_one_line_and_exit_code_2(arguments: list[str], says: str
     assert says in complaint(*arguments)
 
 
-def test_an_estimate_says_what_a_sweep_measures() -> None:
+def assert_as_the_formula_has_it(first: Any, second: Any, third: Any) -> None:
+    """Batches of 64, 4,096 and 128 within 5 MiB, of which the second does not fit."""
+    assert first["batch_size"] == 64
+    assert first["boundaries"]["load"]["optimizer_state"] == 2 * P + 16
+    assert first["formula"]["total"] == 4 * P + 3_136 * 64 + 512 * 64
+    assert first["peak"]["phase"] == "optimizer"
+    assert first["allocator"] is None
+    assert first["device"] == "cpu"
+    assert first["step_seconds"] > 0
+    assert first["updates_per_epoch"] == 94
+    assert second["oom"] is True
+    assert second["budget"] == 5 * 2**20 < second["needed"]
+    assert third["high_water"]["batch_data"] == 128 * 3_144
+
+
+def test_a_sweep_goes_on_after_a_size_that_does_not_fit_and_an_estimate_says_the_same() -> None:
     common = ["--batch-size", "64,4096,128", "--vram", "5MiB", "--device", "cpu"]
     predicted = json.loads(vramtop("estimate", *common, "--format", "json").stdout)
     result = vramtop("sweep", *common, "--steps", "3", "--format", "json")
+    assert (result.returncode, result.stderr) == (0, "")
     measured = json.loads(result.stdout)
+    assert_as_the_formula_has_it(*measured)
     for estimate, row in zip(predicted, measured, strict=True):
         for name in ("step_seconds", "samples_per_second", "loss"):
             assert name not in estimate

@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-import tempfile
 
 import psutil
 import pytest
@@ -31,14 +30,6 @@ sys.exit(3)
 # Kilobytes: parameters at the peak, the same at high water, and what they are.
 PARAMETERS = r"Parameters +397\.5 +\d+% +397\.5 +101,770 × 4 B +397\.5 +✓"
 STATE = r"Optimizer state +795\.1 +\d+% +795\.1 +Adam 2 × 4 B × 101,770 +795\.1 +✓"
-
-
-@pytest.fixture
-def environment(machine):
-    """A machine with one simulated GPU, and a folder for the sockets of programs."""
-    folder = tempfile.mkdtemp(prefix="vt", dir="/tmp")
-    yield {**machine, "VRAMTOP_SOCKETS": f"{folder}/s", "OMP_NUM_THREADS": "1"}
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import environments
@@ -57,6 +59,15 @@ def sockets(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     shutil.rmtree(folder)
 
 
+@asynccontextmanager
+async def left(viewer: Viewer) -> AsyncIterator[Viewer]:
+    """A viewer that is closed afterwards."""
+    try:
+        yield viewer
+    finally:
+        await viewer.close()
+
+
 async def watched(viewer: Viewer) -> WatchedStep:
     """The first watched step."""
     viewer.watch()
@@ -72,12 +83,11 @@ async def test_a_training_that_runs_already_is_watched(python: Path, script: Pat
     try:
         assert training.stdout is not None
         training.stdout.readline()
-        viewer = await connect(attach(training.pid))
-        assert (viewer.observed.program, viewer.observed.since_start) == ("train.py", False)
-        step = await asyncio.wait_for(watched(viewer), 60)
-        assert step.optimizer == "SGD"
-        assert WEIGHTS in dict(step.blocks).values()
-        await viewer.close()
+        async with left(await connect(attach(training.pid))) as viewer:
+            assert (viewer.observed.program, viewer.observed.since_start) == ("train.py", False)
+            step = await asyncio.wait_for(watched(viewer), 60)
+            assert step.optimizer == "SGD"
+            assert WEIGHTS in dict(step.blocks).values()
         assert training.poll() is None
     finally:
         training.kill()
@@ -85,13 +95,14 @@ async def test_a_training_that_runs_already_is_watched(python: Path, script: Pat
 
 
 async def test_a_training_that_is_started_is_watched(python: Path, script: Path) -> None:
-    called = await callers()
-    training = await start((str(python), str(script)), called.path)
-    viewer = await asyncio.wait_for(called.next(), 60)
-    assert (viewer.observed.pid, viewer.observed.since_start) == (training.pid, True)
-    step = await asyncio.wait_for(watched(viewer), 60)
-    assert step.optimizer == "SGD"
-    training.terminate()
-    assert await training.wait() == -15
-    await viewer.close()
-    called.close()
+    with closing(await callers()) as called:
+        training = await start((str(python), str(script)), called.path)
+        try:
+            async with left(await asyncio.wait_for(called.next(), 60)) as viewer:
+                assert (viewer.observed.pid, viewer.observed.since_start) == (training.pid, True)
+                step = await asyncio.wait_for(watched(viewer), 60)
+                assert step.optimizer == "SGD"
+        finally:
+            training.terminate()
+            ended = await training.wait()
+    assert ended == -signal.SIGTERM

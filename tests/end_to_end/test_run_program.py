@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,15 @@ def sockets(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def script(tmp_path: Path) -> Path:
     (tmp_path / "train.py").write_text(TRAIN)
     return tmp_path / "train.py"
+
+
+def until(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    """Wait for a condition while the process runs."""
+    latest = time.monotonic() + TIMEOUT_SECONDS
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < latest
+        time.sleep(0.02)
 
 
 def split_of(kind: dict, moment: str) -> dict:
@@ -119,18 +129,17 @@ def test_a_signal_is_passed_on_and_each_watched_step_was_a_line(
     )
     lines = tmp_path / "o"
     options = ("run", "--headless", "--output", str(lines), "--format", "jsonl")
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [VRAMTOP, *options, sys.executable, str(script), "cpu", "1000000000"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
-    )  # fmt: skip
-    try:
-        while not (lines.exists() and lines.read_text()):
-            assert process.poll() is None, process.communicate()
-        process.send_signal(signal.SIGTERM)
-        _, complaints = process.communicate(timeout=TIMEOUT_SECONDS)
-    finally:
-        process.kill()
+    ) as process:  # fmt: skip
+        try:
+            until(lambda: lines.exists() and lines.read_text(), process)
+            process.send_signal(signal.SIGTERM)
+            _, complaints = process.communicate(timeout=TIMEOUT_SECONDS)
+        finally:
+            process.kill()
     assert process.returncode == 5
     for line in lines.read_text().splitlines():
         assert json.loads(line)["kinds"][0]["high_water"]["parameters"] == P
@@ -186,29 +195,28 @@ def test_a_file_that_cannot_be_written_is_said_before_the_program_starts() -> No
 
 
 def test_a_program_that_runs_is_looked_into_and_goes_on(script: Path) -> None:
-    program = subprocess.Popen(
+    script.write_text(TRAIN.replace("device =", "print('imported', flush=True)\ndevice =", 1))
+    with subprocess.Popen(
         [sys.executable, str(script), "cpu", "1000000000"],
-        stdin=subprocess.DEVNULL,
-    )
-    try:
-        seen: list[dict] = []
-        while not seen:  # until it has imported torch
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+    ) as program:  # fmt: skip
+        try:
+            assert program.stdout is not None
+            assert program.stdout.readline() == "imported\n"
+            listed = json.loads(vramtop("attach", "--format", "json").stdout)
+            (seen,) = (each for each in listed if each["pid"] == program.pid)
+            assert seen["observed"] is False
+            assert str(script) in seen["command"]
+            done = vramtop("attach", str(program.pid), "--steps", "1", "--format", "json")
+            if "gdb" in done.stderr or "trace" in done.stderr:
+                pytest.skip(done.stderr)
+            assert (done.returncode, done.stderr) == (0, "")
+            (report,) = json.loads(done.stdout)
+            assert report["kinds"][0]["high_water"]["parameters"] == P
             assert program.poll() is None
-            listed = vramtop("attach", "--format", "json")
-            seen = [each for each in json.loads(listed.stdout) if each["pid"] == program.pid]
-        assert seen[0]["observed"] is False
-        assert str(script) in seen[0]["command"]
-        done = vramtop("attach", str(program.pid), "--steps", "1", "--format", "json")
-        if "gdb" in done.stderr or "trace" in done.stderr:
-            pytest.skip(done.stderr)
-        assert (done.returncode, done.stderr) == (0, "")
-        (report,) = json.loads(done.stdout)
-        assert report["kinds"][0]["high_water"]["parameters"] == P
-        assert program.poll() is None
-        assert "yes" in vramtop("attach").stdout
-    finally:
-        program.kill()
-        program.wait()
+            assert "yes" in vramtop("attach").stdout
+        finally:
+            program.kill()
     gone = vramtop("attach", str(program.pid))
     assert (gone.returncode, gone.stdout) == (1, "")
     assert gone.stderr == f"vramtop: there is no process {program.pid}\n"

@@ -5,17 +5,14 @@ import os
 import subprocess
 from pathlib import Path
 
-import pexpect
-import psutil
 import pytest
 from command import TIMEOUT_SECONDS, VRAMTOP
+from terminal import Terminal
 
 STEPS = ("--steps", "3", "--device", "cpu")
 FORMS = (
     ("--headless",),
     ("--headless", "--format", "jsonl"),
-    ("sweep", "--batch-size", "8"),
-    ("sweep", "--batch-size", "8", "--format", "json"),
     ("sweep", "--batch-size", "8", "--format", "csv"),
 )
 
@@ -76,7 +73,7 @@ def test_a_reader_that_has_seen_enough_ends_an_endless_training():
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
 def test_a_full_disk_is_reported_in_one_line():
     with Path("/dev/full").open("w") as full:
-        ends = all_at_once(FORMS[:2] + FORMS[-1:], full)
+        ends = all_at_once(FORMS, full)
     assert ends == [(1, "vramtop: cannot write: No space left on device\n")] * 3
     result = shell("--help >/dev/full")
     assert (result.returncode, result.stderr) == ends[0]
@@ -111,19 +108,10 @@ def test_a_worker_that_ends_before_its_training_is_a_failure_whatever_it_says(fo
 
 
 def test_what_was_measured_is_printed_though_the_worker_was_killed():
-    terminal = pexpect.spawn(
-        VRAMTOP,
-        ["--headless", "--device", "cpu"],
-        dimensions=(50, 80),
-        timeout=TIMEOUT_SECONDS,
-        encoding="utf-8",
-        env=os.environ | {"TERM": "xterm-256color"},
-    )
-    terminal.expect(r"[1-9][0-9]/\?")  # steps
-    psutil.Process(terminal.pid).children()[0].kill()
-    terminal.expect_exact("vramtop: the worker was killed (SIGKILL)")
-    printed = terminal.read()
-    terminal.close()
-    assert terminal.exitstatus == 1
-    assert "Peak 2,634,932 B in optimizer" in printed
-    assert "…" not in printed
+    terminal = Terminal(80, 50, "--headless", "--device", "cpu")
+    terminal.wait_for(r"[1-9][0-9]/\?")  # steps
+    terminal.worker().kill()
+    assert terminal.ended() == 1
+    assert "vramtop: the worker was killed (SIGKILL)" in terminal.text()
+    assert "Peak 2,634,932 B in optimizer" in terminal.text()
+    assert "…" not in terminal.text()

@@ -6,14 +6,14 @@ import psutil
 import pytest
 from terminal import TIMEOUT_SECONDS, Terminal
 
+CATEGORIES = ("Parameters", "Gradients", "Optimizer state", "Batch data", "Temporaries")
 
-@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (120, 40)])
-def test_the_bars_come_alive_and_plus_doubles_the_batch(columns, lines):
-    terminal = Terminal(columns, lines, "--device", "cpu")
+
+def test_the_bars_come_alive_and_plus_doubles_the_batch():
+    terminal = Terminal(80, 24, "--device", "cpu")
     terminal.wait_for("starting")
     terminal.wait_until_measured()
-    for name in ("Parameters", "Gradients", "Optimizer state", "Batch data", "Temporaries"):
-        assert name in terminal.text()
+    assert all(name in terminal.text() for name in CATEGORIES)
     worker = terminal.worker()
     terminal.child.send("+")
     terminal.wait_for(r"batch 128\b")
@@ -23,16 +23,6 @@ def test_the_bars_come_alive_and_plus_doubles_the_batch(columns, lines):
     # Out of the alternate screen, and the cursor is back.
     assert terminal.raw.rindex(b"\x1b[?1049l") > terminal.raw.rindex(b"\x1b[?1049h")
     assert terminal.raw.rindex(b"\x1b[?25h") > terminal.raw.rindex(b"\x1b[?25l")
-
-
-def test_a_killed_worker_is_reported_on_the_screen():
-    terminal = Terminal(120, 40, "--device", "cpu")
-    terminal.wait_until_measured()
-    worker = terminal.worker()
-    worker.kill()
-    terminal.wait_for("SIGKILL")
-    terminal.child.send("q")
-    assert terminal.ended() is not None
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -79,11 +69,15 @@ def test_settings_that_only_the_worker_can_judge_end_with_one_line():
     assert b"Traceback" not in terminal.raw
 
 
-def test_keys_typed_at_once_are_handled_one_by_one():
-    terminal = Terminal(80, 24, "--device", "cpu")
+def test_keys_typed_at_once_are_handled_one_by_one_and_a_killed_worker_is_reported():
+    terminal = Terminal(120, 40, "--device", "cpu")
     terminal.wait_until_measured()
+    assert all(name in terminal.text() for name in CATEGORIES)
     terminal.child.send("b")
     terminal.wait_for("Batch size")
     terminal.child.send("\x7f\x7f\x7f51\x7f\x1b[D\x1b[C12\r")
     terminal.wait_for("batch 512 ")
+    terminal.worker().kill()
+    terminal.wait_for("SIGKILL")
+    assert "batch 512 " in terminal.text()
     terminal.quit()

@@ -2,9 +2,13 @@
 
 import json
 import re
+import sys
+from pathlib import Path
 
 import pytest
 from terminal import Terminal
+
+RECORDED = Path(__file__).with_name("recorded_monitor.py")
 
 DUMB = {"TERM": "dumb", "LANG": "C"}
 PLAIN = re.compile(rb"[^\x00-\x7f]")
@@ -13,8 +17,11 @@ BEYOND = re.compile(rb"\x1b\[[\d;]*[34]8;[25];")
 CONSOLE = set("█▀▄▌▐░▒▓─│┌┐└┘├┤┴·°±")
 
 
-def trained(terminal):
-    """The terminal once a step was measured and shown, with a dialog over it and without."""
+def trained(shown):
+    """A terminal that has shown a measured step, with a dialog over it and without."""
+    terminal = Terminal(
+        80, 24, str(RECORDED), "--device", "cpu", program=sys.executable, shown=shown
+    )
     terminal.wait_until_measured()
     terminal.child.send("?")
     terminal.wait_for("the next optimizer")
@@ -32,34 +39,32 @@ def trained(terminal):
     ],
 )
 def test_where_the_locale_has_no_utf8_only_ascii_is_sent(shown):
-    terminal = trained(Terminal(80, 24, "--device", "cpu", shown=shown))
+    terminal = trained(shown)
     assert not PLAIN.search(terminal.raw)
 
 
 def test_linuxs_console_gets_what_its_font_and_its_16_colours_have():
-    terminal = trained(
-        Terminal(80, 24, "--device", "cpu", shown={"TERM": "linux", "LANG": "C.UTF-8"})
-    )
+    terminal = trained({"TERM": "linux", "LANG": "C.UTF-8"})
     assert {letter for letter in terminal.raw.decode() if not letter.isascii()} <= CONSOLE
     assert not BEYOND.search(terminal.raw)
 
 
 def test_gnu_screen_gets_its_own_16_colours_whatever_the_terminal_around_it_has():
     shown = {"TERM": "screen", "STY": "1.pts", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
-    terminal = trained(Terminal(80, 24, "--device", "cpu", shown=shown))
+    terminal = trained(shown)
     assert not BEYOND.search(terminal.raw)
     assert "▚".encode() in terminal.raw
 
 
 def test_tmux_with_256_colours_gets_them():
     shown = {"TERM": "tmux-256color", "LANG": "C.UTF-8"}
-    terminal = trained(Terminal(80, 24, "--device", "cpu", shown=shown))
+    terminal = trained(shown)
     assert re.search(rb"\x1b\[[\d;]*48;5;", terminal.raw)
 
 
 def test_no_color_sends_no_colour():
     shown = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "NO_COLOR": "1"}
-    terminal = trained(Terminal(80, 24, "--device", "cpu", shown=shown))
+    terminal = trained(shown)
     codes = {
         code
         for codes in re.findall(rb"\x1b\[([\d;]*)m", terminal.raw)
@@ -118,3 +123,4 @@ def test_a_config_that_cannot_be_used_does_not_stop_the_monitor(config):
     terminal = Terminal(120, 24, "gpus")
     terminal.wait_for("JSON")  # where the line breaks is up to the path
     terminal.quit()
+    assert config.read_text() == "theme = dark"

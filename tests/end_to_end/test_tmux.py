@@ -30,9 +30,9 @@ def test_a_terminal_that_is_resized_keeps_what_it_shows(tmp_path: Path) -> None:
         pane.wait_for("needs 40 by 6")
         pane.resize(80, 24)
         pane.wait_for(r"Activations +\S+ +\S+ +74\.0")
-        pane.keys("q")
+        pane.keys("C-c")
         pane.wait_for(PROMPT)
-        pane.all_end()
+        assert pane.left() == []
 
 
 def test_a_suspended_monitor_gives_the_terminal_and_the_device_back_until_it_goes_on(
@@ -52,22 +52,19 @@ def test_a_suspended_monitor_gives_the_terminal_and_the_device_back_until_it_goe
         pane.wait_for(r"Activations +\S+ +\S+ +74\.0")
         pane.keys("q")
         pane.wait_for(PROMPT)
-        pane.all_end()
+        assert pane.left() == []
 
 
 def test_a_monitor_that_is_killed_leaves_no_worker(tmp_path: Path) -> None:
     with tmux(tmp_path, 80, 24) as pane:
         pane.start("--device", "cpu")
         pane.monitor.send_signal(signal.SIGKILL)
-        pane.all_end()
+        assert pane.left() == []
 
 
 def test_a_closed_window_leaves_neither_monitor_nor_worker(tmp_path: Path) -> None:
     with tmux(tmp_path, 80, 24) as pane:
         pane.start("--device", "cpu")
-        pane.keys("C-c")
-        pane.wait_for(PROMPT)
-        pane.start("--device", "cpu")
         pane.command("new-session", "-d", "-s", "other")
         pane.command("kill-session", "-t", "0")
-        pane.all_end()
+        assert pane.left() == []
