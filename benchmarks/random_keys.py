@@ -69,7 +69,7 @@ class Pressed:
         return re.sub(r"\x1b\[[\d;?<>=]*[A-Za-z]", "", self._latest.decode(errors="replace"))
 
     def press(self, count: int) -> Outcome | None:
-        """Press so many keys. Where one quits, the next monitor starts. None where all is well."""
+        """Press `count` keys. Where one quits, the next monitor starts. None where all is well."""
         for number in range(count):
             key = self._random.choice(KEYS)
             self._child.send(key)
@@ -103,7 +103,7 @@ class Pressed:
         return "ended" if self._child.exitstatus == 0 else "failed"
 
     def _read(self, seconds: float, *, draw: bool = False) -> bool:
-        """Take what is written within so many seconds; False once the monitor has ended."""
+        """Take what is written within `seconds`; False once the monitor has ended."""
         latest = time.monotonic() + seconds
         while (left := latest - time.monotonic()) > 0:
             try:
@@ -119,7 +119,7 @@ class Pressed:
 
 
 def run(seed: int, count: int) -> tuple[Outcome, str]:
-    """How a run of so many keys ended, and its last screen or output where it did not end well."""
+    """How a run of `count` keys ended, and its last screen or output where it did not end well."""
     with tempfile.TemporaryDirectory(prefix="vramtop-") as config:
         pressed = Pressed(seed, config)
         outcome = pressed.press(count) or pressed.leave()

@@ -84,7 +84,7 @@ class Screen:
         self.stream = pyte.ByteStream(self.screen)
 
     def read(self, seconds: float, *, draw: bool = True) -> None:
-        """Take what the program writes within so many seconds, and draw it if wanted."""
+        """Take what the program writes within `seconds`, and draw it if wanted."""
         try:
             data = self.child.read_nonblocking(1 << 20, seconds)
         except pexpect.TIMEOUT:
@@ -116,13 +116,13 @@ class Screen:
         return int(found[1].replace(",", ""))
 
     def run(self, seconds: float, *, draw: bool = True) -> None:
-        """Let the program go on for so many seconds."""
+        """Let the program go on for `seconds`."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self.read(min(left, 0.1), draw=draw)
 
     def cost(self, seconds: float) -> Cost:
-        """What the program costs while it goes on for so many seconds.
+        """What the program costs while it goes on for `seconds`.
 
         Its threads' time by the scheduler, in nanoseconds, must agree with that of the process,
         which the system counts in hundredths of a second.

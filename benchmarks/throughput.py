@@ -62,7 +62,7 @@ class Loop(Protocol):
         """Train for `TURN_SECONDS`; images a second."""
 
     def close(self) -> None:
-        """Take no more turns."""
+        """End the turns."""
 
 
 class _Turns(queue.SimpleQueue):

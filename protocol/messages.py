@@ -137,10 +137,11 @@ class Measured(Message, frozen=True, tag="step_measured", kw_only=True):
 class OutOfMemory(Message, frozen=True, tag="step_out_of_memory", kw_only=True):
     """A step that ran out of memory in `phase` and `operator`.
 
-    The failed allocation `wanted` so many bytes when `free` bytes were left. It would have brought
-    the total to `needed` bytes, more than the `limit`. Both count what the limit counts: on a CUDA
-    device the bytes that its allocator takes from the driver, elsewhere the bytes that the step
-    asks for. All four are None where they are not known. `split` is what the step held then.
+    The failed allocation asked for `wanted` bytes when `free` bytes were left. It would have
+    brought the total to `needed` bytes, more than the `limit`. Both count what the limit counts:
+    on a CUDA device the bytes that its allocator takes from the driver, elsewhere the bytes that
+    the step asks for. All four are None where they are not known. `split` is what the step held
+    then.
 
     `operator` is "batch" where loading the batch failed, and empty where it is not known. Two
     phases are not a step's: "model", where the model itself has no room, and "evaluation".

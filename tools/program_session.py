@@ -30,7 +30,7 @@ WATCHED = (1, 2)  # of the watched steps those that are kept; each takes 70 kB
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One thing that came, after so many seconds."""
+    """One message, and the seconds after which it came."""
 
     seconds: float
     said: FromObserver | None = None

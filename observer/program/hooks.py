@@ -114,7 +114,7 @@ class Hooks:
         ]
 
     def leave_optimizers(self) -> None:
-        """See optimizers' steps no more. Where one goes through its hooks right now, not yet."""
+        """Take the hooks of optimizers out, unless one of them goes through its hooks right now."""
         if not going_through_hooks():
             for handle in self._of_optimizers:
                 handle.remove()

@@ -15,8 +15,8 @@ from typing import Literal, NamedTuple
 Kind = Literal["training", "inference"]
 
 _BOUNDS = 3  # two periods have three
-_PATIENCE = 64  # so many steps or backward passes at most, until a rarer optimizer steps
-_WITHOUT_GRAD = 3  # so many calls in a row, of one module, are inference
+_PATIENCE = 64  # steps or backward passes to wait at most for a rarer optimizer
+_WITHOUT_GRAD = 3  # calls in a row, of one module, that are taken for inference
 _WITH_GRAD = 32  # the same where gradients could be computed, in a program that never does
 
 

@@ -98,7 +98,7 @@ class LessonOutOfMemory(OutOfMemory, frozen=True, tag="out_of_memory", kw_only=T
 
 
 class LessonEnded(Ended, frozen=True, tag="ended"):
-    """The training reached its end or was told to stop, after so many steps and images."""
+    """The training reached its end or was told to stop, after `steps` and `images`."""
 
     images: int
 
@@ -123,8 +123,9 @@ class Noise(Message, frozen=True, tag="noise"):
     """The gradient noise scale (McCandlish et al. 2018), estimated before steps up to `step`.
 
     `noise` is tr(Σ), the summed variance of the gradients of single images. `signal` is |G|², the
-    squared norm of the gradient over all images. Both are exponential moving means over so many
-    `estimates`, each made from `images` images. An estimate weighs 0.95 times as much as the next.
+    squared norm of the gradient over all images. Both are exponential moving means over
+    `estimates` estimates, each made from `images` images. An estimate weighs 0.95 times as much as
+    the next.
 
     Their ratio is the simple noise `scale`, in images. Batches larger than that gain little. `low`
     and `high` are the ends of its 90% confidence interval. All three are None while the signal

@@ -130,7 +130,7 @@ class WatchedStep(Message, frozen=True, tag="watched_step", kw_only=True):
 
     Marks, events and sightings are those of both periods: the first mark is the first period's, the
     last one the second's end, at the last event. The second period begins at the place `cut`, and
-    took so many `seconds`. `number` is that of the watched step, from 1; several devices of one
+    took `seconds`. `number` is that of the watched step, from 1; several devices of one
     window share it. `blocks` are those alive at the window's end, as address and size, and
     `block_lines` the lines that allocated them, -1 where that is not known; it may be empty.
     `tensors` are addresses of memory that Python's tensors hold, empty where nobody looked.

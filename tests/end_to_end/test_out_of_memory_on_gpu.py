@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 GIB = 2**30
 TAKEN = 1110 * MIB  # of a device by the driver and a context
 
-# What is trained on a device of so many bytes, what is changed, and where that fails.
+# What is trained on a device with how many bytes, what is changed, and where that fails.
 CASES: dict[str, tuple[int, dict[str, Any], dict[str, Any], str, str]] = {
     "load": (
         TAKEN + 120 * MIB,

@@ -62,7 +62,7 @@ def test_a_program_on_a_gpu_is_looked_into_and_left_as_it_was(environment, scrip
 def test_a_program_that_is_run_is_shown_and_leaves_its_last_lines_and_its_exit_code(
     environment, script, tmp_path
 ):
-    command = ("run", "--output", str(tmp_path / "told.json"), sys.executable, script)
+    command = ("run", "--output", str(tmp_path / "report.json"), sys.executable, script)
     terminal = Terminal(120, 40, *command, "cpu", "2000", environment=environment)
     terminal.wait_for(r"training  64×784 float32  cpu")
     terminal.wait_for(r"the program has ended with exit code 3")
@@ -73,8 +73,8 @@ def test_a_program_that_is_run_is_shown_and_leaves_its_last_lines_and_its_exit_c
     assert "the last line" in after
     assert "Parameters" in after
     assert "407,080" in after
-    (told,) = json.loads((tmp_path / "told.json").read_text())
-    assert told["kinds"][0]["high_water"]["parameters"] == 407_080
+    (program,) = json.loads((tmp_path / "report.json").read_text())
+    assert program["kinds"][0]["high_water"]["parameters"] == 407_080
 
 
 def test_a_program_that_is_left_asks_first_and_then_ends(environment, script):

@@ -65,12 +65,12 @@ class Forks:
         print(json.dumps(request), file=self._process.stdin, flush=True)
         ended = self._process.stdout.readline().strip()
         assert ended == "0", f"{ended}: {result.with_suffix('.err').read_text()}"
-        told = json.loads(result.read_text())
+        written = json.loads(result.read_text())
         messages = [
             msgspec.json.decode(json.dumps(message), type=FromObserver)
-            for message in told["messages"]
+            for message in written["messages"]
         ]
-        return Observed(messages, told["counted"], told["said"])
+        return Observed(messages, written["counted"], written["said"])
 
     def close(self) -> None:
         """Let it end."""
@@ -82,12 +82,12 @@ def assert_as_counted(observed: Observed, device: str) -> None:
     latest = observed.latest(device)
     assert latest.keys() & observed.counted.keys(), observed.messages
     for name, step in latest.items():
-        told = report(step, 1)
-        splits = {"high_water": told.high_water, **told.boundaries}
+        reported = report(step, 1)
+        splits = {"high_water": reported.high_water, **reported.boundaries}
         counted = observed.counted.get(name, {})
         split = {
             phase: {category: getattr(splits[phase], category) for category in bytes_of}
             for phase, bytes_of in counted.items()
         }
         assert split == counted
-        assert told.unattributed == (None if device == "cpu" else 0)
+        assert reported.unattributed == (None if device == "cpu" else 0)

@@ -11,7 +11,7 @@ KEPT = 600  # floats
 
 
 class Trainer:
-    """Keeps a tensor from before its first step, one of each step, and those that it is told."""
+    """Keeps a tensor from before its first step, and one of each step in `history`."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -39,7 +39,7 @@ def trainer(run: Run) -> None:
         training.step()
     kept = len(training.history)
     run.ask()
-    while not run.told("holders"):
+    while not run.has_sent("holders"):
         training.step()
     run.said["kept"] = kept
 

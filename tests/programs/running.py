@@ -55,9 +55,9 @@ class Run:
             self.join()
         if self._begun <= WARM_UP:
             return True
-        told = [message for message in self.messages if message["type"] != "watched_step"]
-        assert time.monotonic() < self._ends, told
-        assert not told or told[-1]["type"] != "removed", told
+        others = [message for message in self.messages if message["type"] != "watched_step"]
+        assert time.monotonic() < self._ends, others
+        assert not others or others[-1]["type"] != "removed", others
         return not {*(kinds or ("training",)), *filter(None, [of])} <= self.watched()
 
     def join(self) -> None:
@@ -74,7 +74,7 @@ class Run:
         step = [each for each in self.messages if each["type"] == "watched_step"][-1]
         self._agent.who(str(step["device"]), [address for address, _ in step["blocks"]])
 
-    def told(self, kind: str) -> bool:
+    def has_sent(self, kind: str) -> bool:
         """Whether the observer has sent a message of this kind."""
         assert time.monotonic() < self._ends, self.messages
         return any(message["type"] == kind for message in self.messages)
@@ -95,7 +95,7 @@ class Run:
                 self.optimizers.append(owner)
 
     def forget(self) -> None:
-        """Count no more what was told so far."""
+        """Count nothing more of what `owns` was given."""
         self._modules, self.optimizers = [], []
 
     def at(self, phase: str, step_of: str = "training", **expected: int) -> None:

@@ -17,18 +17,18 @@ def test_the_program_names_what_it_keeps(observe, device: str) -> None:
     (answer,) = [each for each in observed.messages if isinstance(each, Holders)]
     names = {each.address: each.what for each in answer.holders}
     asked = next(each for each in observed.steps if dict(each.blocks).keys() <= names.keys())
-    told, plain = report(asked, 1, names), report(asked, 1)
-    others = {held.what: held for held in told.other}
+    reported, plain = report(asked, 1, names), report(asked, 1)
+    others = {held.what: held for held in reported.other}
     mean = others["mean of Trainer in holding.py"]
     assert (mean.bytes, mean.count) == (FLOAT * KEPT, 1)
     history = others["history of Trainer in holding.py"]
     assert history.bytes == history.count * 6 * FLOAT * IMAGES * CLASSES
-    assert (told.curve, told.high_water, told.unattributed) == (
+    assert (reported.curve, reported.high_water, reported.unattributed) == (
         plain.curve, plain.high_water, plain.unattributed,
     )  # fmt: skip
-    assert sum(held.bytes for held in told.other) == told.high_water.other
+    assert sum(held.bytes for held in reported.other) == reported.high_water.other
 
 
 def test_the_copies_of_an_autocast_around_all_steps_are_known(observe) -> None:
-    told = report(observe("holding.autocast_around_steps", "cuda:0").steps[-1], 1)
-    assert Held(2 * (32 * 64 + 64), 2, AUTOCAST, "") in told.other
+    reported = report(observe("holding.autocast_around_steps", "cuda:0").steps[-1], 1)
+    assert Held(2 * (32 * 64 + 64), 2, AUTOCAST, "") in reported.other

@@ -92,7 +92,7 @@ class Driver:
         return [message for message in self.seen if isinstance(message, kind)]
 
     def walk(self, boundaries: int) -> list[LessonSample]:
-        """Pause, then walk to so many boundaries inside steps; returns the sample of each."""
+        """Pause, then walk to `boundaries` boundaries inside steps; returns the sample of each."""
         self.pause()
         shown = []
         for command in range(2, 2 + boundaries):
@@ -145,7 +145,7 @@ def running(
 
 
 def whole(data: Library | Dataset, settings: Settings, steps: int, **start: Any) -> Driver:
-    """The driver of a session that has ended after so many steps, with a sample of each."""
+    """The driver of a session that has ended after `steps` steps, with a sample of each."""
     with running(data, settings, steps=steps, every_step=True, **start) as driver:
         driver.ended()
     return driver

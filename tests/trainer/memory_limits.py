@@ -19,7 +19,7 @@ def run_out_of_memory(
     times: int = 1,
     before: Callable[[Any], object] = id,
 ) -> None:
-    """Let a method fail `times` times after so many calls; `before` gets its object first."""
+    """Let a method fail `times` times after `after` calls; `before` gets its object first."""
     method, made = getattr(owner, name), list[int]()
 
     def run(self: object, *given: object, **named: object) -> object:

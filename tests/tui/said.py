@@ -44,8 +44,8 @@ def training(number: int = 1, device: str = "cuda:0", kept: int = KEPT) -> Watch
     held = WEIGHT + OLD
 
     def mark(kind: str) -> None:
-        told = (held, held + 512, held + 2048) if device != "cpu" else (None, None, None)
-        marks.append(Mark(len(events), kind, *told))
+        figures = (held, held + 512, held + 2048) if device != "cpu" else (None, None, None)
+        marks.append(Mark(len(events), kind, *figures))
 
     def event(address: int, size: int, line: int = -1, module: int = -1) -> None:
         nonlocal held

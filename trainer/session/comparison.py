@@ -70,7 +70,7 @@ class Comparison:
         self._reported = -SAMPLE_SECONDS
 
     def run(self, limit: int | None) -> None:
-        """Take all runs; with a `limit`, a step may hold at most so many bytes."""
+        """Take all runs; with a `limit`, a step may hold at most that many bytes."""
         for number, settings in enumerate(self._compare.runs, start=1):
             again = self._device.type == "cuda"
             while True:

@@ -64,7 +64,7 @@ class Ending:
         threading.Thread(target=self._watch, name="ending", daemon=True).start()
 
     def within(self, seconds: float) -> None:
-        """End by force if this process still runs in so many seconds; an earlier limit stays."""
+        """End by force if this process still runs after `seconds`; an earlier limit stays."""
         latest = time.monotonic() + seconds
         with self._lock:
             self._deadline = latest if self._deadline is None else min(self._deadline, latest)

@@ -35,8 +35,9 @@ class Painter:
 
     - At once: what a key, the mouse or the walk through a step has changed (`paint`), and each
       message that somebody waits for (`waited_for`).
-    - At the chosen pace, so many seconds apart at least: samples and GPU reports, in parts that
-      are `LIVE`. These are few: a full repaint costs a slow line four times as much.
+    - At the chosen pace, which sets the least seconds from one paint to the next: samples and GPU
+      reports, in parts that are `LIVE`. These are few: a full repaint costs a slow line four times
+      as much.
     - Once a second, by the app's clock (`catch_up`): all else.
 
     `parts` are those of all screens that are open, none when the app ends.

@@ -42,7 +42,7 @@ class StepApp(StateApp):
         self.walk.follow(before)
 
     def action_moment(self, by: int) -> None:
-        """Move the cursor by so many moments of the recorded step."""
+        """Move the cursor `by` moments of the recorded step."""
         if refusal := self.walk.move(by):
             self.say(refusal)
 
@@ -56,7 +56,7 @@ class StepApp(StateApp):
         self.show(replace(self.state, chosen=category))
 
     def action_choose(self, by: int) -> None:
-        """Choose a category so many rows further down; between the last and the first is none."""
+        """Choose the category `by` rows further down; between the last and the first is none."""
         ring = (None, *self.state.listed)
         self.choose(ring[(ring.index(self.state.chosen) + by) % len(ring)])
 

@@ -31,7 +31,7 @@ class Stage(Protocol):
         ...
 
     def set_timer(self, delay: float, callback: Callable[[], None]) -> Timer:
-        """Call back after so many seconds."""
+        """Call back after `delay` seconds."""
         ...
 
 
@@ -59,7 +59,7 @@ class StepWalk:
             self._go_on()
 
     def move(self, by: int) -> str | None:
-        """Move the cursor by so many moments; returns why that cannot be, None where it can."""
+        """Move the cursor `by` moments; returns why that cannot be, None where it can."""
         if self._stage.state.measured is None:
             return "no step is recorded yet"
         self._stage.show(cursor.moved(self._stage.state, by))

@@ -26,7 +26,7 @@ def change(state: State, commands: Commands, /, **values: Any) -> Reply | None: 
 
 @needs_training
 def resize(state: State, commands: Commands, size: int) -> Reply | None:
-    """Ask for a batch of so many images, or of the nearest number that the data allows."""
+    """Ask for a batch of `size` images, or of the nearest number that the data allows."""
     lesson = known(state.lesson)
     assert lesson.configured is not None
     base, images = commands.base(lesson.settings), lesson.configured.data.train_images

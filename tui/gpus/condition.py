@@ -14,7 +14,7 @@ MARK = "! "  # before a warning or an error, for viewers who see no colours
 # The hardware slows a GPU down only to protect it from harm.
 _ERRORS = ("hardware slowdown", "hardware thermal slowdown", "hardware power brake")
 _CHOSEN = ("clocks set by an application", "sync boost", "display clocks")
-# A GPU is hot from so many °C below the temperature at which it slows down, or shuts down.
+# A GPU is hot within this many °C of the temperature at which it slows down, or shuts down.
 _CLOSE, _CLOSE_TO_SHUTDOWN = 5, 10
 
 

@@ -20,7 +20,7 @@ CLOSE_SECONDS = 0.25
 
 
 class Sampler:
-    """Asks NVML every so many `seconds`, from its creation until `close`.
+    """Asks NVML once in `seconds`, from its creation until `close`.
 
     After a failure of NVML or of one GPU, NVML is initialized anew. The waits between the attempts
     double up to `RETRY_SECONDS`; on a machine without a driver each is that long.
@@ -120,7 +120,7 @@ class Sampler:
 
 
 def retry_seconds(trouble: str | None, failures: int, seconds: float) -> float:
-    """How long to wait before NVML is initialized anew, after so many failures before this one."""
+    """How long to wait before NVML is initialized anew, after `failures` others before this one."""
     if trouble == NO_DRIVER:
         return RETRY_SECONDS
     return min(RETRY_SECONDS, seconds * 2.0 ** min(failures, 60))

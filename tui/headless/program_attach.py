@@ -27,7 +27,7 @@ _ASKED_TO_LEAVE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 async def attach(pid: int, steps: int | None, output: ProgramOutput, *, status: bool) -> int:
-    """Watch so many steps, or until the program ends or a signal comes; returns the exit code.
+    """Watch `steps` steps, or until the program ends or a signal comes; returns the exit code.
 
     With `status` a line on the terminal says how far it is. The program goes on.
     """
@@ -69,7 +69,7 @@ async def attach(pid: int, steps: int | None, output: ProgramOutput, *, status: 
     if program.ended:
         complain(f"{program.name} has ended")
     elif program.removed:
-        complain(f"{program.name} is watched no more: {program.trouble}")
+        complain(f"{program.name} is no longer watched: {program.trouble}")
     return FINE
 
 

@@ -100,4 +100,4 @@ class _Programs:
             if nothing:
                 yield program.why_nothing
             elif program.removed:
-                yield f"{program.name} was watched no more: {program.trouble}"
+                yield f"{program.name} was not watched any longer: {program.trouble}"

@@ -144,7 +144,7 @@ class SweepProgress:
         self._task = bar.add_task("starting", total=trials)
 
     def at(self, trial: Trial, run: Run, left: int) -> None:
-        """Show the progress of `run`; so many trials are left, this one included."""
+        """Show the progress of `run`; `left` trials are left, this one included."""
         stage = f"batch {trial.settings.batch_size:,}" if run.configured else "starting"
         done = self._trials - left + _share(trial, run)
         self._bar.update(self._task, description=stage, completed=done)

@@ -19,7 +19,7 @@ from .summary import out_of_memory_line, summaries
 
 
 async def headless(settings: Settings, steps: int | None, form: str) -> int:
-    """Train for so many steps, or until interrupted; returns the exit code.
+    """Train for `steps`, or until interrupted; returns the exit code.
 
     `form` is `jsonl`, `table`, or `seconds`: a line a second and then the table.
     Raises `CannotWrite` if the results cannot be written.

@@ -53,7 +53,7 @@ class Callers:
         return called
 
     def close(self) -> None:
-        """Take no more calls."""
+        """Stop accepting programs, and remove the socket."""
         self._server.close()
         with suppress(OSError):
             self.path.unlink()

@@ -170,7 +170,7 @@ class ProgramLink:
 
     @abstractmethod
     def ended(self, shown: Shown, reason: str) -> None:
-        """The program that was shown is watched no more, and there is no other.
+        """The program that was shown is no longer watched, and there is no other.
 
         `reason` is empty where it has ended.
         """

@@ -87,7 +87,7 @@ class Started(ProgramLink):
                 self._process.send_signal(number)
 
     def resize(self, size: tuple[int, int]) -> None:
-        """Give the command's terminal so many columns and lines; the command gets SIGWINCH."""
+        """Give the command's terminal this size in columns and lines; the command gets SIGWINCH."""
         self._size = size
         if self._terminal >= 0:
             _set_size(self._terminal, size)

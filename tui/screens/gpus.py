@@ -55,7 +55,7 @@ class GpuScreen(CachedScreen):
         adapt(self, event.size, _LEAST)
 
     def action_choose(self, by: int) -> None:
-        """Choose another GPU, or another process, so many lines further down."""
+        """Choose another GPU, or another process, `by` lines further down."""
         self._active.move(by)
         self._follow()
 

@@ -27,7 +27,7 @@ GPU_SCREEN_KEYS = Section(
         Entry("pgup pgdn", "a page up or down; home and end, the first and the last"),
     ),
 )
-# A terminal of so many columns has room for the text in two.
+# A terminal with this many columns has room for the text in two.
 _COLUMNS = 120
 
 

@@ -21,7 +21,7 @@ from vramtop.tui.widgets.step.layers import LayerTable
 
 from .room import TooSmall, adapt
 
-# A terminal of so many columns and lines shows all parts at once.
+# A terminal with this many columns and lines shows all parts at once.
 _WIDE, _HIGH = 116, 39
 
 

@@ -19,7 +19,7 @@ Question = Literal["batch_size", "accumulation", "hidden", "learning_rate", "bud
 def question(
     name: Question, base: Settings, images: int, accept: Callable[[Any], None]
 ) -> Prompt[Any]:
-    """The prompt for a setting; the data has so many training `images`."""
+    """The prompt for a setting; there are `images` to train on."""
     match name:
         case "batch_size":
             return batch_size(base, images, accept)
@@ -47,7 +47,7 @@ def batch_size(base: Settings, images: int, accept: Callable[[int], None]) -> Pr
 def comparison(
     base: Settings, suggested: Sequence[int], images: int, accept: Callable[[Plan], None]
 ) -> Prompt[Plan]:
-    """Batch sizes to be compared from fresh weights, out of so many training `images`."""
+    """Batch sizes to be compared from fresh weights, where there are `images` to train on."""
     typed = ",".join(map(str, suggested))
     each = fair.planned(base, typed, images).trials[0].images or 0
     return Prompt(

@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 # The columns and lines that a screen needs, unless it says otherwise.
 ENOUGH = (60, 18)
-# The class of a dialog from so many lines on: with less room it has less space between.
+# The class of a dialog, by the lines from which on it has it; with fewer there is less space.
 HEIGHTS: list[tuple[int, str]] | None = [(0, "bare"), (8, "close"), (12, "ample")]
 
 

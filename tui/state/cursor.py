@@ -17,7 +17,7 @@ def put(state: State, place: int) -> State:
 
 
 def moved(state: State, by: int) -> State:
-    """The state with the cursor so many moments further on.
+    """The state with the cursor `by` moments further on.
 
     Without a cursor it starts from the boundary where the step is held, or from the peak.
     """
@@ -33,7 +33,7 @@ def taken_away(state: State) -> State:
 
 
 def walked(state: State, elapsed: float) -> State:
-    """The state after so many seconds of the walk, which ends at the boundary."""
+    """The state after `elapsed` seconds of the walk, which ends at the boundary."""
     if state.walk is None:
         return state
     place = state.walk.at(elapsed)

@@ -23,7 +23,7 @@ class Walk(msgspec.Struct, frozen=True):
         return min(WALK_SECONDS, self._count * MOMENT_SECONDS)
 
     def at(self, elapsed: float) -> int:
-        """The place after so many seconds; from the end on, the last one."""
+        """The place after `elapsed` seconds; from the end on, the last one."""
         passed = int(elapsed / self.seconds * self._count)
         return min(self.last, self.first + passed)
 

@@ -38,6 +38,6 @@ class PaletteScreen(CommandPalette, StackedScreen):
 
     @on(Input.Changed)
     def _ignore_late_input(self, event: Input.Changed) -> None:
-        """Search no more once it is closed: the list for the hits is gone by then."""
+        """Do not search once it is closed: the list for the hits is gone by then."""
         if not self.on_top:
             event.prevent_default().stop()

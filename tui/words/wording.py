@@ -71,7 +71,7 @@ def already(wanted: Settings, now: Settings) -> str:
 
 
 def limit(settings: Settings, images: int) -> str:
-    """Why the batch cannot be larger: there are only so many training `images`."""
+    """Why the batch cannot be larger: there are only `images` to train on."""
     if settings.accumulation > 1:
         return f"batch {batch(settings)} is the most that {images:,} images allow"
     return f"a batch of {images:,} is all of the data"
@@ -154,13 +154,13 @@ def missing(device: Device) -> str | None:
 
 
 def comparison_begun(sizes: int, images: int) -> str:
-    """That so many batch sizes are compared, on so many images each."""
+    """That `sizes` batch sizes are compared, on `images` images each."""
     several = "1 batch size" if sizes == 1 else f"{sizes:,} batch sizes"
     return f"comparing {several} on {images:,} images each, {sizes * images:,} in all"
 
 
 def comparison_hint(sizes: int, images: int) -> str:
-    """What a comparison of so many batch sizes does, and how many images it takes."""
+    """What a comparison of `sizes` batch sizes does, and how many images it takes."""
     return (
         f"each from fresh weights on the same {images:,} images,\n"
         f"{sizes * images:,} in all; the training waits meanwhile"

@@ -97,7 +97,7 @@ class Commands:
         self._link.send(CallOff(self._next()))
 
     def pace(self, seconds: float) -> None:
-        """Let the worker send what is not urgent at most once in so many seconds."""
+        """Let the worker send what is not urgent at most once in `seconds`."""
         self._link.send(Pace(self._next(), seconds))
 
     def hear(self, message: Received) -> None:

@@ -78,7 +78,7 @@ class Modules(msgspec.Struct, frozen=True):
 
 
 class Parted(msgspec.Struct, frozen=True):
-    """The program is watched no more; the reason in one line. `over` tells that it has ended."""
+    """The program is no longer watched; the reason in one line. `over` tells that it has ended."""
 
     reason: str
     over: bool

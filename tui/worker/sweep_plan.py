@@ -19,7 +19,7 @@ _FULL = 3  # batches: a first, a settled and a plain one
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """A run from the initial parameters, up to so many steps or exactly so many images."""
+    """A run from the initial parameters, up to `steps` steps or exactly `images` images."""
 
     settings: Settings
     steps: int | None
@@ -78,7 +78,7 @@ def plan(
     scale: Scale,
     repeats: int,
 ) -> Plan:
-    """The trials of these sizes, on a dataset of so many training images.
+    """The trials of these sizes, on a dataset of `train_images` training images.
 
     Raises `SettingError` if they would be too short to measure anything.
     """

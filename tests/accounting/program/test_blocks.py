@@ -125,7 +125,7 @@ def test_a_block_that_came_and_went_in_anothers_middle_does_not_hide_that() -> N
         ([(1, 8)], [(1, 8), (1, 8)], "the same address"),
     ],
 )
-def test_a_contradiction_is_told_in_one_line(
+def test_a_contradiction_is_reported_in_one_line(
     empty: WatchedStep, events: list, blocks: list, message: str
 ) -> None:
     step = msgspec.structs.replace(with_events(empty, *events), blocks=tuple(blocks))

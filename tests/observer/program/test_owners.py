@@ -43,7 +43,7 @@ def test_frozen_parameters_and_buffers_are_not_trained() -> None:
     assert facts["running_mean"] == (False, True)
 
 
-def test_several_roots_are_told_apart() -> None:
+def test_several_roots_are_distinguished() -> None:
     models = [nn.Linear(2, 2), nn.Linear(2, 2), nn.Conv1d(1, 1, 1)]
     owners = _of(*models)
     weights = [each.path for each in owners.parameters() if each.path.endswith("weight")]

@@ -36,7 +36,7 @@ class Watched:
         return [message for message in self.messages if message["type"] == kind]
 
     def until(self, kind: str, step: Callable[[], object], number: int = 1) -> None:
-        """Let the program make steps until so many messages of this type have come."""
+        """Let the program make steps until `number` messages of this type have come."""
         try:
             wait_until(lambda: len(self.of(kind)) >= number, step)
         except AssertionError as error:

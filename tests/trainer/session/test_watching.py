@@ -15,7 +15,7 @@ def _pass(schedule, *, full=True):
 
 
 def recorded_in(monkeypatch, *, seconds, step, accumulation=1):
-    """When steps of so many seconds are recorded, once the settings have settled."""
+    """The times at which steps of `step` seconds are recorded, once the settings have settled."""
     now = 0.0
     monkeypatch.setattr(watching.time, "monotonic", lambda: now)
     schedule, recorded = Schedule(accumulation), []

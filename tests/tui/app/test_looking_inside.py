@@ -150,8 +150,8 @@ async def test_where_there_is_no_process_that_is_said(alone: GpuApp, entered: li
         await begin(pilot, GPUS)
         await pilot.press("enter")
         await until(pilot, lambda: "no process holds memory on this GPU" in seen(alone))
-        untold = make_gpu(0, processes=None, refused={"processes": "No Permission"})
-        await painted(pilot, report(untold))
+        unknown = make_gpu(0, processes=None, refused={"processes": "No Permission"})
+        await painted(pilot, report(unknown))
         await pilot.press("enter", "enter")
         await until(pilot, lambda: "no process is known here" in seen(alone))
     assert entered == []

@@ -97,7 +97,7 @@ async def test_all_that_is_shown_adds_up_to_the_report() -> None:
         assert end == anatomy.curve[-1].split.total
 
 
-async def test_what_is_expected_is_told_by_elements_and_by_reasons() -> None:
+async def test_what_is_expected_is_reported_by_elements_and_by_reasons() -> None:
     async with program() as pilot:
         facts = {line.category: line for line in pilot.app.state.categories}  # type: ignore[attr-defined]
         assert facts["parameters"].expected.formula == "3,323,136 × 4 B"

@@ -163,7 +163,7 @@ async def test_a_table_in_a_file_has_no_colours_and_no_blanks_at_its_ends(
         ((Ended(),), "train.py ended before a step of it was watched"),
         ((Removed("a hook failed"),), "train.py: no step could be watched: a hook failed"),
         ((Missing("no account"), Ended()), "train.py: no step could be watched: no account"),
-        ((training(), Removed("a hook failed")), "train.py is watched no more: a hook failed"),
+        ((training(), Removed("a hook failed")), "train.py is no longer watched: a hook failed"),
     ],
 )
 async def test_why_there_is_nothing_or_no_more_is_said_in_one_line(
@@ -231,5 +231,5 @@ async def test_the_program_is_asked_once_who_holds_what_is_nobodys_and_has_time_
     assert await watch(observer, steps=2) == 0
     assert observer.heard.count(b'"who"') == 1
     assert str(asked).encode() in observer.heard
-    (told,) = json.loads(capsys.readouterr().out)
-    assert [each["what"] for each in told["other"]] == ["history in train.py"]
+    (program,) = json.loads(capsys.readouterr().out)
+    assert [each["what"] for each in program["other"]] == ["history in train.py"]

@@ -131,7 +131,7 @@ def test_several_processes_have_a_line_each_and_the_highest_peak_is_shown() -> N
     assert text[5].startswith("Highest peak: train.py · rank 1 of 3 · pid 4712")
 
 
-def test_calls_without_training_are_told_in_a_line_beside_one_and_alone_in_full() -> None:
+def test_calls_without_training_are_reported_in_a_line_beside_one_and_alone_in_full() -> None:
     both = "\n".join(lines(report(training(), inference())))
     assert "A call in inference, of float32 1 × 5: 1,070 B in forward, at eval.py:5" in both
     alone = lines(report(inference()))
@@ -139,7 +139,7 @@ def test_calls_without_training_are_told_in_a_line_beside_one_and_alone_in_full(
     assert alone[2].startswith("Inputs of a call: float32 1 × 5")
 
 
-def test_an_out_of_memory_is_told() -> None:
+def test_an_out_of_memory_is_reported() -> None:
     denied = OutOfMemory(
         device="cuda:0", wanted=2**31, free=2**30, reserved=2**35, requested=2**34, parameters=1,
         optimizer_state=2, gradients=3, line="train.py:3",

@@ -36,7 +36,7 @@ class _Terminal(io.StringIO):
 
 @pytest.fixture
 def printed(monkeypatch: pytest.MonkeyPatch) -> Print:
-    """The lines that are shown in a terminal of so many columns, or without one."""
+    """The lines that are shown in a terminal with this many columns, or without one."""
     monkeypatch.setenv("TERM", "dumb")  # no colours
 
     def lines(*forms: list[Text | Table], columns: int | None = None) -> list[str]:

@@ -109,7 +109,7 @@ def test_a_batch_is_what_went_into_the_call_and_what_there_is_besides_has_its_re
     assert difference.reasons == ()
 
 
-def test_nothing_is_expected_of_other_and_its_bytes_are_told_in_fewer_and_fewer_words() -> None:
+def test_nothing_is_expected_of_other_and_its_bytes_are_reported_in_fewer_and_fewer_words() -> None:
     report = replace(
         REPORT,
         high_water=Split(other=324),

@@ -67,12 +67,12 @@ def test_the_users_own_pythonpath_stays_and_nothing_else_changes() -> None:
         assert made == {"VRAMTOP_SOCKETS": f"/tmp/vramtop-{os.geteuid()}", "VRAMTOP_MONITOR": "/m"}
 
 
-def test_where_pytorch_would_not_load_the_observer_that_is_told() -> None:
+def test_where_pytorch_would_not_load_the_observer_that_is_reported() -> None:
     command = ("python", "train.py", "-I")
     assert launch.why_not(command, {}) is None
     assert launch.why_not(command, {"TORCH_DEVICE_BACKEND_AUTOLOAD": "1"}) is None
-    told = launch.why_not(command, {"TORCH_DEVICE_BACKEND_AUTOLOAD": "0"})
-    assert told == "TORCH_DEVICE_BACKEND_AUTOLOAD is 0, which keeps the observer out; " + (
+    reason = launch.why_not(command, {"TORCH_DEVICE_BACKEND_AUTOLOAD": "0"})
+    assert reason == "TORCH_DEVICE_BACKEND_AUTOLOAD is 0, which keeps the observer out; " + (
         "vramtop attach works"
     )
 
@@ -94,9 +94,9 @@ def test_where_pytorch_would_not_load_the_observer_that_is_told() -> None:
         ("torchrun -I train.py", ""),
     ],
 )
-def test_a_python_that_ignores_pythonpath_is_told(command: str, option: str) -> None:
-    told = launch.why_not(shlex.split(command), {})
-    assert told == (
+def test_a_python_that_ignores_pythonpath_is_reported(command: str, option: str) -> None:
+    reason = launch.why_not(shlex.split(command), {})
+    assert reason == (
         f"python -{option} ignores PYTHONPATH, which keeps the observer out; vramtop attach works"
         if option
         else None
@@ -111,7 +111,7 @@ def test_a_python_that_ignores_pythonpath_is_told(command: str, option: str) -> 
         ("/tmp", "/tmp: Permission denied"),
     ],
 )
-async def test_a_command_that_cannot_be_started_is_told(command: str, why: str) -> None:
+async def test_a_command_that_cannot_be_started_is_reported(command: str, why: str) -> None:
     with pytest.raises(CannotStart) as raised:
         await start((command,), Path("/nonexistent"))
     assert str(raised.value) == why

@@ -44,11 +44,11 @@ def test_a_name_counts_as_long_as_the_block_is_there_with_its_size() -> None:
     assert names.of(CUDA) == {1: "x"}
 
 
-def test_a_report_has_the_names_that_the_program_has_told() -> None:
+def test_a_report_has_the_names_that_the_program_has_answered() -> None:
     program = Program(OBSERVED)
     program.add(training())
     (address,) = program.unasked(CUDA)
     program.add(Holders(CUDA, (Holder(address, "history in train.py"),)))
-    (told,) = program.reports()
-    assert [(each.bytes, each.what) for each in told.other] == [(OLD, "history in train.py")]
+    (reported,) = program.reports()
+    assert [(each.bytes, each.what) for each in reported.other] == [(OLD, "history in train.py")]
     assert program.unasked(CUDA) == ()

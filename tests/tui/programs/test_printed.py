@@ -42,7 +42,7 @@ def test_lines_are_as_a_terminal_shows_them(pieces: list[str], lines: list[str])
     assert log(*pieces) == lines
 
 
-def test_a_line_that_is_not_ended_is_told_at_once_and_replaced_by_what_follows() -> None:
+def test_a_line_that_is_not_ended_is_reported_at_once_and_replaced_by_what_follows() -> None:
     printed = Printed()
     assert [*printed.lines(b"\r10%")] == [WorkerLine("10%")]
     assert [*printed.lines(b"\r20%")] == [WorkerLine("20%", again=True)]

@@ -45,7 +45,7 @@ async def test_a_program_is_watched_from_its_greeting_to_its_end(
     await watching.close()
 
 
-async def test_where_nobody_listens_that_is_told(folder: Path) -> None:
+async def test_where_nobody_listens_that_is_reported(folder: Path) -> None:
     with pytest.raises(CannotView, match=r"s/7\.sock: No such file or directory"):
         await connect(folder / "7.sock")
 
@@ -95,7 +95,7 @@ def scripted(folder: Path) -> Iterator[Scripted]:
         (b"HTTP/1.1 200 OK", "a program sent a message of 1,213,486,160 bytes"),
     ],
 )
-async def test_what_is_no_observer_of_this_version_is_told(
+async def test_what_is_no_observer_of_this_version_is_reported(
     scripted: Scripted, first: bytes, why: str
 ) -> None:
     with pytest.raises(CannotView) as raised:
@@ -104,7 +104,7 @@ async def test_what_is_no_observer_of_this_version_is_told(
     assert len(str(raised.value).splitlines()) == 1
 
 
-async def test_a_program_that_says_nothing_is_told(
+async def test_a_program_that_says_nothing_is_reported(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(viewer, "GREETING_SECONDS", 0.1)
@@ -161,9 +161,9 @@ def test_the_observer_and_the_monitor_meet_in_the_same_folder(observer: Path) ->
         "import _vramtop_autoload; _vramtop_autoload.load();"
         "from _vramtop_observer.program import listening; print(listening.default_folder())"
     )
-    told = subprocess.run(
+    printed = subprocess.run(
         [sys.executable, "-c", code],
         check=True, capture_output=True, text=True,
         env={"PYTHONPATH": str(observer / "program" / "autoload")},
     )  # fmt: skip
-    assert told.stdout.strip() == sockets.folder(environment={})
+    assert printed.stdout.strip() == sockets.folder(environment={})

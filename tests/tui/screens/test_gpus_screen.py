@@ -91,9 +91,9 @@ async def test_a_lost_gpu_keeps_its_place_and_recovers(alone: GpuApp) -> None:
 
 
 async def test_what_nvml_does_not_tell_is_not_available_and_never_zero(alone: GpuApp) -> None:
-    untold = Gpu(0, refused={"memory": "Not Supported", "processes": "No Permission"})
+    unknown = Gpu(0, refused={"memory": "Not Supported", "processes": "No Permission"})
     async with alone.run_test(size=(120, 40)) as pilot:
-        await begin(pilot, GpusReport((untold,)))
+        await begin(pilot, GpusReport((unknown,)))
         screen = seen(alone)
         assert "driver N/A · CUDA N/A" in screen
         assert line_of(screen, "0 N/A").split()[1:] == ["0", *["N/A"] * 8]

@@ -71,10 +71,10 @@ async def test_both_screens_tell_the_same_bytes_in_use(app: VramtopApp) -> None:
 
 
 async def test_both_screens_say_that_the_memory_is_by_cuda(app: VramtopApp) -> None:
-    untold = make_gpu(0, total=None, reserved=None, used=None, free=None)
+    unknown = make_gpu(0, total=None, reserved=None, used=None, free=None)
     said = replace(measured(), device_memory=DeviceMemory(80 * GIB, 60 * GIB))
     async with app.run_test(size=(120, 40)) as pilot:
-        await painted(pilot, *TRAINING[:-1], said, report(untold))
+        await painted(pilot, *TRAINING[:-1], said, report(unknown))
         assert "in use, says CUDA   20.0 GiB of 80.0 GiB" in seen(app)
         await pilot.press("g")
         assert "20.0G/80.0G" in line_of(seen(app), "0 X100")

@@ -24,7 +24,7 @@ ADDED = configured(accumulation=16)
 
 
 def added(batch_size: int = 64, times: int = 16) -> LessonMeasured:
-    """A step that adds up so many batches, each phase a moment."""
+    """A step that adds up `times` batches, each phase a moment."""
     one = measured(batch_size)
     moments = list(one.anatomy.curve)
     batch, end = moments[:3], moments[3:]

@@ -26,12 +26,12 @@ from vramtop.protocol.lesson.messages import (
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.split import Split
 
-# Losses are compared over about so many images, and at least over one epoch.
+# Losses are compared over about this many images, and at least over one epoch.
 _IMAGES = 30_000
 
 
 class Learned(msgspec.Struct, frozen=True):
-    """The loss on the whole test data before and after training on so many `images` at a `rate`.
+    """The loss on the whole test data before and after training on `images` images at a `rate`.
 
     `start` is how many images the training had seen before. It is 0 in a fair comparison, where
     each size begins with fresh weights. A live loss starts at the end of the first epoch with these
@@ -46,7 +46,7 @@ class Learned(msgspec.Struct, frozen=True):
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """A batch size that was tried, in steps that accumulate so many batches.
+    """A batch size that was tried, in steps that accumulate `accumulation` batches.
 
     - Bytes are a step's `peak` and its `split`, each category's `high_water`, and the sum of the
       `formula`.
@@ -83,7 +83,7 @@ Visits = tuple[Visit, ...]
 
 
 def epochs_between(train_images: int) -> int:
-    """How many epochs of so many images lie between two losses that are compared."""
+    """How many epochs of `train_images` lie between two losses that are compared."""
     return max(1, round(_IMAGES / train_images))
 
 

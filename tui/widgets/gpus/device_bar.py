@@ -111,7 +111,7 @@ def _waiting(state: State) -> str:
 
 
 def whole(facts: Sequence[str], room: int) -> list[str]:
-    """The first facts that fit into so many columns, none of them cut."""
+    """The first facts that fit into `room` columns, none of them cut."""
     fitting = list[str]()
     for fact in facts:
         if len(_BETWEEN.join([*fitting, fact])) > room:
@@ -133,7 +133,7 @@ def _plain_bar(used: Usage, width: int, colors: Palette) -> Text:
 
 
 def _legend(parts: Sequence[HolderBytes], width: int, lines: int, colors: Palette) -> Text:
-    """Every part by name with its bytes, in so many lines."""
+    """Every part by name with its bytes, in `lines` lines."""
     rows, used = list[Text](), width
     for part in parts:
         name = holder_name(part, colors)

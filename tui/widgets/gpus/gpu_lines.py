@@ -54,7 +54,7 @@ class ChosenLine(msgspec.Struct, frozen=True):
 
 
 class GpuColumns:
-    """How wide each column is, for these GPUs' names in so many columns."""
+    """How wide each column is, for these GPUs' names in `width` columns."""
 
     def __init__(self, entries: Sequence[GpuEntry], width: int) -> None:
         self.width = width

@@ -71,7 +71,7 @@ class GpuTable(Panel[GpuList]):
         self._choose(GpuChoice(place))
 
     def move(self, by: int) -> None:
-        """Choose a GPU or an instance so many lines further down; negative is up."""
+        """Choose the GPU or instance `by` lines further down; negative is up."""
         if stops := self._stops():
             at = stops.index(self._at(stops)) + by
             self._choose(stops[max(0, min(at, len(stops) - 1))])

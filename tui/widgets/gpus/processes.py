@@ -98,7 +98,7 @@ class ProcessTable(Panel[ProcessList]):
         return max(1, self._frame.end - self._frame.first)
 
     def move(self, by: int) -> None:
-        """Choose a row so many further down; negative is up."""
+        """Choose the row `by` further down; negative is up."""
         if self._shown and self._shown.rows:
             self._choose(self._at(self._shown.rows) + by)
 

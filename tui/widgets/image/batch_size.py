@@ -17,7 +17,7 @@ _NAME, _SIZE, _SHAPE, _BYTES, _UPDATES = 18, 7, 14, 11, 14
 class BatchFacts(msgspec.Struct, frozen=True):
     """The batch in force: `size` images of `shape`, out of all training `images`.
 
-    An update accumulates `added` batches. The model has so many `parameters`.
+    An update accumulates `added` batches. The model has `parameters` parameters.
     """
 
     images: int
@@ -64,7 +64,7 @@ class BatchFacts(msgspec.Struct, frozen=True):
         )
 
     def batch(self, size: int) -> str:
-        """The shape of so many images together."""
+        """The shape of `size` images together."""
         return "×".join(map(str, (size, *self.shape)))
 
 

@@ -52,7 +52,7 @@ def identity(pixels: Pixels) -> int:
 
 
 def transmission(pixels: Pixels, columns: int, rows: int) -> Segment:
-    """The commands that send the picture for so many cells, as a segment of no width."""
+    """The commands that send the picture for `columns` × `rows` cells, as a segment of no width."""
     size = f"s={pixels.width * _DOTS},v={pixels.height * _DOTS},c={columns},r={rows}"
     keys = f"a=T,U=1,q=2,f=24,o=z,i={identity(pixels)},{size}"
     data = b64encode(zlib.compress(_enlarged(pixels))).decode()

@@ -36,7 +36,7 @@ class Pixels(msgspec.Struct, frozen=True):
 
 
 def scale(pixels: Pixels, width: int, height: int) -> int:
-    """Columns for each pixel in so many columns and lines; 0 where the image does not fit."""
+    """Columns for each pixel in `width` columns and `height` lines; 0 where it does not fit."""
     return min(width // pixels.width, 2 * height // pixels.height)
 
 

@@ -50,7 +50,7 @@ def sizing(values: Sequence[float]) -> Scale:
 
 
 def length(images: int) -> int:
-    """The length of an axis for so many images: a round number, at most two thirds more."""
+    """The length of an axis for `images`: a round number, at most two thirds more."""
     return math.ceil(_above(max(2, images), _FINER, 10))
 
 

@@ -103,7 +103,7 @@ class TradeChart(Panel[TradeFacts | None]):
     def _chart(
         self, measure: Measure, winner: int | None, visits: Visits, bars: _Bars, height: int
     ) -> list[Text]:
-        """A title with the best value, so many rows of bars, and the sizes below them."""
+        """A title with the best value, the bars, and the sizes below them, in `height` lines."""
         rows = height - 2
         scale = max([0.0, *(value for visit in visits if (value := measure.of(visit)))])
         blank = (" ", ink(self.palette.faint))

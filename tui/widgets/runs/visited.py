@@ -54,9 +54,9 @@ class VisitedTable(Panel[VisitedFacts | None]):
 
     Bytes are each category's high water, in the unit of the first column's title. Losses are on the
     test data. The `fair` loss is that after a fair comparison. The two `loss@` columns are live:
-    the loss after `from` images of training, and after so many images more. A live loss is dim if
-    it began later than those of other sizes, since they cannot be compared. The size that `+` would
-    select is predicted and dim until it is tried.
+    the loss after `from` images of training, and after the further images that the heading names. A
+    live loss is dim if it began later than those of other sizes, since they cannot be compared. The
+    size that `+` would select is predicted and dim until it is tried.
     """
 
     class Chosen(Message):
@@ -217,7 +217,7 @@ def _sizes(unit: units.Column) -> _VisitColumns:
 
 
 def _figures(visited: Visits, images: int) -> _VisitColumns:
-    """How fast it was, the updates of an epoch of so many `images`, and what was learned."""
+    """How fast it was, the updates of an epoch of `images`, and what was learned."""
     live = [visit.learned for visit in visited if visit.learned]
     apart = units.count(live[0].images if live else epochs_between(images) * images)
     return (

@@ -44,7 +44,7 @@ def caption_line(captions: Sequence[Caption], width: int) -> Text:
 
 
 def _room(length: int, column: int, taken: set[int], width: int) -> int | None:
-    """Where so many cells are free: to the right of the column, or to its left."""
+    """Where `length` cells are free: to the right of the column, or to its left."""
     for start in (column + 2, column - 1 - length):
         wanted = range(start, start + length)
         if start >= 0 and wanted.stop <= width and not taken.intersection(wanted):

@@ -58,7 +58,7 @@ class CategoryBrief(Panel[StepFacts]):
     def _cell(
         self, shown: StepFacts, category: Category, line: CategoryFacts | None, room: int
     ) -> Text:
-        """A category in exactly so many columns."""
+        """A category in exactly `room` columns."""
         colors, split, chosen = self.palette, now(shown), category == shown.chosen
         cell = Text().append(GLYPHS[category], swatch(colors, ALL_CATEGORIES.index(category)))
         cell.append("▸" if chosen else " ", ink(colors.accent, bold=True))

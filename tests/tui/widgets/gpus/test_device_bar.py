@@ -104,9 +104,9 @@ def test_a_training_on_a_mig_instance_has_the_memory_of_the_instance() -> None:
 
 
 def test_memory_that_nvml_does_not_tell_comes_from_cuda_and_says_so() -> None:
-    untold = replace(BUSY, total=None, reserved=None, used=None, free=None)
+    unknown = replace(BUSY, total=None, reserved=None, used=None, free=None)
     said = replace(measured(), allocator=STEP, device_memory=DeviceMemory(8 * GIB, 5 * GIB))
-    bar = seen(*ON_GPU, said, GpusReport((untold,)))
+    bar = seen(*ON_GPU, said, GpusReport((unknown,)))
     assert bar.what == "in use, says CUDA"
     assert (bar.used, bar.whole) == (3 * GIB, 8 * GIB)
     assert bar.parts[0] == HolderBytes("others", 3 * GIB - 580 * MIB)
@@ -115,11 +115,11 @@ def test_memory_that_nvml_does_not_tell_comes_from_cuda_and_says_so() -> None:
 
 
 def test_what_cuda_said_of_another_device_is_forgotten() -> None:
-    untold = replace(BUSY, uuid="GPU-2", total=None, free=None)
+    unknown = replace(BUSY, uuid="GPU-2", total=None, free=None)
     said = replace(measured(), allocator=STEP, device_memory=DeviceMemory(8 * GIB, 5 * GIB))
     there = replace(GPU, name="cuda:1", uuid="GPU-2")
     moved = replace(configured(device="cuda:1"), device=there)
-    assert seen(*ON_GPU, said, moved, GpusReport((untold,))).used is None
+    assert seen(*ON_GPU, said, moved, GpusReport((unknown,))).used is None
 
 
 HOT = replace(BUSY, temperature=91, slowdown_at=90, throttled=("hardware slowdown",))
