@@ -21,7 +21,7 @@ from .main_thread import MainThread
 from .questions import Questions
 from .recorder import CannotRecord
 from .window import Window
-from .windows import Windows
+from .windows import THREAD_ENDED, Windows
 
 Message = dict[str, object]
 
@@ -52,8 +52,9 @@ class Agent:
         self._spent = 0.0
 
     def _release(self) -> None:
-        """No thread is at work in here."""
-        # Whoever holds it notes something. The program's threads never wait for it.
+        """Make new locks, which nobody holds, as in a process just forked."""
+        # `_turn` is held by the thread that notes something; a thread of the program that finds it
+        # held goes on without noting.
         self._turn, self._shipping = Lock(), Lock()
         self._wake, self._out = Event(), Event()
         self._runs = False
@@ -286,6 +287,8 @@ class Agent:
             self._wake.wait(min(_PROGRESS_SECONDS, due or _PROGRESS_SECONDS))
 
     def _look_for_work(self) -> None:
+        if self._windows.lost_its_thread:
+            self._miss(THREAD_ENDED)
         if not self._windows.look_for_work():
             self._main_thread.ask()
 

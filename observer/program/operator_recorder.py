@@ -228,7 +228,7 @@ class OperatorRecorder:
             self._fail(error)
 
     def _change(self, number: int, size: int) -> None:
-        """A storage has so many bytes from now on."""
+        """The storage of this number has `size` bytes from now on."""
         old = self._sizes[number]
         if old:
             self._events.append((number, -old, NOWHERE))

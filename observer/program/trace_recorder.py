@@ -8,6 +8,7 @@ import torch
 from torch import UntypedStorage
 
 from ..private_cuda import (
+    allocations_and_releases,
     allocator_snapshot,
     allocator_statistics,
     history_enabled,
@@ -70,7 +71,7 @@ class TraceRecorder:
         """The place now, and the allocator's figures."""
         statistics = allocator_statistics(device.index)
         return Reading(
-            _count(statistics) - self._begun[device.index],
+            allocations_and_releases(statistics) - self._begun[device.index],
             statistics["requested_bytes"]["all"]["current"],
             statistics["allocated_bytes"]["all"]["current"],
             statistics["reserved_bytes"]["all"]["current"],
@@ -148,11 +149,7 @@ class TraceRecorder:
         ]
 
     def _counts(self) -> dict[int, int]:
-        return {device.index: _count(allocator_statistics(device.index)) for device in self.devices}
-
-
-def _count(statistics: dict[str, Any]) -> int:
-    """The allocations and releases since the process began."""
-    active = statistics["active"]["all"]
-    count: int = active["allocated"] + active["freed"]
-    return count
+        return {
+            device.index: allocations_and_releases(allocator_statistics(device.index))
+            for device in self.devices
+        }

@@ -98,14 +98,14 @@ class Window:
             self._finish(self._periods.call(at, id(module), grad=torch.is_grad_enabled()))
 
     def backward_outputs(self) -> None:
-        """A backward pass is about to make the gradients of its outputs: here it begins."""
+        """A backward pass is about to make the gradients of its outputs: it begins here."""
         if not self._backward:
             self._outputs_at = self._marks
             for log in self._logs:
                 log.expect_mark()
 
     def backward(self) -> None:
-        """A backward pass begins, where it was about to if that was told."""
+        """A backward pass begins: here, or where `backward_outputs` noted it just before."""
         self._end_what_is_lost()
         self._backward += 1
         if self._backward == 1:
@@ -160,7 +160,7 @@ class Window:
     # ---- its end ----------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Record no more. The window may be done or not."""
+        """Stop recording. The window may be done or not."""
         try:
             if self.done is not None:
                 self._sight_all()
@@ -171,7 +171,7 @@ class Window:
             self._parameters.clear()
 
     def stop(self) -> None:
-        """Record no more. It does no harm twice."""
+        """Stop recording. It may be called twice."""
         self._recorder.stop()
 
     def messages(self, number: int) -> list[Message]:
@@ -231,7 +231,10 @@ class Window:
             log.runs(running)
 
     def _end_what_is_lost(self, calls: int = 0) -> None:
-        """End calls and steps of which PyTorch told no end; so many calls have just begun."""
+        """End the calls and steps whose end PyTorch did not report.
+
+        The `calls` innermost calls have just begun, and are not among them.
+        """
         if self._running and not within_module(calls):
             self._running.clear()
             self._note_running()

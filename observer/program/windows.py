@@ -24,6 +24,7 @@ from .steps import Steps
 from .window import Window
 
 _OFTEN = 8  # watched steps, after which the program's objects are searched again
+THREAD_ENDED = "the program's thread ended before two of its steps were recorded"
 
 
 class Windows:
@@ -43,7 +44,7 @@ class Windows:
         self.begin_again()
 
     def begin_again(self) -> None:
-        """Somebody watches again: what was known of the program's steps counts no more."""
+        """Somebody watches again: forget what was known of the program's steps."""
         self.closed: deque[Window] = deque()
         self.pacing = Pacing()
         self.steps = Steps(self.pacing)
@@ -65,6 +66,12 @@ class Windows:
         if window is None or window.abandoned or self.hooks.lack_optimizers:
             return False
         return not window.thread_has_ended
+
+    @property
+    def lost_its_thread(self) -> bool:
+        """Whether a window is open whose thread has ended, so that it cannot be completed."""
+        window = self.window
+        return window is not None and not window.abandoned and window.thread_has_ended
 
     @property
     def searched(self) -> bool:
@@ -116,7 +123,7 @@ class Windows:
             return
         if window.source == "operators" and window.thread_has_ended:
             # This thread has got its number. The dispatch mode has ended with the other one.
-            raise CannotRecord("the program's thread ended before two of its steps were recorded")
+            raise CannotRecord(THREAD_ENDED)
         what(window, *args)
         if window.done is not None and self._may_close(window):
             self._close(window)
@@ -159,7 +166,7 @@ class Windows:
         self.hooks.watch_modules(self.owners.outside_compiled())
 
     def _close(self, window: Window) -> None:
-        """The window is done: record no more."""
+        """The window is done: stop recording."""
         self.hooks.leave_modules()
         self.window = None
         _end(window)
@@ -170,7 +177,7 @@ class Windows:
         self.closed.append(window)
 
     def abandon(self) -> None:
-        """Record no more, and forget what was recorded. Never raises."""
+        """Stop recording, and forget what was recorded. Never raises."""
         window = self.window
         self._due = False
         if window is not None and not self._may_close(window):
@@ -241,7 +248,7 @@ class Windows:
 
 
 def _end(window: Window) -> None:
-    """Close a window. Whatever goes wrong in that, it records no more."""
+    """Close a window. It records nothing from then on, even where that fails."""
     try:
         window.close()
     except BaseException:

@@ -1,34 +1,56 @@
-"""A program that makes each of its steps in a thread of its own."""
+"""A program that makes its steps in threads that end."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
+import pytest
 import torch
 from torch import nn
-from watched import watched
+from watched import wait_until, watched
+
+REASON = "the program's thread ended before two of its steps were recorded"
 
 
-def test_steps_whose_thread_has_ended_are_not_reported_on_a_cpu() -> None:
+@pytest.fixture
+def step() -> Callable[[], None]:
     model = nn.Linear(4, 2)
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
-    numbers: list[int] = []
 
     def step() -> None:
-        numbers.append(threading.get_ident())
         model(torch.ones(8, 4)).sum().backward()
         optimizer.step()
         optimizer.zero_grad()
 
-    def in_a_thread() -> None:
-        thread = threading.Thread(target=step)
-        thread.start()
-        thread.join()
+    return step
 
+
+def in_a_thread(step: Callable[[], object]) -> int | None:
+    """Returns the thread's number."""
+    thread = threading.Thread(target=step)
+    thread.start()
+    thread.join()
+    return thread.ident
+
+
+def test_steps_whose_thread_has_ended_are_not_reported_on_a_cpu(step: Callable[[], None]) -> None:
+    numbers: list[int | None] = []
     with watched() as observed:
-        observed.until("missing", in_a_thread)
+        observed.until("missing", lambda: numbers.append(in_a_thread(step)), number=5)
         assert len(set(numbers)) < len(numbers)  # a thread gets the number of one that has ended
-        reason = "the program's thread ended before two of its steps were recorded"
-        assert {message["reason"] for message in observed.of("missing")} == {reason}
+        assert {message["reason"] for message in observed.of("missing")} == {REASON}
         assert not observed.of("watched_step")
         observed.until("watched_step", step)
+
+
+def test_where_no_other_thread_follows_the_observer_itself_sees_that_one_has_ended(
+    step: Callable[[], None],
+) -> None:
+    with watched(due=False) as observed:
+        wait_until(lambda: observed.agent._windows._due)
+        in_a_thread(step)
+        assert observed.agent._windows.window is not None
+        wait_until(lambda: bool(observed.of("missing")))
+        assert [message["reason"] for message in observed.of("missing")] == [REASON]
+        assert observed.agent._windows.window is None
