@@ -41,7 +41,7 @@ class Agent:
         self._send, self._since_start = send, since_start
         self._windows = Windows(self, self._denied)
         self._main_thread = MainThread(self._search)
-        self._questions = Questions(send, self._windows.numbers)
+        self._questions = Questions(send, self._windows.numbers, self._spend)
         self._watching = False
         self._begin_again()
         self._release()
@@ -118,6 +118,10 @@ class Agent:
         """Tell who holds the memory at these addresses, soon."""
         if self._watching:
             self._questions.ask(device, addresses)
+
+    def _spend(self, seconds: float) -> None:
+        """Something else than a step has taken so long."""
+        self._windows.pacing.spend_apart(seconds)
 
     def _denied(self, device: int, wanted: int, allowed: int, free: int) -> None:
         """CUDA's allocator had to deny a request. Called by PyTorch, so it must not raise."""
@@ -328,11 +332,12 @@ class Agent:
             self._send(message)
 
     def _progress(self) -> Message:
-        steps = self._windows.steps.most
+        windows, pacing = self._windows, self._windows.pacing
         return {
             "type": "progress",
-            "steps": self._windows.shipped if steps is None else steps,
-            "watched": self._windows.shipped,
-            "step_seconds": self._windows.pacing.step_seconds,
-            "watching_share": self._windows.pacing.share,
+            "steps": windows.steps.most,
+            "watched": windows.shipped,
+            "step_seconds": pacing.step_seconds,
+            "seconds": pacing.seconds,
+            "watching_seconds": pacing.spent,
         }

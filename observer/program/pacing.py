@@ -14,19 +14,19 @@ _MOST_DOUBLED = 7  # to about a minute
 
 
 class Pacing:
-    """Adds up what watching takes of the program's time, in seconds."""
+    """Adds up what watching takes of the program's time: `spent`, in seconds."""
 
     def __init__(self) -> None:
         self._began = time.perf_counter()
-        self._spent = 0.0
+        self.spent = 0.0
         self._due = self._began
         self._missed = 0
         self._plain: deque[float] = deque(maxlen=_KEPT)
 
     @property
-    def share(self) -> float:
-        """The part of the program's time that watching took so far."""
-        return self._spent / max(time.perf_counter() - self._began, 1e-9)
+    def seconds(self) -> float:
+        """How long somebody has watched so far."""
+        return time.perf_counter() - self._began
 
     @property
     def step_seconds(self) -> float | None:
@@ -40,21 +40,26 @@ class Pacing:
     def spend(self, seconds: float) -> None:
         """Watching took so long; the next watched step is due when that is small enough."""
         self._missed = 0
-        self._spent += seconds
+        self.spent += seconds
         self._due = max(time.perf_counter() + LEAST_SECONDS, self._affordable)
 
     def spend_in_vain(self, seconds: float) -> None:
         """A step took so long that could not be recorded; another is tried soon, then later."""
-        self._spent += seconds
+        self.spent += seconds
         self._due = time.perf_counter() + LEAST_SECONDS * 2**self._missed
         if self._missed >= _SOON_AGAIN:
             self._due = max(self._due, self._affordable)
         self._missed = min(self._missed + 1, _MOST_DOUBLED)
 
+    def spend_apart(self, seconds: float) -> None:
+        """Something else than a step took so long, as a search; the next step may be due later."""
+        self.spent += seconds
+        self._due = max(self._due, self._affordable)
+
     @property
     def _affordable(self) -> float:
         """When all that was spent is small enough."""
-        return self._began + self._spent / MOST_SHARE
+        return self._began + self.spent / MOST_SHARE
 
     def wait(self) -> float:
         """The seconds until the next watched step is due."""

@@ -19,10 +19,16 @@ class Questions:
     """Are answered in the program's main thread, so that the program frees nothing meanwhile.
 
     Where that thread runs no Python code, as while it waits, the observer's own thread answers.
+    `spend` is told how many seconds each answer took, which is time of watching.
     """
 
-    def __init__(self, send: Callable[[dict[str, object]], None], numbers: Numbers) -> None:
-        self._send, self._numbers = send, numbers
+    def __init__(
+        self,
+        send: Callable[[dict[str, object]], None],
+        numbers: Numbers,
+        spend: Callable[[float], None],
+    ) -> None:
+        self._send, self._numbers, self._spend = send, numbers, spend
         self._asked: deque[tuple[float, str, list[int]]] = deque()
         self._main_thread = MainThread(self._answer)
 
@@ -44,9 +50,11 @@ class Questions:
         while self._asked:
             with suppress(IndexError):  # another thread has taken it
                 _, device, addresses = self._asked.popleft()
+                began = time.perf_counter()
                 found: dict[int, str] = {}
                 with suppress(Exception):  # a program without names is as good as it was
                     found = self._holders(device, addresses)
+                self._spend(time.perf_counter() - began)
                 named = [[address, found.get(address, "")] for address in addresses]
                 self._send({"type": "holders", "device": device, "holders": named})
 

@@ -15,12 +15,13 @@ class KindReport(msgspec.Struct, frozen=True, kw_only=True):
     """The steps of one kind, by the latest that was watched.
 
     `steps` have passed while somebody watched; None where nobody counts them, as in inference. The
-    other fields are those of `StepReport`.
+    latest one took so many `seconds`. The other fields are those of `StepReport`.
     """
 
     kind: Kind
     inputs: tuple[Input, ...]
     steps: int | None
+    seconds: float
     boundaries: dict[Phase, Split]
     high_water: Split
     peak: Peak
@@ -32,10 +33,11 @@ class ProgramReport(msgspec.Struct, frozen=True, kw_only=True):
     """A process on one device.
 
     The ranks are None outside a distributed training. `steps` have passed since the observer came,
-    of which `watched` were watched. `step_seconds` is the median of those that were not, None
-    before there was one; `watching_share` is the part of the program's time that watching took.
-    `kinds` begins with training, where the program trains. `phases`, `layers` and `other` are those
-    of the first kind.
+    None where no optimizer steps; `watched` of them, or of the calls, were watched. `step_seconds`
+    is the median of those that were not, None before there was one. Of the `seconds` for which
+    somebody has watched, watching took `watching_seconds`, which is their `watching_share`. `kinds`
+    begins with training, where the program trains. `phases`, `layers` and `other` are those of the
+    first kind.
     """
 
     pid: int
@@ -47,9 +49,11 @@ class ProgramReport(msgspec.Struct, frozen=True, kw_only=True):
     device: str
     torch: str
     python: str
-    steps: int
+    steps: int | None
     watched: int
     step_seconds: float | None
+    seconds: float
+    watching_seconds: float
     watching_share: float
     phases: tuple[Phase, ...]
     kinds: tuple[KindReport, ...]

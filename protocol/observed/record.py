@@ -13,7 +13,7 @@ from typing import Literal, Union
 
 import msgspec
 
-VERSION = 1  # raised whenever one of these messages changes its shape
+VERSION = 2  # raised whenever one of these messages changes its shape
 
 Owner = Literal["parameters", "gradients", "optimizer_state", "batch_data"]
 Kind = Literal["training", "inference"]
@@ -167,15 +167,17 @@ class WatchedStep(Message, frozen=True, tag="watched_step", kw_only=True):
 class Progress(Message, frozen=True, tag="progress", kw_only=True):
     """How the program goes on: sent a few times a second while somebody watches.
 
-    `steps` have passed since the observer came, `step_seconds` is the median of those that were not
-    watched, None before there was one. `watching_share` is the part of the program's time that
-    watching took, by the observer's own measurement.
+    `steps` have passed since the observer came, None where no optimizer steps, since calls are not
+    counted. `step_seconds` is the median of those that were not watched, None before there was one.
+    Somebody has watched for so many `seconds`, of which watching took `watching_seconds`, by the
+    observer's own measurement.
     """
 
-    steps: int
+    steps: int | None
     watched: int
     step_seconds: float | None
-    watching_share: float
+    seconds: float
+    watching_seconds: float
 
 
 class Missing(Message, frozen=True, tag="missing"):

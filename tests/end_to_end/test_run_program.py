@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,28 @@ def test_a_signal_is_passed_on_and_each_watched_step_was_a_line(
     for line in lines.read_text().splitlines():
         assert json.loads(line)["kinds"][0]["high_water"]["parameters"] == P
     assert "Parameters" in complaints
+
+
+def test_a_monitor_that_is_killed_leaves_what_was_watched(script: Path, tmp_path: Path) -> None:
+    command = ("run", "--headless", "--output", str(tmp_path / "o"), sys.executable, str(script))
+    process = subprocess.Popen(
+        [VRAMTOP, *command, "cpu", "1000000000"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        told: list[dict] = []
+        while not told:
+            assert process.poll() is None
+            with suppress(FileNotFoundError):
+                told = json.loads((tmp_path / "o").read_text())
+            time.sleep(0.05)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+        (report,) = json.loads((tmp_path / "o").read_text())
+        assert report["kinds"][0]["high_water"]["parameters"] == P
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_an_error_of_the_program_is_its_own_and_what_was_watched_is_shown(script: Path) -> None:

@@ -28,7 +28,9 @@ OBSERVED = Observed(
     torch="2.11.0",
     since_start=True,
 )
-PROGRESS = Progress(steps=1204, watched=24, step_seconds=0.0098, watching_share=0.0042)
+PROGRESS = Progress(
+    steps=1204, watched=24, step_seconds=0.0098, seconds=100.0, watching_seconds=0.42
+)
 
 
 def rank(number: int, of: int = 2) -> Observed:

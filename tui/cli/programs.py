@@ -34,7 +34,6 @@ def show(options: ProgramOptions) -> int:
     from vramtop.tui.app.monitor import show_program
     from vramtop.tui.headless.program_output import ProgramOutput
     from vramtop.tui.programs.link import Attached
-    from vramtop.tui.programs.programs import reports
     from vramtop.tui.programs.started import Started
 
     form = options.form if options.output is not None else None
@@ -44,12 +43,12 @@ def show(options: ProgramOptions) -> int:
         code = show_program(started)
         for line in started.lines:
             say(line)
-        output.end(reports(started.known))
+        output.end()
         return code
     assert options.pid is not None
     attached = Attached(options.pid, output.heard)
     code = show_program(attached)
-    output.end(reports(attached.known))
+    output.end()
     return code
 
 

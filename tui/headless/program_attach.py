@@ -62,7 +62,7 @@ async def attach(pid: int, steps: int | None, output: ProgramOutput, *, status: 
             task.cancel()
         await asyncio.wait((following, leaving))
     line.clear()
-    output.end(program.reports())
+    output.end()
     if not program.latest:
         complain(program.why_nothing)
         return FAILED
@@ -74,9 +74,10 @@ async def attach(pid: int, steps: int | None, output: ProgramOutput, *, status: 
 
 
 def _progress(program: Program) -> str:
-    progress = program.progress
-    steps = f"{progress.steps:,} steps, {program.watched:,} watched"
-    return f"{program.name}: {steps}; ctrl-C leaves it, and shows the table"
+    steps = program.progress.steps
+    counted = "" if steps is None else f"{steps:,} steps, "
+    watched = f"{counted}{program.watched:,} watched"
+    return f"{program.name}: {watched}; ctrl-C leaves it, and shows the table"
 
 
 @contextmanager

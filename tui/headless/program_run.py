@@ -14,7 +14,7 @@ from vramtop.tui.programs.launch import (
     start,
     why_not,
 )
-from vramtop.tui.programs.programs import Program, follow, reports
+from vramtop.tui.programs.programs import Program, follow
 from vramtop.tui.programs.viewer import CannotView
 from vramtop.tui.terminal.output import complain
 
@@ -44,7 +44,7 @@ async def run(command: Sequence[str], output: ProgramOutput) -> int:
         if called and taking:
             taking.cancel()
             called.close()
-        output.end(reports(programs.known))
+        output.end()
     for line in programs.missing() if called and reason is None else ():
         complain(line)
     return code

@@ -9,18 +9,19 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 from vramtop.protocol.observed.program import KindReport, ProgramReport
-from vramtop.protocol.observed.record import Input
+from vramtop.protocol.observed.record import Input, Kind
 from vramtop.protocol.observed.report import Held, Layer
 from vramtop.protocol.split import ALL_CATEGORIES
 from vramtop.tui.terminal.output import Page
 from vramtop.tui.terminal.palette import TERMINAL
-from vramtop.tui.words import units
+from vramtop.tui.words import units, watching
 from vramtop.tui.words.wording import NAMES
 
 _SHORT = ("params", "grads", "optim", "data", "activ.", "temp.", "other")
 _BAR = 12
 _LAYERS = _HELD = 5
 _NAME, _KIND = 30, 18
+_WORDS: dict[Kind, str] = {"training": "step", "inference": "call"}
 
 
 def page(reports: Sequence[ProgramReport]) -> Page:
@@ -79,23 +80,32 @@ def _head(report: ProgramReport, *, several: bool) -> Iterable[str]:
     highest = "Highest peak: " if several else ""
     yield highest + " · ".join(filter(None, who))
     for kind in report.kinds[:1]:
-        each = report.step_seconds
-        steps = f"{report.steps:,} steps" + (f" of {units.seconds(each)}" if each else "")
-        seen = f"{steps}, {report.watched:,} watched" if kind.kind == "training" else ""
-        took = f"watching took {_percent(report.watching_share)} of the time"
-        calls = f"{report.watched:,} call{'s' if report.watched > 1 else ''} watched"
-        yield f"{seen or calls}; {took}"
-        yield f"Inputs of a {'step' if seen else 'call'}: {_inputs(kind.inputs)}"
+        word = _WORDS[kind.kind]
+        took = watching.took(report.watching_seconds, report.seconds)
+        yield f"{_counted(report, kind)}; {took}"
+        if kind.steps is None:
+            yield f"How many {word}s there were in all is not counted."
+        yield f"Inputs of a {word}: {_inputs(kind.inputs)}"
+
+
+def _counted(report: ProgramReport, kind: KindReport) -> str:
+    """How many steps there were, or only how many were watched where nobody counts them."""
+    each, word = report.step_seconds, _WORDS[kind.kind]
+    if kind.steps is None:
+        last = units.seconds(kind.seconds)
+        return f"{_several(report.watched, word)} watched, the last of {last}"
+    of = f" of {units.seconds(each)}" if each else ""
+    return f"{_several(kind.steps, word)}{of}, {report.watched:,} watched"
+
+
+def _several(count: int, name: str) -> str:
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
 
 
 def _inputs(inputs: Sequence[Input]) -> str:
     shapes = (" × ".join(f"{side:,}" for side in each.shape) or "scalar" for each in inputs)
     both = zip((each.dtype for each in inputs), shapes, strict=True)
     return ", ".join(f"{dtype} {shape}" for dtype, shape in both) or units.NOTHING
-
-
-def _percent(share: float) -> str:
-    return f"{share:.1%}" if share >= 0.0995 else f"{share:.2%}"
 
 
 def _split(kind: KindReport) -> Table:

@@ -27,7 +27,9 @@ from .names import Names
 from .viewer import CannotView, Viewer
 
 _KINDS: tuple[Kind, ...] = ("training", "inference")
-_NO_PROGRESS = Progress(steps=0, watched=0, step_seconds=None, watching_share=0.0)
+_NO_PROGRESS = Progress(
+    steps=None, watched=0, step_seconds=None, seconds=0.0, watching_seconds=0.0
+)  # fmt: skip
 
 
 @dataclass
@@ -110,9 +112,11 @@ class Program:
             steps=self.progress.steps,
             watched=self.watched,
             step_seconds=self.progress.step_seconds,
-            watching_share=self.progress.watching_share,
+            seconds=self.progress.seconds,
+            watching_seconds=self.progress.watching_seconds,
+            watching_share=self.progress.watching_seconds / (self.progress.seconds or 1.0),
             phases=steps[0].phases if steps else (),
-            kinds=tuple(self._kind(step) for step in steps),
+            kinds=tuple(self._kind(device, step) for step in steps),
             layers=steps[0].layers if steps else (),
             other=steps[0].other if steps else (),
             out_of_memory=self.out_of_memory.get(device),
@@ -135,16 +139,17 @@ class Program:
         if step is None:
             return None
         try:
-            return report(step, self.progress.steps, self.names.of(device))
+            return report(step, self.progress.steps or 0, self.names.of(device))
         except NoReport as reason:
             self.trouble = str(reason)
             return None
 
-    def _kind(self, step: StepReport) -> KindReport:
+    def _kind(self, device: str, step: StepReport) -> KindReport:
         return KindReport(
             kind=step.kind,
             inputs=step.inputs,
-            steps=step.steps if step.kind == "training" else None,
+            steps=self.progress.steps if step.kind == "training" else None,
+            seconds=self.latest[device, step.kind].seconds,
             boundaries=step.boundaries,
             high_water=step.high_water,
             peak=step.peak,

@@ -108,10 +108,17 @@ class Shown:
                 pass
 
     def _progress(self, said: Progress) -> Iterator[Received]:
-        yield from self._now(replace(self._watched, share=said.watching_share))
-        self._steps = said.steps
+        yield from self._now(
+            replace(
+                self._watched,
+                uncounted=said.watched if said.steps is None else None,
+                seconds=said.seconds,
+                spent=said.watching_seconds,
+            )
+        )
+        self._steps = said.watched if said.steps is None else said.steps
         yield Sample(
-            step=said.steps,
+            step=self._steps,
             phase="zero_grad",
             step_seconds=said.step_seconds,
             resident=_resident(self.observed.pid),

@@ -14,7 +14,7 @@ from vramtop.protocol.messages import Device, Program, Sample
 from vramtop.protocol.observed.record import Input
 from vramtop.tui.state.state import Life, State
 from vramtop.tui.terminal.palette import Palette, ink
-from vramtop.tui.words import units
+from vramtop.tui.words import units, watching
 from vramtop.tui.worker.link import Watched
 
 from .panel import Panel
@@ -166,15 +166,20 @@ def _right(shown: StatusFacts, width: int) -> list[RankedText]:
     else:
         seconds = sample.step_seconds
         speed, unit = units.pace(1 / seconds if seconds else None), " steps/s"
-    parts += [
-        RankedText(3, f"{speed:>10}"),
-        RankedText(3, unit if width >= _WORDS else "/s", muted=True),
-        *epoch,
-        *_number(_step_rank(width), "step", f"{sample.step:>7,}"),
-    ]
-    share = shown.watched.share if shown.watched else None
-    if share is not None:
-        parts += _number(6, "watching costs" if width >= _WIDE else "costs", units.percent(share))
+    watched = shown.watched
+    if watched is not None and watched.kind is not None and watched.uncounted is not None:
+        name = "watched calls" if watched.kind == "inference" else "watched steps"
+        parts += _number(_step_rank(width), name, f"{watched.uncounted:>5,}")
+    else:
+        parts += [
+            RankedText(3, f"{speed:>10}"),
+            RankedText(3, unit if width >= _WORDS else "/s", muted=True),
+            *epoch,
+            *_number(_step_rank(width), "step", f"{sample.step:>7,}"),
+        ]
+    if watched is not None and watched.spent is not None and watched.seconds is not None:
+        name = "watching costs" if width >= _WIDE else "costs"
+        parts += _number(6, name, watching.costs(watched.spent, watched.seconds))
     if isinstance(sample, LessonSample) or sample.loss is not None:
         parts += _number(2 if width < _NARROW else 1, "loss", f"{units.loss(sample.loss):>7}")
     return parts

@@ -51,9 +51,10 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     """Which program is watched, and what watching costs.
 
     The ranks are None outside a distributed training. `kind` and `inputs` are those of the latest
-    step that was recorded, `kind` is None before. `share` is the part of the program's time that
-    watching takes. `trouble` is why the latest step could not be recorded. `started` tells
-    that vramtop has started the program, and so shows its output.
+    step that was recorded, `kind` is None before. Where nobody counts steps or calls, so many were
+    watched as `uncounted` says. Of the `seconds` for which it is watched, watching took `spent`;
+    both are None before it said so. `trouble` is why the latest step could not be recorded.
+    `started` tells that vramtop has started the program, and so shows its output.
     """
 
     program: str
@@ -62,7 +63,9 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     world_size: int | None = None
     kind: Kind | None = None
     inputs: tuple[Input, ...] = ()
-    share: float | None = None
+    uncounted: int | None = None
+    seconds: float | None = None
+    spent: float | None = None
     trouble: str = ""
     started: bool = False
 

@@ -26,7 +26,7 @@ class Agent:
     def hello(self):
         return {
             "type": "observed",
-            "version": 1,
+            "version": 2,
             "pid": os.getpid(),
             "host": "here",
             "program": Path(sys.argv[0] or "python").name,
@@ -39,7 +39,7 @@ class Agent:
     def join(self):
         self.note("join")
         self.send({"type": "progress", "steps": 1, "watched": 0, "step_seconds": None,
-                   "watching_share": 0.0})  # fmt: skip
+                   "seconds": 1.0, "watching_seconds": 0.0})  # fmt: skip
 
     def leave(self):
         self.note("leave")
@@ -50,7 +50,7 @@ class Agent:
     def end(self):
         self.note("end")
         self.send({"type": "progress", "steps": 2, "watched": 0, "step_seconds": None,
-                   "watching_share": 0.0})  # fmt: skip
+                   "seconds": 1.0, "watching_seconds": 0.0})  # fmt: skip
 
     def who(self, device, addresses):
         if device == "broken":

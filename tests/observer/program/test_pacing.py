@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from vramtop.observer.program import pacing
 from vramtop.observer.program.pacing import Pacing
+from watched import wait_until, watched
 
 
 @pytest.fixture
@@ -29,12 +30,12 @@ def test_what_costs_much_waits_until_it_is_one_part_in_a_hundred(clock: list[flo
     paces = Pacing()
     clock[0] += 1
     paces.spend(0.1)
-    assert paces.share == pytest.approx(0.1)
+    assert paces.spent / paces.seconds == pytest.approx(0.1)
     clock[0] += paces.wait()
-    assert paces.share == pytest.approx(0.01)
+    assert paces.spent / paces.seconds == pytest.approx(0.01)
     paces.spend(0.1)
     clock[0] += paces.wait()
-    assert paces.share == pytest.approx(0.01)
+    assert paces.spent / paces.seconds == pytest.approx(0.01)
 
 
 def test_what_comes_to_nothing_is_tried_again_soon_and_each_time_later(clock: list[float]) -> None:
@@ -45,7 +46,7 @@ def test_what_comes_to_nothing_is_tried_again_soon_and_each_time_later(clock: li
         clock[0] += pause
     paces.spend_in_vain(0.1)
     clock[0] += paces.wait()
-    assert paces.share == pytest.approx(0.01)
+    assert paces.spent / paces.seconds == pytest.approx(0.01)
     clock[0] += 10_000
     for _ in range(2000):
         paces.spend_in_vain(0.0)
@@ -62,3 +63,14 @@ def test_the_time_of_a_step_is_the_median_of_plain_ones() -> None:
     for seconds in (0.1, 9.0, 0.2):
         paces.plain_step(seconds)
     assert paces.step_seconds == 0.2
+
+
+def test_the_search_of_who_holds_what_is_time_of_watching() -> None:
+    with watched() as seen:
+        wait_until(lambda: len(seen.of("progress")) > 0)
+        assert seen.of("progress")[0]["watching_seconds"] == 0
+        seen.agent.who("cpu", [12345])
+        wait_until(lambda: bool(seen.of("holders")))
+        told = len(seen.of("progress"))
+        wait_until(lambda: len(seen.of("progress")) > told)
+        assert seen.of("progress")[-1]["watching_seconds"] > 0  # type: ignore[operator]

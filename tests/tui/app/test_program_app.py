@@ -14,6 +14,7 @@ from recorded_program import LAST, MESSAGES, REPORT, WATCHED, Running
 from scripted import painted, seen
 from textual.pilot import Pilot
 from vramtop.protocol.messages import Measured, Note, Program
+from vramtop.protocol.observed.record import Kind
 from vramtop.protocol.split import ALL_CATEGORIES, Split
 from vramtop.tui.app.program_app import ProgramApp
 from vramtop.tui.programs.link import ProgramLink
@@ -118,11 +119,19 @@ async def test_the_first_line_says_which_program_and_what_watching_costs() -> No
     async with program((200, 60)) as pilot:
         first, *_ = seen(pilot.app).splitlines()
         assert f"train.py  pid {WATCHED.pid}  training  16×128 int64  cuda:0" in first
-        assert re.search(r"steps/s  step +[\d,]+  watching costs \d\.\d %", first)
-        pilot.app.receive(replace(WATCHED, rank=1, world_size=4, share=0.25))  # type: ignore[attr-defined]
+        assert re.search(r"steps/s  step +[\d,]+  watching costs 0\.58 of 35 s", first)
+        pilot.app.receive(replace(WATCHED, rank=1, world_size=4, seconds=60.0, spent=15.0))  # type: ignore[attr-defined]
         text = await painted(pilot)
         assert "rank 1 of 4" in text
-        assert "watching costs  25 %" in text
+        assert "watching costs         25 %" in text
+
+
+@pytest.mark.parametrize(("kind", "name"), [("inference", "calls"), ("training", "steps")])
+async def test_what_nobody_counts_is_not_called_a_step(kind: Kind, name: str) -> None:
+    async with program() as pilot:
+        text = await painted(pilot, replace(WATCHED, kind=kind, uncounted=7))
+        assert re.search(rf"watched {name} +7 ", text)
+        assert "steps/s" not in text.splitlines()[0]
 
 
 async def test_thousands_of_moments_keep_their_peak_in_few_columns() -> None:

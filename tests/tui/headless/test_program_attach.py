@@ -157,6 +157,25 @@ async def test_a_table_in_a_file_has_no_colours_and_no_blanks_at_its_ends(
     assert "Parameters" not in "".join(capsys.readouterr())
 
 
+async def test_what_was_watched_is_in_the_file_while_it_is_watched(
+    observer: Observer, tmp_path: Path
+) -> None:
+    file = tmp_path / "o"
+    file.write_text("of another run")
+    observer.says = [PROGRESS, training(1, "cuda:0"), training(1, "cuda:1")]
+    watching = asyncio.create_task(watch(observer, file=file))
+    await asyncio.sleep(0)  # until the file is opened
+    while not (told := json.loads(file.read_text())):
+        assert not watching.done()
+        await asyncio.sleep(0.01)
+    assert [each["device"] for each in told] == ["cuda:0", "cuda:1"]
+    assert file.read_text().count("high_water") == 2
+    os.kill(os.getpid(), signal.SIGINT)
+    assert await watching == 0
+    assert json.loads(file.read_text()) == told
+    assert [each.name for each in tmp_path.iterdir() if each.is_file()] == ["o"]
+
+
 @pytest.mark.parametrize(
     ("says", "line"),
     [

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from said import OBSERVED, PROGRESS, inference, rank, training
 from vramtop.protocol.observed.program import KindReport, ProgramReport
-from vramtop.protocol.observed.record import OutOfMemory
+from vramtop.protocol.observed.record import OutOfMemory, WatchedStep
 from vramtop.protocol.observed.report import Allocator, Held, Layer, Peak, Split
 from vramtop.tui.headless.program_table import page
 from vramtop.tui.programs.programs import Program
@@ -52,6 +52,7 @@ def large() -> ProgramReport:
                 kind="training",
                 inputs=(),
                 steps=1,
+                seconds=1.0,
                 boundaries={},
                 high_water=LARGE,
                 peak=Peak(LARGE.total, "backward", name.format(1), "src/train.py:1042", LARGE),
@@ -81,6 +82,32 @@ def test_it_has_the_bytes_of_each_category_and_where_the_peak_was() -> None:
     assert figures["Total"][1:] == ["1,450", "1.42", "KiB"]
     assert "The peak was in forward, at train.py:9, in fc." in "\n".join(text)
     assert "At every boundary these are all of its bytes: 0 B unattributed." in "\n".join(text)
+
+
+@pytest.mark.parametrize(
+    ("spent", "seconds", "told"),
+    [
+        (0.31, 0.35, "watching took 0.31 s of 0.35 s"),
+        (0.4, 59.9, "watching took 0.40 s of 59.90 s"),
+        (0.6, 60.0, "watching took 1.00% of the time"),
+    ],
+)
+def test_in_a_short_time_watching_is_told_in_seconds(
+    spent: float, seconds: float, told: str
+) -> None:
+    measured = msgspec.structs.replace(report(training()), watching_seconds=spent, seconds=seconds)
+    assert lines(measured)[1] == f"1,204 steps of 9.80 ms, 24 watched; {told}"
+
+
+@pytest.mark.parametrize(("step", "word"), [(inference(), "call"), (training(), "step")])
+def test_what_nobody_counts_is_said(step: WatchedStep, word: str) -> None:
+    program = Program(OBSERVED)
+    for message in (step, msgspec.structs.replace(PROGRESS, steps=None, watched=1)):
+        program.add(message)
+    first, second = lines(program.reports()[0])[1:3]
+    assert first.startswith(f"{step.number} {word}")
+    assert first.partition(";")[0].endswith(" watched, the last of 100.0 ms")
+    assert second == f"How many {word}s there were in all is not counted."
 
 
 def test_what_a_cpu_does_not_tell_is_said() -> None:
@@ -135,8 +162,8 @@ def test_calls_without_training_are_reported_in_a_line_beside_one_and_alone_in_f
     both = "\n".join(lines(report(training(), inference())))
     assert "A call in inference, of float32 1 × 5: 1,070 B in forward, at eval.py:5" in both
     alone = lines(report(inference()))
-    assert alone[1].startswith("24 calls watched; watching took")
-    assert alone[2].startswith("Inputs of a call: float32 1 × 5")
+    assert alone[1].startswith("24 calls watched, the last of 100.0 ms; watching took")
+    assert alone[3].startswith("Inputs of a call: float32 1 × 5")
 
 
 def test_an_out_of_memory_is_reported() -> None:

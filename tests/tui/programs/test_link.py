@@ -88,7 +88,10 @@ async def link() -> AsyncIterator[Attached]:
 async def test_a_watched_step_is_shown_with_what_is_expected(link: Attached) -> None:
     heard, program = Heard(link), ScriptedViewer()
     link.follow(program)  # type: ignore[arg-type]
-    for said in (Progress(steps=5, watched=1, step_seconds=0.1, watching_share=0.01), *STEPS):
+    for said in (
+        Progress(steps=5, watched=1, step_seconds=0.1, seconds=9.0, watching_seconds=0.09),
+        *STEPS,
+    ):
         program.said.put_nowait(said)
     await heard.until(Measured)
     await heard.until(Measured)
@@ -114,7 +117,9 @@ async def test_of_several_ranks_the_lowest_is_shown_and_the_others_are_named(
         text="train.py (pid 71, rank 1 of 2) runs too; train.py (pid 70, rank 0 of 2) is shown",
     )
     first.said.put_nowait(STEPS[0])
-    second.said.put_nowait(Progress(steps=9, watched=0, step_seconds=None, watching_share=0.0))
+    second.said.put_nowait(
+        Progress(steps=9, watched=0, step_seconds=None, seconds=9.0, watching_seconds=0.0)
+    )
     await heard.until(Sample, step=9)
     assert not any(isinstance(each, Measured) for each in heard.messages)
     second.said.put_nowait(Ended())
@@ -227,7 +232,9 @@ async def test_why_a_step_could_not_be_recorded_is_told_once_in_the_log(link: At
     link.follow(program)  # type: ignore[arg-type]
     for _ in range(2):
         program.said.put_nowait(Missing("no trace"))
-    program.said.put_nowait(Progress(steps=1, watched=0, step_seconds=None, watching_share=0.0))
+    program.said.put_nowait(
+        Progress(steps=1, watched=0, step_seconds=None, seconds=9.0, watching_seconds=0.0)
+    )
     await heard.until(Watched, trouble="no trace")
     await heard.until(Sample)
     assert heard.messages.count(Note("a step could not be recorded: no trace")) == 1

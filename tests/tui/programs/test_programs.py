@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import msgspec
+import pytest
 from said import BATCH, KEPT, OBSERVED, OLD, PROGRESS, WEIGHT, inference, rank, training
 from vramtop.protocol.observed.program import ProgramReport
 from vramtop.protocol.observed.record import Ended, Missing, OutOfMemory, Progress, Removed
@@ -30,7 +31,8 @@ def test_a_report_says_who_it_is_and_how_far() -> None:
     assert (report.rank, report.world_size, report.local_rank) == (None, None, None)
     assert (report.torch, report.python) == ("2.11.0", "3.12.3")
     assert (report.steps, report.watched, report.step_seconds) == (1204, 24, 0.0098)
-    assert report.watching_share == 0.0042
+    assert (report.watching_seconds, report.seconds) == (0.42, 100.0)
+    assert report.watching_share == pytest.approx(0.0042)
 
 
 def test_a_report_has_the_split_of_the_latest_step_of_each_kind() -> None:
@@ -73,12 +75,13 @@ def test_a_report_is_read_back_from_its_json() -> None:
     encoded = msgspec.json.encode(report)
     assert msgspec.json.decode(encoded, type=ProgramReport) == report
     assert set(json.loads(encoded)["kinds"][0]) == {
-        "kind", "inputs", "steps", "boundaries", "high_water", "peak", "allocator", "unattributed",
+        "kind", "inputs", "steps", "seconds", "boundaries", "high_water", "peak", "allocator",
+        "unattributed",
     }  # fmt: skip
 
 
 def test_the_count_of_watched_steps_knows_the_latest() -> None:
-    before = Progress(steps=9, watched=1, step_seconds=None, watching_share=0.0)
+    before = Progress(steps=9, watched=1, step_seconds=None, seconds=9.0, watching_seconds=0.0)
     assert heard(training(1), before, training(2)).watched == 2
 
 
