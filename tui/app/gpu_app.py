@@ -148,6 +148,11 @@ class GpuApp(StepApp):
         if category == "other" and self._link is not None:
             self._link.ask_who()
 
+    async def action_next_program(self) -> None:
+        """The program's next device."""
+        if self._link is not None and not await self._link.show_next():
+            self.say("there is no other device to show")
+
     def _back(self) -> None:
         """Leave the program as it was, and show the GPUs."""
         watched = self.state.watched

@@ -72,7 +72,8 @@ class ProgramApp(VramtopApp):
     @property
     def keys(self) -> Sequence[Key]:
         """The keys that mean something for this program."""
-        return PROGRAM_KEYS if self._command is None else (OUTPUT_KEY, NEXT_KEY, *PROGRAM_KEYS)
+        own = (NEXT_KEY,) if self._command is None else (OUTPUT_KEY, NEXT_KEY)
+        return (*own, *PROGRAM_KEYS)
 
     def choose(self, category: Category | None) -> None:
         """Choose this category; of *other*, ask the program who holds it."""
@@ -94,9 +95,9 @@ class ProgramApp(VramtopApp):
             self.screen_stack[0].toggle_class("output")
 
     async def action_next_program(self) -> None:
-        """The program of the next rank."""
+        """The program's next device, or the program of the next rank."""
         if not await self._link.show_next():
-            self.say("there is no other program to show")
+            self.say("there is no other device or rank to show")
 
     async def action_quit(self) -> None:
         """Leave. A program that we have started, and that still runs, is asked to end first."""

@@ -29,10 +29,10 @@ def nobody(program: Program, message: FromObserver) -> None:
 
 
 class ProgramLink:
-    """Shows one program, and watches all.
+    """Shows one program on one device, and watches all.
 
     Of several ranks the lowest one is shown, or the one that was asked for; the others are named
-    in the log. `heard` is called with each message of each program.
+    in the log, and so are further devices. `heard` is called with each message of each program.
     """
 
     started = False  # whether we have started the programs
@@ -45,6 +45,7 @@ class ProgramLink:
         self._said: asyncio.Queue[Received] = asyncio.Queue()
         self._shown: Shown | None = None
         self._asked_for: Shown | None = None
+        self._showing = asyncio.Lock()  # whoever holds it computes what is shown, or changes it
         self._following: set[asyncio.Task[None]] = set()
         self._viewers: dict[Shown, Viewer] = {}
         self._programs: dict[Shown, Program] = {}
@@ -91,14 +92,22 @@ class ProgramLink:
         task.add_done_callback(self._following.discard)
 
     async def show_next(self) -> bool:
-        """Show the program of the next rank; False where there is only one program."""
-        ranked = sorted(self._viewers, key=_rank)
-        if self._shown is None or len(ranked) < 2:
-            return False
-        new = ranked[(ranked.index(self._shown) + 1) % len(ranked)]
-        self._shown = self._asked_for = new
-        self.say(*new.begin())
-        for step in self._programs[new].latest.values():
+        """Show the next device of the program, or after the last one the program of the next rank.
+
+        False where there is only one.
+        """
+        async with self._showing:
+            ranked, before = sorted(self._viewers, key=_rank), self._shown
+            if before is None:
+                return False
+            new = before
+            if not before.next_device():
+                new = ranked[(ranked.index(before) + 1) % len(ranked)]
+                if new is before and not before.several_devices:
+                    return False
+            self._shown = self._asked_for = new
+            self.say(*new.begin())
+        for step in list(self._programs[new].latest.values()):
             await self._show(new, step)
         return True
 
@@ -146,9 +155,10 @@ class ProgramLink:
 
     async def _show(self, shown: Shown, message: FromObserver) -> None:
         """Let the screen show this, unless another program is shown once it is computed."""
-        messages = await asyncio.to_thread(_all, shown, message)
-        if self._shown is shown:
-            self.say(*messages)
+        async with self._showing:
+            messages = await asyncio.to_thread(_all, shown, message)
+            if self._shown is shown:
+                self.say(*messages)
 
     def _choose(self) -> None:
         """Show the program of the lowest rank; without ranks, go on with the one that is shown."""

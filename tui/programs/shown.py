@@ -46,7 +46,7 @@ class _Latest(NamedTuple):
 
 
 class Shown:
-    """One program on the screen: the device that it was first recorded on, and one kind of step.
+    """One program on the screen: one of its devices, at first the one recorded first, and one kind.
 
     Training is shown where the program trains. Inference is shown once it comes twice in a row:
     before, it may be an evaluation between two steps.
@@ -63,21 +63,35 @@ class Shown:
             started=started,
         )
         self._program: Program | None = None
-        self._device: str | None = None
         self._kind: record.Kind | None = None  # of the latest step
-        self._steps = 0
+        self._steps, self._greeted = 0, False
         self._noted: set[str] = set()
         self._latest: _Latest | None = None
 
     def begin(self) -> Iterator[Received]:
-        """The messages that the program's greeting makes."""
+        """The messages that the program's greeting makes; its latest steps come anew after them."""
+        self._program = self._kind = self._latest = None
         yield self._watched
-        yield Note(f"watching {self.name}, Python {self.observed.python}")
+        yield from self._once(f"watching {self.name}, Python {self.observed.python}")
+
+    def next_device(self) -> bool:
+        """Show the next device, before a new beginning; False where the first one comes again."""
+        devices = self._watched.devices
+        if not devices:
+            return False
+        at = (devices.index(self._watched.device) + 1) % len(devices)
+        self._watched = replace(self._watched, device=devices[at])
+        return at > 0
+
+    @property
+    def several_devices(self) -> bool:
+        """Whether the program was recorded on more than one device."""
+        return len(self._watched.devices) > 1
 
     @property
     def unasked(self) -> tuple[str, tuple[int, ...]]:
         """The device, and addresses of blocks in no category whose holders were not asked for."""
-        device = self._device or ""
+        device = self._watched.device
         if self._latest is None:
             return device, ()
         return device, self._names.unasked(device, self._latest.report, all_=True)
@@ -97,7 +111,7 @@ class Shown:
             case Progress():
                 yield from self._progress(said)
             case record.Holders():
-                if self._latest is not None and said.device == self._device:
+                if self._latest is not None and said.device == self._watched.device:
                     yield from self._step(self._latest.step)
             case record.Missing():
                 yield from self._missing(said.reason)
@@ -125,10 +139,11 @@ class Shown:
         )
 
     def _step(self, step: WatchedStep) -> Iterator[Received]:
-        if self._device is None:
-            self._device = step.device
-        if step.device != self._device:
-            yield from self._once(f"the program works on {step.device} too, which is not shown")
+        yield from self._now(self._on(step.device))
+        if step.device != self._watched.device:
+            yield from self._once(
+                f"the program works on {step.device} too: n shows the next device"
+            )
             return
         before, self._kind = self._kind, step.kind
         if step.kind == "inference" and before == "training":
@@ -148,13 +163,19 @@ class Shown:
             expected=tuple(each.expectation for each in found.values()),
         )
         if program != self._program:
-            if self._program is None:
+            if not self._greeted:
+                self._greeted = True
                 yield Hello(VERSION, self.observed.pid, self.observed.torch, device)
             self._program = program
             yield program
         yield Modules(reported.layers, notes(step, reported))
         self._latest = _Latest(step, reported, found)
         yield self._latest.measured()
+
+    def _on(self, device: str) -> Watched:
+        """The program, which works on this device too."""
+        devices = tuple(sorted({*self._watched.devices, device}))
+        return replace(self._watched, device=self._watched.device or device, devices=devices)
 
     def _missing(self, reason: str) -> Iterator[Received]:
         yield from self._now(replace(self._watched, trouble=reason))

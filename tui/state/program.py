@@ -132,9 +132,11 @@ def out_of_memory(state: State, batch_size: int | None = None) -> State:
 
 
 def _watched(state: State, new: Watched) -> State:
-    """The state with what is known of a program; of another one than before nothing is left."""
+    """The state with what is known of a program; of another one, or device, nothing is left."""
     before = state.watched
-    if before is not None and before.pid != new.pid:
+    if before is not None and (
+        before.pid != new.pid or (before.device and before.device != new.device)
+    ):
         state = replace(
             unmeasured(state),
             program=None, device=None, device_memory=None, modules=None,

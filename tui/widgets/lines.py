@@ -50,7 +50,8 @@ _KEYS = (
     ("t", "theme"),
     ("S", "save"),
 )
-_OUTPUT, _NEXT = ("f", "output"), ("n", "next rank")
+_OUTPUT = ("f", "output")
+_NEXT_DEVICE, _NEXT_RANK = ("n", "next device"), ("n", "next rank")
 _INSIDE_KEYS = (("esc", "back"), *(key for key in _KEYS if key[0] != "g"))
 _INSIDE_ENDS = (("?", "help"), ("q", "GPUs"))
 
@@ -169,14 +170,15 @@ def _pieces(text: str, width: int, *, trouble: bool) -> list[str]:
 class KeyFacts(msgspec.Struct, frozen=True):
     """Whether the training is paused, whether its worker has ended, whether it is the lesson's.
 
-    `output` tells that the output of a program is shown, `ranks` that it has several, `inside` that
-    somebody has come to it from the GPUs.
+    `output` tells that the output of a program is shown, `devices` and `ranks` that it has several,
+    `inside` that somebody has come to it from the GPUs.
     """
 
     paused: bool
     over: bool
     lesson: bool
     output: bool
+    devices: bool
     ranks: bool
     inside: bool
 
@@ -188,17 +190,23 @@ class KeyLine(Panel[KeyFacts]):
         """What decides which keys there are."""
         watched = state.watched
         output = watched is not None and watched.started
-        ranks = output and watched is not None and (watched.world_size or 1) > 1
-        lesson, inside = state.lesson is not None, state.inside is not None
-        return KeyFacts(state.paused, state.over, lesson, output, ranks, inside)
+        return KeyFacts(
+            paused=state.paused,
+            over=state.over,
+            lesson=state.lesson is not None,
+            output=output,
+            devices=watched is not None and len(watched.devices) > 1,
+            ranks=output and watched is not None and (watched.world_size or 1) > 1,
+            inside=state.inside is not None,
+        )
 
     def draw(self, shown: KeyFacts, width: int, height: int) -> Text:
         """As many keys as there is room for."""
         del height
         usual = _usual(lesson=shown.lesson, inside=shown.inside)
         keys = [_PAUSED.get(key[1], key) if shown.paused else key for key in usual]
-        if shown.ranks:
-            keys.insert(0, _NEXT)
+        if shown.devices or shown.ranks:
+            keys.insert(0, _NEXT_DEVICE if shown.devices else _NEXT_RANK)
         if shown.output:
             keys.insert(0, _OUTPUT)
         if shown.over and shown.lesson:

@@ -100,6 +100,9 @@ def _left(shown: StatusFacts, width: int) -> list[RankedText]:
     name = RankedText(7, "vramtop  ", muted=True)
     device = RankedText(8, f"  {shown.device.name}" if shown.device else "", muted=True)
     if shown.watched is not None:
+        devices = shown.watched.devices
+        if len(devices) > 1:
+            device = RankedText(1, f"  {shown.watched.device} of {len(devices)}")
         return [name, *_watched(shown.watched), device]
     if shown.settings is None:
         program = RankedText(0, shown.program.name if shown.program else "", strong=True)

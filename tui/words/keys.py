@@ -97,7 +97,7 @@ LOOK_KEY = Key(
     "enter", "enter", "look_inside", "Process: look inside", "look inside a process", "look"
 )
 OUTPUT_KEY = Key("f", "f", "output", "Output: full size", "the program's output", "look")
-NEXT_KEY = Key("n", "n", "next_program", "Rank: next", "the next rank, or program", "look")
+NEXT_KEY = Key("n", "n", "next_program", "Device or rank: next", "the next device, or rank", "look")
 _BACK_KEYS = (
     Key("escape", "esc", "leave", "Back to the whole", "the whole, then the GPUs", "look"),
     Key("q", "q", "quit", "Program: leave it as it was", "back to the GPUs", "screen"),
@@ -111,6 +111,7 @@ _GPU_ACTIONS = ("theme", "refresh", "save_screen", "help", "quit")
 # the GPUs.
 PROGRAM_KEYS = tuple(key for key in KEYS if key.action in _PROGRAM_ACTIONS)
 INSIDE_KEYS = (
+    NEXT_KEY,
     *(key for key in PROGRAM_KEYS if key.action not in ("leave", "gpus", "quit")),
     *_BACK_KEYS,
 )

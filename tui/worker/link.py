@@ -50,11 +50,12 @@ class Entering(msgspec.Struct, frozen=True):
 class Watched(msgspec.Struct, frozen=True, kw_only=True):
     """Which program is watched, and what watching costs.
 
-    The ranks are None outside a distributed training. `kind` and `inputs` are those of the latest
-    step that was recorded, `kind` is None before. Where nobody counts steps or calls, so many were
-    watched as `uncounted` says. Of the `seconds` for which it is watched, watching took `spent`;
-    both are None before it said so. `trouble` is why the latest step could not be recorded.
-    `started` tells that vramtop has started the program, and so shows its output.
+    `device` is the one that is shown, empty before a step was recorded; `devices` are all on which
+    one was. The ranks are None outside a distributed training. `kind` and `inputs` are those of the
+    latest step that was recorded, `kind` is None before. Where nobody counts steps or calls, so
+    many were watched as `uncounted` says. Of the `seconds` for which it is watched, watching took
+    `spent`; both are None before it said so. `trouble` is why the latest step could not be
+    recorded. `started` tells that vramtop has started the program, and so shows its output.
     """
 
     program: str
@@ -68,6 +69,8 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     spent: float | None = None
     trouble: str = ""
     started: bool = False
+    device: str = ""
+    devices: tuple[str, ...] = ()
 
 
 class Modules(msgspec.Struct, frozen=True):

@@ -30,7 +30,11 @@ SIZES = [(60, 18), (80, 24), (120, 40), (80, 7)]
 class Program(Script):
     """The link to a program, which notes how often it was asked who holds what is nobody's."""
 
-    asked = 0
+    asked = nexts = 0
+
+    async def show_next(self) -> bool:
+        self.nexts += 1
+        return False
 
     def ask_who(self) -> None:
         self.asked += 1
@@ -186,6 +190,14 @@ async def test_esc_leaves_the_moment_and_the_category_first(alone: GpuApp, scrip
         script.queue.put_nowait(WATCHED)
         await until(pilot, lambda: alone.inside)
         assert not alone.screen.has_class("chosen")
+
+
+async def test_the_next_device_is_a_key_away(alone: GpuApp, script: Program) -> None:
+    async with alone.run_test(size=(120, 40)) as pilot:
+        await look_inside(pilot, script, WATCHED, *BEGUN)
+        await pilot.press("n")
+        assert script.nexts == 1
+        assert "there is no other device to show" in seen(alone)
 
 
 async def test_who_holds_what_is_nobodys_is_asked_when_it_is_chosen(

@@ -134,6 +134,21 @@ async def test_what_nobody_counts_is_not_called_a_step(kind: Kind, name: str) ->
         assert "steps/s" not in text.splitlines()[0]
 
 
+async def test_which_of_several_devices_is_shown_stands_in_the_first_line() -> None:
+    for size in SIZES:
+        async with program(size) as pilot:
+            assert "next device" not in seen(pilot.app)
+            devices = replace(WATCHED, devices=("cuda:0", "cuda:1"))
+            text = await painted(pilot, devices)
+            assert "cuda:0 of 2" in text.splitlines()[0]
+            assert "n next device" in text.splitlines()[-1]
+            # Nothing of one device stands where another is shown.
+            text = await painted(pilot, replace(devices, device="cuda:1"))
+            assert "cuda:1 of 2" in text.splitlines()[0]
+            assert "101,770" not in text
+            assert pilot.app.state.measured is None  # type: ignore[attr-defined]
+
+
 async def test_thousands_of_moments_keep_their_peak_in_few_columns() -> None:
     low, high = Split(parameters=1000), Split(parameters=1000, activations=99_000)
     moment = REPORT.curve[0]
@@ -265,7 +280,7 @@ async def test_an_observer_that_has_removed_itself_leaves_the_last_split() -> No
 async def test_where_there_is_one_program_there_is_no_next() -> None:
     async with program(link=Running()) as pilot:
         await pilot.press("n")
-        assert "there is no other program to show" in await painted(pilot)
+        assert "there is no other device or rank to show" in await painted(pilot)
 
 
 # ---- its output ---------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from msgspec.structs import replace
 from recorded_program import ENTRIES, REPORT, STEPS
+from said import training
 from vramtop.protocol.messages import Measured, Note, Program, Sample
 from vramtop.protocol.observed.record import (
     Ended,
@@ -159,6 +160,43 @@ async def test_the_next_rank_is_shown_with_its_latest_step_and_stays(link: Attac
         Note,
         text="train.py (pid 72, rank 0 of 2) runs too; train.py (pid 71, rank 1 of 2) is shown",
     )
+
+
+async def test_each_device_of_a_program_is_shown_in_turn_and_then_the_next_rank(
+    link: Attached,
+) -> None:
+    heard, first, second = Heard(link), ScriptedViewer(0, pid=70), ScriptedViewer(1, pid=71)
+    link.follow(first)  # type: ignore[arg-type]
+    one, other = (training(1, device) for device in ("cuda:0", "cuda:1"))
+    blocks = (*other.blocks, (5 << 20, 7))
+    other = replace(other, blocks=blocks, block_lines=(-1, 2, -1))
+    for said in (one, other):
+        first.said.put_nowait(said)
+    await heard.until(Note, text="the program works on cuda:1 too: n shows the next device")
+
+    async def shown(device: str, bytes_: int) -> None:
+        watched = await heard.until(Watched, device=device)
+        program = await heard.until(Program)
+        measured = await heard.until(Measured)
+        assert isinstance(watched, Watched)
+        assert watched.devices == ("cuda:0", "cuda:1")
+        assert isinstance(program, Program)
+        assert program.device.name == device
+        assert isinstance(measured, Measured)
+        assert measured.anatomy.peak.bytes == bytes_
+
+    assert await link.show_next()
+    await shown("cuda:1", 1457)
+    assert await link.show_next()  # there is no other rank
+    await shown("cuda:0", 1450)
+    link.follow(second)  # type: ignore[arg-type]
+    await heard.until(Note)
+    assert await link.show_next()
+    assert await link.show_next()
+    await heard.until(Watched, rank=1)
+    assert await link.show_next()
+    await shown("cuda:0", 1450)
+    await link.close()
 
 
 async def test_who_holds_what_is_nobodys_is_asked_only_if_somebody_wants_to_know(
