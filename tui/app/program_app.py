@@ -14,7 +14,7 @@ from vramtop.tui.programs.started import Started
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.capabilities import Terminal
 from vramtop.tui.terminal.exits import FAILED, INTERRUPTED
-from vramtop.tui.words.keys import NEXT_KEY, OUTPUT_KEY, PROGRAM_KEYS, Key
+from vramtop.tui.words.keys import NEXT_KEY, OUTPUT_KEY, PROGRAM_KEYS, TYPE_KEY, Key
 from vramtop.tui.worker.link import Parted, Received, Watch
 
 from .config import Config
@@ -31,7 +31,10 @@ class ProgramApp(VramtopApp):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(key.keys, key.action, key.help, show=False) for key in (OUTPUT_KEY, NEXT_KEY)),
+        *(
+            Binding(key.keys, key.action, key.help, show=False)
+            for key in (OUTPUT_KEY, TYPE_KEY, NEXT_KEY)
+        ),
         Binding("ctrl+c", "interrupt", "Interrupt", show=False, priority=True),
     ]
 
@@ -72,7 +75,7 @@ class ProgramApp(VramtopApp):
     @property
     def keys(self) -> Sequence[Key]:
         """The keys that mean something for this program."""
-        own = (NEXT_KEY,) if self._command is None else (OUTPUT_KEY, NEXT_KEY)
+        own = (NEXT_KEY,) if self._command is None else (OUTPUT_KEY, TYPE_KEY, NEXT_KEY)
         return (*own, *PROGRAM_KEYS)
 
     def choose(self, category: Category | None) -> None:
@@ -93,6 +96,23 @@ class ProgramApp(VramtopApp):
         """The program's output in the whole screen, or back."""
         if self._command is not None:
             self.screen_stack[0].toggle_class("output")
+
+    def action_type_line(self) -> None:
+        """Ask for a line of input for the program that we have started."""
+        if self._command is None:
+            self.say("a program that ran already has a terminal of its own")
+        elif self._command.code is not None:
+            self.say("the program has ended")
+        else:
+            # Other screens than the main one are imported when they are first opened.
+            from vramtop.tui.screens.prompt import Prompt
+
+            hint = "the program reads it as if it was typed on its terminal"
+            self.layers.open(Prompt("A line for the program", hint, "", str, self._type_line))
+
+    def _type_line(self, text: str) -> None:
+        if self._command is not None and not self._command.type_line(text):
+            self.say("the program takes no input now", severity="warning")
 
     async def action_next_program(self) -> None:
         """The program's next device, or the program of the next rank."""

@@ -16,16 +16,18 @@ from pathlib import Path
 
 from vramtop.protocol.messages import Note
 from vramtop.tui.words import units
-from vramtop.tui.worker.link import Parted, Watched
+from vramtop.tui.worker.link import AwaitsInput, Parted, Watched
 
 from .launch import Callers, CannotStart, callers, exit_code, start, why_not
 from .link import Heard, ProgramLink, nobody
 from .printed import Printed
+from .reading import waits_for_input
 from .shown import Shown
 from .viewer import CannotView
 
 KEPT_LINES = 20  # for the terminal, after the screen has gone
 _LAST_SECONDS = 2.0  # for the last words of programs, once the command has ended
+_LOOK_SECONDS = 1.0  # from one look whether the command waits for input to the next
 _CHUNK = 65_536
 _NAME = 40  # characters of the command
 
@@ -50,7 +52,8 @@ class Started(ProgramLink):
         self._printed = Printed()
         self._process: asyncio.subprocess.Process | None = None
         self._called: Callers | None = None
-        self._terminal = -1
+        self._terminal, self._terminal_name = -1, ""
+        self._waits = False
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> Started:
@@ -74,7 +77,10 @@ class Started(ProgramLink):
                 started=True,
             )
         )
-        self._tasks = [asyncio.create_task(self._wait(self._process))]
+        self._tasks = [
+            asyncio.create_task(self._wait(self._process)),
+            asyncio.create_task(self._look(self._process.pid)),
+        ]
         if self._called is not None:
             self._tasks.append(asyncio.create_task(self._take(self._called)))
         return self
@@ -85,6 +91,14 @@ class Started(ProgramLink):
             self.asked = True
             with suppress(ProcessLookupError):
                 self._process.send_signal(number)
+
+    def type_line(self, text: str) -> bool:
+        """Give the command a line of input; False where it takes none."""
+        line = f"{text}\n".encode()
+        with suppress(OSError):
+            if self.code is None and self._terminal >= 0:
+                return os.write(self._terminal, line) == len(line)
+        return False
 
     def resize(self, size: tuple[int, int]) -> None:
         """Give the command's terminal this size in columns and lines; the command gets SIGWINCH."""
@@ -123,6 +137,7 @@ class Started(ProgramLink):
 
     async def _start(self, monitor: Path | None) -> asyncio.subprocess.Process:
         self._terminal, theirs = pty.openpty()
+        self._terminal_name = os.ttyname(theirs)
         try:
             _set_size(theirs, self._size)
             process = await start(self._command, monitor, theirs)
@@ -164,6 +179,15 @@ class Started(ProgramLink):
         how = "" if code == 0 else f" with exit code {code}"
         nothing = "" if self.known else "; no process of it worked with PyTorch"
         self.say(Parted(f"the program has ended{how}{nothing}", over=True, trouble=code != 0))
+
+    async def _look(self, pid: int) -> None:
+        """Say when the command waits for input, and when it does so no more."""
+        while self._terminal >= 0:
+            waits = waits_for_input(pid, self._terminal, self._terminal_name)
+            if waits != self._waits:
+                self._waits = waits
+                self.say(AwaitsInput(waits))
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _take(self, called: Callers) -> None:
         """Watch each program that calls."""

@@ -9,7 +9,7 @@ from vramtop.protocol.lesson.messages import Compared, Evaluated, WouldFit
 from vramtop.protocol.lesson.shelf import Kept
 from vramtop.protocol.messages import Answer, Ended, Failed, Hello, Note, OutOfMemory
 from vramtop.tui.gpus.conclusions import Unavailable
-from vramtop.tui.worker.link import Entering, Parted, WorkerGone, WorkerLine
+from vramtop.tui.worker.link import AwaitsInput, Entering, Parted, WorkerGone, WorkerLine
 
 from .lesson.news import LessonNews, StepOutOfMemory
 
@@ -30,7 +30,9 @@ class Successor(msgspec.Struct, frozen=True):
     end: _End | None = None
 
 
-News: TypeAlias = Union[_End, Ended, OutOfMemory, Entering, Parted, Successor, LessonNews]
+News: TypeAlias = Union[
+    _End, Ended, OutOfMemory, Entering, AwaitsInput, Parted, Successor, LessonNews
+]
 
 # What one line of the log is made from, or several lines.
 LogEntry: TypeAlias = Union[

@@ -18,6 +18,7 @@ from vramtop.protocol.messages import (
 )
 from vramtop.tui.gpus.conclusions import unavailable
 from vramtop.tui.worker.link import (
+    AwaitsInput,
     Entering,
     Modules,
     Parted,
@@ -30,7 +31,7 @@ from vramtop.tui.worker.link import (
 from . import history, moments
 from .full_bar import kept
 from .history import History, Point
-from .news import LogEntry
+from .news import LogEntry, is_trouble
 from .state import HeldStep, Life, State
 
 MAX_ENTRIES = 200
@@ -82,10 +83,19 @@ def _of_watched(state: State, message: Received) -> State:
             return _watched(state, message)
         case Modules():
             return replace(state, modules=message)
+        case AwaitsInput():
+            return _awaits_input(state, message)
         case Parted():
             return _parted(state, message)
         case _:
             return state
+
+
+def _awaits_input(state: State, message: AwaitsInput) -> State:
+    """The state with this news, or without it once it is old; trouble is not replaced."""
+    if message.waits:
+        return state if is_trouble(state.news) else replace(state, news=message)
+    return replace(state, news=None) if isinstance(state.news, AwaitsInput) else state
 
 
 def logged(state: State, *entries: LogEntry) -> State:

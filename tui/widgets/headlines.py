@@ -8,7 +8,7 @@ from vramtop.tui.state.lesson.news import StepOutOfMemory
 from vramtop.tui.state.news import News, Successor, is_trouble
 from vramtop.tui.words import out_of_memory
 from vramtop.tui.worker import endings
-from vramtop.tui.worker.link import Entering, Parted, WorkerGone
+from vramtop.tui.worker.link import AwaitsInput, Entering, Parted, WorkerGone
 
 from .lesson_headlines import lesson_headlines
 
@@ -43,6 +43,9 @@ def _texts(news: News) -> tuple[str, ...]:
         case Entering():
             brief = f"looking into process {news.pid}…"
             return (f"{brief} {news.command}", brief) if news.command else (brief,)
+        case AwaitsInput():
+            brief = "the program waits for input: i types a line to it"
+            return (f"{brief}; run --headless gives it this terminal", brief)
         case Parted():
             return (news.reason,)
         case StepOutOfMemory():

@@ -50,7 +50,7 @@ _KEYS = (
     ("t", "theme"),
     ("S", "save"),
 )
-_OUTPUT = ("f", "output")
+_OUTPUT, _TYPE = ("f", "output"), ("i", "input")
 _NEXT_DEVICE, _NEXT_RANK = ("n", "next device"), ("n", "next rank")
 _INSIDE_KEYS = (("esc", "back"), *(key for key in _KEYS if key[0] != "g"))
 _INSIDE_ENDS = (("?", "help"), ("q", "GPUs"))
@@ -208,7 +208,7 @@ class KeyLine(Panel[KeyFacts]):
         if shown.devices or shown.ranks:
             keys.insert(0, _NEXT_DEVICE if shown.devices else _NEXT_RANK)
         if shown.output:
-            keys.insert(0, _OUTPUT)
+            keys[:0] = [_OUTPUT, _TYPE]
         if shown.over and shown.lesson:
             keys.insert(0, (SUCCESSOR_KEY, "another worker"))
         ends = _INSIDE_ENDS if shown.inside else ENDS

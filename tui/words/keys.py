@@ -97,6 +97,7 @@ LOOK_KEY = Key(
     "enter", "enter", "look_inside", "Process: look inside", "look inside a process", "look"
 )
 OUTPUT_KEY = Key("f", "f", "output", "Output: full size", "the program's output", "look")
+TYPE_KEY = Key("i", "i", "type_line", "Input: type a line", "type a line to the program", "look")
 NEXT_KEY = Key("n", "n", "next_program", "Device or rank: next", "the next device, or rank", "look")
 _BACK_KEYS = (
     Key("escape", "esc", "leave", "Back to the whole", "the whole, then the GPUs", "look"),

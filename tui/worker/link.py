@@ -73,6 +73,12 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[str, ...] = ()
 
 
+class AwaitsInput(msgspec.Struct, frozen=True):
+    """The program `waits` for what somebody types on its terminal, or does so no more."""
+
+    waits: bool
+
+
 class Modules(msgspec.Struct, frozen=True):
     """What belongs to each module of a watched program, by the latest recorded step.
 
@@ -91,7 +97,17 @@ class Parted(msgspec.Struct, frozen=True):
     trouble: bool = False
 
 
-Received = FromWorker | WorkerLine | WorkerGone | GpusReport | Entering | Watched | Modules | Parted
+Received = (
+    FromWorker
+    | WorkerLine
+    | WorkerGone
+    | GpusReport
+    | Entering
+    | Watched
+    | AwaitsInput
+    | Modules
+    | Parted
+)
 
 
 class Watch(Protocol):

@@ -22,7 +22,7 @@ from vramtop.tui.programs.shown import Shown
 from vramtop.tui.widgets.gpus.device_usage import usage
 from vramtop.tui.words import units
 from vramtop.tui.words.keys import KEYS, PROGRAM_KEYS
-from vramtop.tui.worker.link import Modules, Parted, WorkerLine
+from vramtop.tui.worker.link import AwaitsInput, Modules, Parted, WorkerLine
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
@@ -236,6 +236,22 @@ async def test_ctrl_c_interrupts_a_program_that_was_started_and_leaves() -> None
         await pilot.pause()
         assert not pilot.app.is_running
     assert (link.sent, pilot.app.return_code) == ([2], 130)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (80, 12)])
+async def test_a_program_that_waits_for_input_gets_a_typed_line(size: tuple[int, int]) -> None:
+    link, typed = Running(), list[str]()
+    link.type_line = lambda text: not typed.append(text)  # type: ignore[method-assign,func-returns-value]
+    async with program(size, link) as pilot:
+        text = await painted(pilot, AwaitsInput(waits=True))
+        assert "the program waits for input: i types a line to it" in text
+        await pilot.press("i")
+        await pilot.pause()
+        await pilot.press("y", "e", "s", "enter")
+        await pilot.pause()
+        assert typed == ["yes"]
+        text = await painted(pilot, AwaitsInput(waits=False))
+        assert "waits for input" not in text
 
 
 async def test_after_its_end_the_last_split_stays_and_q_leaves_with_its_exit_code() -> None:

@@ -26,7 +26,7 @@ from vramtop.protocol.observed.record import (
 )
 from vramtop.tui.programs.link import Attached, ProgramLink
 from vramtop.tui.programs.started import Started
-from vramtop.tui.worker.link import Parted, Received, Watched, WorkerLine
+from vramtop.tui.worker.link import AwaitsInput, Parted, Received, Watched, WorkerLine
 
 OBSERVED = next(each.said for each in ENTRIES if isinstance(each.said, Observed))
 TIMEOUT_SECONDS = 30
@@ -313,6 +313,35 @@ async def run() -> AsyncIterator[Run]:
     yield start
     for each in started:
         await each.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "asks", "typed", "answer"),
+    [
+        ("print(input('name? ').upper())", "name?", "ann", "ANN"),
+        ("a = 20; import pdb; pdb.set_trace(); print(a)", "(Pdb)", "p 2 * a + 2", "42"),
+    ],
+)
+async def test_a_command_that_waits_for_input_says_so_and_is_answered(
+    run: Run, code: str, asks: str, typed: str, answer: str
+) -> None:
+    link, heard = await run(sys.executable, "-c", code)
+    await heard.until(WorkerLine, text=asks)
+    await heard.until(AwaitsInput, waits=True)
+    assert link.type_line(typed)
+    await heard.until(WorkerLine, text=answer)
+    link.end(signal.SIGKILL)
+    await heard.until(Parted)
+    assert not link.type_line("too late")
+
+
+async def test_a_command_that_only_sleeps_or_was_answered_does_not_wait_for_input(run: Run) -> None:
+    code = "import time; input('go? '); print('gone', flush=True); time.sleep(600)"
+    link, heard = await run("sh", "-c", f'{sys.executable} -c "{code}"; true')
+    await heard.until(AwaitsInput, waits=True)
+    assert link.type_line("")
+    await heard.until(WorkerLine, text="gone")
+    await heard.until(AwaitsInput, waits=False)
 
 
 async def test_a_command_prints_on_a_terminal_of_its_own_and_keeps_its_exit_code(run: Run) -> None:
