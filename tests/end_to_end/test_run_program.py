@@ -187,7 +187,8 @@ def test_an_error_of_the_program_is_its_own_and_what_was_watched_is_shown(script
         ),
         (
             [sys.executable, "-c", "import torch; torch.nn.Linear(1, 1); raise SystemExit(3)"],
-            "python ended before a step of it was watched",
+            "python ended before a step of it was watched: "
+            "that takes three steps, or three calls without gradients",
         ),
     ],
 )

@@ -27,6 +27,7 @@ from .names import Names
 from .viewer import CannotView, Viewer
 
 _KINDS: tuple[Kind, ...] = ("training", "inference")
+_LEAST_STEPS = 3
 _NO_PROGRESS = Progress(
     steps=None, watched=0, step_seconds=None, seconds=0.0, watching_seconds=0.0
 )  # fmt: skip
@@ -81,8 +82,19 @@ class Program:
         if self.trouble:
             return f"{self.name}: no step could be watched: {self.trouble}"
         if self.ended:
-            return f"{self.name} ended before a step of it was watched"
+            return f"{self.name} ended before a step of it was watched{self.too_short}"
         return f"{self.name}: no step was watched yet"
+
+    @property
+    def too_short(self) -> str:
+        """Why a program that has ended was too short to be watched; empty where it was not.
+
+        A step is recorded together with the one before it, from the end of a third one on.
+        """
+        steps = self.progress.steps
+        if steps is None:
+            return ": that takes three steps, or three calls without gradients"
+        return f": that takes three steps, and it made {steps}" if steps < _LEAST_STEPS else ""
 
     @property
     def watched(self) -> int:

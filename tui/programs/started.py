@@ -177,7 +177,10 @@ class Started(ProgramLink):
             await asyncio.wait(self._following, timeout=_LAST_SECONDS)
         self.code = code
         how = "" if code == 0 else f" with exit code {code}"
-        nothing = "" if self.known else "; no process of it worked with PyTorch"
+        nothing = "; no process of it worked with PyTorch"
+        if self.known:
+            seen = any(program.latest for program in self.known)
+            nothing = "" if seen else f"; no step was watched{self.known[0].too_short}"
         self.say(Parted(f"the program has ended{how}{nothing}", over=True, trouble=code != 0))
 
     async def _look(self, pid: int) -> None:

@@ -179,7 +179,11 @@ async def test_what_was_watched_is_in_the_file_while_it_is_watched(
 @pytest.mark.parametrize(
     ("says", "line"),
     [
-        ((Ended(),), "train.py ended before a step of it was watched"),
+        (
+            (Ended(),),
+            "train.py ended before a step of it was watched: "
+            "that takes three steps, or three calls without gradients",
+        ),
         ((Removed("a hook failed"),), "train.py: no step could be watched: a hook failed"),
         ((Missing("no account"), Ended()), "train.py: no step could be watched: no account"),
         ((training(), Removed("a hook failed")), "train.py is no longer watched: a hook failed"),

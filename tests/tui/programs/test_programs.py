@@ -86,7 +86,15 @@ def test_the_count_of_watched_steps_knows_the_latest() -> None:
 
 
 def test_why_nothing_was_watched_is_said_in_one_line() -> None:
-    assert heard(Ended()).why_nothing == "train.py ended before a step of it was watched"
+    assert (
+        heard(Ended()).why_nothing == "train.py ended before a step of it was watched: "
+        "that takes three steps, or three calls without gradients"
+    )
+    short = msgspec.structs.replace(PROGRESS, steps=2)
+    assert heard(short, Ended()).why_nothing == (
+        "train.py ended before a step of it was watched: that takes three steps, and it made 2"
+    )
+    assert heard(PROGRESS, Ended()).why_nothing == "train.py ended before a step of it was watched"
     assert heard(observed=rank(3, 4)).why_nothing == "train.py, rank 3: no step was watched yet"
     for reason in (Missing("another dispatch mode"), Removed("another dispatch mode")):
         program = heard(reason, Ended())
