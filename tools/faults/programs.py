@@ -65,8 +65,8 @@ PROGRAMS = (
     Fault(
         "any folder will do for sockets",
         "observer/program/listening.py",
-        "if not stat.S_ISDIR(found.st_mode)",
-        "if False and not stat.S_ISDIR(found.st_mode)",
+        "found.st_mode & 0o077",
+        "False",
         _LISTENING,
     ),
     Fault(

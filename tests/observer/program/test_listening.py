@@ -86,11 +86,15 @@ def test_a_program_waits_until_the_monitor_that_started_it_watches(
     program = Piloted("-I", CALLS=str(tmp_path / "calls"))
     program.connect(autoload, folder, monitor=str(folder / "run"))
     program.do("import _thread, _vramtop_observer.program.connection as c; c.ANSWER_SECONDS = 60")
-    program.do("done = []; _thread.start_new_thread(lambda: done.append(connection.wait()), ())")
+    program.do(
+        "begun, done = [], []; wait = lambda: (begun.append(1), done.append(connection.wait()))"
+    )
+    program.do("_thread.start_new_thread(wait, ())")
     link, _ = waiting.accept()
     waiting.close()
     called = Monitor(link)
     assert isinstance(called.read(), Observed)
+    until(lambda: program.do("begun") == "[1]")
     assert program.do("done") == "[]"
     called.watch()
     until(lambda: program.do("done") == "[None]")
