@@ -33,7 +33,8 @@ def history_enabled() -> bool:
 def start_history(entries: int, *, lines: bool = False) -> None:
     """Start to record the history of CUDA's caching allocator, with at most `entries` entries.
 
-    With `lines`, it also has the Python frames of each allocation.
+    With `lines`, it also has the Python frames of each allocation. Annotations are recorded in all
+    threads: those of a single one could be ended only there.
     """
     memory._record_memory_history(
         "all",
@@ -41,6 +42,7 @@ def start_history(entries: int, *, lines: bool = False) -> None:
         stacks="python",
         max_entries=entries,
         clear_history=True,
+        global_record_annotations=True,
     )
 
 

@@ -29,7 +29,7 @@ class DeviceLog:
         self._sightings: list[tuple[int, int, str, int, str]] = []
         self._names: Table[tuple[str, str], list[object]] = Table()
         self._running: list[tuple[int, int]] = []  # places, and the module that runs from there on
-        self._gradients: dict[int, int] = {}
+        self._gradients: dict[int, weakref.ref[Tensor]] = {}
         self._state: dict[int, weakref.ref[Tensor]] = {}
         self._expected: Reading | None = None
 
@@ -76,9 +76,9 @@ class DeviceLog:
             if gradient is None:
                 self._gradients.pop(id(parameter), None)
                 continue
-            where = id(gradient)
-            if again or self._gradients.get(id(parameter)) != where:
-                self._gradients[id(parameter)] = where
+            known = self._gradients.get(id(parameter))
+            if again or known is None or known() is not gradient:
+                self._gradients[id(parameter)] = weakref.ref(gradient)
                 changed.append(each._replace(tensor=gradient))
         self.sight("gradients", changed, older=self._begins)
 

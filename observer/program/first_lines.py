@@ -35,3 +35,8 @@ class FirstLines:
         noting, self._noting = self._noting, False
         if noting:
             stop_history()
+
+    def forget(self) -> None:
+        """In a forked child: hear nothing any more. The allocator is the parent's."""
+        self._noting = False
+        self._history_calls.ignore()

@@ -12,10 +12,10 @@ import torch
 from .tables import Table
 
 NOWHERE = -1  # the number of no line
-_OURS = str(Path(__file__).parent.parent)
-_TORCH = str(Path(torch.__file__).parent)
+_OURS = f"{Path(__file__).parent.parent}/"
+_TORCH = f"{Path(torch.__file__).parent}/"
 _LIBRARY = tuple(
-    path for name in ("stdlib", "platstdlib") if (path := sysconfig.get_paths().get(name))
+    f"{path}/" for name in ("stdlib", "platstdlib") if (path := sysconfig.get_paths().get(name))
 )
 _INSTALLED = ("site-packages", "dist-packages")
 

@@ -143,6 +143,10 @@ class OperatorRecorder:
         self._inference_mode.leave()
         self._exit()
 
+    def forget(self) -> None:
+        """In a forked child: the same as `stop`."""
+        self.stop()
+
     def recorded(self, _: torch.device, lines: Lines) -> Recorded:
         """What there was. Raises what went wrong while it was recorded."""
         if self._failure:

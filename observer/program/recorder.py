@@ -62,5 +62,8 @@ class Recorder(Protocol):
     def stop(self) -> None:
         """End, in the thread that has begun. It is quick; `recorded` does the rest."""
 
+    def forget(self) -> None:
+        """In a forked child: take out what was put into PyTorch, and leave CUDA alone."""
+
     def recorded(self, device: torch.device, /, lines: Lines) -> Recorded:
         """What there was. Raises `CannotRecord` where that is not complete."""

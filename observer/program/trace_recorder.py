@@ -94,6 +94,11 @@ class TraceRecorder:
         finally:
             self._stop_history()
 
+    def forget(self) -> None:
+        """In a forked child: hear nothing any more. The allocator is the parent's."""
+        self._ours = False
+        self._history_calls.ignore()
+
     def _give_way(self) -> None:
         """The program is about to record for itself, or ends what it records."""
         self._theirs = True
@@ -103,7 +108,11 @@ class TraceRecorder:
     def _stop_history(self) -> None:
         ours, self._ours = self._ours, False
         if ours:
-            stop_history()
+            try:
+                stop_history()
+            except BaseException:
+                self._ours = True  # another try may follow
+                raise
 
     def recorded(self, device: torch.device, lines: Lines) -> Recorded:
         """What there was. Raises `CannotRecord` where that is not complete."""

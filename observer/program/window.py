@@ -174,6 +174,10 @@ class Window:
         """Stop recording. It may be called twice."""
         self._recorder.stop()
 
+    def forget(self) -> None:
+        """In a forked child: leave nothing of it there."""
+        self._recorder.forget()
+
     def messages(self, number: int) -> list[Message]:
         """What is to be sent of the window that is done, a message for each device."""
         done = self.done

@@ -226,13 +226,13 @@ class Windows:
 
     def forget(self) -> None:
         """In a forked child: let go of everything, and leave CUDA alone."""
-        self._first_lines = FirstLines()
+        self._first_lines.forget()
         window, self.window = self.window, None
         self.closed.clear()
         self.hooks.leave_modules()
         self.hooks.leave_optimizers()
-        if window is not None and window.source == "operators":
-            window.close()
+        if window is not None:
+            window.forget()
 
     def _may_close(self, window: Window) -> bool:
         """Whether this thread can end what records the window: a dispatch mode is its thread's."""

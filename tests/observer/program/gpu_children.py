@@ -1,0 +1,132 @@
+"""A training on a simulated GPU that makes processes of all kinds in the midst of a window.
+
+With a folder for sockets it is observed, as by `vramtop attach`, and waits for a screen. It prints
+what each process found there of an observer, and what the training has made.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable
+
+import torch
+from gpu_training import Training
+from left_of_ours import Rows, left, work
+from piloted import OBSERVER, until
+from watched import wait_until
+
+STEPS = 40
+
+
+def _loaded(way: str) -> list[str]:
+    loader = torch.utils.data.DataLoader(
+        Rows(), batch_size=None, num_workers=1, multiprocessing_context=way
+    )
+    return [each for row in loader for each in row]
+
+
+def _pooled(way: str) -> list[str]:
+    with multiprocessing.get_context(way).Pool(1) as pool:
+        return [each for found in pool.map(work, range(2)) for each in found]
+
+
+def _forked() -> list[str]:
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.write(write, json.dumps(work()).encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        told: list[str] = json.loads(pipe.read())
+    os.waitpid(child, 0)
+    return told
+
+
+MAKE: dict[str, Callable[[], list[str]]] = {
+    "os.fork": _forked,
+    "a pool": lambda: _pooled("fork"),
+    "workers, forked": lambda: _loaded("fork"),
+    "workers, spawned": lambda: _loaded("spawn"),
+}
+
+
+class Observer:
+    """The real one in this process, which begins windows when it is told."""
+
+    def __init__(self, folder: str) -> None:
+        loader = OBSERVER / "program" / "autoload" / "_vramtop_autoload.py"
+        # Nothing new comes on the program's path.
+        spec = importlib.util.spec_from_file_location("_vramtop_autoload", loader)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        module.attach(folder)
+        from _vramtop_observer.program import entry
+
+        self._agent = entry._way._agent
+        print("observed", flush=True)
+        until(lambda: self._agent._watching)
+
+    def begin(self) -> None:
+        self._agent.begin()
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a window is open, and the allocator notes what it does."""
+        return self._agent._windows.window is not None and torch._C._cuda_isHistoryEnabled()
+
+    def until_shipped(self, step: Callable[[], object]) -> None:
+        """Let one more watched step be sent."""
+        number = self._agent._windows.shipped
+        wait_until(lambda: self._agent._windows.shipped > number, step)
+
+
+class Unobserved:
+    """In the place of an observer."""
+
+    at_work = True
+
+    def begin(self) -> None: ...
+
+    def until_shipped(self, step: Callable[[], object]) -> None: ...
+
+
+def main(folder: str) -> None:
+    told: dict[str, list[str]] = {}
+    training = Training()
+    training.step()
+    observer = Observer(folder) if folder else Unobserved()
+
+    def step() -> None:
+        observer.begin()
+        training.step()
+
+    def make(name: str) -> None:
+        if observer.at_work:
+            training.at.clear()
+            # A spawned one takes seconds, and changes the training as a forked one does.
+            told[name] = MAKE[name if folder else name.replace("spawned", "forked")]()
+            if folder and not (observer.at_work and left()):
+                told[name].append("the window is closed")
+
+    for name in MAKE:
+        training.at["forward"] = lambda name=name: make(name)
+        while training.at:
+            step()
+        observer.until_shipped(step)
+    assert training.done <= STEPS, training.done
+    while training.done < STEPS:
+        training.step()
+    print(json.dumps([told, training.made()]), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
