@@ -23,21 +23,23 @@ class Part(NamedTuple):
 def parts_of(
     step: WatchedStep, block: Block, belonging: Belonging, sightings: Sightings
 ) -> Sequence[Part]:
-    """The tensors of the block's owner that were sighted in it, each address once.
+    """The tensors of the block's owner that were sighted in it, each once.
 
     A tensor that is alone there has all bytes of the block. Several have their own, as gradients do
-    in a bucket of DistributedDataParallel.
+    in a bucket of DistributedDataParallel. Where operators are recorded, all of them have the
+    address of the block, and views are told apart by their names.
     """
-    first: dict[int, Sighting] = {}
+    first: dict[tuple[int, str], tuple[Name, str]] = {}
     for sighting in sightings.get(block, ()):
         if sighting.owner == belonging:
-            first.setdefault(sighting.address, sighting)
-    parts = []
-    for sighting in first.values():
-        name = step.names[sighting.name]
-        size = block.size if len(first) == 1 else prod(name.shape) * name.itemsize
-        parts.append(Part(name, _label(sighting, name), size))
-    return parts
+            name = step.names[sighting.name]
+            label = _label(sighting, name)
+            alike = label if name.view and step.source == "operators" else ""
+            first.setdefault((sighting.address, alike), (name, label))
+    return [
+        Part(name, label, block.size if len(first) == 1 else prod(name.shape) * name.itemsize)
+        for name, label in first.values()
+    ]
 
 
 def _label(sighting: Sighting, name: Name) -> str:

@@ -61,10 +61,16 @@ class DeviceLog:
                 except (NotImplementedError, RuntimeError):
                     continue  # it has none of its own: `torch.func` works on such
                 if size := storage.nbytes():
-                    address = self._recorder.address(storage, older=older)
+                    address = self._recorder.address(storage, older=older) + self._offset(tensor)
                     found.append((address, owner, self._name(each, tensor, size), each.key))
         here = self._recorder.read(self.device) if mark is None else self._marks[mark][1]
         self._sightings += [(here.place, *sighting) for sighting in found]
+
+    def _offset(self, tensor: Tensor) -> int:
+        """Where in its memory a tensor begins, in bytes; 0 where an address is only a number."""
+        if self._recorder.source == "operators" or not tensor.numel():
+            return 0
+        return int(tensor.storage_offset()) * tensor.itemsize
 
     def sight_gradients(self, parameters: Iterable[Owned], *, again: bool) -> None:
         """Note the gradients that these parameters have here; unless `again`, those elsewhere."""

@@ -23,6 +23,7 @@ from .recorder import CannotRecord
 from .steps import Steps
 from .window import Window
 
+_REFUSED = 32  # calls with which no window could open, until that is told
 _OFTEN = 8  # watched steps, after which the program's objects are searched again
 THREAD_ENDED = "the program's thread ended before two of its steps were recorded"
 
@@ -51,6 +52,7 @@ class Windows:
         self.shipped = 0
         self._inferences = 0
         self._searched_at = -1
+        self._refused = 0
         self._due = False
 
     @property
@@ -94,7 +96,10 @@ class Windows:
     def call(self, module: nn.Module, args: tuple[object, ...]) -> None:
         """A module is called, with which a window may begin."""
         if self.window is None:
-            if not self._due or not may_change_modes() or within_module(1):
+            if not self._due or within_module(1):
+                return
+            if not may_change_modes():
+                self._refuse()
                 return
             if compiles() and not self.searched:
                 # Its code must not be compiled with hooks of all modules.
@@ -102,6 +107,13 @@ class Windows:
                 return
             self.open()
         self.note(Window.call, module, args)
+
+    def _refuse(self) -> None:
+        """No window opens within this call. Where none opens elsewhere, that is to be known."""
+        self._refused += 1
+        if self._refused == _REFUSED:
+            self._refused = 0
+            raise CannotRecord("modules are called only within torch.func, where none is watched")
 
     def optimizer_end(self, optimizer: Optimizer) -> None:
         """An optimizer's step has ended, after which a window may begin."""
@@ -133,6 +145,7 @@ class Windows:
     def open(self) -> None:
         """Begin to record. Raises `CannotRecord`."""
         self._due = False
+        self._refused = 0
         if self.window is not None:
             return
         if not self.searched or self.shipped > 2 * max(self._searched_at, _OFTEN):

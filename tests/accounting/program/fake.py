@@ -71,8 +71,10 @@ class FakeProgram:
         path: str = "weight",
         shape: Sequence[int] = (),
         key: str = "",
+        *,
+        view: bool = False,
     ) -> None:
-        self._names.append(Name(path, tuple(shape), "float32", FLOAT))
+        self._names.append(Name(path, tuple(shape), "float32", FLOAT, view=view))
         self._sightings.append(
             Sighting(len(self._events), address, owner, len(self._names) - 1, key)
         )

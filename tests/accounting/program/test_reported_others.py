@@ -85,6 +85,10 @@ def test_copies_that_autocast_keeps_are_known_by_their_sizes_where_no_tensor_lie
     program, places = holding(8, 8, 8, 16)
     step = program.record(autocast_sizes=(8, 8, 8, 16), tensors=(places[0],))
     assert report(step, 1).other == (Held(32, 3, AUTOCAST, ""), Held(8, 1, OLDER, ""))
+    fewer = program.record(autocast_sizes=(8,), tensors=(places[3],))
+    assert report(fewer, 1).other == (
+        Held(16, 1, OLDER, ""), Held(16, 2, OLDER, ""), Held(8, 1, AUTOCAST, ""),
+    )  # fmt: skip
     assert report(program.record(autocast_sizes=(8, 16)), 1).other == (
         Held(24, 3, OLDER, ""), Held(16, 1, OLDER, ""),
     )  # fmt: skip

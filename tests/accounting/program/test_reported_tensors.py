@@ -47,6 +47,21 @@ def test_gradients_that_share_a_bucket_are_told_apart_by_their_shapes() -> None:
     assert (facts.bytes, facts.name, facts.shape) == (100, "a.weight.grad and 1 more", None)
 
 
+def test_views_without_addresses_of_their_own_are_told_apart_by_their_names() -> None:
+    program = FakeProgram()
+    bucket, whole = program.hold(100), program.hold(8)
+    program.period()
+    for _ in range(2):
+        program.period()
+        program.see("gradients", bucket, "a.weight", (2, 5), view=True)
+        program.see("gradients", bucket, "b.weight", (15,), view=True)
+        program.see("parameters", whole, "c.weight", (2,))
+        program.see("parameters", whole, "d.tied", (2,))
+    result = program.report(source="operators")
+    held = {layer.name: (layer.parameters, layer.gradients) for layer in result.layers}
+    assert held == {"a": (0, 40), "b": (0, 60), "c": (8, 0)}
+
+
 def test_a_layer_counts_what_it_has_at_a_categorys_high_water() -> None:
     program = FakeProgram()
     for _ in range(2):

@@ -14,16 +14,10 @@ from unittest.mock import patch
 import torch
 from gpu_training import Training, in_child
 from vramtop.observer.program import (
-    agent,
-    choice,
     device_log,
     history,
     hooks,
     lines,
-    owners,
-    pacing,
-    periods,
-    steps,
     trace_recorder,
     window,
     windows,
@@ -38,7 +32,6 @@ Told = dict[str, Any]
 # These raise from some moment on.
 ALWAYS: tuple[Place, ...] = (
     (windows, "fitting_recorder"),
-    (choice, "gpus_in_use"),
     (trace_recorder.TraceRecorder, "start"),
     (trace_recorder.TraceRecorder, "read"),
     (trace_recorder.TraceRecorder, "address"),
@@ -47,28 +40,15 @@ ALWAYS: tuple[Place, ...] = (
     (trace_recorder, "allocator_snapshot"),
     (history.HistoryCalls, "hear"),
     (hooks.Hooks, "watch_modules"),
-    (window.Window, "__init__"),
-    (window.Window, "begin"),
     (window.Window, "call"),
-    (window.Window, "call_end"),
-    (window.Window, "backward_outputs"),
-    (window.Window, "backward"),
     (window.Window, "backward_end"),
-    (window.Window, "optimizer"),
     (window.Window, "optimizer_end"),
     (window.Window, "close"),
     (window.Window, "messages"),
     (window, "_workspace_sizes"),
-    (device_log.DeviceLog, "mark"),
     (device_log.DeviceLog, "sight"),
-    (device_log.DeviceLog, "message"),
     (device_log, "_hardware"),
     (lines.Lines, "of_frames"),
-    (owners.Owners, "buckets"),
-    (periods.Periods, "optimizer"),
-    (pacing.Pacing, "spend"),
-    (steps.Steps, "recent"),
-    (agent.Agent, "_progress"),
 )
 # What takes everything out raises once: it is called again.
 ONCE: tuple[Place, ...] = (
@@ -78,12 +58,9 @@ ONCE: tuple[Place, ...] = (
 )
 # Where the program records the history itself, the observer only reads it.
 READING: tuple[Place, ...] = (
-    (trace_recorder.TraceRecorder, "start"),
     (trace_recorder.TraceRecorder, "read"),
     (trace_recorder, "allocator_snapshot"),
     (history.HistoryCalls, "hear"),
-    (window.Window, "close"),
-    (window.Window, "messages"),
     *ONCE,
 )
 OF_OUR_HISTORY: tuple[Place, ...] = (

@@ -195,6 +195,19 @@ def test_what_has_no_memory_here_is_not_sighted(recorder: FakeRecorder, log: Dev
     assert values == {sparse._indices().data_ptr(), sparse._values().data_ptr()}
 
 
+@pytest.mark.parametrize("source", ["trace", "operators"])
+def test_a_view_is_sighted_where_it_begins_if_addresses_are_those_of_memory(
+    recorder: FakeRecorder, log: DeviceLog, source: Literal["trace", "operators"]
+) -> None:
+    recorder.source = source
+    bucket = torch.zeros(8)
+    _marks(recorder, log, 0)
+    views = [Owned("w", bucket[:5]), Owned("b", bucket[5:]), Owned("none", bucket[8:])]
+    log.sight("gradients", views, older=True)
+    seen = [address - bucket.data_ptr() for _, address, *_ in _seen(log, *_finish(recorder, log))]
+    assert seen == ([0, 20, 0] if source == "trace" else [0, 0, 0])
+
+
 def test_a_name_tells_of_the_tensor_and_whether_it_is_all_of_its_memory(
     recorder: FakeRecorder, log: DeviceLog
 ) -> None:

@@ -150,10 +150,31 @@ def test_results_and_random_numbers_are_the_same_to_the_bit(program: Program) ->
         warnings.simplefilter("always")
         seed()
         seen = [program(400), randomness()]
-        if program is not transforms:
-            observed.until("watched_step", lambda: program(40))
+        observed.until("watched_step", lambda: program(40))
     assert seen == plain
     assert not [str(each.message) for each in warned]
+    assert not observed.of("removed")
+    assert hooks_in() == before
+
+
+def test_a_program_that_calls_modules_only_within_transforms_is_told_of() -> None:
+    model = classifier()
+    weights = {name: each.detach() for name, each in model.named_parameters()}
+
+    def loss(weights: dict[str, torch.Tensor], inputs: torch.Tensor) -> torch.Tensor:
+        return torch.func.functional_call(model, weights, (inputs,)).square().sum()
+
+    def step() -> None:
+        slopes = torch.func.grad(loss)(weights, torch.randn(4, 12))
+        weights.update({name: each - 0.1 * slopes[name] for name, each in weights.items()})
+
+    before = hooks_in()
+    with watched() as observed:
+        observed.until("missing", step)
+        assert not observed.of("watched_step")
+        assert observed.of("missing")[-1]["reason"] == (
+            "modules are called only within torch.func, where none is watched"
+        )
     assert not observed.of("removed")
     assert hooks_in() == before
 
