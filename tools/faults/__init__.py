@@ -11,6 +11,7 @@ from .figures import FIGURES
 from .monitor import MONITOR
 from .programs import PROGRAMS
 from .reports import REPORTS
+from .safety import SAFETY
 from .screen import SCREEN
 from .splits import SPLITS
 from .worker import WORKER
@@ -24,4 +25,5 @@ FAULTS: tuple[Fault, ...] = (
     *COMMANDS,
     *SCREEN,
     *SPLITS,
+    *SAFETY,
 )

@@ -73,8 +73,8 @@ REPORTS = (
     Fault(
         "all gradients of a bucket belong to the first one's layer",
         "accounting/program/naming.py",
-        "first.setdefault(sighting.address, sighting)",
-        "first.setdefault(block.address, sighting)",
+        "first.setdefault((sighting.address, alike), (name, label))",
+        "first.setdefault((block.address, alike), (name, label))",
         _TESTS,
     ),
 )

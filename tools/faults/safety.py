@@ -1,0 +1,142 @@
+"""Faults by which an observer notes the wrong thing, or leaves something in the program."""
+
+from __future__ import annotations
+
+from .fault import Fault
+
+_HISTORIES = ("tests/observer/program/test_histories.py",)
+_HOOKS = ("tests/observer/program/test_hooks.py",)
+_LINES = ("tests/observer/program/test_lines.py",)
+_LOG = ("tests/observer/program/test_device_log.py",)
+_ON_GPUS = ("tests/observer/program/test_on_gpus.py",)
+_REPORT = ("tests/accounting/program/test_report.py",)
+_UNCHANGED = ("tests/observer/program/test_unchanged.py",)
+
+SAFETY = (
+    Fault(
+        "what the allocator notes can be ended in one thread only",
+        "observer/private_cuda.py",
+        "global_record_annotations=True",
+        "global_record_annotations=False",
+        _ON_GPUS,
+    ),
+    Fault(
+        "a history that failed to stop goes on",
+        "observer/program/trace_recorder.py",
+        "                self._ours = True  # another try may follow\n",
+        "",
+        _ON_GPUS,
+    ),
+    Fault(
+        "a forked child hears of histories",
+        "observer/program/windows.py",
+        "            window.forget()",
+        "            pass",
+        _ON_GPUS,
+    ),
+    Fault(
+        "hooks stay where a window could not be closed",
+        "observer/program/windows.py",
+        "        with suppress(Exception):\n            self.hooks.leave_modules()\n",
+        "",
+        _ON_GPUS,
+    ),
+    Fault(
+        "the program's own history is ended with ours",
+        "observer/program/trace_recorder.py",
+        "self._ours = not history_enabled()",
+        "self._ours = True",
+        _HISTORIES,
+    ),
+    Fault(
+        "a program within torch.func is not told of",
+        "observer/program/windows.py",
+        "if self._refused == _REFUSED:",
+        "if False:",
+        _UNCHANGED,
+    ),
+    Fault(
+        "a gradient at the place of a former one is not seen",
+        "observer/program/device_log.py",
+        "known is None or known() is not gradient",
+        "known is None",
+        _LOG,
+    ),
+    Fault(
+        "state at the place of former state is not seen",
+        "observer/program/device_log.py",
+        "known is None or known() is not each.tensor",
+        "known is None",
+        _LOG,
+    ),
+    Fault(
+        "an allocation is the module's that ran before",
+        "observer/program/device_log.py",
+        "running[bisect_right(places, number)]",
+        "running[bisect_right(places, number - 1)]",
+        _LOG,
+    ),
+    Fault(
+        "what is sighted at a window's end is left out",
+        "observer/program/device_log.py",
+        "if begin <= place <= end",
+        "if begin <= place < end",
+        _LOG,
+    ),
+    Fault(
+        "what was freed after a window's end is not in it",
+        "observer/program/device_log.py",
+        "                blocks[address] = -size\n",
+        "                pass\n",
+        _LOG,
+    ),
+    Fault(
+        "a view lies where its memory begins",
+        "observer/program/device_log.py",
+        "self._recorder.address(storage, older=older) + self._offset(tensor)",
+        "self._recorder.address(storage, older=older)",
+        _LOG,
+    ),
+    Fault(
+        "all gradients of a bucket on the CPU are the first one's",
+        "accounting/program/naming.py",
+        'alike = label if name.view and step.source == "operators" else ""',
+        'alike = ""',
+        _REPORT,
+    ),
+    Fault(
+        "autocast keeps any number of copies",
+        "accounting/program/other.py",
+        "            copies[block.size] -= 1\n",
+        "",
+        _REPORT,
+    ),
+    Fault(
+        "what lies beside PyTorch is PyTorch's",
+        "observer/program/lines.py",
+        '_TORCH = f"{Path(torch.__file__).parent}/"',
+        '_TORCH = f"{Path(torch.__file__).parent}"',
+        _LINES,
+    ),
+    Fault(
+        "a package's line is its outermost one",
+        "observer/program/lines.py",
+        "            if rank > best:\n                best, found = rank, frame",
+        "            if rank >= best:\n                best, found = rank, frame",
+        _LINES,
+    ),
+    Fault(
+        "hooks change while another thread goes through them",
+        "observer/program/hooks.py",
+        "return any(map(_goes_through_hooks, sys._current_frames().values()))",
+        "return _goes_through_hooks(sys._getframe())",
+        _HOOKS,
+    ),
+    Fault(
+        "an optimizer's own step counts as its hooks",
+        "observer/program/hooks.py",
+        "if inner is None or inner.f_code is not step:",
+        "if True:",
+        _HOOKS,
+    ),
+)
