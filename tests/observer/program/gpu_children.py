@@ -1,7 +1,8 @@
 """A training on a simulated GPU that makes processes of all kinds in the midst of a window.
 
-With a folder for sockets it is observed, as by `vramtop attach`, and waits for a screen. It prints
-what each process found there of an observer, and what the training has made.
+It is observed, as by `vramtop attach` with this folder for sockets, and waits for a screen; or not,
+where it is told what it printed when it was. It prints what each process found there of an
+observer, and what the training has made.
 """
 
 from __future__ import annotations
@@ -18,8 +19,6 @@ from gpu_training import Training
 from left_of_ours import Rows, left, work
 from piloted import OBSERVER, until
 from watched import wait_until
-
-STEPS = 40
 
 
 def _loaded(way: str) -> list[str]:
@@ -89,21 +88,13 @@ class Observer:
         wait_until(lambda: self._agent._windows.shipped > number, step)
 
 
-class Unobserved:
-    """In the place of an observer."""
-
-    at_work = True
-
-    def begin(self) -> None: ...
-
-    def until_shipped(self, step: Callable[[], object]) -> None: ...
-
-
-def main(folder: str) -> None:
-    told: dict[str, list[str]] = {}
+def observed(folder: str) -> dict[str, object]:
+    """What each process found, at which step it was made, and what the training has made."""
     training = Training()
     training.step()
-    observer = Observer(folder) if folder else Unobserved()
+    observer = Observer(folder)
+    found: dict[str, list[str]] = {}
+    steps: dict[str, int] = {}
 
     def step() -> None:
         observer.begin()
@@ -112,21 +103,36 @@ def main(folder: str) -> None:
     def make(name: str) -> None:
         if observer.at_work:
             training.at.clear()
-            # A spawned one takes seconds, and changes the training as a forked one does.
-            told[name] = MAKE[name if folder else name.replace("spawned", "forked")]()
-            if folder and not (observer.at_work and left()):
-                told[name].append("the window is closed")
+            steps[name] = training.done
+            found[name] = MAKE[name]()
+            if not (observer.at_work and left()):
+                found[name].append("the window is closed")
 
     for name in MAKE:
         training.at["forward"] = lambda name=name: make(name)
         while training.at:
             step()
         observer.until_shipped(step)
-    assert training.done <= STEPS, training.done
-    while training.done < STEPS:
+    return {"found": found, "steps": steps, "done": training.done, "made": training.made()}
+
+
+def unobserved(steps: dict[str, int], done: int) -> dict[str, object]:
+    """What the training makes with processes at the same steps."""
+    training = Training()
+
+    def make() -> None:
+        for name, step in steps.items():
+            if step == training.done:
+                # A spawned one takes seconds, and changes the training as a forked one does.
+                MAKE[name.replace("spawned", "forked")]()
+
+    training.at["forward"] = make
+    while training.done < done:
         training.step()
-    print(json.dumps([told, training.made()]), flush=True)
+    return {"made": training.made()}
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    told = json.loads(sys.argv[2])
+    made = unobserved(told["steps"], told["done"]) if told else observed(sys.argv[1])
+    print(json.dumps(made), flush=True)

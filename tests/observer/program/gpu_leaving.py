@@ -24,7 +24,7 @@ from vramtop.observer.program.connection import Connection
 from vramtop.observer.program.frames import encode
 from watched import hooks_in, wait_until
 
-STEPS = 40
+STEPS = 60  # a window opens in one of the first
 
 
 class Screen:

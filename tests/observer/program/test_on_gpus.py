@@ -43,27 +43,27 @@ def test_a_screen_that_goes_in_the_midst_of_a_window_leaves_nothing(simgpu: Simu
 def test_processes_that_it_makes_in_the_midst_of_a_window_have_nothing_of_ours(
     simgpu: SimulatedGpu, folder: Path
 ) -> None:
-    def start(where: str) -> subprocess.Popen[str]:
-        command = [sys.executable, str(HERE / "gpu_children.py"), where]
+    def start(before: str) -> subprocess.Popen[str]:
+        command = [sys.executable, str(HERE / "gpu_children.py"), str(folder), before]
         machine = simgpu.environment(devices=1) | {"PYTHONPATH": ":".join(sys.path)}
         return subprocess.Popen(
             command, env=machine, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
 
-    with start(str(folder)) as observed:
+    with start("{}") as observed:
         assert observed.stdout is not None
         assert observed.stdout.readline() == "observed\n"
         screen = piloted.monitor(folder / f"{observed.pid}.sock")
         screen.watch()
         messages = list(iter(screen.read, None))
         seen, complaints = observed.communicate()
-    with start("") as unobserved:
+    with start(seen) as unobserved:
         plain, _ = unobserved.communicate()
     assert complaints == ""
-    children, made = json.loads(seen)
-    assert len(children) == 4
-    assert not {name: left for name, left in children.items() if left}
-    assert made == json.loads(plain)[1]
+    told = json.loads(seen)
+    assert len(told["found"]) == 4
+    assert not {name: left for name, left in told["found"].items() if left}
+    assert json.loads(plain)["made"] == told["made"]
     steps = [message for message in messages if isinstance(message, WatchedStep)]
-    assert len(steps) >= len(children)
+    assert len(steps) >= 4
     assert {report(step, 1).unattributed for step in steps} == {0}
