@@ -85,8 +85,11 @@ def test_another_threads_hooks_are_seen(through: bool) -> None:
         on.wait()
         return torch.zeros(1)
 
+    def hook(*_: object) -> None:
+        stay()
+
     if through:
-        optimizer.register_step_pre_hook(lambda *_: stay() and None)
+        optimizer.register_step_pre_hook(hook)
     thread = threading.Thread(target=optimizer.step, args=() if through else (stay,))
     thread.start()
     there.wait()
