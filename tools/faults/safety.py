@@ -8,8 +8,9 @@ _HISTORIES = ("tests/observer/program/test_histories.py",)
 _HOOKS = ("tests/observer/program/test_hooks.py",)
 _LINES = ("tests/observer/program/test_lines.py",)
 _LOG = ("tests/observer/program/test_device_log.py",)
+_OTHERS = ("tests/accounting/program/test_reported_others.py",)
 _ON_GPUS = ("tests/observer/program/test_on_gpus.py",)
-_REPORT = ("tests/accounting/program/test_report.py",)
+_TENSORS = ("tests/accounting/program/test_reported_tensors.py",)
 _UNCHANGED = ("tests/observer/program/test_unchanged.py",)
 
 SAFETY = (
@@ -102,14 +103,14 @@ SAFETY = (
         "accounting/program/naming.py",
         'alike = label if name.view and step.source == "operators" else ""',
         'alike = ""',
-        _REPORT,
+        _TENSORS,
     ),
     Fault(
         "autocast keeps any number of copies",
         "accounting/program/other.py",
         "            copies[block.size] -= 1\n",
         "",
-        _REPORT,
+        _OTHERS,
     ),
     Fault(
         "what lies beside PyTorch is PyTorch's",
