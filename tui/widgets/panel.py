@@ -59,11 +59,11 @@ class Panel(CachedWidget, Generic[_Shown]):
         """The facts of the state that are shown here, and what follows from them."""
 
     @abstractmethod
-    def draw(self, shown: _Shown, width: int, height: int) -> Text | Strip:
+    def draw(self, shown: _Shown, width: int, height: int) -> Text | list[Strip]:
         """These facts in `width` columns and at most `height` lines.
 
-        A `Text` is rendered by the panel, which takes as long as everything else. A line that
-        changes several times a second is therefore drawn as a `Strip`, which is rendered already.
+        A `Text` is rendered by the panel, which takes as long as everything else. What changes
+        every second or more often is therefore drawn as `Strip`s, which are rendered already.
         """
 
     def render_line(self, y: int) -> Strip:
@@ -81,8 +81,8 @@ class Panel(CachedWidget, Generic[_Shown]):
         self._drawn, self._lines = [], []
         if self._shown is not None and width > 0 and height > 0:
             picture = self.draw(self._shown, width, height)
-            if isinstance(picture, Strip):
-                self._lines = [picture]
+            if isinstance(picture, list):
+                self._lines = picture[:height]
                 return
             # Rich renders a text without spans without its own style.
             style = self._paper + self.app.console.get_style(picture.style)
@@ -91,6 +91,12 @@ class Panel(CachedWidget, Generic[_Shown]):
             for old, new, strip in zip_longest(before, self._drawn, strips):
                 if new is not None:
                     self._lines.append(strip if new == old else self._rendered_line(*new))
+
+    def strip(self, line: Text, width: int) -> Strip:
+        """One line, rendered."""
+        return self._rendered_line(
+            line, self._paper + self.app.console.get_style(line.style), width
+        )
 
     def _rendered_line(self, line: Text, style: Style, width: int) -> Strip:
         segments = Segment.apply_style(line.render(self.app.console), style)

@@ -76,7 +76,7 @@ class StatusLine(Panel[StatusFacts]):
             watched=state.watched,
         )
 
-    def draw(self, shown: StatusFacts, width: int, height: int) -> Strip:
+    def draw(self, shown: StatusFacts, width: int, height: int) -> list[Strip]:
         """What runs at the left, numbers at the right; texts without room are left out whole."""
         del height
         left, right = _left(shown, width), _right(shown, width)
@@ -92,7 +92,7 @@ class StatusLine(Panel[StatusFacts]):
             room = _room(left, right, width)
         parts, colors = (*left, RankedText(0, " " * max(1, room)), *right), self.palette
         segments = Segment.simplify(_segment(part, colors) for part in parts)
-        return Strip(segments).crop(0, width)
+        return [Strip(segments).crop(0, width)]
 
 
 def _left(shown: StatusFacts, width: int) -> list[RankedText]:

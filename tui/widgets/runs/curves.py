@@ -36,17 +36,18 @@ def extents(values: Values, columns: Sequence[slice], scale: Scale, levels: int)
     """
     found: Extents = [None] * len(columns)
     depth = scale.depth(levels)
+    depths = [None if value is None else depth(value) for value in values]
     before: tuple[int, int] | None = None
     for x, points in enumerate(columns):
-        shared = values[points]
-        known = [value for value in shared if value is not None]
+        shared = depths[points]
+        known = [level for level in shared if level is not None]
         if not known:
             before = None if shared else before
             continue
-        found[x] = depth(max(known)), depth(min(known))
+        found[x] = min(known), max(known)
         if before is not None:
-            _line(found, *before, x, depth(known[0]))
-        before = x, depth(known[-1])
+            _line(found, *before, x, known[0])
+        before = x, known[-1]
     return found
 
 

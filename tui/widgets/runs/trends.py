@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
 import msgspec
+from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
+from textual.strip import Strip
 from vramtop.protocol.lesson.messages import Evaluated, Noise
 from vramtop.protocol.split import ALL_CATEGORIES
 from vramtop.tui.state.history import OutOfMemoryMark, Point
@@ -17,7 +19,7 @@ from vramtop.tui.state.lesson.overfitting import overfits
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import ink
 from vramtop.tui.widgets.panel import Panel, between
-from vramtop.tui.widgets.step.blocks import write
+from vramtop.tui.widgets.step.blocks import pieces
 from vramtop.tui.words import noise, units
 
 from .curves import cells, extents, per_cell, places
@@ -92,7 +94,7 @@ class Trends(Panel[TrendFacts]):
         )
         return TrendFacts(points, marks, learning)
 
-    def draw(self, shown: TrendFacts, width: int, height: int) -> Text:
+    def draw(self, shown: TrendFacts, width: int, height: int) -> list[Strip]:
         """The charts, the axis that they share, and what the gradient's noise says."""
         points, room = shown.points, width - _GUTTER
         makers = [self._loss, self._speed, self._memory]
@@ -106,28 +108,33 @@ class Trends(Panel[TrendFacts]):
             axis -= 1  # instead of the images, so that all charts still fit
         elif noise:
             lines -= 1
-        picture, drawn = Text(), points and room > 0
+        picture, drawn = list[Strip](), points and room > 0
         columns = self._columns(shown, room) if drawn else []
         ground = self._ground(shown, room) if drawn else []
         for index, make in enumerate(charts):
             chart = make(shown, width)
             # Lines that cannot be shared out evenly go to the first charts.
             own = (lines - index - 1) // len(charts) + 1 if points else 1
-            picture.append("\n" if index else "").append_text(chart.title)
+            picture.append(self.strip(chart.title, width))
             if drawn and own > 1:
-                self._curves(picture, chart, columns, ground, own - 1)
-        muted = ink(self.palette.muted)
-        if drawn and axis:
-            axis_line = changes(points, room, shown.out_of_memory)
-            picture.append(f"\n{_axis_name(points[0], axis_line)}", muted)
-            line = Text(axis_line, muted)
-            line.highlight_regex(f"{_CROSS}[0-9,]*", ink(self.palette.trouble))
-            picture.append_text(line)
-            if axis > 1:
-                end = units.count(length(points[-1].at))
-                unit = "images" if shown.learning else "steps"
-                picture.append(f"\n{unit:>{_GUTTER - 1}} 0{end:>{room - 1}}", muted)
-        return picture.append(f"\n{noise}", muted) if noise else picture
+                picture += self._curves(chart, columns, ground, own - 1)
+        words = self._axis(shown, room, axis) if drawn else []
+        if noise:
+            words.append(Text(noise, ink(self.palette.muted)))
+        return [*picture, *(self.strip(line, width) for line in words)]
+
+    def _axis(self, shown: TrendFacts, room: int, lines: int) -> list[Text]:
+        """The axis in at most two lines: the batch sizes, and how many images or steps it is."""
+        points, muted = shown.points, ink(self.palette.muted)
+        axis = changes(points, room, shown.out_of_memory)
+        sizes = Text(axis, muted)
+        sizes.highlight_regex(f"{_CROSS}[0-9,]*", ink(self.palette.trouble))
+        end = units.count(length(points[-1].at))
+        unit = "images" if shown.learning else "steps"
+        return [
+            Text.assemble((_axis_name(points[0], axis), muted), sizes),
+            Text(f"{unit:>{_GUTTER - 1}} 0{end:>{room - 1}}", muted),
+        ][:lines]
 
     def _loss(self, shown: TrendFacts, width: int) -> Chart:
         """The loss of single steps on a logarithmic scale; in its title the test accuracy."""
@@ -189,30 +196,34 @@ class Trends(Panel[TrendFacts]):
 
     def _ground(self, shown: TrendFacts, room: int) -> Cells:
         """The cells behind the curves, the same for each row of each chart."""
-        faint = ink(self.palette.faint)
+        faint, trouble = (
+            self._paper + ink(color) for color in (self.palette.faint, self.palette.trouble)
+        )
         ground = [(" ", faint)] * room
         for at in ticks(shown.points, room):
             ground[at] = (_CHANGE, faint)
         for at in crosses(shown.points, room, shown.out_of_memory):
-            ground[at] = (_SHORT, ink(self.palette.trouble))
+            ground[at] = (_SHORT, trouble)
         return ground
 
     def _curves(
-        self, picture: Text, chart: Chart, columns: Sequence[slice], ground: Cells, rows: int
-    ) -> None:
+        self, chart: Chart, columns: Sequence[slice], ground: Cells, rows: int
+    ) -> Iterator[Strip]:
         """So many rows of a chart, with its scale's ends at the left."""
         layers = [(self._cells(curve, chart, columns, rows), curve) for curve in chart.curves]
         ends = {0: chart.scale.high, rows - 1: chart.scale.low} if rows > 1 else {}
+        gutter = self._paper + ink(self.palette.muted)
         for row in range(rows):
             mark = chart.mark(ends[row]) if row in ends else ""
-            picture.append(f"\n{mark:>{_GUTTER - 1}} ", ink(self.palette.muted))
             line = ground
             for drawn, curve in layers:
+                style = self._paper + curve.style
                 line = [
-                    (new, curve.style) if new != " " else old
+                    (new, style) if new != " " else old
                     for old, new in zip(line, drawn[row], strict=True)
                 ]
-            write(picture, line)
+            segments = [Segment(glyphs, style) for glyphs, style in pieces(line)]
+            yield Strip([Segment(f"{mark:>{_GUTTER - 1}} ", gutter), *segments])
 
     def _cells(self, curve: Curve, chart: Chart, columns: Sequence[slice], rows: int) -> list[str]:
         """A curve's characters."""

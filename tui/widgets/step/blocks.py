@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, groupby
+from operator import itemgetter
 
 import msgspec
 from rich.style import Style
@@ -49,9 +50,15 @@ def drawn(cell: Cell, colors: Palette) -> tuple[str, Style]:
 
 
 def write(picture: Text, cells: Iterable[tuple[str, Style]]) -> None:
-    """Append the cells; neighbours of one style as one piece, which Rich draws much faster."""
-    for style, run in groupby(cells, lambda cell: cell[1]):
-        picture.append("".join(glyph for glyph, _ in run), style)
+    """Append the cells."""
+    for glyphs, style in pieces(cells):
+        picture.append(glyphs, style)
+
+
+def pieces(cells: Iterable[tuple[str, Style]]) -> Iterator[tuple[str, Style]]:
+    """Neighbours of one style as one piece, which Rich draws much faster."""
+    for style, run in groupby(cells, itemgetter(1)):
+        yield "".join(map(itemgetter(0), run)), style
 
 
 def _owners(parts: Sequence[int], scale: int, eighths: int) -> list[int]:

@@ -36,7 +36,7 @@ async def test_it_stands_beside_the_loss_until_fresh_weights() -> None:
         part = seen.app.query_one(Trends)
 
         def title(width: int) -> str:
-            return part.draw(part.pick(seen.app.state), width, 8).plain.split("\n")[0]
+            return part.draw(part.pick(seen.app.state), width, 8)[0].text
 
         assert title(120).endswith("test 92.00%, overfits: test loss 0.3800, was 0.2300 at epoch 9")
         assert title(40).endswith("test 92.00%, overfits")

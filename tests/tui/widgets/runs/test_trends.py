@@ -31,7 +31,7 @@ def session() -> list[Received]:
 def picture(seen: Screen, width: int, height: int, *, braille: bool = True) -> list[str]:
     part = seen.app.query_one(Trends)
     part.braille = braille
-    return part.draw(part.pick(seen.app.state), width, height).plain.split("\n")
+    return [line.text for line in part.draw(part.pick(seen.app.state), width, height)]
 
 
 def test_a_batch_size_stands_right_of_where_it_began() -> None:
