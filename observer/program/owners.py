@@ -193,7 +193,8 @@ class Owners:
     def _roots(self) -> list[tuple[str, nn.Module]]:
         """The modules that are in no other one, each with the prefix of its names.
 
-        The only one that has parameters needs none. Others begin with the name of their class.
+        Of modules that hold each other, it is the one that was seen first. The only one that has
+        parameters needs no prefix. Others begin with the name of their class.
         """
         alive = {id(each): each for each in map(compiled_from, _alive(self._modules))}
         inner = {
@@ -203,6 +204,12 @@ class Owners:
             if part is not module
         }
         roots = [module for key, module in alive.items() if key not in inner]
+        if len(roots) < len(alive):
+            reached = {id(part) for root in roots for _, part in _walk(root, "")}
+            for key, module in alive.items():
+                if key not in reached:
+                    roots.append(module)
+                    reached.update(id(part) for _, part in _walk(module, ""))
         owning = [root for root in roots if _owns_anything(root)] or roots
         seen: Counter[str] = Counter()
         prefixed: list[tuple[str, nn.Module]] = []

@@ -91,3 +91,13 @@ def test_methods_that_a_program_has_replaced_are_not_called() -> None:
     owners = _of(model)
     owners.search()
     assert "inner.weight" in [each.path for each in _of(model).parameters()]
+
+
+def test_modules_that_hold_each_other_have_the_names_of_the_first() -> None:
+    teacher, student = nn.Linear(2, 2), nn.Linear(2, 2)
+    owners = _of(teacher, student)
+    teacher.student, student.teacher = student, teacher
+    assert owners.module_paths()[id(student)] == ("student", "Linear")
+    assert {each.path for each in owners.parameters()} == {
+        "weight", "bias", "student.weight", "student.bias",
+    }  # fmt: skip
