@@ -14,9 +14,20 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from training_with_places import Training
+from vramtop.observer.program.agent import Agent
+from vramtop.observer.program.windows import Windows
 from watched import classifier, hooks_in, in_thread, watched
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
+
+
+def test_a_window_that_is_given_up_takes_its_hooks_with_it() -> None:
+    before = hooks_in()
+    opened = Windows(Agent(lambda _: None, since_start=False), lambda *_: None)
+    opened.open()
+    assert hooks_in() != before
+    opened.abandon()
+    assert hooks_in() == before
 
 
 def test_no_tensor_is_kept_alive() -> None:
