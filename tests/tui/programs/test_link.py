@@ -336,7 +336,7 @@ async def test_a_command_that_waits_for_input_says_so_and_is_answered(
 
 
 async def test_a_command_that_only_sleeps_or_was_answered_does_not_wait_for_input(run: Run) -> None:
-    code = "import time; input('go? '); print('gone', flush=True); time.sleep(600)"
+    code = "import time; input('go? '); print('gone', flush=True); time.sleep(60)"
     link, heard = await run("sh", "-c", f'{sys.executable} -c "{code}"; true')
     await heard.until(AwaitsInput, waits=True)
     assert link.type_line("")
