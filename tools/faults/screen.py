@@ -49,8 +49,8 @@ SCREEN = (
     Fault(
         "the trends of one program go on with another",
         "tui/state/program.py",
-        "if before is not None and before.pid != new.pid:",
-        "if False:",
+        "before.pid != new.pid or (before.device and before.device != new.device)",
+        "False",
         _APP,
     ),
     Fault(
