@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 from vramtop.protocol.lesson.settings import DatasetName
 
 DIGITS = tuple("0123456789")
@@ -48,8 +48,7 @@ _BEGINNINGS = {
 _CLASSES = {"Fashion-MNIST": _FASHION, "KMNIST": _HIRAGANA}
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """The files of the dataset `name`, all in `folder`.
 
     `described` is "MNIST format" for unknown files in the folder named MNIST, which may be another

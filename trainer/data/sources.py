@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 from vramtop.protocol.lesson.settings import DatasetName, SettingError
 
 from . import folders, idx
@@ -26,8 +26,7 @@ _FOLDERS: dict[DatasetName, str] = {"mnist": MNIST_FOLDER, "cifar10": PICKLED_FO
 _FILES: dict[DatasetName, tuple[str, ...]] = {"mnist": MNIST_FILES, "cifar10": CIFAR10_FILES}
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """A dataset's origin; `root` is the data directory, None for a sample or drawn images.
 
     `train_images` is counted in MNIST's files, and assumed of CIFAR-10's.

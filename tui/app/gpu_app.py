@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from msgspec.structs import replace
@@ -48,6 +49,7 @@ class GpuApp(StepApp):
     Each of the two is a mode with a stack of screens. `enter` begins to look into a process.
     """
 
+    CSS_PATH: ClassVar[str | list[str | PurePath]] = ["app.tcss", "../screens/gpus.tcss"]
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "gpus": GpusAlone,
         "program": _inside,

@@ -30,6 +30,10 @@ class Layers:
             while type(app.screen) is not kind:
                 app.pop_screen()
             return
+        for path in screen.css_path:
+            # Textual would parse all other styles again too.
+            if not app.stylesheet.has_source(str(path)):
+                app.stylesheet.read(path)
         app.push_screen(screen)
         # A screen handles this first of all once its parts are there.
         screen.call_later(app.call_later, self._opened)

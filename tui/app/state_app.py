@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from pathlib import PurePath
 from typing import Any, ClassVar
 
 import msgspec
@@ -47,7 +48,7 @@ class StateApp(App[int]):
     """
 
     TITLE = "vramtop"
-    CSS_PATH = "app.tcss"
+    CSS_PATH: ClassVar[str | list[str | PurePath]] = "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
         Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True),

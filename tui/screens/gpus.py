@@ -25,6 +25,7 @@ _LEAST = (60, 6)  # columns and lines: with fewer, a list would have no line
 class GpuScreen(CachedScreen):
     """The GPUs, a line or two each, and below them the processes that use them."""
 
+    CSS_PATH = "gpus.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         ("up", "choose(-1)", "The one above"),
         ("down", "choose(1)", "The one below"),

@@ -34,6 +34,7 @@ _COLUMNS = 120
 class Help(ModalScreen[None], StackedScreen):
     """The help over another screen: these keys, then these sections."""
 
+    CSS_PATH = "dialog.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         ("escape,question_mark,enter,space", "dismiss", "Close"),
         ("T", "app.tour", "Guided tour"),

@@ -31,6 +31,7 @@ class ImageScreen(CachedScreen):
     `show` is called to ask for the image at an index, or with None for the next one.
     """
 
+    CSS_PATH = "image.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         ("escape,i", "dismiss", "Close"),
         ("N", "previous", "The image before"),

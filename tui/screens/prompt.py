@@ -49,6 +49,7 @@ class Prompt(ModalScreen[None], StackedScreen, Generic[_Value]):
     `parse` raises `SettingError` for a bad answer; its text is shown in the place of the hint.
     """
 
+    CSS_PATH = "dialog.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss", "Cancel")]
     VERTICAL_BREAKPOINTS = HEIGHTS
 

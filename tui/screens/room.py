@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from textual.geometry import Size
@@ -10,6 +11,8 @@ from textual.widgets import Static
 
 # The columns and lines that a screen needs, unless it says otherwise.
 ENOUGH = (60, 18)
+# The styles of a screen with fewer lines, which are read only where there is one.
+_PANES = Path(__file__).with_name("panes.tcss")
 # The class of a dialog, by the lines from which on it has it; with fewer there is less space.
 HEIGHTS: list[tuple[int, str]] | None = [(0, "bare"), (8, "close"), (12, "ample")]
 
@@ -29,6 +32,8 @@ def adapt(screen: Screen[Any], size: Size, least: tuple[int, int] = ENOUGH, way:
     width, height = size
     tiny = width < least[0] or height < least[1]
     pane = height < ENOUGH[1] and not tiny
+    if pane and not screen.app.stylesheet.has_source(str(_PANES)):
+        screen.app.stylesheet.read(_PANES)
     # In one call: after each change of classes every part of the screen is styled anew.
     screen.update_classes(
         {
