@@ -181,8 +181,10 @@ class Windows:
     def _close(self, window: Window) -> None:
         """The window is done: stop recording."""
         self.hooks.leave_modules()
+        window.abandoned = True  # what interrupts this leaves the rest to `abandon`
+        window.close()
+        window.abandoned = False
         self.window = None
-        _end(window)
         training = window.done is not None and window.done.kind == "training"
         self._inferences = 0 if training else self._inferences + 1
         if not training:
@@ -190,18 +192,22 @@ class Windows:
         self.closed.append(window)
 
     def abandon(self) -> None:
-        """Stop recording, and forget what was recorded. Never raises."""
+        """Stop recording, and forget what was recorded.
+
+        It raises nothing but what interrupts it, and is to be called again then.
+        """
         window = self.window
         self._due = False
-        if window is not None and not self._may_close(window):
+        if window is not None:
             window.abandoned = True
-            return
-        self.window = None
+            if not self._may_close(window):
+                return
         with suppress(Exception):
             self.hooks.leave_modules()
         if window is not None:
             with suppress(Exception):
-                _end(window)
+                window.stop()
+        self.window = None
 
     # ---- in the observer's own thread -------------------------------------------------------
 
@@ -257,13 +263,4 @@ class Windows:
         if window is not None and window.thread_has_ended:
             self.window = None
             self.hooks.leave_modules()
-            _end(window)
-
-
-def _end(window: Window) -> None:
-    """Close a window. It records nothing from then on, even where that fails."""
-    try:
-        window.close()
-    except BaseException:
-        window.stop()
-        raise
+            window.stop()
