@@ -179,7 +179,11 @@ def test_an_error_of_the_program_is_its_own_and_what_was_watched_is_shown(script
 @pytest.mark.parametrize(
     ("command", "line"),
     [
-        (["sh", "-c", "exit 3"], "nothing to show: no process of the command worked with PyTorch"),
+        (
+            ["sh", "-c", "exit 3"],
+            "nothing to show: no process of the command worked with PyTorch, or it had another "
+            "environment (env -i, sudo, python -I); vramtop attach works then",
+        ),
         (["no-such"], "no-such: no such command"),
         (
             [sys.executable, "-I", "-c", "raise SystemExit(3)"],

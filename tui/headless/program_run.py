@@ -94,7 +94,10 @@ class _Programs:
         if self._refused:
             yield self._refused
         elif not self.known:
-            yield "nothing to show: no process of the command worked with PyTorch"
+            yield (
+                "nothing to show: no process of the command worked with PyTorch, or it had another "
+                "environment (env -i, sudo, python -I); vramtop attach works then"
+            )
         nothing = not any(program.latest for program in self.known)
         for program in self.known:
             if nothing:
