@@ -34,6 +34,7 @@ for _ in range(int(sys.argv[2])):
     optimizer.zero_grad()
 print("trained", sys.stdin.read(), end="")
 """
+KILLED = "import os, torch; torch.nn.Linear(1, 1); os.kill(os.getpid(), 9)"
 
 
 @pytest.fixture(autouse=True)
@@ -177,29 +178,39 @@ def test_an_error_of_the_program_is_its_own_and_what_was_watched_is_shown(script
 
 
 @pytest.mark.parametrize(
-    ("command", "line"),
+    ("command", "code", "line"),
     [
         (
             ["sh", "-c", "exit 3"],
+            3,
             "nothing to show: no process of the command worked with PyTorch, or it had another "
             "environment (env -i, sudo, python -I); vramtop attach works then",
         ),
-        (["no-such"], "no-such: no such command"),
+        (["no-such"], 127, "no-such: no such command"),
         (
             [sys.executable, "-I", "-c", "raise SystemExit(3)"],
+            3,
             "python -I ignores PYTHONPATH, which keeps the observer out; vramtop attach works",
         ),
         (
             [sys.executable, "-c", "import torch; torch.nn.Linear(1, 1); raise SystemExit(3)"],
+            3,
             "python ended before a step of it was watched: "
             "that takes three steps, or three calls without gradients",
         ),
     ],
 )
-def test_why_nothing_was_watched_is_one_line(command: list[str], line: str) -> None:
+def test_why_nothing_was_watched_is_one_line(command: list[str], code: int, line: str) -> None:
     done = vramtop("run", "--headless", *command)
-    assert done.returncode == (127 if command == ["no-such"] else 3)
-    assert (done.stdout, done.stderr) == ("", f"vramtop: {line}\n")
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", f"vramtop: {line}\n")
+    assert [*Path(os.environ["VRAMTOP_SOCKETS"]).glob("run-*")] == []
+
+
+def test_a_program_that_was_killed_is_said_to_be_and_the_next_look_removes_its_socket() -> None:
+    done = vramtop("run", "--headless", sys.executable, "-c", KILLED)
+    line = "vramtop: python was killed, or hung up, before a step of it was watched\n"
+    assert (done.returncode, done.stdout, done.stderr) == (137, "", line)
+    assert vramtop("attach").returncode == 0
 
 
 def test_torchs_switch_keeps_the_observer_out_and_that_is_said() -> None:

@@ -68,6 +68,8 @@ async def attach(pid: int, steps: int | None, output: ProgramOutput, *, status: 
         return FAILED
     if program.ended:
         complain(f"{program.name} has ended")
+    elif program.lost:
+        complain(f"{program.name} was killed, or hung up")
     elif program.removed:
         complain(f"{program.name} is no longer watched: {program.trouble}")
     return FINE

@@ -38,7 +38,8 @@ class Program:
     """A process that is observed, by what its observer said.
 
     `latest` is the latest watched step of each device and kind. `trouble` is the latest reason why
-    a step could not be watched, or why the observer has `removed` itself.
+    a step could not be watched, or why the observer has `removed` itself. `lost` tells that the
+    connection was closed without a word, as when a program is killed.
     """
 
     observed: Observed
@@ -49,6 +50,7 @@ class Program:
     trouble: str = ""
     removed: bool = False
     ended: bool = False
+    lost: bool = False
 
     def add(self, message: FromObserver) -> None:
         """Take one message in."""
@@ -83,6 +85,8 @@ class Program:
             return f"{self.name}: no step could be watched: {self.trouble}"
         if self.ended:
             return f"{self.name} ended before a step of it was watched{self.too_short}"
+        if self.lost:
+            return f"{self.name} was killed, or hung up, before a step of it was watched"
         return f"{self.name}: no step was watched yet"
 
     @property
@@ -187,6 +191,7 @@ async def follow(
                 unasked = await asyncio.to_thread(program.unasked, message.device)
                 program.ask(viewer, message.device, unasked)
             heard(program, message)
+        program.lost = not (program.ended or program.removed)
     except CannotView as reason:
         program.trouble = str(reason)
     finally:

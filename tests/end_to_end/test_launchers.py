@@ -1,0 +1,104 @@
+"""Ways in which people start a training: each is watched, and is as it was without us."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import zipapp
+from pathlib import Path
+
+import pytest
+from command import TIMEOUT_SECONDS, VRAMTOP
+
+FLOAT = 4
+P = FLOAT * (20 * 5 + 5)
+TRAIN = """
+import os, sys, torch
+model = torch.nn.Linear(20, 5)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for _ in range(4):
+    model(torch.ones(16, 20)).sum().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+print(*sys.argv[1:], os.environ.get("THEIRS", "trained"))
+print("a warning", file=sys.stderr)
+sys.exit(7)
+"""
+TWICE = """"$0" train.py first
+"$0" train.py second
+exit 9
+"""
+BATCH = 'unset HOME TERM USER LOGNAME\nexec "$0" train.py >out 2>err <&-\n'
+SITE = "import os; os.environ['THEIRS'] = 'theirs'"
+PYTHON = sys.executable
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the training as a script, a package and an archive."""
+    for path in ("train.py", "package/__main__.py"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(TRAIN)
+    zipapp.create_archive(tmp_path / "package", tmp_path / "train.pyz")
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/sitecustomize.py").write_text(SITE)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("command", "printed", "code", "programs"),
+    [
+        ([PYTHON, "-m", "package", "a"], "a trained\n", 7, ["package"]),
+        ([PYTHON, "-c", TRAIN], "trained\n", 7, ["python"]),
+        ([PYTHON, "-", "a"], "a trained\n", 7, ["python"]),
+        ([PYTHON, "train.pyz"], "trained\n", 7, ["train.pyz"]),
+        (["env", "PYTHONSAFEPATH=1", PYTHON, "train.py"], "trained\n", 7, ["train.py"]),
+        (["env", "LC_ALL=C", "nohup", PYTHON, "train.py", "é"], "é trained\n", 7, ["train.py"]),
+        (["sh", "-c", TWICE, PYTHON], "first trained\nsecond trained\n", 9, ["train.py"] * 2),
+        (["sh", "-c", BATCH, PYTHON], "", 7, ["train.py"]),
+        (
+            [PYTHON, "-m", "accelerate.commands.launch", "--cpu", "--num_processes=1", "train.py"],
+            "trained\n", 1, ["train.py"],
+        ),
+    ],
+    ids=["module", "code", "stdin", "archive", "safe", "nohup", "twice", "batch", "accelerate"],
+)  # fmt: skip
+def test_a_training_is_watched_however_it_is_started(
+    folder: Path, command: list[str], printed: str, code: int, programs: list[str]
+) -> None:
+    done = _run(folder, command, {})
+    assert (done.returncode, done.stdout) == (code, printed)
+    assert "a warning\n" in done.stderr + _text(folder / "err")
+    assert "trained" in done.stdout + _text(folder / "out")
+    reports = json.loads((folder / "report").read_text())
+    assert [each["program"] for each in reports] == programs
+    for report in reports:
+        assert report["kinds"][0]["high_water"]["parameters"] == P
+
+
+def test_a_program_keeps_its_path_and_its_own_sitecustomize(folder: Path) -> None:
+    done = _run(folder, [PYTHON, "train.py"], {"PYTHONPATH": str(folder / "site")})
+    assert (done.returncode, done.stdout) == (7, "theirs\n")
+    (report,) = json.loads((folder / "report").read_text())
+    assert report["kinds"][0]["high_water"]["parameters"] == P
+
+
+def _run(
+    folder: Path, command: list[str], more: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run the command under observation; nothing is left of its sockets."""
+    with tempfile.TemporaryDirectory(prefix="vt", dir="/tmp") as sockets:
+        done = subprocess.run(
+            [VRAMTOP, "run", "--headless", "--output", str(folder / "report"), "--", *command],
+            cwd=folder, env={**os.environ, "VRAMTOP_SOCKETS": f"{sockets}/s", **more},
+            input=TRAIN, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS,
+        )  # fmt: skip
+        assert [*Path(sockets, "s").iterdir()] == []
+    return done
+
+
+def _text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
