@@ -5,6 +5,7 @@ from __future__ import annotations
 from .fault import Fault
 
 _APP = ("tests/tui/app/test_program_app.py",)
+_KEYS = ("tests/tui/app/test_program_keys.py",)
 _INSIDE = ("tests/tui/app/test_looking_inside.py",)
 _EXPECTED = ("tests/tui/programs/test_expected.py",)
 _LINK = ("tests/tui/programs/test_link.py",)
@@ -16,7 +17,7 @@ SCREEN = (
         "tui/app/program_app.py",
         "        elif self._sure:\n",
         "        elif True:\n",
-        _APP,
+        _KEYS,
     ),
     Fault(
         "a program that was left for the GPUs is watched on",

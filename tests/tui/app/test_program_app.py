@@ -1,51 +1,21 @@
-"""The screen on a real program's recorded session: figures, keys, its end."""
+"""The screen on a real program's recorded session: figures, and its output."""
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
 from msgspec.structs import replace
+from recorded_app import SIZES, program
 from recorded_program import LAST, MESSAGES, REPORT, WATCHED, Running
 from scripted import painted, seen
-from textual.pilot import Pilot
 from vramtop.protocol.messages import Measured, Note, Program
 from vramtop.protocol.observed.record import Kind
 from vramtop.protocol.split import ALL_CATEGORIES, Split
-from vramtop.tui.app.program_app import ProgramApp
-from vramtop.tui.programs.link import ProgramLink
-from vramtop.tui.programs.shown import Shown
 from vramtop.tui.widgets.gpus.device_usage import usage
 from vramtop.tui.words import units
-from vramtop.tui.words.keys import KEYS, PROGRAM_KEYS
-from vramtop.tui.worker.link import AwaitsInput, Modules, Parted, WorkerLine
-
-SIZES = [(80, 24), (120, 40), (200, 60)]
-
-
-class Looking(ProgramLink):
-    """A link that looks into nothing."""
-
-    async def start(self) -> Looking:
-        return self
-
-    def ended(self, shown: Shown, reason: str) -> None:
-        raise AssertionError(f"nothing was shown that could end: {shown} {reason}")
-
-
-@asynccontextmanager
-async def program(
-    size: tuple[int, int] = (120, 40), link: ProgramLink | None = None
-) -> AsyncIterator[Pilot[int]]:
-    """The app once it has heard the recorded session."""
-    async with ProgramApp(link or Looking()).run_test(size=size) as pilot:
-        await pilot.pause()
-        await painted(pilot, *MESSAGES)
-        yield pilot
+from vramtop.tui.worker.link import Modules, WorkerLine
 
 
 def column(unit: str, size: int) -> str:
@@ -185,120 +155,6 @@ async def test_other_is_chosen_like_every_category() -> None:
         assert units.difference(REPORT.high_water.of("other")) in text
 
 
-# ---- keys ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("size", SIZES[:2])
-async def test_what_makes_no_sense_for_a_program_is_not_offered(size: tuple[int, int]) -> None:
-    async with program(size) as pilot:
-        lesson = {key.name for key in KEYS} - {key.name for key in PROGRAM_KEYS}
-        titles = {each.title for each in pilot.app.get_system_commands(pilot.app.screen)}
-        assert not lesson & titles
-        assert "Output: full size" not in titles
-        last = seen(pilot.app).splitlines()[-1]
-        assert not re.search(r"space|batch|optimizer|dataset|output", last)
-        await pilot.press("question_mark")
-        await pilot.pause()
-        text = seen(pilot.app)
-        assert not re.search(r"pause|batch size|optimizer's? next|image|lesson|accuracy", text)
-
-
-async def test_leaving_a_program_that_ran_already_takes_one_key() -> None:
-    async with program() as pilot:
-        await pilot.press("q")
-        await pilot.pause()
-        assert not pilot.app.is_running
-    assert pilot.app.return_code == 0
-
-
-async def test_a_program_that_was_started_is_ended_by_the_second_q_and_killed_by_the_third() -> (
-    None
-):
-    link = Running()
-    async with program(link=link) as pilot:
-        await pilot.press("q")
-        await pilot.pause()
-        assert "the program still runs: q again ends it" in seen(pilot.app)
-        await pilot.press("q", "q")
-        assert link.sent == [15, 9]
-        link.code = 137
-        pilot.app.receive(
-            Parted("the program has ended with exit code 137", over=True, trouble=True)
-        )  # type: ignore[attr-defined]
-        await pilot.pause()
-    assert pilot.app.return_code == 137
-
-
-async def test_ctrl_c_interrupts_a_program_that_was_started_and_leaves() -> None:
-    link = Running()
-    async with program(link=link) as pilot:
-        await pilot.press("ctrl+c")
-        await pilot.pause()
-        assert not pilot.app.is_running
-    assert (link.sent, pilot.app.return_code) == ([2], 130)
-
-
-@pytest.mark.parametrize("size", [*SIZES, (80, 12)])
-async def test_a_program_that_waits_for_input_gets_a_typed_line(size: tuple[int, int]) -> None:
-    link, typed = Running(), list[str]()
-    link.type_line = lambda text: not typed.append(text)  # type: ignore[method-assign,func-returns-value]
-    async with program(size, link) as pilot:
-        text = await painted(pilot, AwaitsInput(waits=True))
-        assert "the program waits for input: i types a line to it" in text
-        await pilot.press("i")
-        await pilot.pause()
-        await pilot.press("y", "e", "s", "enter")
-        await pilot.pause()
-        assert typed == ["yes"]
-        text = await painted(pilot, AwaitsInput(waits=False))
-        assert "waits for input" not in text
-
-
-async def test_after_its_end_the_last_split_stays_and_q_leaves_with_its_exit_code() -> None:
-    link = Running()
-    async with program(link=link) as pilot:
-        link.code = 3
-        text = await painted(
-            pilot, Parted("the program has ended with exit code 3", over=True, trouble=True)
-        )
-        assert "! the program has ended with exit code 3" in text
-        assert f"peak {units.size(REPORT.peak.bytes)}" in text
-        assert "FAILED" in text.splitlines()[0]
-        await pilot.press("q")
-        await pilot.pause()
-    assert pilot.app.return_code == 3
-
-
-async def test_where_nothing_can_be_watched_the_app_ends_at_once_and_says_why() -> None:
-    app = ProgramApp(Looking())
-    async with app.run_test() as pilot:
-        await pilot.pause()
-        app.receive(Parted("there is no process 7", over=False, trouble=True))
-        await asyncio.sleep(0)
-        await pilot.pause()
-    assert (app.refusal, app.return_code) == ("there is no process 7", 1)
-
-
-async def test_an_observer_that_has_removed_itself_leaves_the_last_split() -> None:
-    async with program() as pilot:
-        text = await painted(
-            pilot,
-            Parted(
-                "the observer has removed itself: KeyError: 7; the program goes on",
-                over=False, trouble=True,
-            ),
-        )  # fmt: skip
-        assert "! the observer has removed itself: KeyError: 7; the program goes on" in text
-        assert "UNWATCHED" in text
-        assert f"peak {units.size(REPORT.peak.bytes)}" in text
-
-
-async def test_where_there_is_one_program_there_is_no_next() -> None:
-    async with program(link=Running()) as pilot:
-        await pilot.press("n")
-        assert "there is no other device or rank to show" in await painted(pilot)
-
-
 # ---- its output ---------------------------------------------------------------------------------
 
 
@@ -340,22 +196,3 @@ def test_the_session_has_all_that_a_program_says() -> None:
     kinds = {type(message) for message in MESSAGES}
     assert {Program, Measured, Modules, WorkerLine, Note} <= kinds
     assert msgspec.structs.asdict(REPORT.high_water).keys() == {*ALL_CATEGORIES}
-
-
-async def test_escape_stays_once_nothing_is_left_to_leave() -> None:
-    async with program() as pilot:
-        await pilot.press("escape", "escape")
-        await pilot.pause()
-        assert pilot.app.is_running
-
-
-async def test_over_a_program_the_gpus_offer_no_move() -> None:
-    async with program() as pilot:
-        await pilot.press("g")
-        text = await painted(pilot)
-        assert "move the training" not in text
-        assert "this session's trainer" not in text
-        assert re.search(rf"▸ +0 +{WATCHED.pid}", text)
-        await pilot.press("enter", "escape")
-        await pilot.pause()
-        assert "Parameters" in seen(pilot.app)
