@@ -1,6 +1,6 @@
 """Runs a training of `split_programs.py` under one of the tools, for `splits.py`.
 
-    python benchmarks/split_run.py plain|counted|memtracker|profiler|traceml PROGRAM DEVICE STEPS
+    python benchmarks/split_run.py plain|counted|memtracker|profiler PROGRAM DEVICE STEPS
 
 Prints as JSON the seconds of a step, the seconds that reading the results took, and the split at
 the peak where the tool has one. The first steps are plain, so that all state is there.
@@ -125,23 +125,6 @@ class Profiler(Tool):
         return [split]
 
 
-class TraceML(Tool):
-    """TraceML, which is told each step; of a step's memory it knows the peak on a GPU."""
-
-    @contextmanager
-    def entered(self) -> Iterator[None]:
-        """Let it put in what it times."""
-        import traceml_ai
-
-        traceml_ai.init(mode="auto")
-        self._trace = traceml_ai.trace_step
-        yield
-
-    def each(self) -> AbstractContextManager[None]:
-        """One step, as its documentation has it."""
-        return self._trace(self.training.modules[0])
-
-
 def timed(tool: Tool, steps: int) -> dict[str, object]:
     """Seconds a step under the tool, and what it then tells."""
     plain = Tool(tool.training, tool.device)
@@ -186,7 +169,7 @@ def main(tool: str, program: str, device: str, steps: str) -> None:
     if tool == "counted":
         print(json.dumps(counted(make, device)))
         return
-    kinds = {"memtracker": MemTracker, "profiler": Profiler, "traceml": TraceML}
+    kinds = {"memtracker": MemTracker, "profiler": Profiler}
     print(json.dumps(timed(kinds.get(tool, Tool)(make(device), device), int(steps))))
 
 

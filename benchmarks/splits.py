@@ -3,11 +3,10 @@
     python benchmarks/splits.py [DEVICE] [ROUNDS] [SECONDS]
 
 Each training of `split_programs.py` runs under PyTorch's MemTracker, the memory timeline of its
-profiler, TraceML where that is installed, and `vramtop run`, each in a process of its own, and
-plain beside it in the same round. The truth is what the training counts itself. Wrong are the
-bytes of the peak that a tool puts into another category or leaves out, and those that it adds. On
-a GPU a tool may round sizes as the caching allocator does, or not. All but vramtop look at every
-step while they run; vramtop chooses some.
+profiler and `vramtop run`, each in a process of its own, and plain beside it in the same round.
+The truth is what the training counts itself. Wrong are the bytes of the peak that a tool puts into
+another category or leaves out, and those that it adds. On a GPU a tool may round sizes as the
+caching allocator does, or not. The others look at every step while they run; vramtop chooses some.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import TypedDict
@@ -51,10 +49,7 @@ def run(tool: str, name: str, steps: int) -> Run:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.json")
         command = [sys.executable, *arguments]
-        if tool == "traceml":
-            traced = [sys.executable, "-m", "traceml_ai.launcher.cli", "run", arguments[0]]
-            command = [*traced, "--logs-dir", folder, "--args", *arguments[1:]]
-        elif tool == "vramtop":
+        if tool == "vramtop":
             options = ["--headless", "--format", "json", "--output", str(report)]
             arguments[1] = "plain"
             command = [VRAMTOP, "run", *options, "--", sys.executable, *arguments]
@@ -105,8 +100,6 @@ def compare(name: str, tools: list[str]) -> None:
         cost = f"a step takes {median(ratios[tool]):.3f} × as long"
         if (reading := last[tool]["reading"]) > 0.1:
             cost += f", and {reading:.1f} s to read"
-        if not last[tool]["splits"]:
-            print(f"  {tool}: no split; {cost}")
         for split in last[tool]["splits"]:
             bytes_wrong = min(wrong(split, each) for each in truth)
             print(f"  {tool}: {bytes_wrong:,} B wrong ({bytes_wrong / total:.1%}); {cost}")
@@ -120,6 +113,5 @@ def words(split: dict[str, int]) -> str:
 
 
 if __name__ == "__main__":
-    others = ["memtracker", "profiler"] + ["traceml"] * (find_spec("traceml_ai") is not None)
     for each in PROGRAMS:
-        compare(each, [*others, "vramtop"])
+        compare(each, ["memtracker", "profiler", "vramtop"])
