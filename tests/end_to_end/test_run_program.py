@@ -168,6 +168,8 @@ def test_a_monitor_that_is_killed_leaves_what_was_watched(script: Path, tmp_path
         assert report["kinds"][0]["high_water"]["parameters"] == P
     finally:
         os.killpg(process.pid, signal.SIGKILL)
+        for socket in Path(os.environ["VRAMTOP_SOCKETS"]).iterdir():
+            socket.unlink()  # who is killed leaves its own behind
 
 
 def test_an_error_of_the_program_is_its_own_and_what_was_watched_is_shown(script: Path) -> None:
