@@ -49,7 +49,7 @@ def test_a_program_on_a_gpu_is_looked_into_and_left_as_it_was(environment, scrip
         terminal.wait_for(PARAMETERS)
         terminal.wait_for(STATE)
         terminal.wait_for(rf"train\.py  pid {training.pid}  training  64×784 float32  cuda:0")
-        terminal.wait_for(r"watching costs +[\d.]+ (of \d+ s|%)")
+        terminal.wait_for(r"watching +[\d.]+ (of \d+ s|%)")
         terminal.wait_for(r"driver \S+ .*context \S+ .*workspace \S+ .*step \S+")
         terminal.quit()
         assert training.poll() is None

@@ -181,7 +181,7 @@ def _right(shown: StatusFacts, width: int) -> list[RankedText]:
             *_number(_step_rank(width), "step", f"{sample.step:>7,}"),
         ]
     if watched is not None and watched.spent is not None and watched.seconds is not None:
-        name = "watching costs" if width >= _WIDE else "costs"
+        name = "watching" if width >= _WIDE else "costs"
         parts += _number(6, name, watching.costs(watched.spent, watched.seconds))
     if isinstance(sample, LessonSample) or sample.loss is not None:
         parts += _number(2 if width < _NARROW else 1, "loss", f"{units.loss(sample.loss):>7}")

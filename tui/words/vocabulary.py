@@ -68,7 +68,7 @@ WORDS_PROGRAM = Section(
         Entry("temporaries", "what else was made within the step", "temporaries"),
         Entry("other", "older than the step, and nobody's", "other"),
         Entry("watched step", "one that was recorded from inside the program"),
-        Entry("watching costs", "what it takes of the program's time"),
+        Entry("watching", "what it takes of the program's time"),
         Entry("kind", "training, or inference: calls without backward"),
         Entry("load", "what happens between steps and before the model"),
         Entry("peak", "a step's moment with the most bytes"),

@@ -10,7 +10,7 @@ from screens import assert_apart, screen
 from scripted import Script
 from vramtop.protocol.commands import Pace
 from vramtop.protocol.lesson.settings import Settings
-from vramtop.tui.app import painting
+from vramtop.tui.app import painting, state_app
 from vramtop.tui.app.choices import Choices
 from vramtop.tui.app.config import Config
 from vramtop.tui.app.gpu_app import GpuApp
@@ -163,8 +163,8 @@ async def test_the_status_line_moves_as_often_as_was_chosen(
     config.keep(refresh=refresh)
     now = [0.0]
     monkeypatch.setattr(painting, "monotonic", lambda: now[0])
+    monkeypatch.setattr(state_app, "WHOLE_SECONDS", 3600)  # by which all is painted that waits
     async with screen(120, 40, *BEGUN, config=config) as shown:
-        shown.app._clock.stop()
         for step, (passed, moves) in enumerate(
             ((1, True), (0.5, False), (0.5, True), (0.1, False))
         ):

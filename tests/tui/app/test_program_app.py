@@ -89,11 +89,11 @@ async def test_the_first_line_says_which_program_and_what_watching_costs() -> No
     async with program((200, 60)) as pilot:
         first, *_ = seen(pilot.app).splitlines()
         assert f"train.py  pid {WATCHED.pid}  training  16×128 int64  cuda:0" in first
-        assert re.search(r"steps/s  step +[\d,]+  watching costs 0\.58 of 35 s", first)
+        assert re.search(r"steps/s  step +[\d,]+  watching 0\.58 of 35 s", first)
         pilot.app.receive(replace(WATCHED, rank=1, world_size=4, seconds=60.0, spent=15.0))  # type: ignore[attr-defined]
         text = await painted(pilot)
         assert "rank 1 of 4" in text
-        assert "watching costs         25 %" in text
+        assert "watching         25 %" in text
 
 
 @pytest.mark.parametrize(("kind", "name"), [("inference", "calls"), ("training", "steps")])
