@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import subprocess
 import sys
@@ -51,12 +50,3 @@ def pytest_xdist_auto_num_workers() -> int:
         os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     )
     return len(cores) + 1
-
-
-def pytest_collection_finish() -> None:
-    """Let the garbage collector pass over what imports have made, which is a million objects.
-
-    The tests' own objects are collected, and found by the observer's search, as before.
-    """
-    gc.collect()
-    gc.freeze()

@@ -22,6 +22,7 @@ from vramtop.observer.program import pacing
 from vramtop.observer.program.agent import Agent
 from vramtop.observer.program.connection import Connection
 from vramtop.observer.program.frames import encode
+from vramtop.observer.program.greeting import VERSION
 from watched import hooks_in, wait_until
 
 STEPS = 60  # a window opens in one of the first
@@ -47,7 +48,7 @@ class Screen:
         if not pid:
             with socket.socket(socket.AF_UNIX) as link:
                 link.connect(str(path))
-                link.sendall(encode({"type": "watch", "version": 1}))
+                link.sendall(encode({"type": "watch", "version": VERSION}))
                 while link.recv(1 << 16):
                     pass
             os._exit(0)
