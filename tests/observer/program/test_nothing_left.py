@@ -133,10 +133,10 @@ def test_inference_mode_ends_as_it_began_wherever_a_window_begins_and_ends() -> 
         for _ in range(60):
             with torch.inference_mode():
                 model(torch.randn(2, 12))
-            torch.ones(3) + 1
+            assert not (torch.ones(3) + 1).is_inference()
             observed.agent.begin()
         with torch.inference_mode():
             observed.until("watched_step", lambda: model(torch.randn(2, 12)))
             in_thread(observed.agent.leave)
             model(torch.randn(2, 12))
-        torch.ones(3) + 1
+        assert not (torch.ones(3) + 1).is_inference()
