@@ -104,12 +104,13 @@ async def test_of_several_ranks_the_lowest_is_shown_and_the_others_are_named(
 
 async def test_a_process_that_becomes_another_program_is_shown_on(link: Attached) -> None:
     heard, before, after = Heard(link), ScriptedViewer(), ScriptedViewer()
+    after.observed = replace(after.observed, program="next.py")
     link.follow(before)  # type: ignore[arg-type]
     await heard.until(Watched)
     link.follow(after)  # type: ignore[arg-type]
     await heard.until(Note)
     before.said.put_nowait(None)
-    await heard.until(Watched)
+    await heard.until(Watched, program="next.py")
     after.said.put_nowait(Ended())
     after.said.put_nowait(None)
     await heard.until(Parted, over=True)
