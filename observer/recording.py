@@ -81,6 +81,12 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._failure: _Failure | None = None
         self._last: list[HeldStorage] | None = None
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # To let its compiler skip the mode, PyTorch would import it, which takes a second. A step
+        # that is recorded is not compiled.
+        return False
+
     # ---- calls from the program during its step -------------------------------------------------
 
     def __enter__(self) -> Recording:

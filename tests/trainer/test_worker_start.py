@@ -46,3 +46,22 @@ def test_torch_is_not_imported_before_the_allocators_configuration_is_checked(
     modules_after: Callable[[str], set[str]],
 ) -> None:
     assert "torch" not in modules_after("import vramtop.trainer.__main__")
+
+
+def test_a_training_imports_neither_pytorchs_compiler_nor_torchvision(
+    modules_after: Callable[[str], set[str]],
+) -> None:
+    """Each would take a second, and neither is needed for the digits that ship."""
+    imported = modules_after(
+        "import torch\n"
+        "from vramtop.protocol.lesson.settings import Settings\n"
+        "from vramtop.trainer.data.datasets import Library\n"
+        "from vramtop.trainer.training.training import Training\n"
+        "settings = Settings(device='cpu')\n"
+        "training = Training(settings, Library(None).load('mnist'), torch.device('cpu'))\n"
+        "training.step(64, training.ledger.record())\n"
+        "training.restore(training.snapshot(settings))\n"
+        "training.step(64, training.ledger.record())"
+    )
+    assert "torch.optim.adam" in imported
+    assert not imported & {"torch._dynamo", "torchvision"}

@@ -1,4 +1,4 @@
-"""MNIST and CIFAR-10 through torchvision's own loaders, and their substitutes.
+"""MNIST and CIFAR-10 from their files, and their substitutes.
 
 All images are loaded at once, so that damaged files are found before the training begins.
 """
@@ -16,9 +16,6 @@ from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
-from torchvision import datasets
-from torchvision.datasets.mnist import read_image_file, read_label_file
-from torchvision.datasets.utils import check_integrity
 from vramtop.protocol.lesson.formula import CLASSES
 from vramtop.protocol.lesson.messages import Data
 from vramtop.protocol.lesson.settings import DatasetName
@@ -116,7 +113,7 @@ def load(source: Source) -> Dataset:
 
 
 def _sample() -> Read:
-    """The digits that come with the package, unpacked for torchvision's reader."""
+    """The digits that come with the package, unpacked as a data directory holds them."""
     try:
         with tempfile.TemporaryDirectory() as root:
             raw = sources.folder("mnist", Path(root))
@@ -133,13 +130,15 @@ def _sample() -> Read:
 
 
 def _read(name: DatasetName, root: Path) -> Read:
-    """The contents of a data directory, read by torchvision where it has a reader."""
+    """The contents of a data directory."""
     layout = folders.find(name, root)
     try:
         if layout is None:
             place = sources.folder(name, root)
             if name == "cifar10":
-                raise ValueError(_not_original(place))
+                from . import pickled
+
+                raise ValueError(pickled.not_original(place))
             raise ValueError(f"there is no {', '.join(folders.missing(name, place))}")
         with warnings.catch_warnings():
             # Some NumPy releases warn about the pickle format of CIFAR-10, which is fixed.
@@ -164,28 +163,24 @@ def _digits(layout: Layout) -> tuple[Parts, tuple[str, ...]]:
     """Training and test images, (N, 1, 28, 28), with their labels, and the classes."""
     parts = []
     for images, labels in (layout.files[:2], layout.files[2:]):
-        idx.count(images, labels)
-        pixels = read_image_file(str(images)).unsqueeze(1)
+        number = idx.count(images, labels)
+        pixels = _values(images, idx.IMAGES_HEADER).view(number, *SHAPES["mnist"])
         # EMNIST stores columns where MNIST stores rows.
         pixels = pixels.mT.contiguous() if layout.transposed else pixels
-        parts.append((pixels, read_label_file(str(labels))))
+        parts.append((pixels, _values(labels, idx.LABELS_HEADER).long()))
     return parts, layout.classes
+
+
+def _values(path: Path, header: int) -> Tensor:
+    """The bytes of a file behind its header, uint8 (N,)."""
+    return torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8, offset=header)
 
 
 def _pickled(layout: Layout) -> tuple[Parts, tuple[str, ...]]:
     """CIFAR-10's training and test images, (N, 3, 32, 32), with their labels, and its classes."""
-    root = str(layout.folder.parent)
-    try:
-        parts = [datasets.CIFAR10(root, train=train) for train in (True, False)]
-    except RuntimeError:
-        # Its text names no file.
-        raise ValueError(_not_original(layout.folder)) from None
-    # torchvision puts the channels last; the files and the model have them first.
-    images = [
-        (torch.from_numpy(part.data).permute(0, 3, 1, 2), torch.tensor(part.targets))
-        for part in parts
-    ]
-    return images, tuple(parts[0].classes)
+    from . import pickled  # imports torchvision, which takes a second
+
+    return pickled.read(layout.folder)
 
 
 def _binary(layout: Layout) -> tuple[Parts, tuple[str, ...]]:
@@ -209,20 +204,6 @@ _READERS: dict[str, Callable[[Layout], tuple[Parts, tuple[str, ...]]]] = {
     "pickled": _pickled,
     "binary": _binary,
 }
-
-
-def _not_original(folder: Path) -> str:
-    """Which of CIFAR-10's files are missing or differ from the originals."""
-    kind = datasets.CIFAR10
-    meta = (kind.meta["filename"], kind.meta["md5"])
-    wrong = []
-    for name, md5 in (*kind.train_list, *kind.test_list, meta):
-        path = folder / name
-        if not path.is_file():
-            wrong.append(f"{name} is missing")
-        elif not check_integrity(str(path), md5):
-            wrong.append(f"{name}, {path.stat().st_size:,} B, has not the MD5 checksum {md5}")
-    return ", and ".join(wrong)
 
 
 def _validate(what: str, inputs: Tensor, targets: Tensor, shape: tuple[int, ...]) -> None:

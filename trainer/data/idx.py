@@ -7,6 +7,8 @@ from pathlib import Path
 _SIDE = 28
 # The magic numbers: unsigned bytes (8) in three dimensions or one. Sizes follow, 4 bytes each.
 _IMAGES, _LABELS = bytes([0, 0, 8, 3]), bytes([0, 0, 8, 1])
+# Bytes of the magic number and the sizes.
+IMAGES_HEADER, LABELS_HEADER = 16, 8
 
 
 def count(images_path: Path, labels_path: Path) -> int:
@@ -50,7 +52,7 @@ def _dimensions(path: Path, kind: bytes) -> list[int]:
 
 def _check_length(path: Path, number: int, each: int) -> None:
     """Raise `ValueError` unless the file is as long as its header states, and not empty."""
-    what, header = ("images", 16) if each > 1 else ("labels", 8)
+    what, header = ("images", IMAGES_HEADER) if each > 1 else ("labels", LABELS_HEADER)
     if number == 0:
         raise ValueError(f"{path.name} holds no {what}: its header states 0")
     right, size = header + number * each, path.stat().st_size

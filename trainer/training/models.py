@@ -1,16 +1,11 @@
-"""The lesson's MLPs, their layer table and their optimizers."""
+"""The lesson's MLPs, and their layer table."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 import torch
 from torch import nn
 from vramtop.protocol.lesson.formula import CLASSES
-from vramtop.protocol.lesson.settings import OptimizerName
 from vramtop.protocol.messages import Layer
-
-MOMENTUM = 0.9
 
 
 def build(shape: tuple[int, int, int], hidden: int, seed: int) -> nn.Sequential:
@@ -57,18 +52,3 @@ def layer_table(model: nn.Sequential, shape: tuple[int, int, int]) -> tuple[Laye
             )
         )
     return tuple(rows)
-
-
-def build_optimizer(
-    name: OptimizerName, parameters: Iterable[nn.Parameter], rate: float
-) -> torch.optim.Optimizer:
-    """The optimizer of that name with PyTorch's defaults; momentum is SGD with 0.9."""
-    match name:
-        case "sgd":
-            return torch.optim.SGD(parameters, lr=rate)
-        case "momentum":
-            return torch.optim.SGD(parameters, lr=rate, momentum=MOMENTUM)
-        case "adam":
-            return torch.optim.Adam(parameters, lr=rate)
-        case "adamw":
-            return torch.optim.AdamW(parameters, lr=rate)

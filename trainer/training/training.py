@@ -14,7 +14,7 @@ from vramtop.protocol.messages import Layer
 from vramtop.trainer.data.batches import Batch, Batches, batch_bytes, in_order
 from vramtop.trainer.data.datasets import Dataset
 
-from . import models
+from . import models, optimizers
 from .ledger import Ledger
 from .watcher import Unwatched, Watcher
 
@@ -82,7 +82,7 @@ class Training:
 
     def use_optimizer(self, name: OptimizerName, rate: float) -> None:
         """Go on with another optimizer; its state is empty, the parameters stay."""
-        self.optimizer = models.build_optimizer(name, self.model.parameters(), rate)
+        self.optimizer = optimizers.build(name, self.model.parameters(), rate)
         self.ledger = Ledger(self.device, [self.model], [self.optimizer])
 
     def use_rate(self, rate: float) -> None:

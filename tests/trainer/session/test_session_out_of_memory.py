@@ -19,6 +19,7 @@ from vramtop.protocol.messages import Note
 from vramtop.trainer.data.batches import Batches
 from vramtop.trainer.device import memory
 from vramtop.trainer.session.watching import Schedule
+from vramtop.trainer.training import optimizers
 from vramtop.trainer.training.training import Training
 
 P = 407_080  # bytes of 101,770 parameters
@@ -173,7 +174,7 @@ def test_an_update_cut_short_is_taken_back(library, monkeypatch):
         driver.at_step(10)
         driver.pause()
         step = max(sample.step for sample in driver.all(LessonSample))
-        run_out_of_memory(monkeypatch, torch.optim.Adam, "step", after=0, before=change_some)
+        run_out_of_memory(monkeypatch, optimizers.Adam, "step", after=0, before=change_some)
         driver.send(Pause(2, False))
         driver.until(Note)
         again = driver.until(LessonSample)
@@ -190,7 +191,7 @@ def test_an_update_cut_short_twice_is_taken_back_before_a_smaller_batch_goes_on(
     with running(library, every_step=True) as driver:
         driver.settled()
         run_out_of_memory(
-            monkeypatch, torch.optim.Adam, "step", after=2, before=change_some, times=2
+            monkeypatch, optimizers.Adam, "step", after=2, before=change_some, times=2
         )
         short = driver.until(LessonOutOfMemory)
         again = driver.until(LessonSample)

@@ -9,7 +9,7 @@ from vramtop.protocol.lesson.formula import mlp_parameters
 from vramtop.protocol.lesson.settings import OPTIMIZERS, OptimizerName
 from vramtop.trainer.data.batches import Batches, in_order
 from vramtop.trainer.data.datasets import Dataset
-from vramtop.trainer.training import models
+from vramtop.trainer.training import models, optimizers
 
 MNIST, CIFAR10 = (1, 28, 28), (3, 32, 32)
 
@@ -107,7 +107,7 @@ def test_optimizers_keep_the_lessons_floats_for_every_parameter(
     name: OptimizerName, kind: type[torch.optim.Optimizer], floats: int
 ) -> None:
     model = models.build(MNIST, 4, seed=0)
-    optimizer = models.build_optimizer(name, model.parameters(), rate=0.1)
+    optimizer = optimizers.build(name, model.parameters(), rate=0.1)
     model(torch.rand(2, *MNIST)).sum().backward()
     optimizer.step()
     kept = [
@@ -116,14 +116,14 @@ def test_optimizers_keep_the_lessons_floats_for_every_parameter(
         for value in state.values()
         if isinstance(value, torch.Tensor) and value.dim() > 0
     ]
-    assert type(optimizer) is kind
+    assert isinstance(optimizer, kind)
     assert sum(kept) == floats * parameters(model)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizers_have_pytorchs_defaults_but_for_rate_and_momentum(name: OptimizerName) -> None:
     model = models.build(MNIST, 4, seed=0)
-    optimizer = models.build_optimizer(name, model.parameters(), rate=0.25)
+    optimizer = optimizers.build(name, model.parameters(), rate=0.25)
     usual = type(optimizer)(model.parameters()).defaults  # type: ignore[call-arg]
     changed = {key for key, value in optimizer.defaults.items() if value != usual[key]}
     assert optimizer.defaults["lr"] == 0.25
@@ -134,7 +134,7 @@ def test_optimizers_have_pytorchs_defaults_but_for_rate_and_momentum(name: Optim
 def test_the_drawings_can_be_learned(synthetic: Dataset) -> None:
     """After a hundred steps accuracy is well above one in ten, and not perfect."""
     model = models.build(synthetic.data.shape, 128, seed=42)
-    optimizer = models.build_optimizer("adam", model.parameters(), 1e-3)
+    optimizer = optimizers.build("adam", model.parameters(), 1e-3)
     batches = Batches(synthetic, seed=42)
     for _ in range(100):
         batch = batches.next(128)

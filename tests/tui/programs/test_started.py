@@ -88,7 +88,8 @@ async def test_a_command_that_is_left_is_asked_to_end(run: Run) -> None:
     code = (
         "import signal, sys, time\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))\n"
-        "print('ready'); time.sleep(60)"
+        "print('ready')\n"
+        "while True: time.sleep(0.01)"  # a signal that comes just before a sleep does not end it
     )
     link, heard = await run(sys.executable, "-c", code)
     await heard.until(WorkerLine, text="ready")
