@@ -34,8 +34,11 @@ class CachedWidget(Widget):
     def render_lines(self, crop: Region) -> list[Strip]:
         """The same as the last time, unless something was refreshed since then."""
         if self._rendered is None or self._crop != crop:
-            self._rendered, self._crop = super().render_lines(crop), crop
+            self._rendered, self._crop = self._render_again(crop), crop
         return self._rendered
+
+    def _render_again(self, crop: Region) -> list[Strip]:
+        return super().render_lines(crop)
 
 
 # `CachedWidget` is not the first base, since Textual's stylesheets go by that one.

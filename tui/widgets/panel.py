@@ -9,8 +9,9 @@ from typing import ClassVar, Generic, TypeVar
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.strip import Strip
+from textual.style import Style as Background
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import Palette, ink, palette
 
@@ -73,6 +74,17 @@ class Panel(CachedWidget, Generic[_Shown]):
         if y < len(self._lines):
             return self._lines[y]
         return Strip.blank(self._room.width, self._paper)
+
+    def _render_again(self, crop: Region) -> list[Strip]:
+        """As Textual renders what has neither border nor padding, which takes it far longer."""
+        width, (base, background) = self.size.width, self.background_colors
+        blank = Background(background=base + background).rich_style
+        lines = [self.render_line(y).adjust_cell_length(width, blank) for y in crop.line_range]
+        for line_filter in self.get_line_filters():
+            lines = [line.apply_filter(line_filter, background) for line in lines]
+        if crop.column_span == (0, width):
+            return lines
+        return [line.crop(*crop.column_span) for line in lines]
 
     def _draw_lines(self) -> None:
         self._room = self.content_size
