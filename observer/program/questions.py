@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import torch
 
+from .holders import holders
 from .main_thread import MainThread
 from .numbers import Numbers
 
@@ -59,8 +60,6 @@ class Questions:
                 self._send({"type": "holders", "device": device, "holders": named})
 
     def _holders(self, device: str, addresses: list[int]) -> dict[int, str]:
-        from .holders import holders
-
         where = torch.device(device)
         if where.type == "cuda":
             return holders(where, addresses)

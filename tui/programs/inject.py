@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from . import sockets
@@ -49,18 +50,25 @@ def attach(pid: int, observer: Path = OBSERVER) -> Path:
         sockets.make_folder(target.socket.parent, target.uid)
         with suppress(FileNotFoundError):
             target.failure.unlink()
-        code = _code(_visible(observer, target) / _LOADER, target.folder)
-        if _ask_python(target, code):
-            return target.socket
+        with _visible(observer, target) as folder:
+            _enter(target, _code(folder / _LOADER, target.folder))
     except OSError as error:
         raise CannotAttach(f"{error.filename} {error.strerror}") from error
+    return target.socket
+
+
+def _enter(target: Target, code: str) -> None:
+    """Let the process run this code, until the observer answers. Raises `CannotAttach`."""
+    if _ask_python(target, code):
+        return
     # First the main thread; where that waits in C, whatever thread works with PyTorch.
     for passing in (False, True):
         _ask(target, code, passing=passing)
         if _answered(target, _ANSWER_SECONDS):
-            return target.socket
+            return
     raise CannotAttach(
-        f"process {pid} runs no Python code now, as if all its threads waited; try again later"
+        f"process {target.pid} runs no Python code now, as if all its threads waited; "
+        "try again later"
     )
 
 
@@ -81,17 +89,29 @@ def _ask_python(target: Target, code: str) -> bool:
         Path(script).unlink()
 
 
-def _visible(observer: Path, target: Target) -> Path:
-    """The observer's folder as the process sees it; in a container it gets a copy."""
-    there = Path(f"{target.root}{observer}")
+def _sees(target: Target, observer: Path) -> bool:
     with suppress(OSError):
-        if there.samefile(observer):
-            return observer
+        return Path(f"{target.root}{observer}").samefile(observer)
+    return False
+
+
+@contextmanager
+def _visible(observer: Path, target: Target) -> Iterator[Path]:
+    """The observer's folder as the process sees it; in a container it gets a copy meanwhile.
+
+    Once the observer answers it has imported all of its modules, and needs no file.
+    """
+    if _sees(target, observer):
+        yield observer
+        return
     copy = Path(tempfile.mkdtemp(prefix="vramtop-observer-", dir=f"{target.root}/tmp"))
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(observer, copy / "observer", ignore=ignored)
-    copy.chmod(0o755)
-    return Path("/", (copy / "observer").relative_to(target.root))
+    try:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(observer, copy / "observer", ignore=ignored)
+        copy.chmod(0o755)
+        yield Path("/", (copy / "observer").relative_to(target.root))
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
 
 
 def _code(loader: Path, folder: str) -> str:

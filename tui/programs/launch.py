@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .sockets import FOLDER, MONITOR, folder, make_folder
+from .sockets import FOLDER, MONITOR, RUN, folder, forget_killed, make_folder
 from .viewer import CannotView, Viewer, greeted
 
 AUTOLOAD = Path(__file__).parents[2] / "observer" / "program" / "autoload"
@@ -69,9 +69,10 @@ async def callers() -> Callers:
         except CannotView as error:
             called.put_nowait(error)
 
-    path = Path(folder(), f"run-{os.getpid()}")
+    path = Path(folder(), f"{RUN}{os.getpid()}")
     try:
         make_folder(path.parent, os.geteuid())
+        forget_killed(path.parent)
         with suppress(FileNotFoundError):
             path.unlink()
         server = await asyncio.start_unix_server(take, str(path))

@@ -17,6 +17,7 @@ from vramtop.tui.gpus.owners import printable
 
 FOLDER = "VRAMTOP_SOCKETS"  # of the environment: another folder for sockets
 MONITOR = "VRAMTOP_MONITOR"  # the socket at which a program finds who started it
+RUN = "run-"  # and the pid: the socket of a monitor that has started a program
 _CONNECT_SECONDS = 1.0
 
 
@@ -57,6 +58,18 @@ def answers(path: Path) -> bool:
         except OSError:
             return False
     return True
+
+
+def forget_killed(place: Path) -> None:
+    """Remove the sockets of monitors that were killed.
+
+    One whose process is not seen here may live in a container that shares this folder.
+    """
+    alive = psutil.pids()
+    for path in place.glob(f"{RUN}*"):
+        pid = path.name.removeprefix(RUN)
+        if pid.isdecimal() and int(pid) not in alive:
+            answers(path)
 
 
 def observed(place: str | None = None) -> dict[int, Path]:

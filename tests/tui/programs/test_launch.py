@@ -6,6 +6,7 @@ import asyncio
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,23 @@ async def test_each_rank_calls_for_itself_and_their_launcher_does_not(tmp_path: 
     for each in watching:
         await each.close()
     called.close()
+
+
+async def test_what_a_killed_monitor_has_left_is_removed(folder: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    folder.mkdir(0o700)
+    elsewhere = folder / "run-4000000000"  # a pid that no process here can have
+    left = [folder / f"run-{gone.pid}", folder / f"run-{os.getppid()}", elsewhere]
+    sockets = [socket.socket(socket.AF_UNIX) for _ in left]
+    for each, path in zip(sockets, left, strict=True):
+        each.bind(str(path))
+    sockets[2].listen()
+    (await callers()).close()
+    # The second belongs to a process that may yet listen, and at the third somebody answers.
+    assert sorted(folder.iterdir()) == sorted(left[1:])
+    for each in sockets:
+        each.close()
 
 
 def test_the_users_own_pythonpath_stays_and_nothing_else_changes() -> None:
