@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter, deque
 from threading import get_ident
@@ -20,6 +21,7 @@ class Steps:
         self._counts: Counter[int] = Counter()
         self._recent: deque[tuple[int, int]] = deque(maxlen=_RECENT)  # threads and optimizers
         self._last: tuple[int, float] | None = None
+        self._latest = -math.inf  # when a step was made, watched or not
 
     def count(self, optimizer: int) -> None:
         """An optimizer has made a step, outside backward passes."""
@@ -32,11 +34,11 @@ class Steps:
         if last is None or last[0] == optimizer or self.idle:
             if last is not None and last[0] == optimizer:
                 self._pacing.plain_step(now - last[1])
-            self._last = optimizer, now
+            self._last, self._latest = (optimizer, now), now
 
     def watched(self) -> None:
         """That step was watched: no time counts from it."""
-        self._last = None
+        self._last, self._latest = None, time.perf_counter()
 
     def forget_recent(self) -> None:
         """What stepped so far may not step again."""
@@ -55,7 +57,7 @@ class Steps:
     @property
     def idle(self) -> bool:
         """Whether none has stepped for a while."""
-        return self._last is None or time.perf_counter() - self._last[1] > _IDLE_SECONDS
+        return time.perf_counter() - self._latest > _IDLE_SECONDS
 
     @property
     def in_other_threads(self) -> bool:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
+from vramtop.observer.program.owners import Owners
 from watched import classifier, hooks_in, seed, wait_until, watched
 
 Step = Callable[[], object]
@@ -198,3 +199,21 @@ def test_modules_that_are_made_after_something_was_compiled_are_seen() -> None:
         with torch.no_grad():
             observed.until("watched_step", lambda: later(torch.ones(1, 12)))
     assert not observed.of("removed")
+
+
+def test_a_compiled_program_that_steps_is_not_searched_for_each_watched_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A search stops the program for a tenth of a second."""
+    search, searches = Owners.search, list[Owners]()
+
+    def counted(owners: Owners) -> None:
+        searches.append(owners)
+        search(owners)
+
+    monkeypatch.setattr(Owners, "search", counted)
+    step = whole("eager")
+    step()
+    with watched() as observed:
+        observed.until("watched_step", step, 12)
+    assert 1 <= len(searches) <= 4
