@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -22,12 +23,15 @@ from simulation import SimulatedGpu
 
 
 @pytest.fixture(scope="session")
-def simgpu(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> SimulatedGpu:
+def simgpu(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SimulatedGpu]:
     try:
         libraries = build(pytestconfig.cache.mkdir("simgpu"))
     except CannotBuildError as reason:
         pytest.skip(f"no simulated GPU: {reason}")
-    return SimulatedGpu(libraries, tmp_path_factory.mktemp("simgpu"))
+    with closing(SimulatedGpu(libraries, tmp_path_factory.mktemp("simgpu"))) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-pytest.register_assert_rewrite("forked")
+pytest.register_assert_rewrite("observed")
 
-from forked import Forks, Observed  # noqa: E402
+from observed import Observed, read  # noqa: E402
 
-
-@pytest.fixture(scope="session")
-def forks(simgpu, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    with closing(Forks(simgpu.environment(), tmp_path_factory.mktemp("programs"))) as started:
-        yield started
+if TYPE_CHECKING:
+    from simulation import Environment, SimulatedGpu
 
 
 @pytest.fixture(scope="session")
-def forks_without_gpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    with closing(Forks(dict(os.environ), tmp_path_factory.mktemp("programs"))) as started:
-        yield started
+def machine(simgpu: SimulatedGpu) -> Environment:
+    return simgpu.environment()
 
 
 @pytest.fixture
-def observe(request: pytest.FixtureRequest) -> Callable[[str, str], Observed]:
+def observe(
+    simgpu: SimulatedGpu, machine: Environment, tmp_path: Path
+) -> Callable[[str, str], Observed]:
     """Runs a program by its name, as "loops.plain", on a device; the real observer watches it."""
 
     def run(program: str, device: str) -> Observed:
-        return request.getfixturevalue("forks").run(program, device)
+        result = tmp_path / "observed.json"
+        visible = {"CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else {}
+        script = f"import child; child.run{(program, device, str(result))}"
+        simgpu.run_torch(script, machine | visible)
+        return read(result)
 
     return run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from forked import assert_as_counted
+from observed import assert_as_counted
 
 FRAMEWORKS = {
     "accelerate": "frameworks.accelerated",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from forked import assert_as_counted
+from observed import assert_as_counted
 from sizes import CLASSES, FLOAT, HIDDEN, INPUTS, KEPT_BY_MLP
 from vramtop.accounting.program.report import report
 from vramtop.protocol.observed.record import OutOfMemory

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from build import NVML, RUNTIME
+from children import Child, ForkServer
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -42,6 +43,7 @@ class SimulatedGpu:
         self._states = states
         self._numbers = itertools.count()
         self._nvml = ctypes.CDLL(str(libraries / NVML.name))
+        self._with_torch = ForkServer(self.environment(), states)
 
     def environment(
         self,
@@ -129,7 +131,7 @@ class SimulatedGpu:
         )
 
     def run(self, script: str, environment: Environment) -> str:
-        """What `script` printed; AssertionError with its stderr where it failed.
+        """What `script` printed in a Python of its own; AssertionError with its stderr on failure.
 
         It ends after its last line, without the interpreter's shutdown.
         """
@@ -142,9 +144,25 @@ class SimulatedGpu:
         assert process.returncode == 0, errors
         return output
 
+    def fork(self, script: str, environment: Environment, *arguments: str) -> Child:
+        """`script` on that machine, in a child of a process that has imported torch already.
+
+        It imports whatever this process can import, and ends as in `run`.
+        """
+        importable = {"PYTHONPATH": ":".join(sys.path)}  # also by what it starts
+        return self._with_torch.fork(script, environment | importable, *arguments)
+
+    def run_torch(self, script: str, environment: Environment) -> str:
+        """What `script` printed in such a child; AssertionError with its stderr on failure."""
+        return self.fork(script, environment).end()
+
     def run_file(self, program: Path, environment: Environment) -> str:
-        """What the program in a file printed; it imports whatever this process can import."""
-        return self.run(program.read_text(), environment | {"PYTHONPATH": ":".join(sys.path)})
+        """What the program in a file printed in such a child."""
+        return self.run_torch(program.read_text(), environment)
+
+    def close(self) -> None:
+        """End the process that has imported torch, if there is one."""
+        self._with_torch.close()
 
     @contextmanager
     def nvml(self, environment: Environment) -> Iterator[None]:

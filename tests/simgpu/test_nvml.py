@@ -120,7 +120,7 @@ def test_unlike_gpus_have_names_and_memory_of_their_own(machine, simgpu):
     known = [(pynvml.nvmlDeviceGetName(gpu(n)), memory(n).total) for n in range(2)]
     assert known == [("NVIDIA A", 16 * GIB), ("NVIDIA B", 8 * GIB)]
     program = "import torch; [print(torch.cuda.get_device_properties(n)) for n in range(2)]"
-    lines = simgpu.run(program, environment).splitlines()
+    lines = simgpu.run_torch(program, environment).splitlines()
     for line, (name, total) in zip(lines, known, strict=True):
         assert f"name='{name}'" in line
         assert f"total_memory={total >> 20}MB" in line

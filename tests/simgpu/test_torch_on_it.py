@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 import pynvml
 import pytest
@@ -80,7 +79,7 @@ print(json.dumps(report))
 @pytest.fixture(scope="module")
 def report(simgpu):
     """What one process with the real torch printed."""
-    return json.loads(simgpu.run(TRAINING, simgpu.environment()))
+    return json.loads(simgpu.run_torch(TRAINING, simgpu.environment()))
 
 
 def test_a_tensor_is_rounded_to_512_bytes_within_a_segment_of_2_mib(report):
@@ -153,14 +152,14 @@ def test_an_mlp_trains_and_holds_parameters_gradients_state_and_two_workspaces(r
 
 def test_without_a_device_torch_has_no_cuda(simgpu):
     script = "import torch; print(torch.cuda.is_available(), torch.cuda.device_count())"
-    assert simgpu.run(script, simgpu.environment(devices=0)) == "False 0\n"
+    assert simgpu.run_torch(script, simgpu.environment(devices=0)) == "False 0\n"
 
 
 HOLDER = """
-import sys, torch
+import signal, torch
 held = torch.empty(4 << 30, dtype=torch.uint8, device="cuda:0")
 print(torch.cuda.get_device_properties(0).uuid, torch.cuda.device_count(), flush=True)
-sys.stdin.read()
+signal.pause()
 """
 
 ALLOCATION = """
@@ -173,18 +172,15 @@ print(runtime.cudaMalloc(ctypes.byref(pointer), ctypes.c_size_t(4 << 30)))
 
 def test_a_killed_torch_process_gives_its_memory_back_to_the_others(simgpu):
     machine = simgpu.environment()
-    renumbered = machine | {"CUDA_VISIBLE_DEVICES": "1,0"}
-    with simgpu.start(HOLDER, renumbered) as holder, simgpu.nvml(machine):
-        try:
-            uuid, devices = holder.stdout.readline().split()
-            pynvml.nvmlInit()
-            gpu = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}")
-            assert (pynvml.nvmlDeviceGetIndex(gpu), devices) == (1, "2")
-            (process,) = pynvml.nvmlDeviceGetComputeRunningProcesses(gpu)
-            assert (process.pid, process.usedGpuMemory) == (holder.pid, CONTEXT + 4 * GIB)
-            assert simgpu.run(ALLOCATION, machine) == "2\n"  # cudaErrorMemoryAllocation
-        finally:
-            holder.kill()
-        os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)  # ended, and still a zombie
+    holder = simgpu.fork(HOLDER, machine | {"CUDA_VISIBLE_DEVICES": "1,0"})
+    with simgpu.nvml(machine):
+        uuid, devices = holder.first_line().split()
+        pynvml.nvmlInit()
+        gpu = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}")
+        assert (pynvml.nvmlDeviceGetIndex(gpu), devices) == (1, "2")
+        (process,) = pynvml.nvmlDeviceGetComputeRunningProcesses(gpu)
+        assert (process.pid, process.usedGpuMemory) == (holder.pid, CONTEXT + 4 * GIB)
+        assert simgpu.run(ALLOCATION, machine) == "2\n"  # cudaErrorMemoryAllocation
+        holder.kill()  # and still a zombie
         assert pynvml.nvmlDeviceGetComputeRunningProcesses(gpu) == []
         assert simgpu.run(ALLOCATION, machine) == "0\n"

@@ -70,12 +70,15 @@ class Observer:
         module.attach(folder)
         from _vramtop_observer.program import entry
 
-        self._agent = entry._way._agent
-        print("observed", flush=True)
+        self._agent, self._connection = entry._way._agent, entry._way._connection
         until(lambda: self._agent._watching)
 
     def begin(self) -> None:
         self._agent.begin()
+
+    def end(self) -> None:
+        """What Python calls at the end of a program."""
+        self._connection.end()
 
     @property
     def at_work(self) -> bool:
@@ -113,6 +116,7 @@ def observed(folder: str) -> dict[str, object]:
         while training.at:
             step()
         observer.until_shipped(step)
+    observer.end()
     return {"found": found, "steps": steps, "done": training.done, "made": training.made()}
 
 

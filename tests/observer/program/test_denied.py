@@ -42,7 +42,7 @@ def test_it_counts_what_modules_and_optimizers_hold_and_names_the_line(
     simgpu: SimulatedGpu,
 ) -> None:
     machine = simgpu.environment(total=1400 * MIB, devices=1)
-    sent = json.loads(simgpu.run(PROGRAM, machine))
+    sent = json.loads(simgpu.run_torch(PROGRAM, machine))
     assert sent
     message = msgspec.convert(sent[-1], FromObserver)
     assert isinstance(message, OutOfMemory)

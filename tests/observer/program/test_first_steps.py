@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-import piloted
 import pytest
-from piloted import Piloted
 from vramtop.observer.program.agent import Agent
 from vramtop.protocol.observed.record import FromObserver, Progress, WatchedStep
 
@@ -44,21 +41,6 @@ def step():
 print(json.dumps([said, {expression}]))
 """
 KEPT = next(at for at, line in enumerate(PROGRAM.splitlines(), 1) if line.startswith("kept"))
-# A child ends after the last line: PyTorch may abort where an interpreter shuts down.
-RUN = """
-def run(script):
-    status = 1
-    try:
-        for stream, name in ((1, ".out"), (2, ".err")):
-            os.dup2(os.open(script + name, os.O_CREAT | os.O_TRUNC | os.O_WRONLY), stream)
-        exec(compile(open(script).read(), "<string>", "exec"), {"__name__": "__main__"})
-        status = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush(), sys.stderr.flush()
-        os._exit(status)
-"""
 
 
 class Told(NamedTuple):
@@ -72,27 +54,13 @@ class Told(NamedTuple):
         return [each for each in self.messages if isinstance(each, WatchedStep)]
 
 
-@pytest.fixture(scope="module")
-def with_torch(simgpu: SimulatedGpu) -> Iterator[Piloted]:
-    """A program that has imported PyTorch, on a machine with a GPU; others are forked of it."""
-    program = Piloted(**simgpu.environment(devices=1))
-    piloted.opened.remove(program)
-    program.do("import os, sys, traceback, torch._dynamo", f"exec({RUN!r})")
-    yield program
-    program.close()
-
-
 @pytest.fixture
-def told(with_torch: Piloted, tmp_path: Path) -> Callable[..., Told]:
-    """Runs the program in a child; an error in it is an AssertionError here."""
+def told(simgpu: SimulatedGpu) -> Callable[..., Told]:
+    """Runs the program on a machine with a GPU; an error in it is an AssertionError here."""
 
     def run(device: str, code: str, expression: str = "None") -> Told:
-        script = tmp_path / "program.py"
-        script.write_text(PROGRAM.format(device=device, code=code, expression=expression))
-        with_torch.do(f"pid = os.fork() or run({str(script)!r})")
-        status = with_torch.do("os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])")
-        assert status == "0", script.with_suffix(".py.err").read_text()
-        said, worth = json.loads(script.with_suffix(".py.out").read_text())
+        program = PROGRAM.format(device=device, code=code, expression=expression)
+        said, worth = json.loads(simgpu.run_torch(program, simgpu.environment(devices=1)))
         decode = msgspec.json.Decoder(FromObserver).decode
         return Told([decode(json.dumps(each)) for each in said], worth)
 

@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +14,7 @@ from vramtop.accounting.program.report import report
 from vramtop.protocol.observed.record import WatchedStep
 
 if TYPE_CHECKING:
+    from children import Child
     from simulation import SimulatedGpu
 
 HERE = Path(__file__).parent
@@ -43,27 +42,20 @@ def test_a_screen_that_goes_in_the_midst_of_a_window_leaves_nothing(simgpu: Simu
 def test_processes_that_it_makes_in_the_midst_of_a_window_have_nothing_of_ours(
     simgpu: SimulatedGpu, folder: Path
 ) -> None:
-    def start(before: str) -> subprocess.Popen[str]:
-        command = [sys.executable, str(HERE / "gpu_children.py"), str(folder), before]
-        machine = simgpu.environment(devices=1) | {"PYTHONPATH": ":".join(sys.path)}
-        return subprocess.Popen(
-            command, env=machine, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+    def start(before: str) -> Child:
+        program = (HERE / "gpu_children.py").read_text()
+        return simgpu.fork(program, simgpu.environment(devices=1), str(folder), before)
 
-    with start("{}") as observed:
-        assert observed.stdout is not None
-        assert observed.stdout.readline() == "observed\n"
-        screen = piloted.monitor(folder / f"{observed.pid}.sock")
-        screen.watch()
-        messages = list(iter(screen.read, None))
-        seen, complaints = observed.communicate()
-    with start(seen) as unobserved:
-        plain, _ = unobserved.communicate()
-    assert complaints == ""
+    observed = start("{}")
+    screen = piloted.monitor(folder / f"{observed.pid}.sock")
+    screen.watch()
+    messages = list(iter(screen.read, None))
+    seen = observed.end()
+    assert observed.errors.read_text() == ""
     told = json.loads(seen)
     assert len(told["found"]) == 4
     assert not {name: left for name, left in told["found"].items() if left}
-    assert json.loads(plain)["made"] == told["made"]
+    assert json.loads(start(seen).end())["made"] == told["made"]
     steps = [message for message in messages if isinstance(message, WatchedStep)]
     assert len(steps) >= 4
     assert {report(step, 1).unattributed for step in steps} == {0}

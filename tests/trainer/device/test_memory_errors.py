@@ -47,7 +47,7 @@ print(json.dumps({"retry": retry, "full": full}))
 @pytest.fixture(scope="module")
 def answers(simgpu: SimulatedGpu) -> dict[str, list[bool]]:
     machine = simgpu.environment(total=TAKEN + 1100 * MIB, devices=1)
-    found: dict[str, list[bool]] = json.loads(simgpu.run(PROGRAM, machine))
+    found: dict[str, list[bool]] = json.loads(simgpu.run_torch(PROGRAM, machine))
     return found
 
 

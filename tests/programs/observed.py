@@ -1,10 +1,8 @@
-"""Runs programs in children of a process that has imported torch, and reads what was observed."""
+"""What was observed of a program, beside what the program counted itself."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +10,6 @@ import msgspec
 from vramtop.accounting.program.report import report
 from vramtop.protocol.observed.record import FromObserver, WatchedStep
 
-SERVER = Path(__file__).with_name("fork_server.py")
 Counted = dict[str, dict[str, int]]
 
 
@@ -41,40 +38,14 @@ class Observed(NamedTuple):
         }
 
 
-class Forks:
-    """A process in this environment that forks a child for each program."""
-
-    def __init__(self, environment: dict[str, str], folder: Path) -> None:
-        self._folder = folder
-        self._number = 0
-        self._process = subprocess.Popen(
-            [sys.executable, str(SERVER)],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, program: str, device: str) -> Observed:
-        """Run a program to its end. An error in it is an AssertionError here."""
-        self._number += 1
-        result = self._folder / f"{self._number}.json"
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        request = {"program": program, "device": device, "result": str(result)}
-        print(json.dumps(request), file=self._process.stdin, flush=True)
-        ended = self._process.stdout.readline().strip()
-        assert ended == "0", f"{ended}: {result.with_suffix('.err').read_text()}"
-        written = json.loads(result.read_text())
-        messages = [
-            msgspec.json.decode(json.dumps(message), type=FromObserver)
-            for message in written["messages"]
-        ]
-        return Observed(messages, written["counted"], written["said"])
-
-    def close(self) -> None:
-        """Let it end."""
-        self._process.communicate()
+def read(result: Path) -> Observed:
+    """What `child.py` wrote."""
+    written = json.loads(result.read_text())
+    messages = [
+        msgspec.json.decode(json.dumps(message), type=FromObserver)
+        for message in written["messages"]
+    ]
+    return Observed(messages, written["counted"], written["said"])
 
 
 def assert_as_counted(observed: Observed, device: str) -> None:
