@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import piloted
+import psutil
 import pytest
 from piloted import Monitor, Piloted, monitor, until
 from vramtop.protocol.observed.record import Observed
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 PARAMETER = "torch.nn.Parameter(torch.zeros(1))"
 MODULE = "torch.nn.Linear(1, 1)"
+COMPLAINTS = "complaints"  # a file
 LOADED = "'_vramtop_observer.program.agent' in sys.modules"
 
 
@@ -37,22 +40,28 @@ def with_torch(autoload: Path, simgpu: SimulatedGpu) -> Iterator[Piloted]:
 def run(with_torch: Piloted, folder: Path, tmp_path: Path) -> Iterator[Callable[..., int]]:
     """Runs Python in a child where torch is imported; returns its pid once the code has run.
 
-    What an expression is worth then stands in a file named after the pid.
+    What an expression is worth then stands in a file named after the pid. The child goes on until
+    there is a file named `end`, and comes to Python's own end then. It complains in a file.
     """
-    pids = []
+    pids, complaints = [], tmp_path / COMPLAINTS
 
     def start(code: str, expression: str = LOADED) -> int:
         script = tmp_path / f"{len(pids)}.py"
         script.write_text(
             "os.setpgid(0, 0)\n"  # it ends with all that it starts
+            f"os.dup2(os.open({str(complaints)!r}, os.O_CREAT | os.O_WRONLY), 2)\n"
             f"os.environ['VRAMTOP_SOCKETS'] = {str(folder)!r}\n{code}\n"
             f"open('{tmp_path}/%d.new' % os.getpid(), 'w').write(repr({expression}))\n"
             f"os.rename('{tmp_path}/%d.new' % os.getpid(), '{tmp_path}/%d' % os.getpid())\n"
-            "__import__('time').sleep(99)\n"
+            "import time\n"
+            f"while not os.path.exists('{tmp_path}/end'): time.sleep(0.01)\n"
+            "sys.exit()\n"
         )
         with_torch.do(f"pid = os.fork() or exec(open({str(script)!r}).read(), dict(vars()))")
         pids.append(int(with_torch.do("pid")))
-        until((tmp_path / str(pids[-1])).exists)
+        worth, child = tmp_path / str(pids[-1]), psutil.Process(pids[-1])
+        until(lambda: worth.exists() or child.status() == psutil.STATUS_ZOMBIE)
+        assert worth.exists(), complaints.read_text()
         return pids[-1]
 
     yield start
@@ -162,57 +171,82 @@ def test_a_hook_that_came_later_stays(worth: Callable[[str, str], str]) -> None:
     assert worth(code, "seen") == "['weight', 'bias']"
 
 
-# ---- from the command line ----------------------------------------------------------------------
-
-
-def program(autoload: Path, folder: Path, *command: str, **more: str) -> Piloted:
-    environment = {**os.environ, "PYTHONPATH": str(autoload), "VRAMTOP_SOCKETS": str(folder)}
-    return Piloted(*command, **{**environment, **more})
-
-
-def test_nothing_but_the_observer_becomes_importable(autoload: Path, folder: Path) -> None:
-    alone = program(autoload, folder)
-    alone.do("import sys, torch", MODULE)
-    observed(folder, alone.pid)
-    ours = "sorted(name for name in sys.modules if 'vramtop' in name)"
-    assert "'vramtop'" not in alone.do(ours)
-    for each in ("msgspec", "psutil", "textual"):
-        assert alone.do(f"{each!r} in sys.modules") == "False"
+def test_nothing_but_the_observer_becomes_importable_and_nothing_stays(
+    autoload: Path, folder: Path, tmp_path: Path, with_torch: Piloted, run: Callable[..., int]
+) -> None:
+    others = ("vramtop", "msgspec", "psutil", "textual")
+    pid = run(MODULE, f"[each for each in {others} if each in sys.modules]")
+    observed(folder, pid)
+    assert (tmp_path / str(pid)).read_text() == "[]"
     assert [path.name for path in autoload.iterdir() if path.suffix == ".py"] == [
         "_vramtop_autoload.py"
     ]
-    assert alone.end() == (0, "")
+    (tmp_path / "end").touch()
+    with_torch.do(f"ended = os.waitid(os.P_PID, {pid}, os.WEXITED | os.WNOWAIT)")
+    assert with_torch.do("ended.si_code == os.CLD_EXITED, ended.si_status") == "(True, 0)"
+    assert (tmp_path / COMPLAINTS).read_text() == ""
     assert not list(folder.iterdir())
 
 
+def test_a_compiler_that_is_just_being_imported_is_not_asked(
+    worth: Callable[[str, str], str],
+) -> None:
+    # The first step of an optimizer imports it, while the observer's own thread looks.
+    code = """
+from _vramtop_observer import private
+told = []
+class Looks:
+    def find_spec(self, *_):
+        if "torch._dynamo.eval_frame" in sys.modules:
+            told.append((private.compiles(), private.compiled_from(module) is module))
+module = torch.nn.Linear(1, 1)
+sys.meta_path.insert(0, Looks())
+import torch._dynamo
+"""
+    assert worth(code, "set(told)") == "{(False, True)}"
+
+
 @pytest.mark.parametrize("broken", ["raise RuntimeError", "this is no Python"])
-def test_an_observer_that_is_broken_does_not_harm_the_import_of_torch(
-    autoload: Path, folder: Path, tmp_path: Path, broken: str
+@pytest.mark.parametrize("part", ["entry", "agent"])
+def test_an_observer_that_is_broken_harms_neither_the_import_of_torch_nor_work_with_it(
+    autoload: Path, simgpu: SimulatedGpu, tmp_path: Path, part: str, broken: str
 ) -> None:
     copy = tmp_path / "observer"
-    subprocess.run(["cp", "-r", str(autoload.parents[1]), str(copy)], check=True)
-    agent = copy / "program" / "agent.py"
-    agent.unlink()
-    agent.write_text(broken)
-    harmed = program(copy / "program" / "autoload", folder)
-    harmed.do("import torch", MODULE)
-    assert harmed.end() == (0, "")
+    shutil.copytree(autoload.parents[1], copy, symlinks=True)
+    file = copy / "program" / f"{part}.py"
+    file.unlink()
+    file.write_text(broken)
+    # The import of torch ends so.
+    harmed = simgpu.fork(
+        "import sys, torch\n"
+        f"sys.path.insert(0, {str(copy / 'program' / 'autoload')!r})\n"
+        f"torch._import_device_backends()\n{MODULE}\n"
+        "print(*(name for name in sys.modules if name.startswith('_vramtop')))",
+        simgpu.environment(devices=1) | {"VRAMTOP_SOCKETS": str(tmp_path)},
+    )
+    loaded = harmed.end().split()
+    assert harmed.errors.read_text() == ""
+    assert "_vramtop_observer.program" in loaded
+    assert ("_vramtop_observer.program.entry" in loaded) == (part == "agent")
+    assert "_vramtop_observer.program.agent" not in loaded
 
 
-def test_pythons_isolated_mode_knows_nothing_of_it(autoload: Path, folder: Path) -> None:
-    isolated = program(autoload, folder, "-I")
-    isolated.do("import sys, torch", MODULE)
-    assert isolated.do("[name for name in sys.modules if name.startswith('_vramtop')]") == "[]"
-    assert isolated.end() == (0, "")
+def test_pythons_isolated_mode_knows_nothing_of_it(autoload: Path) -> None:
+    # What torch looks for at the end of its import.
+    backends = "[each.name for each in entry_points(group='torch.backends')]"
+    for options, found in (((), "True"), (("-I",), "False")):
+        program = Piloted(*options, PYTHONPATH=str(autoload))
+        program.do("from importlib.metadata import entry_points")
+        assert program.do(f"'vramtop' in {backends}") == found
 
 
 def test_it_can_be_read_by_a_python_that_is_too_old(autoload: Path) -> None:
+    ast.parse((autoload / "_vramtop_autoload.py").read_text(), feature_version=(3, 7))
     for old in sorted(Path.home().glob(".pyenv/versions/3.[6-9].*/bin/python")):
-        code = "import sys; import _vramtop_autoload; _vramtop_autoload.at_import()"
+        code = "import _vramtop_autoload; _vramtop_autoload.at_import()"
         done = subprocess.run(
             [str(old), "-c", code],
             check=False, capture_output=True, text=True,
             env={**os.environ, "PYTHONPATH": str(autoload)},
         )  # fmt: skip
         assert (done.returncode, done.stderr) == (0, "")
-    assert sys.version_info >= (3, 10)
