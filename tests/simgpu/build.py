@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 import platform
 import runpy
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,23 +138,30 @@ def build(cache: Path) -> Path:
     """The folder with the libraries, below `cache`; built once for the same sources.
 
     Raises CannotBuildError where this machine cannot build them, and RuntimeError where they do not
-    compile. Any number of processes may build at once.
+    compile. Of several processes at once, one builds and the others wait for it.
     """
     compiler, includes = _compiler(), _include_folders()
     folder = cache.resolve() / _key(_commands(compiler, includes, Path()))
-    if folder.exists():
-        return folder
     cache.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(dir=cache.resolve()))
-    try:
-        _run(_commands(compiler, includes, unfinished))
-        os.rename(unfinished, folder)  # noqa: PTH104 (of two that build at once, one comes first)
-    except OSError:
+    with _alone(cache):
         if not folder.exists():
-            raise
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished = Path(tempfile.mkdtemp(dir=cache.resolve()))
+            try:
+                _run(_commands(compiler, includes, unfinished))
+                unfinished.rename(folder)
+            finally:
+                shutil.rmtree(unfinished, ignore_errors=True)
     return folder
+
+
+@contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """No other process builds in this cache meanwhile."""
+    import fcntl  # Windows has none, and does not come here
+
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 
@@ -10,12 +12,18 @@ import pytest
 
 
 @pytest.mark.usefixtures("simgpu")
-def test_two_that_build_at_once_agree_on_one_folder(tmp_path):
-    command = [sys.executable, build.__file__, str(tmp_path)]
+def test_of_two_that_build_at_once_one_does_and_both_know_where(tmp_path, monkeypatch):
+    compiler = tmp_path / "gcc"
+    compiler.write_text(f'#!/bin/sh\necho >> {tmp_path}/called; exec {shutil.which("gcc")} "$@"\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    cache = tmp_path / "cache"
+    command = [sys.executable, build.__file__, str(cache)]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = {process.communicate()[0].strip() for process in both}
-    assert said == {str(folder) for folder in tmp_path.iterdir()}
-    assert {file.name for file in build.build(tmp_path).iterdir()} == {
+    assert said == {str(folder) for folder in cache.iterdir() if folder.is_dir()}
+    assert len((tmp_path / "called").read_text()) == 3
+    assert {file.name for file in build.build(cache).iterdir()} == {
         "libsimcuda.so",
         "libcuda.so.1",
         "libnvidia-ml.so.1",
