@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.checkpoint import checkpoint
+from trainings import transformer_of
 
 FLOAT = 4
 IMAGES, PIXELS, HIDDEN, CLASSES = 64, 784, 128, 10
@@ -52,12 +53,7 @@ def mlp(device: str) -> Training:
 
 def transformer(device: str) -> Training:
     """Two layers with AdamW, 8 sequences of 64 tokens a step."""
-    layer = nn.TransformerEncoderLayer(128, 4, 512, batch_first=True)
-    model = nn.Sequential(
-        nn.Embedding(1000, 128),
-        nn.TransformerEncoder(layer, 2, enable_nested_tensor=False),
-        nn.Linear(128, 1000),
-    ).to(device)
+    model = transformer_of(2).to(device)
     optimizer = torch.optim.AdamW(model.parameters())
 
     def step(at: At) -> None:

@@ -47,14 +47,16 @@ def mlp(device: str, clock: Clock) -> nn.Module:
 
 def transformer(device: str, clock: Clock) -> nn.Module:
     """A transformer of four layers with AdamW, 8 sequences of 64 tokens a step."""
-    layer = nn.TransformerEncoderLayer(128, 4, 512, batch_first=True)
-    model = nn.Sequential(
-        nn.Embedding(1000, 128),
-        nn.TransformerEncoder(layer, 4, enable_nested_tensor=False),
-        nn.Linear(128, 1000),
-    ).to(device)
+    model = transformer_of(4).to(device)
     _train(model, lambda: _tokens(device), clock)
     return model
+
+
+def transformer_of(layers: int) -> nn.Module:
+    """A transformer from int64 tokens (N, L) to the logits of 1,000 words, float32 (N, L, 1000)."""
+    layer = nn.TransformerEncoderLayer(128, 4, 512, batch_first=True)
+    encoder = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+    return nn.Sequential(nn.Embedding(1000, 128), encoder, nn.Linear(128, 1000))
 
 
 def lightning(device: str, clock: Clock) -> nn.Module:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from fake import A, B, C, D, E, FakeProgram, category_of, nothing_in, plain_period, second_period
 
 UNIMPORTANT = 1 << 30
@@ -105,36 +108,42 @@ def test_lines_that_are_not_known_are_not_the_same() -> None:
     assert category_of(program.record(), 16) == "activations"
 
 
+LINE, LOSS = "train.py:7", B
+
+
+@contextmanager
+def before_the_loss(program: FakeProgram) -> Iterator[None]:
+    """What the second period does before its loss, which the line makes too."""
+    with second_period(program):
+        yield
+        program.take(LOSS, LINE)
+        nothing_in(program.backward())
+
+
 def test_a_line_that_loads_and_computes_the_loss_does_not_make_the_loss_a_batch() -> None:
     """As in `loss = criterion(model(x.cuda()), y)`."""
     program = FakeProgram()
-    with second_period(program):
-        nothing_in(program.call(program.take(A, "train.py:7")))
-        program.take(B, "train.py:7")
-        nothing_in(program.backward())
+    with before_the_loss(program):
+        nothing_in(program.call(program.take(A, LINE)))
     assert category_of(program.record(), A) == "batch_data"
-    assert category_of(program.record(), B) == "activations"
+    assert category_of(program.record(), LOSS) == "activations"
 
 
 def test_a_line_whose_result_goes_from_call_to_call_does_not_make_the_loss_a_batch() -> None:
     program = FakeProgram()
-    with second_period(program):
+    with before_the_loss(program):
         with program.call():
-            picture = program.take(A, "train.py:7")
+            picture = program.take(A, LINE)
         nothing_in(program.call(picture))
-        program.take(B, "train.py:7")
-        nothing_in(program.backward())
-    assert category_of(program.record(), B) == "activations"
+    assert category_of(program.record(), LOSS) == "activations"
 
 
 def test_a_line_that_makes_a_parameter_beside_the_loss_does_not_make_it_a_batch() -> None:
     program = FakeProgram()
-    with second_period(program):
+    with before_the_loss(program):
         nothing_in(program.call())
-        program.see("parameters", program.take(A, "train.py:7"))
-        program.take(B, "train.py:7")
-        nothing_in(program.backward())
-    assert category_of(program.record(), B) == "activations"
+        program.see("parameters", program.take(A, LINE))
+    assert category_of(program.record(), LOSS) == "activations"
 
 
 def test_an_accumulated_batch_is_batch_data() -> None:
