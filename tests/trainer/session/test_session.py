@@ -114,7 +114,8 @@ def test_a_goal_at_an_epochs_end_needs_no_second_evaluation(library):
 
 
 def test_a_session_that_is_stopped_is_not_evaluated(library):
-    with running(library, Settings(batch_size=1), images=10**9, evaluate=True) as driver:
+    goal = {"images": 10**9, "evaluate": True, "every_step": True}
+    with running(library, Settings(batch_size=1), **goal) as driver:
         driver.until(LessonSample)
         driver.send(Stop())
         assert driver.ended().images < 6_000

@@ -7,7 +7,7 @@ from vramtop.protocol.commands import Advance, Pace, Pause, SlowMotion, Stop
 from vramtop.protocol.lesson.messages import LessonMeasured, LessonSample
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Answer, Flow
-from vramtop.trainer.session import reports
+from vramtop.trainer.session import outbox, reports
 from vramtop.trainer.session.conversation import Conversation
 from vramtop.trainer.session.outbox import Outbox
 
@@ -81,7 +81,9 @@ def test_slow_motion_is_as_slow_as_it_is_asked_to_be(library):
         assert later.split is not None
 
 
-def test_samples_come_as_often_as_they_are_wanted(library):
+def test_samples_come_as_often_as_they_are_wanted(library, monkeypatch):
+    monkeypatch.setattr(reports, "SAMPLE_SECONDS", 0.0)
+    monkeypatch.setattr(outbox, "PACE_SECONDS", 0.0)
     with running(library, steps=1_000, observe=False) as driver:
         driver.until(LessonSample)
         driver.send(Pace(1, 3600))

@@ -251,11 +251,12 @@ def test_it_takes_no_more_than_its_share_of_the_time(few, monkeypatch):
     assert sampler.due(64, 9)
 
 
-def test_the_scale_of_the_sample_is_reported_within_its_first_epochs(sample):
+def test_the_scale_of_the_sample_is_reported_within_its_first_epochs(sample, monkeypatch):
     """With the default settings; the true scale is about 140 after half an epoch."""
+    monkeypatch.setattr(noise, "FIRST_SECONDS", 3600)  # half an epoch comes first
     with running(sample, Settings(device="cpu")) as driver:
         first = driver.until(Noise)
         assert first.estimates == 40
-        assert first.step <= 2 * 94  # within two epochs; a busy machine takes fewer estimates
+        assert 47 <= first.step <= 2 * 94
         known = first if first.scale is not None else driver.until(Noise, lambda new: new.scale)
     assert 40 < known.low < known.scale < 500
