@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,6 +56,17 @@ def calls(tmp_path: Path) -> Callable[[], list[str]]:
         return [line.partition(" ")[2] for line in (tmp_path / "calls").read_text().splitlines()]
 
     return read
+
+
+@pytest.fixture
+def nothing_else_there() -> Iterator[None]:
+    """The observer finds only what the test makes, and not what hundreds of tests have left.
+
+    It sights what it finds in every window.
+    """
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

