@@ -12,7 +12,7 @@ from torch import nn
 from vramtop.observer.program import pacing
 from vramtop.observer.program.agent import Agent
 
-STEPS = 150
+STEPS = 60
 
 
 def record():
