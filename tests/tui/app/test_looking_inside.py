@@ -282,7 +282,7 @@ async def test_keys_help_and_palette_name_the_ways_in_and_back(
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-async def test_the_keys_of_the_program_work(
+async def test_no_key_leaves_the_program_or_asks_anything_of_it(
     alone: GpuApp, script: Script, size: tuple[int, int]
 ) -> None:
     async with alone.run_test(size=size) as pilot:

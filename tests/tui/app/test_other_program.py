@@ -227,10 +227,23 @@ async def test_help_and_palette_list_only_keys_for_any_program(
 async def test_every_other_key_works(other: VramtopApp, size: tuple[int, int]) -> None:
     async with other.run_test(size=size) as pilot:
         await begin(pilot, *BEGUN)
-        for name in ("t", "p", "p", "p", "r", "y", "y", "g", "escape", "question_mark"):
+        before = other.theme
+        for name, shown in (
+            ("t", "theme"),
+            ("p", "layout: memory"),
+            ("p", "layout: charts"),
+            ("p", "layout: everything"),
+            ("r", "a second"),
+            ("y", "steps/s"),
+            ("y", "Parameters"),
+            ("g", "asking NVML"),
+            ("escape", "Parameters"),
+            ("question_mark", "esc closes"),
+        ):
             await pilot.press(name)
             await pilot.pause()
-        assert other.is_running
+            assert shown in seen(other), name
+        assert other.theme != before
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -23,6 +23,7 @@ COMMON = [
     ["--device", "cpu"],
     ["--vram", "1GiB"],
     ["--data-dir", "here"],
+    ["--accumulate", "16"],
     ["--download"],
 ]
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from piloted import until
-from vramtop.protocol.observed.record import Progress
 from vramtop.tui.programs import launch
 from vramtop.tui.programs.launch import CannotStart, callers, environment, exit_code, start
 
@@ -35,25 +34,6 @@ async def test_a_program_calls_with_its_first_work_with_pytorch() -> None:
     assert await process.wait() == 0
     called.close()
     assert not called.path.exists()
-
-
-async def test_each_rank_calls_for_itself_and_their_launcher_does_not(tmp_path: Path) -> None:
-    script = tmp_path / "train.py"
-    script.write_text("import time, torch; torch.nn.Linear(1, 1); time.sleep(60)")
-    called = await callers()
-    ranks = ("-m", "torch.distributed.run", "--nproc-per-node", "2", str(script))
-    process = await start((sys.executable, *ranks), called.path)
-    watching = [await asyncio.wait_for(called.next(), 120) for _ in range(2)]
-    pids = {each.observed.pid for each in watching}
-    assert len(pids) == 2
-    assert process.pid not in pids
-    watching[0].watch()
-    assert isinstance(await anext(watching[0].messages()), Progress)
-    process.terminate()
-    await process.wait()
-    for each in watching:
-        await each.close()
-    called.close()
 
 
 async def test_what_a_killed_monitor_has_left_is_removed(folder: Path) -> None:
@@ -134,12 +114,6 @@ async def test_a_command_that_cannot_be_started_is_reported(command: str, why: s
         await start((command,), Path("/nonexistent"))
     assert str(raised.value) == why
     assert raised.value.exit_code == (127 if "no such" in why else 126)
-
-
-async def test_a_program_goes_on_where_the_monitor_cannot_be_called() -> None:
-    code = "import torch; torch.nn.Linear(1, 1); print('trained')"
-    process = await start((sys.executable, "-c", code), Path("/nonexistent/run"))
-    assert await process.wait() == 0
 
 
 # ---- with the caller's own streams, signals and exit code ---------------------------------------

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from gpu_table import make_gpu, report
@@ -15,11 +15,9 @@ from rich.console import Console
 from screens import Screen, screen
 from scripted import seen
 from vramtop.protocol.gpus import GpuProcess
-from vramtop.protocol.lesson.commands import Change
-from vramtop.protocol.lesson.messages import Configured, LessonMeasured
-from vramtop.protocol.lesson.settings import Settings
+from vramtop.protocol.lesson.messages import LessonMeasured
 from vramtop.protocol.split import ALL_CATEGORIES, CATEGORIES
-from vramtop.protocol.wire.framing import FromWorker
+from vramtop.protocol.wire.recording import Reader
 from vramtop.tui.app.gpu_app import GpuApp
 from vramtop.tui.terminal.capabilities import Repertoire, Terminal, believed, cannot_place, look
 from vramtop.tui.terminal.glyphs import drawn as translated
@@ -27,8 +25,8 @@ from vramtop.tui.terminal.glyphs import lacking
 from vramtop.tui.terminal.palette import GLYPHS, palette
 from vramtop.tui.widgets.step.blocks import bar, drawn
 from vramtop.tui.worker.link import Received, WorkerLine
-from vramtop.tui.worker.process import start_worker
 
+DOCS = Path(__file__).parents[3] / "docs"
 UTF8 = {"LANG": "en_GB.UTF-8"}
 CONSOLE = set("█▀▄▌▐░▒▓─│┌┐└┘├┤┴·°±")
 NAMES = ["xterm-256color", "xterm", "linux", "screen", "screen-256color", "tmux-256color", "vt220"]
@@ -140,31 +138,20 @@ def test_bars_of_patterns_keep_their_proportions(
 # ---- the screens --------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def session() -> list[FromWorker]:
-    """All that a real worker says, up to a second batch size that is measured."""
-
-    async def record() -> list[FromWorker]:
-        worker, heard = await start_worker(Settings(device="cpu")), list[FromWorker]()
-        try:
-            async for envelope in worker.messages():
-                message = envelope.message
-                assert not isinstance(message, WorkerLine), message
-                heard.append(message)  # type: ignore[arg-type]
-                match message:
-                    case Configured() if message.settings.batch_size == 64:
-                        worker.send(Change(1, batch_size=128))
-                    case LessonMeasured(batch_size=128, settled=True):
-                        break
-                    case _:
-                        pass
-        finally:
-            await worker.close()
-        return heard
-
-    return asyncio.run(record())
+def _session() -> list[Received]:
+    """What a real worker said, up to a second batch size that was measured."""
+    said = list[Received]()
+    for envelope in Reader(DOCS / "session-cpu.jsonl"):
+        said.append(envelope.message)
+        match envelope.message:
+            case LessonMeasured(batch_size=128, settled=True):
+                return said
+            case _:
+                pass
+    raise AssertionError("no second batch size was measured")
 
 
+SESSION = _session()
 MACHINE = report(
     make_gpu(0, GpuProcess(7, GIB, "zoë", "python -m trainer…"), throttled=("power cap",)),
     make_gpu(1, ecc_errors=3, instances=(make_gpu(0, name="NVIDIA X100 MIG 1g.10gb"),)),
@@ -193,10 +180,10 @@ async def every_screen(shown: Screen, messages: list[Received]) -> str:
     [((80, 24), "ascii", set()), ((120, 40), "ascii", set()), ((120, 40), "console", CONSOLE)],
 )
 async def test_every_screen_is_drawn_of_what_the_terminal_has(
-    session: list[FromWorker], characters: Repertoire, more: set[str], size: tuple[int, int]
+    characters: Repertoire, more: set[str], size: tuple[int, int]
 ) -> None:
     async with screen(*size, terminal=Terminal(characters, 16)) as shown:
-        text = await every_screen(shown, [*session, MACHINE])
+        text = await every_screen(shown, [*SESSION, MACHINE])
     assert {character for character in text if not character.isascii()} <= more
     for words in ("Batch size: double", "Memory budget", "the GPU is lost", "everything"):
         assert words in text
