@@ -9,6 +9,7 @@ import pexpect
 import psutil
 import pyte
 from command import VRAMTOP
+from recorded_monitor import PROGRAM
 
 TIMEOUT_SECONDS = 60
 MEASURED = r"Activations +\S+ +\S+ +37\.0"
@@ -95,6 +96,12 @@ class Terminal:
         self.read_to_end()
         self.child.close()
         return self.child.exitstatus
+
+
+def recorded(columns, lines, *arguments, **options):
+    """A terminal with the monitor on a worker that repeats a recorded session."""
+    program, *first = PROGRAM
+    return Terminal(columns, lines, *first, *arguments, program=program, **options)
 
 
 def close_all():

@@ -15,6 +15,7 @@ import time
 import psutil
 import pytest
 from command import VRAMTOP
+from recorded_monitor import PROGRAM
 from terminal import Terminal
 from vramtop.tui.worker.process import STOP_SECONDS
 
@@ -23,10 +24,10 @@ JSON_LINES = ("--headless", "--format", "jsonl", "--device", "cpu")
 
 
 @contextlib.contextmanager
-def running(*arguments, **options):
+def running(*arguments, program=(VRAMTOP,), **options):
     """The command with its streams in pipes, killed at the latest when the test is over."""
     with subprocess.Popen(
-        [VRAMTOP, *arguments],
+        [*program, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -104,7 +105,7 @@ def test_under_nohup_the_terminal_may_go_and_ctrl_c_still_ends_the_training_once
 
 
 def test_a_worker_that_hangs_is_killed_after_a_while():
-    with running(*JSON_LINES) as process:
+    with running(*JSON_LINES, program=PROGRAM) as process:
         until(process, "sample")
         (worker,) = psutil.Process(process.pid).children()
         worker.suspend()
@@ -130,7 +131,7 @@ def test_a_second_signal_kills_a_worker_that_hangs_and_the_rows_so_far_are_print
 
 
 def test_a_reader_that_reads_no_more_does_not_hold_the_end_up():
-    with running(*JSON_LINES) as process:
+    with running(*JSON_LINES, program=PROGRAM) as process:
         until(process, "sample")
         filled = -1
         while filled != (filled := _waiting(process.stdout)) or not filled:

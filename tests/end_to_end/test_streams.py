@@ -2,13 +2,16 @@
 
 import json
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 from command import TIMEOUT_SECONDS, VRAMTOP
-from terminal import Terminal
+from recorded_monitor import PROGRAM
+from terminal import recorded
 
+RECORDED = shlex.join(PROGRAM)
 STEPS = ("--steps", "3", "--device", "cpu")
 FORMS = (
     ("--headless",),
@@ -21,7 +24,7 @@ def all_at_once(forms, stdout):
     """Exit code and complaint of the command in each form; together they take less time."""
     processes = [
         subprocess.Popen(
-            [VRAMTOP, *form, *STEPS],
+            [*PROGRAM, *form, *STEPS],
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=subprocess.PIPE,
@@ -36,9 +39,9 @@ def all_at_once(forms, stdout):
     return ends
 
 
-def shell(command, **options):
+def shell(command, program=VRAMTOP, **options):
     return subprocess.run(
-        ["sh", "-c", f"{VRAMTOP} {command}"],
+        ["sh", "-c", f"{program} {command}"],
         capture_output=True,
         text=True,
         check=False,
@@ -59,7 +62,7 @@ def test_a_pipe_that_nobody_reads_is_quiet_and_no_failure_in_any_form():
 
 def test_a_reader_that_has_seen_enough_ends_an_endless_training():
     with subprocess.Popen(
-        [VRAMTOP, "--headless", "--format", "jsonl"],
+        [*PROGRAM, "--headless", "--format", "jsonl"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -86,9 +89,9 @@ def test_a_closed_stdout_is_reported_before_anything_is_trained(form):
 
 
 def test_with_stderr_closed_results_stay_clean_and_the_exit_code_tells():
-    assert shell("--batch-size 0 2>&-").stdout == ""
-    assert shell("--batch-size 0 2>&-").returncode == 2
-    result = shell(f"--headless --format jsonl {' '.join(STEPS)} <&- 2>&-")
+    refused = shell("--batch-size 0 2>&-")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    result = shell(f"--headless --format jsonl {' '.join(STEPS)} <&- 2>&-", RECORDED)
     assert result.returncode == 0
     assert json.loads(result.stdout.splitlines()[-1])["type"] == "ended"
 
@@ -108,7 +111,7 @@ def test_a_worker_that_ends_before_its_training_is_a_failure_whatever_it_says(fo
 
 
 def test_what_was_measured_is_printed_though_the_worker_was_killed():
-    terminal = Terminal(80, 50, "--headless", "--device", "cpu")
+    terminal = recorded(80, 50, "--headless", "--device", "cpu")
     terminal.wait_for(r"[1-9][0-9]/\?")  # steps
     terminal.worker().kill()
     assert terminal.ended() == 1

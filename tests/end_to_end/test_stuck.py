@@ -4,10 +4,11 @@ import signal
 import sys
 import termios
 import time
+from pathlib import Path
 
 import psutil
 import pytest
-from terminal import Terminal
+from terminal import Terminal, recorded
 
 # The key `t` makes the app stuck: in its event loop, in a handler that waits, in the main thread.
 STUCK = {
@@ -17,19 +18,27 @@ STUCK = {
 }
 PROGRAM = """
 import asyncio, sys, threading
+sys.path.append({folder!r})
+import recorded_monitor
 from vramtop.tui.cli import main as cli
 from vramtop.tui.app import state_app
 from pathlib import Path
 begun = Path({mark!r}).touch
 {stuck}
 state_app.StateApp.action_theme = stuck
+recorded_monitor.repeat()
 sys.exit(cli.main({arguments}))
 """
 
 
 def terminal_of(stuck, mark, *arguments):
-    """A monitor that `t` makes stuck; it makes the file `mark` right before."""
-    program = PROGRAM.format(stuck=STUCK[stuck], mark=str(mark), arguments=list(arguments))
+    """A monitor on a recorded worker that `t` makes stuck; `mark` is a file made right before."""
+    program = PROGRAM.format(
+        folder=str(Path(__file__).parent),
+        mark=str(mark),
+        stuck=STUCK[stuck],
+        arguments=list(arguments),
+    )
     return Terminal(80, 24, "-c", program, program=sys.executable)
 
 
@@ -95,7 +104,7 @@ def test_no_worker_outlives_a_stuck_app(tmp_path):
 
 
 def test_a_worker_that_hangs_holds_nobody_up():
-    terminal = Terminal(80, 24, "--device", "cpu")
+    terminal = recorded(80, 24, "--device", "cpu")
     terminal.wait_until_measured()
     worker = terminal.worker()
     worker.suspend()

@@ -1,16 +1,17 @@
 """The monitor in a real terminal: the installed command behind a pseudo-terminal."""
 
+import re
 import signal
 
 import psutil
 import pytest
-from terminal import TIMEOUT_SECONDS, Terminal
+from terminal import MEASURED, TIMEOUT_SECONDS, Terminal, recorded
 
 CATEGORIES = ("Parameters", "Gradients", "Optimizer state", "Batch data", "Temporaries")
 
 
-def test_the_bars_come_alive_and_plus_doubles_the_batch():
-    terminal = Terminal(80, 24, "--device", "cpu")
+def test_the_bars_come_alive_and_keys_typed_at_once_are_handled_one_by_one():
+    terminal = Terminal(120, 40, "--device", "cpu")
     terminal.wait_for("starting")
     terminal.wait_until_measured()
     assert all(name in terminal.text() for name in CATEGORIES)
@@ -18,6 +19,10 @@ def test_the_bars_come_alive_and_plus_doubles_the_batch():
     terminal.child.send("+")
     terminal.wait_for(r"batch 128\b")
     terminal.wait_for(r"Activations +\S+ +\S+ +74\.0")
+    terminal.child.send("b")
+    terminal.wait_for("Batch size")
+    terminal.child.send("\x7f\x7f\x7f51\x7f\x1b[D\x1b[C12\r")
+    terminal.wait_for("batch 512 ")
     terminal.quit()
     assert not worker.is_running()
     # Out of the alternate screen, and the cursor is back.
@@ -27,7 +32,7 @@ def test_the_bars_come_alive_and_plus_doubles_the_batch():
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_worker_and_gives_the_terminal_back(number):
-    terminal = Terminal(80, 24, "--device", "cpu")
+    terminal = recorded(80, 24, "--device", "cpu")
     terminal.wait_until_measured()
     worker = terminal.worker()
     terminal.child.kill(number)
@@ -36,30 +41,38 @@ def test_a_signal_ends_the_worker_and_gives_the_terminal_back(number):
     assert terminal.raw.rindex(b"\x1b[?1049l") > terminal.raw.rindex(b"\x1b[?1049h")
 
 
-@pytest.mark.parametrize("keys", ["", "q"])
-def test_a_terminal_that_closes_leaves_no_process_behind(keys):
-    terminal = Terminal(80, 24, "--device", "cpu")
-    terminal.wait_for("starting")
-    monitor = psutil.Process(terminal.child.pid)
-    terminal.child.send(keys)
-    workers = monitor.children(recursive=True)
-    # The kernel then says so to the monitor: hang up, and go on.
-    # Closed by its owner, which would else close whatever gets this number next.
+def monitor_and_worker(terminal):
+    """Both processes, once a step has been measured."""
+    terminal.wait_until_measured()
+    return [psutil.Process(terminal.child.pid), terminal.worker()]
+
+
+def close(terminal):
+    """Close the terminal itself, by its owner, and keep others from closing its number again."""
     terminal.child.ptyproc.fileobj.close()
     terminal.child.closed = terminal.child.ptyproc.closed = True
-    _, alive = psutil.wait_procs([monitor, *workers], TIMEOUT_SECONDS)
-    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+
+
+def running_still(processes):
+    """Which of them run after time enough to end; one that nobody has waited for has ended."""
+    _, alive = psutil.wait_procs(processes, TIMEOUT_SECONDS)
+    return [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.parametrize("keys", ["", "q"])
+def test_a_terminal_that_closes_leaves_no_process_behind(keys):
+    terminal = recorded(80, 24, "--device", "cpu")
+    processes = monitor_and_worker(terminal)
+    terminal.child.send(keys)
+    close(terminal)  # the kernel then says so to the monitor: hang up, and go on
+    assert running_still(processes) == []
 
 
 def test_a_monitor_that_hears_of_no_hang_up_ends_with_its_terminal_all_the_same():
-    terminal = Terminal(80, 24, "--device", "cpu", deaf_to=[signal.SIGHUP])
-    terminal.wait_for("starting")
-    monitor = psutil.Process(terminal.child.pid)
-    processes = [monitor, *monitor.children(recursive=True)]
-    terminal.child.ptyproc.fileobj.close()
-    terminal.child.closed = terminal.child.ptyproc.closed = True
-    _, alive = psutil.wait_procs(processes, TIMEOUT_SECONDS)
-    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+    terminal = recorded(80, 24, "--device", "cpu", deaf_to=[signal.SIGHUP])
+    processes = monitor_and_worker(terminal)
+    close(terminal)
+    assert running_still(processes) == []
 
 
 def test_settings_that_only_the_worker_can_judge_end_with_one_line():
@@ -69,15 +82,11 @@ def test_settings_that_only_the_worker_can_judge_end_with_one_line():
     assert b"Traceback" not in terminal.raw
 
 
-def test_keys_typed_at_once_are_handled_one_by_one_and_a_killed_worker_is_reported():
-    terminal = Terminal(120, 40, "--device", "cpu")
+def test_a_killed_worker_is_reported_beside_what_it_measured():
+    terminal = recorded(120, 40, "--device", "cpu")
     terminal.wait_until_measured()
-    assert all(name in terminal.text() for name in CATEGORIES)
-    terminal.child.send("b")
-    terminal.wait_for("Batch size")
-    terminal.child.send("\x7f\x7f\x7f51\x7f\x1b[D\x1b[C12\r")
-    terminal.wait_for("batch 512 ")
     terminal.worker().kill()
     terminal.wait_for("SIGKILL")
-    assert "batch 512 " in terminal.text()
+    assert "batch 64 " in terminal.text()
+    assert re.search(MEASURED, terminal.text())
     terminal.quit()

@@ -2,13 +2,9 @@
 
 import json
 import re
-import sys
-from pathlib import Path
 
 import pytest
-from terminal import Terminal
-
-RECORDED = Path(__file__).with_name("recorded_monitor.py")
+from terminal import Terminal, recorded
 
 DUMB = {"TERM": "dumb", "LANG": "C"}
 PLAIN = re.compile(rb"[^\x00-\x7f]")
@@ -19,9 +15,7 @@ CONSOLE = set("█▀▄▌▐░▒▓─│┌┐└┘├┤┴·°±")
 
 def trained(shown):
     """A terminal that has shown a measured step, with a dialog over it and without."""
-    terminal = Terminal(
-        80, 24, str(RECORDED), "--device", "cpu", program=sys.executable, shown=shown
-    )
+    terminal = recorded(80, 24, "--device", "cpu", shown=shown)
     terminal.wait_until_measured()
     terminal.child.send("?")
     terminal.wait_for("the next optimizer")
@@ -75,7 +69,7 @@ def test_no_color_sends_no_colour():
 
 
 def test_a_terminal_without_a_cursor_gets_a_line_a_second_and_the_table_at_ctrl_c():
-    terminal = Terminal(120, 60, "--device", "cpu", shown=DUMB)
+    terminal = recorded(120, 60, "--device", "cpu", shown=DUMB)
     terminal.wait_for(r"no screen, since TERM=dumb denies it a cursor")
     terminal.wait_for(r"step +peak +params +grads +optimizer +batch +activ\. +temp\. +loss")
     first, second = (r"\d +2\.5\dM +398K +398K +795K +196K",) * 2
@@ -90,7 +84,7 @@ def test_a_terminal_without_a_cursor_gets_a_line_a_second_and_the_table_at_ctrl_
 
 
 def test_a_tour_that_cannot_be_shown_is_not_left_out_in_silence():
-    terminal = Terminal(120, 60, "--tour", "--device", "cpu", shown=DUMB)
+    terminal = recorded(120, 60, "--tour", "--device", "cpu", shown=DUMB)
     terminal.wait_for(r"no screen and no tour, since TERM=dumb")
     terminal.child.send("\x03")
     assert terminal.ended() == 130

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from command import VRAMTOP
+from recorded_monitor import PROGRAM
 from terminal import MEASURED, TIMEOUT_SECONDS
 
 PROMPT = "ready>"
@@ -51,9 +53,12 @@ class Tmux:
         """Give the pane another size, under the program's feet."""
         self.command("resize-window", "-x", str(columns), "-y", str(lines))
 
-    def start(self, *arguments: str) -> None:
-        """Type the command, and wait until a step has been measured."""
-        self.keys(" ".join([VRAMTOP, *arguments]), "Enter")
+    def start(self, *, recorded: bool = False) -> None:
+        """Type the command, and wait until a step has been measured.
+
+        If `recorded`, then by a worker that repeats a recorded session.
+        """
+        self.keys(shlex.join([*(PROGRAM if recorded else [VRAMTOP]), "--device", "cpu"]), "Enter")
         self.wait_for(MEASURED)
         shell = psutil.Process(int(self.command("display-message", "-p", "#{pane_pid}")))
         (self.monitor,) = shell.children()
