@@ -8,31 +8,42 @@ import json
 from typing import Any
 
 import pytest
-from command import complaint, vramtop
+from command import all_ends, vramtop
 
 P = 407_080
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["estimate", "--batch-size", "64,,128"], "whole number"),
-        (["estimate", "--batch-size", "0"], "from 1 to 1,000,000,000, not 0"),
-        (["estimate", "--batch-size", "16-64"], "whole number"),
-        (["estimate", "--format", "jsonl"], "table, json or csv, not 'jsonl'"),
-        (["estimate", "--parameters", "0"], "parameters is a whole number"),
-        (["estimate", "--parameters", "1e8.5"], "parameters is a whole number"),
-        (["estimate", "--parameters", "1e8", "--hidden", "3"], "goes without --hidden"),
-        (["estimate", "--steps", "3"], "--steps does not belong after estimate"),
-        (["estimate", "--device", "cuda:99"], "device cuda:99"),
-        (["fit", "--vram", "24 parsecs"], "a size is like 24MiB"),
-        (["fit", "--vram", "100KiB"], "does not hold the model"),
-        (["fit", "--vram", "1200KiB", "--device", "cpu"], "does not hold a batch of one image"),
-        (["fit", "--batch-size", "3"], "--batch-size does not belong after fit"),
-    ],
-)
-def test_bad_input_gets_one_line_and_exit_code_2(arguments: list[str], says: str) -> None:
-    assert says in complaint(*arguments)
+BAD = [
+    (["estimate", "--batch-size", "64,,128"], "whole number"),
+    (["estimate", "--batch-size", "0"], "from 1 to 1,000,000,000, not 0"),
+    (["estimate", "--batch-size", "16-64"], "whole number"),
+    (["estimate", "--format", "jsonl"], "table, json or csv, not 'jsonl'"),
+    (["estimate", "--parameters", "0"], "parameters is a whole number"),
+    (["estimate", "--parameters", "1e8.5"], "parameters is a whole number"),
+    (["estimate", "--parameters", "1e8", "--hidden", "3"], "goes without --hidden"),
+    (["estimate", "--steps", "3"], "--steps does not belong after estimate"),
+    (["estimate", "--device", "cuda:99"], "device cuda:99"),
+    (["fit", "--vram", "24 parsecs"], "a size is like 24MiB"),
+    (["fit", "--vram", "100KiB"], "does not hold the model"),
+    (["fit", "--vram", "1200KiB", "--device", "cpu"], "does not hold a batch of one image"),
+    (["fit", "--batch-size", "3"], "--batch-size does not belong after fit"),
+]
+
+
+@pytest.fixture(scope="module")
+def ends() -> list[tuple[int, str, str]]:
+    """How each of the command lines with bad input ends."""
+    return all_ends([arguments for arguments, _ in BAD])
+
+
+@pytest.mark.parametrize("place", range(len(BAD)), ids=[" ".join(line) for line, _ in BAD])
+def test_bad_input_gets_one_line_and_exit_code_2(
+    ends: list[tuple[int, str, str]], place: int
+) -> None:
+    _, says = BAD[place]
+    code, printed, complained = ends[place]
+    assert (code, printed, len(complained.splitlines())) == (2, "", 1)
+    assert says in complained
 
 
 def assert_as_the_formula_has_it(first: Any, second: Any, third: Any) -> None:
@@ -66,12 +77,16 @@ def test_a_sweep_goes_on_after_a_size_that_does_not_fit_and_an_estimate_says_the
         assert estimate == {name: row[name] for name in estimate}
 
 
-def test_an_estimate_of_a_batch_that_nobody_has_takes_no_memory() -> None:
-    result = vramtop("estimate", "--batch-size", "1_000_000_000", "--format", "csv")
+def test_an_estimate_counts_updates_and_takes_no_memory_for_a_batch_that_nobody_has() -> None:
+    sizes = ("--batch-size", "64,62_500_000", "--accumulate", "16", "--device", "cpu")
+    result = vramtop("estimate", *sizes, "--format", "csv")
     assert (result.returncode, result.stderr) == (0, "")
-    (row,) = csv.DictReader(io.StringIO(result.stdout))
-    assert row["high_water.batch_data"] == str(3_144 * 10**9)
-    assert (row["updates_per_epoch"], row["oom"]) == ("1", "false")
+    small, large = csv.DictReader(io.StringIO(result.stdout))
+    assert (small["batch_size"], small["accumulation"], small["oom"]) == ("64", "16", "false")
+    assert small["updates_per_epoch"] == "6"
+    assert small["boundaries.load.gradients"] == str(P)
+    assert large["high_water.batch_data"] == str(3_144 * 62_500_000)
+    assert (large["updates_per_epoch"], large["oom"]) == ("1", "false")
 
 
 def test_the_lessons_table_for_a_hundred_million_parameters() -> None:
@@ -86,8 +101,7 @@ def test_the_lessons_table_for_a_hundred_million_parameters() -> None:
 
 
 def test_fit_finds_a_size_that_fits_and_proves_that_the_next_does_not() -> None:
-    arguments = ["fit", "--vram", "6MB", "--device", "cpu", "--format"]
-    result = vramtop(*arguments, "json")
+    result = vramtop("fit", "--vram", "6MB", "--device", "cpu", "--format", "json")
     assert (result.returncode, result.stderr) == (0, "")
     found = json.loads(result.stdout)
     size = found["max_batch_size"]
@@ -100,12 +114,3 @@ def test_fit_finds_a_size_that_fits_and_proves_that_the_next_does_not() -> None:
     assert peaks[0] <= found["budget"] == 6_000_000 < peaks[1]
     assert found["recommended_batch_size"] == size * 8 // 10
     assert (found["trial_steps"], found["oom_trials"]) == (3, 1)
-    (row,) = csv.DictReader(io.StringIO(vramtop(*arguments, "csv").stdout))
-    assert (row["max_batch_size"], row["limited_by"]) == (str(size), "memory")
-
-
-def test_fit_says_where_the_data_is_the_limit() -> None:
-    result = vramtop("fit", "--vram", "1GiB", "--device", "cpu", "--hidden", "8")
-    assert result.returncode == 0
-    assert "All 6,000 training images fit: the data is the limit, not memory." in result.stdout
-    assert "images/s, measured" in result.stdout

@@ -6,7 +6,7 @@ import json
 from importlib.util import find_spec
 
 import pytest
-from command import complaint, vramtop
+from command import all_ends, complaint, vramtop
 
 
 def sweep(*arguments):
@@ -24,14 +24,18 @@ def learned(row):
     return {name: value for name, value in row.items() if "second" not in name}
 
 
-def test_a_size_learns_the_same_to_the_bit_whatever_was_run_before_it():
-    _, after = rows("--batch-size", "64,500", "--images", "7000")
-    (alone,) = rows("--batch-size", "500", "--images", "7000")
-    assert learned(after) == learned(alone)
+@pytest.fixture(scope="module")
+def found():
+    """The rows of two sizes whose rate is scaled, of which the smaller is run first."""
+    return rows("--batch-size", "64,1000", "--images", "6500", "--lr-scale", "linear")
 
 
-def test_every_size_sees_exactly_as_many_images_and_is_tested_at_their_end():
-    found = rows("--batch-size", "64,1000", "--images", "6500", "--lr-scale", "linear")
+def test_a_size_learns_the_same_to_the_bit_whatever_was_run_before_it(found):
+    _, after = rows("--batch-size", "500,64", "--images", "6500")
+    assert learned(after) == learned(found[0])
+
+
+def test_every_size_sees_exactly_as_many_images_and_is_tested_at_their_end(found):
     # 94 steps of an epoch and 8 of the next one; 6 and 1.
     assert [(row["images"], row["steps"]) for row in found] == [(6_500, 102), (6_500, 7)]
     assert [row["learning_rate"] for row in found] == [0.001, 0.001 * 1000 / 64]
@@ -42,21 +46,15 @@ def test_every_size_sees_exactly_as_many_images_and_is_tested_at_their_end():
         assert row["spread"] is None
 
 
-def test_repeats_are_other_starts_and_a_size_that_does_not_fit_is_tried_once():
-    small, large = rows(
-        *("--batch-size", "64,4096", "--steps", "5", "--vram", "5MiB", "--repeat", "2")
-    )
-    assert small["repeats"] == 2
-    assert small["spread"]["test_loss"]["low"] < small["spread"]["test_loss"]["high"]
-    assert large["oom"] is True
-
-
-def test_as_csv_all_is_flat():
-    result = sweep("--batch-size", "3000", "--images", "9000", "--format", "csv")
-    (row,) = csv.DictReader(io.StringIO(result.stdout))
-    assert (row["images"], row["steps"], row["repeats"]) == ("9000", "3", "1")
-    assert (row["oom"], row["spread.test_loss.low"]) == ("false", "")
-    assert row["boundaries.load.parameters"] == "407080"
+def test_repeats_are_other_starts_and_a_size_that_does_not_fit_is_tried_once_also_as_csv():
+    sizes = ("--batch-size", "64,4096", "--steps", "5", "--vram", "5MiB", "--repeat", "2")
+    result = sweep(*sizes, "--format", "csv", "--device", "cpu")
+    assert (result.returncode, result.stderr) == (0, "")
+    small, large = csv.DictReader(io.StringIO(result.stdout))
+    assert (small["images"], small["steps"], small["repeats"]) == ("320", "5", "2")
+    assert float(small["spread.test_loss.low"]) < float(small["spread.test_loss.high"])
+    assert small["boundaries.load.parameters"] == "407080"
+    assert (small["oom"], large["oom"]) == ("false", "true")
 
 
 def test_the_table_says_what_was_the_same_and_how_long_it_took():
@@ -68,25 +66,40 @@ def test_the_table_says_what_was_the_same_and_how_long_it_took():
     assert "to start the worker once" in result.stdout
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["--batch-size", "64,64"], "each batch size is given once, 64 is there again"),
-        (["--batch-size", "16-64"], "a whole number from 1 to 6,000, not '16-64'"),
-        (["--batch-size", "64,7000"], "not 7,000: there are no more training images"),
-        (["--batch-size", ""], "with a comma between two, not ''"),
-        (["--images", "1000"], "batch 4,096 needs at least --images 16,096"),
-        (["--images", "0"], "images is a whole number from 1 to"),
-        (["--images", "9000", "--steps", "9"], "so many --images or so many --steps: give one"),
-        (["--repeat", "0"], "repeat is a whole number from 1 to 1,000, not 0"),
-        (["--lr-scale", "cubic"], "invalid choice: 'cubic' (choose from"),
-        (["--lr", "999", "--lr-scale", "linear"], "by linear scaling from 999 at batch 64"),
-        (["--plot", "plot.pdf"], "a plot ends in .svg or .png"),
-        (["--plot", "nowhere/plot.svg"], "cannot be written to nowhere/plot.svg: No such file"),
-    ],
-)
-def test_bad_input_gets_one_line_before_the_run(arguments, says):
-    assert says in complaint("sweep", *arguments)
+BAD = [
+    (["sweep", "--batch-size", "64,64"], "each batch size is given once, 64 is there again"),
+    (["sweep", "--batch-size", "16-64"], "a whole number from 1 to 6,000, not '16-64'"),
+    (["sweep", "--batch-size", "64,7000"], "not 7,000: there are no more training images"),
+    (["sweep", "--batch-size", ""], "with a comma between two, not ''"),
+    (["sweep", "--images", "1000"], "batch 4,096 needs at least --images 16,096"),
+    (["sweep", "--images", "0"], "images is a whole number from 1 to"),
+    (
+        ["sweep", "--images", "9000", "--steps", "9"],
+        "so many --images or so many --steps: give one",
+    ),
+    (["sweep", "--repeat", "0"], "repeat is a whole number from 1 to 1,000, not 0"),
+    (["sweep", "--lr-scale", "cubic"], "invalid choice: 'cubic' (choose from"),
+    (["sweep", "--lr", "999", "--lr-scale", "linear"], "by linear scaling from 999 at batch 64"),
+    (["sweep", "--plot", "plot.pdf"], "a plot ends in .svg or .png"),
+    (
+        ["sweep", "--plot", "nowhere/plot.svg"],
+        "cannot be written to nowhere/plot.svg: No such file",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def ends():
+    """How each of the command lines with bad input ends."""
+    return all_ends([arguments for arguments, _ in BAD])
+
+
+@pytest.mark.parametrize("place", range(len(BAD)), ids=[" ".join(line) for line, _ in BAD])
+def test_bad_input_gets_one_line_before_the_run(ends, place):
+    _, says = BAD[place]
+    code, printed, complained = ends[place]
+    assert (code, printed, len(complained.splitlines())) == (2, "", 1)
+    assert says in complained
 
 
 @pytest.mark.skipif(find_spec("matplotlib") is not None, reason="matplotlib is there")
