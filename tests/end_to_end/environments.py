@@ -121,3 +121,15 @@ def link(commands: Path, distributions: Iterable[Distribution]) -> None:
                 here = packages / path
                 here.parent.mkdir(parents=True, exist_ok=True)
                 here.symlink_to(there)
+
+
+def with_pytorch_alone(home: Path) -> Path:
+    """The Python of a new environment with PyTorch and what that needs."""
+    commands = create(home)
+    packages = site_packages(commands)
+    for each in needed(["torch"]).values():
+        for name in {path.parts[0] for path in each.files or ()} - {"..", "__pycache__"}:
+            here, there = packages / name, Path(str(each.locate_file(name)))
+            if there.exists() and not here.exists():
+                here.symlink_to(there)
+    return commands / "python"

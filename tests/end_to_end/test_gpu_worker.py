@@ -6,14 +6,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from driver import MIB, training, unattributed
+from driver import MIB, Driver, training, unattributed
 from vramtop.observer.workspaces import lt_bytes
 from vramtop.protocol.commands import GiveBack
 from vramtop.protocol.lesson.messages import (
     Configured,
     Evaluated,
     LessonMeasured,
-    LessonOutOfMemory,
     LessonSample,
 )
 from vramtop.protocol.lesson.settings import Settings
@@ -31,32 +30,33 @@ WORKSPACE = 64 * MIB + lt_bytes()
 P = 407_080
 
 
-@pytest.fixture
-def two_gpus(run_on: Callable[..., Environment]) -> None:
-    """Two GPUs of 4 GiB; every worker that is started runs on them."""
+CHANGES: tuple[dict[str, Any], ...] = (
+    {"batch_size": 1024},
+    {"optimizer": "sgd"},
+    {"dataset": "cifar10"},
+    {"batch_size": 3000},  # whose epochs end, with an evaluation, after every 17 steps
+    {"hidden": 32},
+    {"optimizer": "momentum"},
+    {"dataset": "mnist"},
+    {"batch_size": 6000},  # after every step
+    {"optimizer": "adamw"},
+    {"batch_size": 1},
+    {"hidden": 512},
+)
+
+
+async def test_nothing_is_left_over_after_any_sequence_of_changes_and_evaluations(
+    run_on: Callable[..., Environment],
+) -> None:
     run_on(total=4 * 2**30)
-
-
-@pytest.mark.usefixtures("two_gpus")
-async def test_nothing_is_left_over_after_any_sequence_of_changes_and_evaluations() -> None:
-    changes: list[dict[str, Any]] = [
-        {"batch_size": 1024},
-        {"optimizer": "sgd"},
-        {"dataset": "cifar10"},
-        {"batch_size": 3000},  # whose epochs end, with an evaluation, after every 17 steps
-        {"hidden": 32},
-        {"optimizer": "momentum"},
-        {"dataset": "mnist"},
-        {"batch_size": 6000},  # after every step
-        {"optimizer": "adamw"},
-        {"batch_size": 1},
-        {"hidden": 512},
-    ]
-    async with training() as driver:
+    async with training(batch_size=600) as driver:
         measured = [await driver.settled()]
-        for change in changes:
+        await assert_times_and_evaluation(driver)
+        for change in CHANGES:
             driver.change(**change)
             measured.append(await driver.settled(**change))
+            if change == {"batch_size": 3000}:
+                await assert_cache_is_given_back(driver, measured[-1])
     assert [set(unattributed(each).values()) for each in measured] == [{0}] * 12
     for each in measured:
         assert each.allocator is not None
@@ -64,52 +64,28 @@ async def test_nothing_is_left_over_after_any_sequence_of_changes_and_evaluation
         assert each.allocator.reserved == each.allocator.end.allocated + each.allocator.cache
 
 
-@pytest.mark.usefixtures("two_gpus")
-async def test_a_real_out_of_memory_brings_the_last_batch_size_back() -> None:
-    """The budget is the allocator's own limit; the step fails in a real allocation."""
-    async with training(hidden=8192) as driver:
-        measured = await driver.settled()
-        assert measured.allocator is not None
-        budget = measured.allocator.requested_peak + 24 * MIB
-        driver.change(budget=budget)
-        await driver.settled(budget=budget)
-        before = await driver.until(LessonSample)
-        driver.change(batch_size=4096)
-        # An evaluation in between may run out of memory too, and then goes on in smaller batches.
-        failure = await driver.until(LessonOutOfMemory, lambda failed: failed.phase != "evaluation")
-        back = await driver.settled(batch_size=64)
-        after = await driver.until(LessonSample)
-    assert (failure.batch_size, failure.restored) == (4096, 64)
-    assert "CUDA out of memory" in failure.detail
-    assert failure.split.parameters == 4 * (785 * 8192 + 8193 * 10)
-    assert set(unattributed(back).values()) == {0}
-    assert after.step > before.step
-
-
-@pytest.mark.usefixtures("two_gpus")
-async def test_the_cache_is_given_back_and_a_note_says_how_much_it_was() -> None:
-    async with training(batch_size=4096) as driver:
-        cached = (await driver.settled()).allocator
-        driver.link.send(GiveBack(1))
-        note = await driver.until(Note)
-        left = await driver.until(LessonMeasured)
-    assert cached is not None
-    assert left.allocator is not None
-    freed = int(note.text.split()[0].replace(",", ""))
-    assert note.text.endswith("B of cache given back")
-    assert 0 < freed <= cached.cache + cached.reserved - left.allocator.end.allocated
-
-
-@pytest.mark.usefixtures("two_gpus")
-async def test_samples_have_the_time_of_steps_and_epochs_their_evaluation() -> None:
-    async with training(batch_size=600) as driver:
-        sample = await driver.until(LessonSample, lambda sample: sample.step_seconds)
-        evaluated = await driver.until(Evaluated)
+async def assert_times_and_evaluation(driver: Driver) -> None:
+    """Samples have the time of steps, and an epoch's evaluation its peak."""
+    sample = await driver.until(LessonSample, lambda sample: sample.step_seconds)
+    evaluated = await driver.until(Evaluated)
     assert sample.step_seconds is not None
     assert sample.samples_per_second == pytest.approx(600 / sample.step_seconds)
     assert evaluated.peak is not None
     # Its own inputs, targets, and ReLU before and after; parameters and Adam's moments stay.
     assert evaluated.peak.total == 3 * P + 1000 * (3_136 + 8 + 1_024)
+
+
+async def assert_cache_is_given_back(driver: Driver, measured: LessonMeasured) -> None:
+    """A note says how much it was, and no more is reserved than that left."""
+    driver.link.send(GiveBack(77))
+    note = await driver.until(Note)
+    left = await driver.until(LessonMeasured)
+    cached = measured.allocator
+    assert cached is not None
+    assert left.allocator is not None
+    freed = int(note.text.split()[0].replace(",", ""))
+    assert note.text.endswith("B of cache given back")
+    assert 0 < freed <= cached.cache + cached.reserved - left.allocator.end.allocated
 
 
 async def test_a_training_on_a_mig_instance_has_that_instances_memory(

@@ -77,10 +77,9 @@ def test_a_program_that_is_run_is_shown_and_leaves_its_last_lines_and_its_exit_c
     assert program["kinds"][0]["high_water"]["parameters"] == 407_080
 
 
-def test_a_program_that_is_left_asks_first_and_then_ends(environment, script):
-    terminal = Terminal(
-        120, 40, "run", sys.executable, script, "cpu", str(10**9), environment=environment
-    )
+def test_a_program_that_is_left_asks_first_and_then_ends(environment):
+    waits = ("sh", "-c", "echo step 0; exec sleep 3600")
+    terminal = Terminal(120, 40, "run", *waits, environment=environment)
     terminal.wait_for("step 0")
     terminal.child.send("q")
     terminal.wait_for("the program still runs: q again ends it")

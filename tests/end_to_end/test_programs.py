@@ -1,25 +1,26 @@
-"""Programs of an environment that has PyTorch and nothing of ours, observed in both ways."""
+"""A program of an environment that has PyTorch and nothing of ours is looked into.
+
+One that is started is in `test_wheel.py`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import environments
 import pytest
 from vramtop.protocol.observed.record import WatchedStep
 from vramtop.tui.programs.inject import attach
-from vramtop.tui.programs.launch import callers, start
 from vramtop.tui.programs.viewer import Viewer, connect
 
 TRAINING = """
-import sys, time, torch
+import sys, torch
 model = torch.nn.Linear(64, 10)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
 print("trains", flush=True)
@@ -35,14 +36,7 @@ WEIGHTS = 4 * 64 * 10  # bytes
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment with PyTorch and what that needs."""
-    commands = environments.create(tmp_path_factory.mktemp("bare"))
-    packages = environments.site_packages(commands)
-    for each in environments.needed(["torch"]).values():
-        for name in {path.parts[0] for path in each.files or ()} - {"..", "__pycache__"}:
-            here, there = packages / name, Path(str(each.locate_file(name)))
-            if there.exists() and not here.exists():
-                here.symlink_to(there)
-    return commands / "python"
+    return environments.with_pytorch_alone(tmp_path_factory.mktemp("bare"))
 
 
 @pytest.fixture
@@ -92,17 +86,3 @@ async def test_a_training_that_runs_already_is_watched(python: Path, script: Pat
     finally:
         training.kill()
         training.communicate()
-
-
-async def test_a_training_that_is_started_is_watched(python: Path, script: Path) -> None:
-    with closing(await callers()) as called:
-        training = await start((str(python), str(script)), called.path)
-        try:
-            async with left(await asyncio.wait_for(called.next(), 60)) as viewer:
-                assert (viewer.observed.pid, viewer.observed.since_start) == (training.pid, True)
-                step = await asyncio.wait_for(watched(viewer), 60)
-                assert step.optimizer == "SGD"
-        finally:
-            training.terminate()
-            ended = await training.wait()
-    assert ended == -signal.SIGTERM

@@ -127,22 +127,24 @@ def test_without_pytorch_what_only_prints_works(
     assert shown in environments.output(base / "python", str(base / "vramtop"), *arguments)
 
 
-def test_without_pytorch_a_program_of_another_environment_is_watched(
+def test_without_pytorch_a_program_of_an_environment_without_ours_is_watched(
     base: Path, tmp_path: Path
 ) -> None:
+    python = environments.with_pytorch_alone(tmp_path / "bare")
     script = tmp_path / "train.py"
     script.write_text(
-        "import torch\n"
+        "import sys, torch\n"
         "model = torch.nn.Linear(10, 10)\n"
         "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
         "for _ in range(3):\n"
         "    model(torch.ones(2, 10)).sum().backward(); optimizer.step(); optimizer.zero_grad()\n"
+        "assert not {'msgspec', 'psutil', 'vramtop'} & set(sys.modules)\n"
         "print('trained')\n"
     )
     with tempfile.TemporaryDirectory(prefix="vt", dir="/tmp") as folder:
         done = environments.run(
             base / "python", str(base / "vramtop"), "run", "--headless",
-            sys.executable, str(script), VRAMTOP_SOCKETS=f"{folder}/s",
+            str(python), str(script), VRAMTOP_SOCKETS=f"{folder}/s",
         )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "trained\n")
     assert "Parameters               440" in done.stderr
