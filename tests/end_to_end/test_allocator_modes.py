@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 from command import complaint, vramtop
+from driver import MIB, training
+from vramtop.protocol.lesson.commands import FindLargest
+from vramtop.protocol.lesson.messages import LessonMeasured, LessonOutOfMemory
+from vramtop.protocol.messages import Answer, Note
 
 if TYPE_CHECKING:
     from simulation import Environment
 
-MIB = 2**20
+P = 407_080
 WITHOUT_BOOKS = {
     "no cache": (
         {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"},
@@ -26,34 +31,29 @@ WITHOUT_BOOKS = {
 
 
 @pytest.mark.parametrize("mode", WITHOUT_BOOKS)
-def test_without_an_account_nothing_is_proved(machine: Environment, mode: str) -> None:
-    variables, reason = WITHOUT_BOOKS[mode]
-    line = complaint("fit", "--vram", "100MiB", "--device", "cuda:0", env=machine | variables)
-    assert line == f"vramtop: nothing can be proved: {reason}\n"
-
-
-@pytest.mark.parametrize("mode", WITHOUT_BOOKS)
-def test_without_an_account_training_goes_on_with_the_ledgers_split(
-    machine: Environment, mode: str
+async def test_without_an_account_training_goes_on_with_the_ledgers_split_and_nothing_is_proved(
+    run_on: Callable[..., Environment], monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
     variables, reason = WITHOUT_BOOKS[mode]
-    arguments = "--headless --steps 5 --format jsonl --device cuda:0 --vram 100MiB"
-    result = vramtop(*arguments.split(), env=machine | variables)
-    assert (result.returncode, result.stderr) == (0, "")
-    messages = [json.loads(line) for line in result.stdout.splitlines()]
-    notes = [message["text"] for message in messages if message["type"] == "note"]
-    assert notes == [f"the allocator's figures are N/A: {reason}"]
-    measured = [message for message in messages if message["type"] == "measured"]
-    assert measured[-1]["allocator"] is None
-    assert measured[-1]["anatomy"]["boundaries"]["forward"]["parameters"] == 407_080
-
-
-def test_without_an_account_a_budget_is_what_the_step_asks_for(machine: Environment) -> None:
-    variables, _ = WITHOUT_BOOKS["no cache"]
-    arguments = "--headless --steps 5 --device cuda:0 --vram 6MB --batch-size 4096"
-    result = vramtop(*arguments.split(), env=machine | variables)
-    assert result.returncode == 1
-    assert "batch 4,096 is out of memory in load: at least 12.7 MiB of 5.72 MiB" in result.stderr
+    run_on(total=4 * 2**30, devices=1)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    async with training(budget=100 * MIB) as driver:
+        note = await driver.until(Note)
+        measured = await driver.until(LessonMeasured, lambda measured: measured.settled)
+        driver.link.send(FindLargest(77))
+        refused = await driver.until(Answer, lambda answer: answer.command == 77)
+        # A budget is what the step asks for.
+        driver.change(batch_size=4096, budget=6_000_000)
+        short = await driver.until(LessonOutOfMemory)
+    assert note.text == f"the allocator's figures are N/A: {reason}"
+    assert measured.allocator is None
+    assert measured.anatomy.boundaries["forward"].parameters == P
+    assert refused.error == f"nothing can be proved: {reason}"
+    assert (short.phase, short.limit, short.restored) == ("load", 6_000_000, 64)
+    assert short.needed is not None
+    # Parameters and Adam's moments are there; the batch would come beside them.
+    assert short.needed >= 3 * P + 4096 * 3_136
 
 
 @pytest.mark.parametrize(
