@@ -13,7 +13,10 @@ SENT = rb"\x1b_Ga=T,U=1,q=2,f=24,o=z,i=(\d+),s=224,v=224,c=28,r=14"
 PLACEHOLDER = "\U0010eeee".encode()
 
 
-def test_i_shows_an_image_and_n_the_next_while_the_training_goes_on():
+def test_i_shows_an_image_in_its_own_colours_and_n_the_next_while_the_training_goes_on(
+    monkeypatch,
+):
+    monkeypatch.setitem(terminals._SHOWN, "COLORTERM", "truecolor")
     labels = Library(None).load("mnist").train.targets[:3].tolist()
     terminal = Terminal(80, 24)
     terminal.wait_for(r"batch 64 .* loss +\d")
@@ -35,25 +38,25 @@ def test_i_shows_an_image_and_n_the_next_while_the_training_goes_on():
     terminal.wait_for(r"Linear 784 → 128 +128 +100,352 +128 +100,480")
     terminal.child.send("i")
     terminal.wait_for("Parameters")
-    terminal.quit()
-
-
-def test_the_cells_have_the_colours_of_the_pixels(monkeypatch):
-    monkeypatch.setitem(terminals._SHOWN, "COLORTERM", "truecolor")
-    terminal = Terminal(80, 24, "--dataset", "cifar10")
-    terminal.wait_for(r"batch 64 .* loss +\d")
+    terminal.child.send(" d")
+    terminal.wait_for(r"Parameters +1,541\.5")
     terminal.child.send("i")
     terminal.wait_for(r"image 0 .*CIFAR-10 synthetic")
     terminal.wait_for(f"(?s)({'▀' * 32}.*){{16}}")
     image = Library(None).load("cifar10").train.inputs[0].view(3, 32, 32)
-    drawn = torch.zeros(32, 32, 3, dtype=torch.uint8)
+    assert torch.equal(drawn(terminal), image)
+    terminal.quit()
+
+
+def drawn(terminal):
+    """The colours of a picture of 32 by 32 pixels, two in each cell."""
+    pixels = torch.zeros(32, 32, 3, dtype=torch.uint8)
     for row in range(16):
         for column in range(32):
             cell = terminal.screen.buffer[2 + row][1 + column]
             for below, color in enumerate((cell.fg, cell.bg)):
-                drawn[2 * row + below, column] = torch.tensor(list(bytes.fromhex(color)))
-    assert torch.equal(drawn.permute(2, 0, 1), image)
-    terminal.quit()
+                pixels[2 * row + below, column] = torch.tensor(list(bytes.fromhex(color)))
+    return pixels.permute(2, 0, 1)
 
 
 def test_a_terminal_with_graphics_is_sent_each_image_and_asked_nothing(monkeypatch):

@@ -65,15 +65,16 @@ def split_of(kind: dict, moment: str) -> dict:
     return {name: size for name, size in kind["boundaries"][moment].items() if size}
 
 
-def test_a_program_of_three_steps_is_split_and_keeps_its_streams(
+def test_a_program_of_three_steps_is_split_and_keeps_its_streams_and_its_error(
     script: Path, tmp_path: Path
 ) -> None:
+    script.write_text(TRAIN + "raise SystemExit(7)")
     command = ("run", "--headless", "--output", str(tmp_path / "o"), sys.executable, str(script))
     done = subprocess.run(
         [VRAMTOP, *command, "cpu", "3"],
         check=False, input="typed\n", capture_output=True, text=True, timeout=TIMEOUT_SECONDS,
     )  # fmt: skip
-    assert (done.returncode, done.stdout) == (0, "trained typed\n")
+    assert (done.returncode, done.stdout) == (7, "trained typed\n")
     (report,) = json.loads((tmp_path / "o").read_text())
     assert (report["program"], report["device"], report["rank"]) == ("train.py", "cpu", None)
     assert (report["steps"], report["watched"]) == (3, 1)
@@ -86,6 +87,7 @@ def test_a_program_of_three_steps_is_split_and_keeps_its_streams(
     assert kind["allocator"] is None
     lines = done.stderr.splitlines()
     assert lines[0].startswith("train.py · pid ")
+    assert "Parameters" in done.stderr
     assert f"{P:,}" in done.stderr
     assert "\x1b" not in done.stderr
 
@@ -170,13 +172,6 @@ def test_a_monitor_that_is_killed_leaves_what_was_watched(script: Path, tmp_path
         os.killpg(process.pid, signal.SIGKILL)
         for socket in Path(os.environ["VRAMTOP_SOCKETS"]).iterdir():
             socket.unlink()  # who is killed leaves its own behind
-
-
-def test_an_error_of_the_program_is_its_own_and_what_was_watched_is_shown(script: Path) -> None:
-    script.write_text(TRAIN + "raise SystemExit(7)")
-    done = vramtop("run", "--headless", sys.executable, str(script), "cpu", "5")
-    assert done.returncode == 7
-    assert "Parameters" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -83,10 +83,25 @@ async def from_adam_to_sgd(tour: Tour) -> None:
     assert after < 0.6 * before
 
 
-async def test_seven_steps_and_all_is_as_it_was() -> None:
-    app = VramtopApp(MINE, lambda: start_worker(MINE), tour=True)
+async def left_while_held(tour: Tour) -> None:
+    """The tour is begun by a key and left in a held step: the training goes on as before."""
+    await tour.pilot.press("T", "enter", "enter")
+    await tour.until(lambda state: state.held)
+    await tour.pilot.press("escape")
+    await tour.until(lambda state: state.lesson.settings == MINE and not state.paused)
+    await tour.until(lambda state: state.sample)  # of the model that has come back
+    step = tour.app.state.sample.step
+    await tour.until(lambda state: state.sample.step > step)
+    assert tour.app.state.lesson.settings == MINE
+
+
+async def test_seven_steps_also_after_one_that_was_left_and_all_is_as_it_was() -> None:
+    app = VramtopApp(MINE, lambda: start_worker(MINE))
     async with app.run_test(size=(80, 24)) as pilot:
         tour = Tour(app, pilot)
+        await tour.until(lambda state: state.measured)
+        await left_while_held(tour)
+        await pilot.press("T")
         await tour.until(lambda _: app.screen.query(TourStrip))
         state = await tour.step(0, enter=False)
         assert (state.lesson.settings.batch_size, state.lesson.settings.optimizer) == (64, "adam")
@@ -140,21 +155,6 @@ async def test_seven_steps_and_all_is_as_it_was() -> None:
         await tour.until(lambda state: state.lesson.settings == MINE and state.measured)
         assert not app.screen.query(TourStrip)
         assert not app.state.paused
-
-
-async def test_leaving_a_held_step_lets_the_training_go_on_as_before() -> None:
-    app = VramtopApp(MINE, lambda: start_worker(MINE))
-    async with app.run_test(size=(80, 24)) as pilot:
-        tour = Tour(app, pilot)
-        await tour.until(lambda state: state.measured)
-        await pilot.press("T", "enter", "enter")
-        await tour.until(lambda state: state.held)
-        await pilot.press("escape")
-        await tour.until(lambda state: state.lesson.settings == MINE and not state.paused)
-        await tour.until(lambda state: state.sample)  # of the model that has come back
-        step = app.state.sample.step
-        await tour.until(lambda state: state.sample.step > step)
-        assert app.state.lesson.settings == MINE
 
 
 async def test_on_a_gpu_too_a_budget_is_met_and_a_batch_size_found(
