@@ -30,7 +30,7 @@ async def test_after_a_kill_the_key_brings_back_every_step_since_the_snapshot(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = Settings(device="cpu")
-    losses: list[dict[int, float | None]] = []
+    steps: list[dict[int, tuple[float | None, int]]] = []  # loss and images of each
     workers: list[int] = []
 
     async def begin() -> Succession:
@@ -44,9 +44,9 @@ async def test_after_a_kill_the_key_brings_back_every_step_since_the_snapshot(
     def listen(message: Received) -> None:
         if isinstance(message, Hello):
             workers.append(message.pid)
-            losses.append({})
+            steps.append({})
         if isinstance(message, LessonSample):
-            losses[-1][message.step] = message.loss
+            steps[-1][message.step] = (message.loss, message.images)
         receive(message)
 
     monkeypatch.setattr(app, "receive", listen)
@@ -65,8 +65,8 @@ async def test_after_a_kill_the_key_brings_back_every_step_since_the_snapshot(
         await pilot.press("R")
         await seen.until(lambda state: state.sample and not state.over and state.sample.step > last)
     assert begins == [begins[0]] * 2  # one session, one clock
-    before, after = losses
+    before, after = steps
     assert min(after) == first + 1
-    again = {step: loss for step, loss in before.items() if step > first and loss is not None}
+    again = {step: told for step, told in before.items() if step > first and told[0] is not None}
     assert len(again) > 30
     assert again == {step: after[step] for step in again}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from driver import MIB, training
-from vramtop.protocol.lesson.commands import FindLargest
+from vramtop.protocol.lesson.commands import FindLargest, Reset
 from vramtop.protocol.lesson.messages import (
     LessonMeasured,
     LessonOutOfMemory,
@@ -15,6 +15,7 @@ from vramtop.protocol.lesson.messages import (
     SearchEnded,
     WouldFit,
 )
+from vramtop.protocol.lesson.settings import Settings
 
 if TYPE_CHECKING:
     from simulation import Environment
@@ -28,7 +29,10 @@ def one_gpu(run_on: Callable[..., Environment]) -> None:
 
 
 async def test_settings_that_worked_come_back_and_a_search_says_what_was_predicted() -> None:
-    """A batch of 4,250 fits only as a training's first size: the hard case."""
+    """A batch of 4,250 fits only as a training's first size: the hard case.
+
+    A batch of 4,249 can be grown into, and comes back too.
+    """
     async with training(batch_size=4250, budget=BUDGET) as driver:
         await driver.until(LessonSample, lambda sample: sample.step > 10)
         driver.change(batch_size=6000)
@@ -52,10 +56,8 @@ async def test_settings_that_worked_come_back_and_a_search_says_what_was_predict
         settled = await driver.settled(batch_size=found.max_batch_size)
         assert settled.batch_size == found.max_batch_size
 
-
-async def test_a_size_that_was_grown_into_comes_back() -> None:
-    async with training(batch_size=64, budget=BUDGET) as driver:
-        await driver.settled()
+        driver.link.send(Reset(100, Settings(device="cuda:0", budget=BUDGET)))
+        await driver.settled(batch_size=64)
         driver.change(batch_size=4249)
         await driver.settled(batch_size=4249)
         driver.change(batch_size=6000)

@@ -9,7 +9,6 @@ import sys
 import time
 
 import psutil
-import pytest
 from driver import driving, training
 from vramtop.protocol.lesson.commands import Start
 from vramtop.protocol.lesson.messages import LessonEnded, LessonMeasured, LessonSample
@@ -24,7 +23,18 @@ from vramtop.tui.worker.process import start_worker
 TIMEOUT_SECONDS = 60
 
 
-async def test_a_worker_says_hello_first_trains_and_ends_when_closed():
+async def test_a_worker_says_hello_trains_leaves_a_core_to_the_monitor_and_ends_when_closed(
+    tmp_path, monkeypatch
+):
+    # Asked of the thread that trains, since each has a number of threads of its own.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import signal, sys\n"
+        "def tell(*_):\n"
+        "    print('threads:', sys.modules['torch'].get_num_threads(), flush=True)\n"
+        "signal.signal(signal.SIGUSR1, tell)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
     async with training("cpu") as driver:
         hello = await driver.until(object)
         assert isinstance(hello, Hello)
@@ -32,6 +42,9 @@ async def test_a_worker_says_hello_first_trains_and_ends_when_closed():
         assert hello.device.name == "cpu"
         driver.change(batch_size=128)
         await driver.until(LessonMeasured, lambda measured: measured.batch_size == 128)
+        os.kill(driver.link.pid, signal.SIGUSR1)
+        line = await driver.until(WorkerLine)
+    assert line.text == "threads: 1"
     assert not psutil.pid_exists(driver.link.pid)
 
 
@@ -67,14 +80,6 @@ async def test_a_failure_before_there_is_a_device_names_none():
         failed = await driver.until(Failed)
     assert [said.message for said in driver.heard] == [failed]
     assert driver.heard[0].sender == Sender(socket.gethostname(), driver.link.pid)
-
-
-async def test_a_worker_that_crashes_is_reported_with_its_signal():
-    async with training("cpu") as driver:
-        await driver.until(LessonSample)
-        os.kill(driver.link.pid, signal.SIGSEGV)
-        gone = await driver.until(WorkerGone)
-        assert gone.exit_code == -signal.SIGSEGV
 
 
 async def test_what_a_dying_worker_printed_last_is_kept(tmp_path, monkeypatch):
@@ -113,15 +118,13 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("stuck", [False, True])
-def test_a_worker_dies_with_a_parent_that_is_killed_whatever_it_is_doing(stuck):
+def test_a_worker_dies_with_a_parent_that_is_killed_whatever_it_is_doing():
     """One that is stopped runs no line of ours: only the kernel can end it."""
     with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         worker = psutil.Process(int(parent.stdout.readline()))
         try:
-            if stuck:
-                worker.suspend()
+            worker.suspend()
             parent.kill()
             assert worker.wait(TIMEOUT_SECONDS) is None  # not our child: gone, its code unknown
         finally:
@@ -138,23 +141,6 @@ def test_a_worker_whose_parent_died_before_it_began_ends_by_itself():
             assert worker.wait(TIMEOUT_SECONDS) == 1
         finally:
             worker.kill()
-
-
-async def test_a_worker_on_the_cpu_leaves_a_core_to_the_monitor(tmp_path, monkeypatch):
-    # Asked of the thread that trains, since each has a number of its own.
-    (tmp_path / "sitecustomize.py").write_text(
-        "import signal, sys\n"
-        "def tell(*_):\n"
-        "    print('threads:', sys.modules['torch'].get_num_threads(), flush=True)\n"
-        "signal.signal(signal.SIGUSR1, tell)\n"
-    )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    async with training("cpu") as driver:
-        await driver.until(LessonSample)
-        os.kill(driver.link.pid, signal.SIGUSR1)
-        line = await driver.until(WorkerLine)
-    assert line.text == "threads: 1"
 
 
 # ---- its protocol ---------------------------------------------------------------------------
@@ -221,7 +207,7 @@ async def test_a_monitor_refuses_a_worker_that_speaks_another_protocol(monkeypat
     assert gone == WorkerGone(-signal.SIGKILL, (text,))
 
 
-async def test_neither_modules_where_the_user_stands_nor_timeouts_reach_a_worker(
+async def test_neither_modules_where_the_user_stands_nor_timeouts_reach_a_worker_until_it_crashes(
     tmp_path, monkeypatch
 ):
     for module in ("torch", "queue"):
@@ -234,3 +220,7 @@ async def test_neither_modules_where_the_user_stands_nor_timeouts_reach_a_worker
         socket.setdefaulttimeout(None)
     async with driving(worker) as driver:
         assert isinstance(await driver.until(object), Hello)
+        await driver.until(LessonSample)
+        os.kill(worker.pid, signal.SIGSEGV)
+        gone = await driver.until(WorkerGone)
+    assert gone.exit_code == -signal.SIGSEGV
