@@ -126,8 +126,11 @@ async def test_a_training_moves_into_a_process_that_holds_nothing_elsewhere_and_
         driver.link.send(GiveBack(3))  # answered at rest, after all samples
         driver.link.move("cuda:0")
         back = await driver.until(Configured, lambda new: new.device.name == "cuda:0")
-        kept = driver.link.kept
+        await driver.until(Flow, lambda flow: flow.paused)  # without a step in between
+        kept, there = driver.link.kept, driver.heard[-1].sender
         assert kept is not None
+        stepped = [said for said in driver.heard if isinstance(said.message, LessonSample)]
+        assert there not in {said.sender for said in stepped}
         driver.link.send(Pause(4, paused=False))
         last = await driver.until(LessonSample)
     assert before.device.uuid == back.device.uuid == first_uuid(simgpu, here)
