@@ -16,14 +16,14 @@ from command import TIMEOUT_SECONDS, VRAMTOP
 FLOAT = 4
 P = FLOAT * (20 * 5 + 5)
 TRAIN = """
-import os, sys, torch
+import sys, torch
 model = torch.nn.Linear(20, 5)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 for _ in range(4):
     model(torch.ones(16, 20)).sum().backward()
     optimizer.step()
     optimizer.zero_grad()
-print(*sys.argv[1:], os.environ.get("THEIRS", "trained"))
+print(*sys.argv[1:], getattr(sys, "theirs", "trained"))
 print("a warning", file=sys.stderr)
 sys.exit(7)
 """
@@ -33,7 +33,8 @@ exit 9
 """
 BATCH = 'unset HOME TERM USER LOGNAME\nexec "$0" -c "$1" >out 2>err <&-\n'
 BARE = ("env", "PYTHONSAFEPATH=1", "LC_ALL=C", "nohup")
-SITE = "import os; os.environ['THEIRS'] = 'theirs'"
+# Not in the environment, which a program would have of the monitor, whose path it is too.
+SITE = "import sys; sys.theirs = 'theirs'"
 PYTHON = sys.executable
 
 
