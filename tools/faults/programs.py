@@ -114,9 +114,23 @@ PROGRAMS = (
     Fault(
         "a container's program is given a path of ours",
         "tui/programs/inject.py",
-        "        if there.samefile(observer):\n            return observer",
-        "        return observer",
+        'return Path(f"{target.root}{observer}").samefile(observer)',
+        "return True",
         _INJECT,
+    ),
+    Fault(
+        "a container keeps its copy of the observer",
+        "tui/programs/inject.py",
+        "shutil.rmtree(copy, ignore_errors=True)",
+        "pass",
+        _INJECT,
+    ),
+    Fault(
+        "the socket of a killed monitor stays",
+        "tui/programs/sockets.py",
+        "int(pid) not in alive",
+        "False",
+        _LAUNCH,
     ),
     Fault(
         "the user's own PYTHONPATH is lost",

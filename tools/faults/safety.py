@@ -141,4 +141,11 @@ SAFETY = (
         "if True:",
         _HOOKS,
     ),
+    Fault(
+        "a compiled program is searched for each watched step",
+        "observer/program/steps.py",
+        "self._last, self._latest = None, time.perf_counter()",
+        "self._last, self._latest = None, -math.inf",
+        ("tests/observer/program/test_compiled.py",),
+    ),
 )

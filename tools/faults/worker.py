@@ -238,4 +238,11 @@ WORKER = (
         "",
         ("tests/end_to_end/test_worker_process.py",),
     ),
+    Fault(
+        "an optimizer imports PyTorch's compiler",
+        "trainer/training/optimizers.py",
+        "return Adam(parameters, lr=rate)",
+        "return torch.optim.Adam(parameters, lr=rate)",
+        ("tests/trainer/test_worker_start.py",),
+    ),
 )
