@@ -27,6 +27,7 @@ from vramtop.trainer.data.datasets import DataError, Dataset
 from vramtop.trainer.data.pictures import Gallery
 from vramtop.trainer.device import memory
 from vramtop.trainer.device.devices import describe
+from vramtop.trainer.fitting.fake_tensors import FakeTensors
 from vramtop.trainer.fitting.search import Search
 from vramtop.trainer.training.out_of_memory import out_of_memory_facts
 from vramtop.trainer.training.training import Progress, Snapshot
@@ -69,7 +70,8 @@ class Session:
         self._talk = Conversation(inbox, outbox, self._aside)
         self._observe = start.observe
         # A prediction of a larger batch helps only where a user can change the batch size.
-        self._predicts = start.observe and not start.every_step
+        predicts = start.observe and not start.every_step
+        self._fake_tensors = FakeTensors(device) if predicts else None
         self._reports = Reports(outbox, every_step=start.every_step)
         self._gallery = Gallery()
         self._keeper = Keeper(shelf)
@@ -115,7 +117,7 @@ class Session:
             self._reports,
             self._talk,
             self._keeper,
-            predicts=self._predicts,
+            fake_tensors=self._fake_tensors,
         )
         self._goal = goal
         self._ended = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 from vramtop.protocol.split import Phase, Split
+from vramtop.trainer.fitting.fake_tensors import FakeTensors
 from vramtop.trainer.training.ledger import RecordedStep
 from vramtop.trainer.training.out_of_memory import out_of_memory_facts
 from vramtop.trainer.training.watcher import Unwatched, Watcher
@@ -19,8 +20,9 @@ from .watching import PausingRecording
 class Steps:
     """Takes the steps of one `setup`, at the pace that the conversation `talk` sets.
 
-    A step that runs out of memory goes to its `recovery`. With `predicts`, settings that have
-    settled bring a prediction for a larger batch. Snapshots go to the `keeper` from time to time.
+    A step that runs out of memory goes to its `recovery`. With `fake_tensors`, settings that have
+    settled bring a prediction for a larger batch, once these are there. Snapshots go to the
+    `keeper` from time to time.
     """
 
     def __init__(
@@ -31,14 +33,15 @@ class Steps:
         talk: Conversation,
         keeper: Keeper,
         *,
-        predicts: bool,
+        fake_tensors: FakeTensors | None,
     ) -> None:
         self._setup = setup
         self._recovery = recovery
         self._reports = reports
         self._talk = talk
         self._keeper = keeper
-        self._predicts = predicts
+        self._fake_tensors = fake_tensors
+        self._unpredicted = False  # the settings have settled, and no prediction was made
 
     def take(self, most: int | None) -> None:
         """Take one step on at most `most` images, and evaluate after an epoch's last."""
@@ -99,13 +102,21 @@ class Steps:
             self._reports.step(training, loss, rows, plain=plain, walked=walked, last=last)
         if schedule.settled and not settled_before:
             self._recovery.settled()
-            if self._predicts and (larger := self._setup.predict_larger()) is not None:
+            self._unpredicted = True
+        if schedule.settled and self._may_predict:
+            self._unpredicted = False
+            if (larger := self._setup.predict_larger()) is not None:
                 self._reports.predicted(larger)
         if schedule.settled and self._keeper.due():
             self._keep()
         if training.epoch_ended:
             self._setup.evaluate()
         self._talk.linger()
+
+    @property
+    def _may_predict(self) -> bool:
+        fakes = self._fake_tensors
+        return self._unpredicted and fakes is not None and fakes.ready
 
     def _keep(self) -> None:
         """Put a snapshot on the shelf, from which a new process can go on if this one dies."""

@@ -1,14 +1,22 @@
 """A session on the package's sample: its start, its steps and epochs, its end."""
 
 import queue
+import threading
 
 import pytest
 import torch
 from driven import running, whole
 from vramtop.protocol.commands import Stop
 from vramtop.protocol.lesson.commands import Start
-from vramtop.protocol.lesson.messages import Evaluated, LessonEnded, LessonMeasured, LessonSample
+from vramtop.protocol.lesson.messages import (
+    Evaluated,
+    LessonEnded,
+    LessonMeasured,
+    LessonSample,
+    Predicted,
+)
 from vramtop.protocol.lesson.settings import SettingError, Settings
+from vramtop.trainer.fitting import fake_tensors
 from vramtop.trainer.session.outbox import Outbox
 from vramtop.trainer.session.session import Session
 from vramtop.trainer.training.training import Training
@@ -19,6 +27,18 @@ P = 407_080  # bytes of 101,770 parameters
 def test_losses_are_the_same_to_the_bit_with_and_without_observation(library):
     settings = Settings(batch_size=256)
     assert whole(library, settings, 40).losses == whole(library, settings, 40, observe=False).losses
+
+
+def test_training_goes_on_while_what_predictions_need_is_imported(library, monkeypatch):
+    imported = threading.Event()
+    monkeypatch.setattr(fake_tensors, "fake_tensor_mode", imported.wait)
+    with running(library) as driver:
+        driver.settled()
+        last = driver.until(LessonSample).step
+        driver.until(LessonSample, lambda sample: sample.step > last + 5)
+        assert not driver.all(Predicted)
+        imported.set()
+        assert driver.until(Predicted).settings.batch_size == 128
 
 
 def test_a_run_of_so_many_steps_ends_after_them(library):
