@@ -7,6 +7,7 @@ from .fault import Fault
 _CONNECTION = ("tests/observer/program/test_connection.py",)
 _ENTRY = ("tests/observer/program/test_entry.py",)
 _LISTENING = ("tests/observer/program/test_listening.py",)
+_CONTAINER = ("tests/tui/programs/test_container.py",)
 _INJECT = ("tests/tui/programs/test_inject.py",)
 _LAUNCH = ("tests/tui/programs/test_launch.py",)
 _VIEWER = ("tests/tui/programs/test_viewer.py",)
@@ -116,14 +117,14 @@ PROGRAMS = (
         "tui/programs/inject.py",
         'return Path(f"{target.root}{observer}").samefile(observer)',
         "return True",
-        _INJECT,
+        _CONTAINER,
     ),
     Fault(
         "a container keeps its copy of the observer",
         "tui/programs/inject.py",
         "shutil.rmtree(copy, ignore_errors=True)",
         "pass",
-        _INJECT,
+        _CONTAINER,
     ),
     Fault(
         "the socket of a killed monitor stays",

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-import torch
 from piloted import Monitor, monitor, until
-from vramtop.protocol.observed.record import Holders, Observed, Progress, WatchedStep
+from vramtop.protocol.observed.record import Observed, Progress
 from vramtop.tui.programs import inject
 from vramtop.tui.programs.target import CannotAttach, refusal
 
@@ -193,48 +192,6 @@ def test_an_observer_that_cannot_come_in_says_why(
     pid = run(RUNS)
     with pytest.raises(CannotAttach, match=f"process {pid}: RuntimeError: this torch is too old"):
         inject.attach(pid, tmp_path / "observer")
-
-
-def test_a_program_in_a_container_is_entered_by_the_pid_that_it_has_outside() -> None:
-    container = ("unshare", "--mount", "--fork", "--pid", "--mount-proc", "--kill-child")
-    if subprocess.run([*container, "true"], check=False, capture_output=True).returncode:
-        pytest.skip("no namespaces of our own here")
-    # It has a /tmp of its own, so it sees neither the observer's folder nor ours of sockets.
-    packages = Path(torch.__file__).parents[1]
-    inside = (
-        f"mount --bind {packages} /mnt && mount -t tmpfs none /tmp && "
-        "mkdir -p $(dirname $VRAMTOP_SOCKETS) && exec"
-    )
-    train = (
-        "import torch; model = torch.nn.Linear(9, 9); print(flush=True)\n"
-        "while True: model(torch.ones(9, 9))"
-    )
-    shell = subprocess.Popen(
-        [*container, "sh", "-c", f"{inside} {Path(sys.executable).resolve()} -c '{train}'"],
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": "/mnt"},
-    )
-    try:
-        assert shell.stdout is not None
-        shell.stdout.readline()
-        (child,) = psutil.Process(shell.pid).children()
-        watching = monitor(inject.attach(child.pid))
-        greeted = watching.read()
-        assert greeted.pid != child.pid
-        # It got a copy of the observer, which works on although it is gone again.
-        inner = Path(f"/proc/{child.pid}/root/tmp")
-        assert [each.name for each in inner.iterdir() if "observer" in each.name] == []
-        watching.watch()
-        while not isinstance(step := watching.read(), WatchedStep):
-            pass
-        addresses = [address for address, _ in step.blocks]
-        watching.say(type="who", device=step.device, addresses=addresses)
-        while not isinstance(told := watching.read(), Holders):
-            pass
-        assert "_parameters of Linear in linear.py" in {each.what for each in told.holders}
-    finally:
-        shell.kill()
-        shell.communicate()
 
 
 # ---- where it cannot be tried -------------------------------------------------------------------
