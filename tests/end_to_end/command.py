@@ -67,3 +67,10 @@ def all_ends(lines):
             [Path(folder, f"{at}.{n}").read_text() for n in (1, 2)] for at in range(len(codes))
         ]
     return [(code, *texts) for code, texts in zip(codes, streams, strict=True)]
+
+
+def assert_refused(end, says):
+    """One of these ends is that of bad input: a line on stderr that says so, and exit code 2."""
+    code, printed, complained = end
+    assert (code, printed, len(complained.splitlines())) == (2, "", 1)
+    assert says in complained

@@ -76,7 +76,7 @@ class Panel(CachedWidget, Generic[_Shown]):
         return Strip.blank(self._room.width, self._paper)
 
     def _render_again(self, crop: Region) -> list[Strip]:
-        """As Textual renders what has neither border nor padding, which takes it far longer."""
+        """The lines as Textual renders them. It takes longer, to draw borders that no panel has."""
         width, (base, background) = self.size.width, self.background_colors
         blank = Background(background=base + background).rich_style
         lines = [self.render_line(y).adjust_cell_length(width, blank) for y in crop.line_range]

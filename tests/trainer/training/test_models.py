@@ -131,6 +131,24 @@ def test_optimizers_have_pytorchs_defaults_but_for_rate_and_momentum(name: Optim
     assert optimizer.defaults.get("momentum", 0) == (0.9 if name == "momentum" else 0)
 
 
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizers_update_as_pytorchs_own_to_the_bit(name: OptimizerName) -> None:
+    ours, theirs = (models.build(MNIST, 4, seed=0) for _ in range(2))
+    optimizer = optimizers.build(name, ours.parameters(), rate=0.1)
+    momentum = {"momentum": 0.9} if name == "momentum" else {}
+    usual = type(optimizer).__bases__[0](theirs.parameters(), lr=0.1, **momentum)
+    assert type(usual).__module__.startswith("torch.optim.")
+    for seed in range(5):
+        inputs = torch.rand(2, *MNIST, generator=torch.Generator().manual_seed(seed))
+        for model, each in ((ours, optimizer), (theirs, usual)):
+            model(inputs).square().sum().backward()
+            each.step()
+            each.zero_grad()
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.equal(one, other)
+        assert one.grad is other.grad is None
+
+
 def test_the_drawings_can_be_learned(synthetic: Dataset) -> None:
     """After a hundred steps accuracy is well above one in ten, and not perfect."""
     model = models.build(synthetic.data.shape, 128, seed=42)
