@@ -8,7 +8,7 @@ import msgspec
 from vramtop.protocol.split import AllocatorMemory, Anatomy, Category, Phase, Split, Tensors
 
 VERSION = 5  # raised whenever a message changes its shape
-PACE_SECONDS = 0.25
+PACE_SECONDS = 0.5
 
 
 class Message(msgspec.Struct, frozen=True, tag_field="type"):

@@ -10,7 +10,7 @@ Theme = Literal["dark", "light", "high-contrast", "terminal"]
 Layout = Literal["everything", "memory", "charts"]
 THEMES: tuple[Theme, ...] = ("dark", "light", "high-contrast", "terminal")
 LAYOUTS: tuple[Layout, ...] = ("everything", "memory", "charts")
-RATES = (4, 2, 1, 10)  # refreshes a second
+RATES = (2, 4, 10, 1)  # refreshes a second
 
 _Choice = TypeVar("_Choice")
 

@@ -9,6 +9,7 @@ from typing import ClassVar, Generic, TypeVar
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
+from textual.filter import ANSIToTruecolor
 from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.style import Style as Background
@@ -76,12 +77,17 @@ class Panel(CachedWidget, Generic[_Shown]):
         return Strip.blank(self._room.width, self._paper)
 
     def _render_again(self, crop: Region) -> list[Strip]:
-        """The lines as Textual renders them. It takes longer, to draw borders that no panel has."""
+        """The lines as Textual renders them, which takes longer.
+
+        It draws borders, which no panel has, and looks for a terminal's own colours to replace,
+        which panels have only in the theme where they stay.
+        """
         width, (base, background) = self.size.width, self.background_colors
         blank = Background(background=base + background).rich_style
         lines = [self.render_line(y).adjust_cell_length(width, blank) for y in crop.line_range]
         for line_filter in self.get_line_filters():
-            lines = [line.apply_filter(line_filter, background) for line in lines]
+            if not isinstance(line_filter, ANSIToTruecolor):
+                lines = [line.apply_filter(line_filter, background) for line in lines]
         if crop.column_span == (0, width):
             return lines
         return [line.crop(*crop.column_span) for line in lines]

@@ -137,14 +137,14 @@ async def test_a_terminal_too_small_says_so_in_every_layout(layout: str, config:
 
 async def test_r_changes_how_often_it_is_painted_and_says_so(config: Config) -> None:
     async with screen(80, 24, *BEGUN, config=config) as shown:
-        for rate in ("2 refreshes", "1 refresh", "10 refreshes", "4 refreshes"):
+        for rate in ("4 refreshes", "10 refreshes", "1 refresh", "2 refreshes"):
             await shown.press("r")
             assert f"{rate} a second" in shown.text
 
 
 async def test_the_worker_hears_how_often_the_screen_is_painted(config: Config) -> None:
-    assert await paces(config, "r", "r", "r", "r", "r") == [0.5, 1, 0.1, 0.25, 0.5]
-    assert await paces(config) == [0.5]  # as it was left
+    assert await paces(config, "r", "r", "r", "r", "r") == [0.25, 0.1, 1, 0.5, 0.25]
+    assert await paces(config) == [0.25]  # as it was left
 
 
 async def paces(config: Config, *keys: str) -> list[float]:
@@ -192,12 +192,12 @@ async def test_what_else_trickles_in_is_painted_once_a_second(
 async def test_what_was_chosen_is_as_it_was_the_next_time(config: Config) -> None:
     async with screen(120, 40, *BEGUN, config=config) as shown:
         await shown.press("t", "t", "p", "r", "r")
-    assert config.read() == (Choices("high-contrast", "memory", 1), None)
+    assert config.read() == (Choices("high-contrast", "memory", 10), None)
     async with screen(120, 40, *BEGUN, config=config) as shown:
         assert shown.app.theme == "high-contrast"
         assert "AnatomyChart" not in visible(shown.app.query(Panel))
         await shown.press("r")
-        assert "10 refreshes a second" in shown.text
+        assert "1 refresh a second" in shown.text
 
 
 async def test_a_broken_config_is_reported_on_the_screen_and_in_the_log(
@@ -231,7 +231,7 @@ async def test_on_the_screen_of_the_gpus_the_theme_can_be_chosen_too(config: Con
     app = GpuApp(config=config)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("t", "r")
-    assert config.read() == (Choices(theme="light", refresh=2), None)
+    assert config.read() == (Choices(theme="light", refresh=4), None)
 
 
 def visible(panels: object) -> dict[str, Panel[object]]:
@@ -243,11 +243,11 @@ async def test_only_the_latest_answer_stands(config: Config) -> None:
     async with screen(80, 24, *BEGUN, config=config) as shown:
         await shown.press("r", "r", "r")
         await shown.pilot.pause()
-        assert shown.lines[-2].strip() == "▸ 10 refreshes a second"
-        assert "2 refreshes" not in shown.text
+        assert shown.lines[-2].strip() == "▸ 1 refresh a second"
+        assert "10 refreshes" not in shown.text
         await shown.press("g", "r", "r")
         await shown.pilot.pause()
-        assert "2 refreshes a second" in shown.text
+        assert "4 refreshes a second" in shown.text
         assert len(shown.app.screen.query("Toast")) == 1
 
 

@@ -29,25 +29,30 @@ def places(images: Sequence[int], length: int, columns: int) -> list[slice]:
     return [slice(start, end) for start, end in pairwise([*starts, len(images)])]
 
 
-def extents(values: Values, columns: Sequence[slice], scale: Scale, levels: int) -> Extents:
+def extents(
+    values: Values, columns: Sequence[slice], scale: Scale, levels: int, known: Extents
+) -> Extents:
     """The levels of a line through all of the values, column by column.
 
-    No value is left out or averaged: a column with several values has all of them.
+    No value is left out or averaged: a column with several values has all of them. `known` are the
+    extents of the first columns, if there are any, by an earlier call with the same points there;
+    the last of them has points.
     """
-    found: Extents = [None] * len(columns)
+    found: Extents = [*known, *[None] * (len(columns) - len(known))]
     depth = scale.depth(levels)
-    depths = [None if value is None else depth(value) for value in values]
     before: tuple[int, int] | None = None
-    for x, points in enumerate(columns):
-        shared = depths[points]
-        known = [level for level in shared if level is not None]
-        if not known:
+    # The line goes on from the last column that is known.
+    for x in range(max(0, len(known) - 1), len(columns)):
+        shared = values[columns[x]]
+        here = [depth(value) for value in shared if value is not None]
+        if not here:
             before = None if shared else before
             continue
-        found[x] = min(known), max(known)
-        if before is not None:
-            _line(found, *before, x, known[0])
-        before = x, known[-1]
+        if x >= len(known):
+            found[x] = min(here), max(here)
+            if before is not None:
+                _line(found, *before, x, here[0])
+        before = x, here[-1]
     return found
 
 

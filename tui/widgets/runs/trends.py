@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -22,7 +23,8 @@ from vramtop.tui.widgets.panel import Panel, between
 from vramtop.tui.widgets.step.blocks import pieces
 from vramtop.tui.words import noise, units
 
-from .curves import cells, extents, per_cell, places
+from .curves import per_cell, places
+from .drawn_curve import DrawnCurve
 from .scales import LEAST, Scale, counting, length, logarithmic, sizing
 
 _GUTTER = 8  # for the ends of the scales at the left
@@ -33,6 +35,7 @@ _CHANGE = "│"
 _SHORT = "╎"  # out of memory in the charts; on the axis it is a cross
 _CROSS = "×"
 Cells: TypeAlias = list[tuple[str, Style]]
+Layers: TypeAlias = tuple[tuple[str, Style], ...]  # the row of each curve, and its style
 
 
 class Learning(msgspec.Struct, frozen=True):
@@ -79,6 +82,11 @@ class Trends(Panel[TrendFacts]):
     def __init__(self, *, braille: bool = True) -> None:
         super().__init__()
         self.braille = braille
+        self._ground_before: Cells = []
+        # The rows drawn now and those drawn before, by what is seen in them.
+        self._strips: dict[tuple[Segment, Layers], Strip] = {}
+        self._before = self._strips
+        self._drawn_curves = defaultdict[tuple[int, int], DrawnCurve](DrawnCurve)
 
     def pick(self, state: State) -> TrendFacts:
         """The history, the last evaluation, and what is known of the gradient's noise."""
@@ -111,13 +119,15 @@ class Trends(Panel[TrendFacts]):
         picture, drawn = list[Strip](), points and room > 0
         columns = self._columns(shown, room) if drawn else []
         ground = self._ground(shown, room) if drawn else []
+        self._before = self._strips if ground == self._ground_before else {}
+        self._strips, self._ground_before = {}, ground
         for index, make in enumerate(charts):
             chart = make(shown, width)
             # Lines that cannot be shared out evenly go to the first charts.
             own = (lines - index - 1) // len(charts) + 1 if points else 1
             picture.append(self.strip(chart.title, width))
             if drawn and own > 1:
-                picture += self._curves(chart, columns, ground, own - 1)
+                picture += self._curves(index, chart, columns, ground, own - 1)
         words = self._axis(shown, room, axis) if drawn else []
         if noise:
             words.append(Text(noise, ink(self.palette.muted)))
@@ -207,29 +217,46 @@ class Trends(Panel[TrendFacts]):
         return ground
 
     def _curves(
-        self, chart: Chart, columns: Sequence[slice], ground: Cells, rows: int
-    ) -> Iterator[Strip]:
+        self, index: int, chart: Chart, columns: Sequence[slice], ground: Cells, rows: int
+    ) -> list[Strip]:
         """So many rows of a chart, with its scale's ends at the left."""
-        layers = [(self._cells(curve, chart, columns, rows), curve) for curve in chart.curves]
+        layers = [
+            (
+                self._drawn_curves[index, number].rows(
+                    curve.values, columns, chart.scale, rows, braille=self.braille
+                ),
+                self._paper + curve.style,
+            )
+            for number, curve in enumerate(chart.curves)
+        ]
         ends = {0: chart.scale.high, rows - 1: chart.scale.low} if rows > 1 else {}
-        gutter = self._paper + ink(self.palette.muted)
-        for row in range(rows):
-            mark = chart.mark(ends[row]) if row in ends else ""
-            line = ground
-            for drawn, curve in layers:
-                style = self._paper + curve.style
-                line = [
-                    (new, style) if new != " " else old
-                    for old, new in zip(line, drawn[row], strict=True)
-                ]
-            segments = [Segment(glyphs, style) for glyphs, style in pieces(line)]
-            yield Strip([Segment(f"{mark:>{_GUTTER - 1}} ", gutter), *segments])
+        return [
+            self._row(
+                chart.mark(ends[row]) if row in ends else "",
+                tuple((drawn[row], style) for drawn, style in layers),
+                ground,
+            )
+            for row in range(rows)
+        ]
 
-    def _cells(self, curve: Curve, chart: Chart, columns: Sequence[slice], rows: int) -> list[str]:
-        """A curve's characters."""
-        _, levels = per_cell(braille=self.braille)
-        found = extents(curve.values, columns, chart.scale, rows * levels)
-        return cells(found, rows, braille=self.braille)
+    def _row(self, mark: str, layers: Layers, ground: Cells) -> Strip:
+        """A row of a chart: the layers' characters over one another and over the ground.
+
+        Most rows are as they were drawn last.
+        """
+        gutter = Segment(f"{mark:>{_GUTTER - 1}} ", self._paper + ink(self.palette.muted))
+        seen = gutter, layers
+        strip = self._before.get(seen)
+        if strip is None:
+            row: Sequence[tuple[str, Style]] = ground
+            for glyphs, style in layers:
+                row = [
+                    old if glyph == " " else (glyph, style)
+                    for glyph, old in zip(glyphs, row, strict=True)
+                ]
+            strip = Strip([gutter, *(Segment(text, style) for text, style in pieces(row))])
+        self._strips[seen] = strip
+        return strip
 
 
 def _known(*curves: Curve) -> list[float]:

@@ -33,7 +33,7 @@ def test_where_nothing_is_known_the_curve_is_interrupted() -> None:
 
 def drawn(points: list[tuple[int, float | None]], length: int, columns: int = 0) -> Extents:
     images, values = zip(*points, strict=True)
-    return extents(values, places(images, length, columns or length), SCALE, 8)
+    return extents(values, places(images, length, columns or length), SCALE, 8, [])
 
 
 def test_braille_has_two_columns_and_four_levels_a_cell() -> None:
@@ -49,6 +49,6 @@ def test_plain_characters_are_ascii_with_three_levels_a_cell() -> None:
 def test_there_are_as_many_rows_and_characters_as_there_is_room_for(*, braille: bool) -> None:
     across, levels = per_cell(braille=braille)
     columns = places(range(50), 64, 20 * across)
-    found = extents([image % 8 for image in range(50)], columns, SCALE, 3 * levels)
+    found = extents([image % 8 for image in range(50)], columns, SCALE, 3 * levels, [])
     rows = cells(found, 3, braille=braille)
     assert [len(row) for row in rows] == [20, 20, 20]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 import msgspec
 import pytest
-from made import HELLO, configured, measured, sample
+from made import HELLO, configured, measured, out_of_memory, sample
 from screens import Screen, screen
 from vramtop.protocol.split import AllocatorMemory, Reading
 from vramtop.tui.state.history import OutOfMemoryMark, Point
+from vramtop.tui.state.lesson.folding import fold
 from vramtop.tui.widgets.changes import changes as differing
 from vramtop.tui.widgets.runs.trends import Trends, changes, ticks
 from vramtop.tui.widgets.step.anatomy import AnatomyChart
@@ -150,6 +153,37 @@ async def test_a_sample_more_changes_few_cells() -> None:
         await seen.hear(sample(13_000, batch_size=128, loss=0.1))
         changed = differing(before, part._lines)
         assert 0 < sum(region.area for region in changed) <= 20
+
+
+async def test_after_each_event_the_charts_look_as_if_drawn_at_once() -> None:
+    """A theme, a batch size, an out of memory, another end of a scale, a training that restarts."""
+    events: list[Received] = [
+        *(configured(batch_size=256), measured(256)),
+        sample(13_500, batch_size=256, loss=0.01),
+        out_of_memory(batch_size=512, restored=256),
+        sample(14_000, batch_size=256, loss=50.0),
+        *(sample(15_000 + 900 * step, batch_size=256, loss=1.0) for step in range(4)),
+        msgspec.structs.replace(configured(batch_size=256), fresh=True),
+        *(sample(640 * step, loss=1.0) for step in range(1, 4)),
+    ]
+    async with screen(120, 40, *BEGUN, *session()) as seen:
+        charts, state = (Trends(braille=True), Trends(braille=False)), seen.app.state
+        for event, theme in zip(events, cycle([*["dark"] * 4, *["light"] * 4]), strict=False):
+            state = fold(state, event)
+            seen.app.theme = theme
+            for part in charts:
+                facts = part.pick(state)
+                assert part.draw(facts, 60, 20) == Trends(braille=part.braille).draw(facts, 60, 20)
+
+
+async def test_rows_without_a_change_are_not_drawn_again() -> None:
+    async with screen(120, 40, *BEGUN, *session()) as seen:
+        part, state = seen.app.query_one(Trends), seen.app.state
+        before = part.draw(part.pick(state), 60, 20)
+        state = fold(state, sample(12_900, batch_size=128, loss=0.1))
+        after = part.draw(part.pick(state), 60, 20)
+    same = [new for new in after if any(new is old for old in before)]
+    assert len(same) >= len(after) // 3
 
 
 async def test_in_a_narrow_terminal_a_key_shows_the_trends_in_the_anatomys_place() -> None:
