@@ -1,15 +1,16 @@
 """Trainings that know nothing of vramtop, for `observing.py`: a fixed number of steps, timed.
 
-    python benchmarks/trainings.py mlp|transformer|lightning DEVICE STEPS
+    python benchmarks/trainings.py mlp|transformer|lightning DEVICE STEPS CORE
 
-Prints as JSON: seconds and seconds of the processor that the steps took, the first tenth apart, and
-a digest of the weights at the end.
+It runs on this core of the processor alone. Prints as JSON: seconds and seconds of the processor
+that the steps took, the first tenth apart, and a digest of the weights at the end.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 import time
 import warnings
@@ -120,8 +121,10 @@ def _tokens(device: str) -> tuple[Tensor, Tensor]:
 TRAININGS = {"mlp": mlp, "transformer": transformer, "lightning": lightning}
 
 
-def main(name: str, device: str, steps: str) -> None:
+def main(name: str, device: str, steps: str, core: str) -> None:
     """Train, and print what it took."""
+    if sys.platform == "linux":
+        os.sched_setaffinity(0, {int(core)})
     warnings.simplefilter("ignore")
     torch.manual_seed(42)
     clock = Clock(int(steps))

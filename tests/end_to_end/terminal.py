@@ -110,3 +110,15 @@ def close_all():
         child = opened.pop().child
         if not child.closed:
             child.close(force=True)
+
+
+def close(terminal):
+    """Close the terminal itself, by its owner, and keep others from closing its number again."""
+    terminal.child.ptyproc.fileobj.close()
+    terminal.child.closed = terminal.child.ptyproc.closed = True
+
+
+def running_still(processes):
+    """Which of them run after time enough to end; one that nobody has waited for has ended."""
+    _, alive = psutil.wait_procs(processes, TIMEOUT_SECONDS)
+    return [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]

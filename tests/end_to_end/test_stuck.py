@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from terminal import Terminal, recorded
+from terminal import Terminal, close, recorded, running_still
 
 # The key `t` makes the app stuck: in its event loop, in a handler that waits, in the main thread.
 STUCK = {
@@ -31,7 +31,7 @@ sys.exit(cli.main({arguments}))
 """
 
 
-def terminal_of(stuck, mark, *arguments):
+def terminal_of(stuck, mark, *arguments, deaf_to=()):
     """A monitor on a recorded worker that `t` makes stuck; `mark` is a file made right before."""
     program = PROGRAM.format(
         folder=str(Path(__file__).parent),
@@ -39,7 +39,7 @@ def terminal_of(stuck, mark, *arguments):
         stuck=STUCK[stuck],
         arguments=list(arguments),
     )
-    return Terminal(80, 24, "-c", program, program=sys.executable)
+    return Terminal(80, 24, "-c", program, program=sys.executable, deaf_to=deaf_to)
 
 
 def wait_for(mark):
@@ -101,6 +101,17 @@ def test_no_worker_outlives_a_stuck_app(tmp_path):
     assert terminal.ended() == 130
     assert is_restored(terminal)
     assert has_ended(worker)
+
+
+def test_a_stuck_app_that_hears_of_no_hang_up_ends_with_its_terminal(tmp_path):
+    hang_up = [signal.SIGHUP]
+    terminal = terminal_of("thread", tmp_path / "stuck", "--device", "cpu", deaf_to=hang_up)
+    terminal.wait_until_measured()
+    processes = [psutil.Process(terminal.child.pid), terminal.worker()]
+    terminal.child.send("t")
+    wait_for(tmp_path / "stuck")
+    close(terminal)
+    assert running_still(processes) == []
 
 
 def test_a_worker_that_hangs_holds_nobody_up():

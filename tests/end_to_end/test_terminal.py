@@ -5,7 +5,7 @@ import signal
 
 import psutil
 import pytest
-from terminal import MEASURED, TIMEOUT_SECONDS, Terminal, recorded
+from terminal import MEASURED, Terminal, close, recorded, running_still
 
 CATEGORIES = ("Parameters", "Gradients", "Optimizer state", "Batch data", "Temporaries")
 
@@ -45,18 +45,6 @@ def monitor_and_worker(terminal):
     """Both processes, once a step has been measured."""
     terminal.wait_until_measured()
     return [psutil.Process(terminal.child.pid), terminal.worker()]
-
-
-def close(terminal):
-    """Close the terminal itself, by its owner, and keep others from closing its number again."""
-    terminal.child.ptyproc.fileobj.close()
-    terminal.child.closed = terminal.child.ptyproc.closed = True
-
-
-def running_still(processes):
-    """Which of them run after time enough to end; one that nobody has waited for has ended."""
-    _, alive = psutil.wait_procs(processes, TIMEOUT_SECONDS)
-    return [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
 
 @pytest.mark.parametrize("keys", ["", "q"])

@@ -88,13 +88,28 @@ class Log(Panel[tuple[LogEntry, ...]]):
         return Text("\n").join([*title, *shown_lines])
 
 
+class KeyFacts(msgspec.Struct, frozen=True):
+    """Whether the training is paused, whether its worker has ended, whether it is the lesson's.
+
+    `output` tells that the output of a program is shown, `devices` and `ranks` that it has several,
+    `inside` that somebody has come to it from the GPUs.
+    """
+
+    paused: bool
+    over: bool
+    lesson: bool
+    output: bool
+    devices: bool
+    ranks: bool
+    inside: bool
+
+
 class NewsFacts(msgspec.Struct, frozen=True):
     """The news, and what decides on the hint that is shown without news."""
 
     news: News | None
     life: Life
-    lesson: bool
-    inside: bool
+    keys: KeyFacts
 
 
 class NewsLine(Panel[NewsFacts]):
@@ -125,7 +140,7 @@ class NewsLine(Panel[NewsFacts]):
 
     def pick(self, state: State) -> NewsFacts:
         """The news."""
-        return NewsFacts(state.news, state.life, state.lesson is not None, state.inside is not None)
+        return NewsFacts(state.news, state.life, _key_facts(state))
 
     def draw(self, shown: NewsFacts, width: int, height: int) -> Text:
         """As many lines as there is room for; trouble has its own colour."""
@@ -135,7 +150,7 @@ class NewsLine(Panel[NewsFacts]):
         elif shown.news is not None:
             line = headline(shown.news)
         else:
-            first = _FIRST if shown.lesson and shown.life in ("starting", "running") else ()
+            first = _FIRST if shown.keys.lesson and shown.life in ("starting", "running") else ()
             text = next((text for text in first if len(text) <= width), "")
             return Text(text, ink(colors.muted))
         texts = (line.text, *line.shorter)
@@ -152,9 +167,8 @@ class Foot(NewsLine):
 
     def draw(self, shown: NewsFacts, width: int, height: int) -> Text:
         """The news at the left, in as many words as there is room for."""
-        right = _INSIDE_ENDS if shown.inside else ENDS
+        keys, right = _keys(shown.keys)
         if shown.news is None and self._answer is None:
-            keys = _usual(lesson=shown.lesson, inside=shown.inside)
             return key_line(keys, right, width, self.palette)
         ends = hints(right, self.palette)
         line = super().draw(shown, max(2, width - ends.cell_len - 2), height)
@@ -167,54 +181,41 @@ def _pieces(text: str, width: int, *, trouble: bool) -> list[str]:
     return wrap(f"{'! ' if trouble else '▸ '}{text}", max(2, width)) or [""]
 
 
-class KeyFacts(msgspec.Struct, frozen=True):
-    """Whether the training is paused, whether its worker has ended, whether it is the lesson's.
-
-    `output` tells that the output of a program is shown, `devices` and `ranks` that it has several,
-    `inside` that somebody has come to it from the GPUs.
-    """
-
-    paused: bool
-    over: bool
-    lesson: bool
-    output: bool
-    devices: bool
-    ranks: bool
-    inside: bool
-
-
 class KeyLine(Panel[KeyFacts]):
     """The keys, the ones most used first; help, which shows all, and quit are always there."""
 
     def pick(self, state: State) -> KeyFacts:
         """What decides which keys there are."""
-        watched = state.watched
-        output = watched is not None and watched.started
-        return KeyFacts(
-            paused=state.paused,
-            over=state.over,
-            lesson=state.lesson is not None,
-            output=output,
-            devices=watched is not None and len(watched.devices) > 1,
-            ranks=output and watched is not None and (watched.world_size or 1) > 1,
-            inside=state.inside is not None,
-        )
+        return _key_facts(state)
 
     def draw(self, shown: KeyFacts, width: int, height: int) -> Text:
         """As many keys as there is room for."""
         del height
-        usual = _usual(lesson=shown.lesson, inside=shown.inside)
-        keys = [_PAUSED.get(key[1], key) if shown.paused else key for key in usual]
-        if shown.devices or shown.ranks:
-            keys.insert(0, _NEXT_DEVICE if shown.devices else _NEXT_RANK)
-        if shown.output:
-            keys[:0] = [_OUTPUT, _TYPE]
-        if shown.over and shown.lesson:
-            keys.insert(0, (SUCCESSOR_KEY, "another worker"))
-        ends = _INSIDE_ENDS if shown.inside else ENDS
-        return key_line(keys, ends, width, self.palette)
+        return key_line(*_keys(shown), width, self.palette)
 
 
-def _usual(*, lesson: bool, inside: bool) -> Sequence[Hint]:
-    """The keys while nothing is paused or over."""
-    return _LESSON_KEYS if lesson else _INSIDE_KEYS if inside else _KEYS
+def _key_facts(state: State) -> KeyFacts:
+    watched = state.watched
+    output = watched is not None and watched.started
+    return KeyFacts(
+        paused=state.paused,
+        over=state.over,
+        lesson=state.lesson is not None,
+        output=output,
+        devices=watched is not None and len(watched.devices) > 1,
+        ranks=output and watched is not None and (watched.world_size or 1) > 1,
+        inside=state.inside is not None,
+    )
+
+
+def _keys(facts: KeyFacts) -> tuple[list[Hint], Sequence[Hint]]:
+    """The keys, the ones most used first, and those that are always there."""
+    usual = _LESSON_KEYS if facts.lesson else _INSIDE_KEYS if facts.inside else _KEYS
+    keys = [_PAUSED.get(key[1], key) if facts.paused else key for key in usual]
+    if facts.devices or facts.ranks:
+        keys.insert(0, _NEXT_DEVICE if facts.devices else _NEXT_RANK)
+    if facts.output:
+        keys[:0] = [_OUTPUT, _TYPE]
+    if facts.over and facts.lesson:
+        keys.insert(0, (SUCCESSOR_KEY, "another worker"))
+    return keys, _INSIDE_ENDS if facts.inside else ENDS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from made import BEGUN, HELLO, configured, measured, out_of_memory, sample
+from msgspec.structs import replace
 from scripted import Script, begin, seen
 from vramtop.protocol.commands import Pause
 from vramtop.protocol.lesson.settings import Settings
@@ -12,7 +13,7 @@ from vramtop.protocol.split import Split
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.screens.help import Help
 from vramtop.tui.widgets.headlines import headline
-from vramtop.tui.widgets.lines import NewsFacts, NewsLine
+from vramtop.tui.widgets.lines import NewsLine
 from vramtop.tui.worker.link import WorkerGone
 
 
@@ -179,7 +180,7 @@ async def test_news_breaks_between_words(app: VramtopApp) -> None:
         news = Failed("1,073 would have fitted (predicted), were there no others", usage=False)
         words = headline(news).text
         for width in range(24, 60):
-            shown = NewsFacts(news, "running", lesson=True, inside=False)
+            shown = replace(line.pick(app.state), news=news)
             drawn = line.draw(shown, width, 4).plain.split("\n")
             assert [word for row in drawn for word in row.split()] == ["!", *words.split()]
             assert max(map(len, drawn)) <= width

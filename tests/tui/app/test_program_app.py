@@ -105,7 +105,7 @@ async def test_what_nobody_counts_is_not_called_a_step(kind: Kind, name: str) ->
 
 
 async def test_which_of_several_devices_is_shown_stands_in_the_first_line() -> None:
-    for size in SIZES:
+    for size in (*SIZES, (80, 12)):
         async with program(size) as pilot:
             assert "next device" not in seen(pilot.app)
             devices = replace(WATCHED, devices=("cuda:0", "cuda:1"))
