@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from fractions import Fraction
 from typing import Literal, get_args
 
@@ -89,6 +90,15 @@ def parse_whole(text: str, *, what: str, low: int, high: int, beyond: str = "") 
     if not low <= number <= high:
         raise SettingError(f"{what} is {right}, not {number:,}{beyond if number > high else ''}")
     return number
+
+
+def parse_share(text: str) -> float:
+    """A share from 0 on, written as `2%` or `0.5 %`."""
+    number = text.strip()
+    with suppress(ValueError):
+        if number.endswith("%") and 0 <= (share := float(number[:-1]) / 100) < math.inf:
+            return share
+    raise SettingError(f"a share is like 2%, not {text!r}")
 
 
 _NO_MORE = ": there are no more training images"

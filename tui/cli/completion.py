@@ -13,9 +13,10 @@ _WORDS = {
     "headless_format": ("table", "jsonl"),
     "command_format": ("table", "json", "csv"),
     "program_format": ("table", "json", "jsonl"),
+    "diff_format": ("table", "json"),
 }
 _FOLDERS = ("data_dir",)
-_FILES = ("output", "words")
+_FILES = ("output", "words", "before", "after")
 
 
 def script(parser: argparse.ArgumentParser, shell: str) -> str:

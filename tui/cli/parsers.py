@@ -10,7 +10,7 @@ import argparse
 from functools import partial
 from typing import NoReturn, TypeAlias
 
-from vramtop.protocol.lesson.settings import parse_parameters, parse_whole
+from vramtop.protocol.lesson.settings import parse_parameters, parse_share, parse_whole
 from vramtop.tui.terminal.exits import BAD_USAGE
 from vramtop.tui.terminal.output import complain, write
 from vramtop.tui.worker.sweep_plan import IMAGES, SCALES
@@ -35,6 +35,7 @@ examples:
   vramtop gpus                               look at the GPUs, train nothing
   vramtop run python train.py                watch any PyTorch program
   vramtop attach 4711                        watch one that runs already
+  vramtop diff old.json new.json             compare two results of them
   vramtop --headless --steps 500             no screen, a table at the end
   vramtop estimate --batch-size 64,4096      predict, allocate nothing
   vramtop fit --vram 24MiB                   find the largest batch that fits
@@ -50,7 +51,8 @@ _USAGE = """\
 vramtop [options]
        vramtop estimate|fit|sweep|gpus [options]
        vramtop run [options] [--] COMMAND...
-       vramtop attach [PID] [options]"""
+       vramtop attach [PID] [options]
+       vramtop diff BEFORE AFTER [options]"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -131,6 +133,7 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
         "gpus": _gpus(commands),
         "run": _run(commands),
         "attach": _attach(commands),
+        "diff": _diff(commands),
     }
 
 
@@ -222,6 +225,21 @@ def _attach(commands: _Commands) -> Parser:
     _of_programs(group)
     about(attach)
     return attach
+
+
+def _diff(commands: _Commands) -> Parser:
+    text = "compare two results of run or attach: categories, layers, shapes"
+    diff = _command(commands, "diff", text, "BEFORE AFTER [options]")
+    group = diff.add_argument_group("diff")
+    for name in ("before", "after"):
+        text = "a file that --output wrote, as json or jsonl"
+        group.add_argument(name, metavar=name.upper(), help=text)
+    text = "exit code 1 where a peak grew by more than so much, as 2%%"
+    value(group, "--fail-above", "SHARE", parse_share, text)
+    text = "table or json (table)"
+    group.add_argument("--format", dest="diff_format", metavar="FORM", help=text)
+    about(diff)
+    return diff
 
 
 def _of_programs(group: argparse._ArgumentGroup) -> None:

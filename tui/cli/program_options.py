@@ -1,4 +1,4 @@
-"""The command lines of `run` and `attach` as one value, and what is wrong in them."""
+"""The command lines of `run`, `attach` and `diff` as one value, and what is wrong in them."""
 
 from __future__ import annotations
 
@@ -11,26 +11,31 @@ from vramtop.protocol.lesson.settings import SettingError
 
 Form = Literal["table", "json", "jsonl"]
 _FORMS: tuple[Form, ...] = ("table", "json", "jsonl")
-COMMANDS = ("run", "attach")
+COMMANDS = ("run", "attach", "diff")
 _TAKEN = {
     "run": {"command", "headless", "output", "program_format", "words"},
     "attach": {"command", "headless", "output", "program_format", "program_steps", "pid"},
+    "diff": {"command", "diff_format", "fail_above", "before", "after"},
 }
 
 
 class ProgramOptions(msgspec.Struct, frozen=True):
-    """What is asked for: to run `words`, to attach to `pid`, or to list what can be attached to.
+    """What is asked for: to run `words`, to attach to `pid`, to list what can be attached to, or to
+    compare `files`.
 
-    `output` is a file, and `form` that of the results in there, or else on stdout.
+    `output` is a file, and `form` that of the results in there, or else on stdout. `fail_above` is
+    the share by which a peak may grow, None where nothing is checked.
     """
 
-    way: Literal["run", "attach", "list"]
+    way: Literal["run", "attach", "list", "diff"]
     words: tuple[str, ...] = ()
     pid: int | None = None
     headless: bool = False
     steps: int | None = None
     output: str | None = None
     form: Form = "table"
+    files: tuple[str, str] | None = None
+    fail_above: float | None = None
 
 
 def split(
@@ -58,10 +63,12 @@ def _first_word(arguments: Sequence[str], parser: argparse.ArgumentParser, at: i
 
 
 def program_options(given: dict[str, Any], words: tuple[str, ...]) -> ProgramOptions:
-    """The options of `run` or `attach`; raises `SettingError`."""
+    """The options of `run`, `attach` or `diff`; raises `SettingError`."""
     command, pid = given["command"], given.get("pid")
     if given.keys() - _TAKEN[command]:
         raise SettingError(f"{command} trains nothing itself: it goes with its own options alone")
+    if command == "diff":
+        return _diff(given)
     if command == "run" and not words:
         raise SettingError("run needs a command: vramtop run python train.py")
     output, steps = given.get("output"), given.get("program_steps")
@@ -84,3 +91,11 @@ def program_options(given: dict[str, Any], words: tuple[str, ...]) -> ProgramOpt
         output=output,
         form=form,
     )
+
+
+def _diff(given: dict[str, Any]) -> ProgramOptions:
+    form = given.get("diff_format", "table")
+    if form not in ("table", "json"):
+        raise SettingError(f"format is table or json, not {form!r}")
+    files = given["before"], given["after"]
+    return ProgramOptions(way="diff", form=form, files=files, fail_above=given.get("fail_above"))

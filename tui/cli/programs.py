@@ -1,10 +1,11 @@
-"""`vramtop run` and `vramtop attach`, with a screen or without one."""
+"""`vramtop run` and `vramtop attach`, with a screen or without one, and `vramtop diff`."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import sys
+from typing import Literal
 
 from vramtop.tui.terminal.capabilities import cannot_place
 from vramtop.tui.terminal.output import require, say
@@ -13,12 +14,18 @@ from .program_options import ProgramOptions
 
 
 def start(options: ProgramOptions) -> int:
-    """Do what was asked for; returns the exit code. Raises `CannotWrite`."""
+    """Do what was asked for; returns the exit code. Raises `CannotWrite` and `SettingError`."""
     if options.way == "list":
         require()
         from vramtop.tui.headless.program_list import list_programs
 
         return list_programs("json" if options.form == "json" else "table")
+    if options.files is not None:
+        require()
+        from vramtop.tui.headless.diff import diff
+
+        form: Literal["table", "json"] = "json" if options.form == "json" else "table"
+        return diff(*options.files, form, options.fail_above)
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and not cannot_place(os.environ)
     if options.headless or options.steps is not None or not terminal:
         return without_screen(options)

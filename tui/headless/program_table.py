@@ -42,7 +42,7 @@ def _peak(report: ProgramReport) -> int:
 
 def _overview(reports: Sequence[ProgramReport]) -> Table:
     ranked = any(report.rank is not None for report in reports)
-    table = _table("rank" if ranked else "pid", "device", *_SHORT, "peak")
+    table = figures("rank" if ranked else "pid", "device", *_SHORT, "peak")
     for report in reports:
         who = str(report.rank if ranked and report.rank is not None else report.pid)
         if not report.kinds:
@@ -85,7 +85,7 @@ def _head(report: ProgramReport, *, several: bool) -> Iterable[str]:
         yield f"{_counted(report, kind)}; {took}"
         if kind.steps is None:
             yield f"How many {word}s there were in all is not counted."
-        yield f"Inputs of a {word}: {_inputs(kind.inputs)}"
+        yield f"Inputs of a {word}: {inputs(kind.inputs)}"
 
 
 def _counted(report: ProgramReport, kind: KindReport) -> str:
@@ -102,7 +102,8 @@ def _several(count: int, name: str) -> str:
     return f"{count:,} {name}{'' if count == 1 else 's'}"
 
 
-def _inputs(inputs: Sequence[Input]) -> str:
+def inputs(inputs: Sequence[Input]) -> str:
+    """Their dtypes and shapes: `float32 64 × 784, int64 64`."""
     shapes = (" × ".join(f"{side:,}" for side in each.shape) or "scalar" for each in inputs)
     both = zip((each.dtype for each in inputs), shapes, strict=True)
     return ", ".join(f"{dtype} {shape}" for dtype, shape in both) or units.NOTHING
@@ -111,7 +112,7 @@ def _inputs(inputs: Sequence[Input]) -> str:
 def _split(kind: KindReport) -> Table:
     """The categories at the peak, and the most that each has at any moment of the step."""
     peak, high = kind.peak.split, kind.high_water
-    table = _table("bytes", "at the peak", "", "")
+    table = figures("bytes", "at the peak", "", "")
     table.add_column("", no_wrap=True, min_width=_BAR)
     table.add_column("high water", justify="right", no_wrap=True)
     for color, category in zip(TERMINAL.fills, ALL_CATEGORIES, strict=True):
@@ -155,9 +156,9 @@ def _device(kind: KindReport) -> Iterable[str]:
 
 
 def _layers(layers: Sequence[Layer]) -> Table:
-    table = _table("largest layers", "params", "grads", "optim", "activ.", described="kind")
+    table = figures("largest layers", "params", "grads", "optim", "activ.", described="kind")
     for layer in sorted(layers, key=lambda each: -sum(_sizes(each)))[:_LAYERS]:
-        name = _shortened(layer.name or layer.kind, _NAME)
+        name = shortened(layer.name or layer.kind, _NAME)
         kind = units.cut(layer.kind, _KIND)
         table.add_row(name, kind, *map(units.short, _sizes(layer)))
     return table
@@ -175,7 +176,7 @@ def _other(other: Sequence[Held]) -> Table:
     table.add_column("what", no_wrap=True)
     alike: defaultdict[str, list[Held]] = defaultdict(list)
     for held in other:
-        line = f", allocated at {_shortened(held.line, _NAME)}" if held.line else ""
+        line = f", allocated at {shortened(held.line, _NAME)}" if held.line else ""
         alike[held.what + line].append(held)
     sums = sorted((_sum(each), what) for what, each in alike.items())[::-1]
     left = sums[_HELD:] if len(sums) > _HELD + 1 else []
@@ -194,7 +195,7 @@ def _sum(alike: Sequence[Held]) -> tuple[int, int]:
 
 def _in_short(kind: KindReport) -> str:
     """Calls without training, of a program that trains, in a line."""
-    return f"A call in inference, of {_inputs(kind.inputs)}: {kind.peak.bytes:,} B {_moment(kind)}."
+    return f"A call in inference, of {inputs(kind.inputs)}: {kind.peak.bytes:,} B {_moment(kind)}."
 
 
 def _out_of_memory(report: ProgramReport) -> Iterable[str]:
@@ -207,7 +208,7 @@ def _out_of_memory(report: ProgramReport) -> Iterable[str]:
         )
 
 
-def _table(corner: str, *columns: str, described: str = "") -> Table:
+def figures(corner: str, *columns: str, described: str = "") -> Table:
     """A table of figures; a column of words may come before them."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column(corner, no_wrap=True)
@@ -218,7 +219,7 @@ def _table(corner: str, *columns: str, described: str = "") -> Table:
     return table
 
 
-def _shortened(text: str, width: int) -> str:
+def shortened(text: str, width: int) -> str:
     """The text; where it is longer than `width`, without its middle."""
     if len(text) <= width:
         return text

@@ -114,7 +114,7 @@ def _parser(command: list[str]) -> Parser:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["estimate"], ["fit"], ["sweep"], ["gpus"], ["run"], ["attach"]]
+    "command", [[], ["estimate"], ["fit"], ["sweep"], ["gpus"], ["run"], ["attach"], ["diff"]]
 )
 def test_the_help_fits_80_columns_and_names_every_option(
     command: list[str],

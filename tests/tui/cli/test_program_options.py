@@ -1,4 +1,4 @@
-"""How the command lines of `run` and `attach` are parsed; nothing runs."""
+"""How the command lines of `run`, `attach` and `diff` are parsed; nothing runs."""
 
 from __future__ import annotations
 
@@ -52,6 +52,22 @@ def test_attach_has_a_pid_and_steps_or_lists() -> None:
     assert parse(["attach", "--format", "json"]) == ProgramOptions(way="list", form="json")
 
 
+def test_diff_has_two_files_and_a_share_that_is_allowed() -> None:
+    files = ("a.json", "b.json")
+    assert parse(["diff", *files]) == ProgramOptions(way="diff", files=files)
+    assert parse(["diff", "--fail-above", "2%", *files, "--format", "json"]) == ProgramOptions(
+        way="diff", files=files, fail_above=0.02, form="json"
+    )
+
+
+@pytest.mark.parametrize("share", ["2", "-1%", "nan%", "inf%", "%", "two%"])
+def test_a_share_is_in_percent(share: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        parse(["diff", "a", "b", f"--fail-above={share}"])
+    assert end.value.code == 2
+    assert f"a share is like 2%, not {share!r}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -62,6 +78,9 @@ def test_attach_has_a_pid_and_steps_or_lists() -> None:
         ("run --format csv x", "format is table, json or jsonl, not 'csv'"),
         ("--seed 1 run x", "run trains nothing itself"),
         ("--headless --steps 3 attach 4711", "attach trains nothing itself"),
+        ("--seed 1 diff a b", "diff trains nothing itself"),
+        ("diff a b --format jsonl", "format is table or json, not 'jsonl'"),
+        ("diff a b c", "c does not belong after diff"),
         ("attach 4711 4712", "4712 does not belong after attach"),
         ("attach --steps 3", "attach without a pid lists programs"),
         ("attach --output o", "attach without a pid lists programs"),
