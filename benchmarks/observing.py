@@ -1,115 +1,190 @@
-"""What it costs a training to be observed: plain, with an observer that sleeps, and watched.
+"""What it costs a training to be observed.
 
     python benchmarks/observing.py [DEVICE] [ROUNDS] [SECONDS] [TRAINING ...]
 
 A machine differs from itself, from one minute to the next, by more than what is to be measured. So
-two trainings run at once, each on a core of its own: a plain one, and beside it one that is
-watched, or whose observer sleeps, or another plain one, which shows how far the method can be
-trusted. In each round both change cores. A ratio is the geometric mean of a round's two pairs.
+one training goes on, alone on a core, while somebody watches it for some seconds and then does not,
+in turn; a ratio compares neighbours. `median step` leaves out the steps that are watched: it says
+whether the others became slower. While nobody watches, all that the observer does is what its own
+threads do, which the system counts in nanoseconds.
 
-All take the same number of steps, so their weights must be equal to the bit; otherwise the
-benchmark ends with an error. A simulated GPU computes no real numbers, so the weights are not
-compared there.
+First three short trainings of equal length must end with equal weights, to the bit: plain, with an
+observer that sleeps, and watched; otherwise the benchmark ends with an error. A simulated GPU
+computes no real numbers, so the weights are not compared there.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from array import array
+from bisect import bisect_left
+from itertools import pairwise
 from math import sqrt
 from pathlib import Path
 from statistics import mean, median, stdev
-from typing import TypedDict
+from typing import NamedTuple
 
 from trainings import TRAININGS
 from vramtop.tui.programs.launch import environment
 
 DEVICE = (sys.argv[1:2] or ["cpu"])[0]
-ROUNDS = int((sys.argv[2:3] or ["3"])[0])
-SECONDS = float((sys.argv[3:4] or ["30"])[0])
+ROUNDS = int((sys.argv[2:3] or ["10"])[0])
+SECONDS = float((sys.argv[3:4] or ["15"])[0])
 NAMES = sys.argv[4:] or list(TRAININGS)
 PROGRAM = str(Path(__file__).with_name("trainings.py"))
 VRAMTOP = str(Path(sys.executable).with_name("vramtop"))
-PROBE_STEPS = 200
-CORES = (0, 1)
-WAYS = ("plain", "sleeping", "watched")
+CORE, OTHER_CORE = "0", {1}
+EQUAL_STEPS, WITHOUT_END = 300, 10**9
+WARM_SECONDS = 10
+LONG = 4  # times the median step; a watched step takes longer than that
 
 
-class Run(TypedDict):
-    """Seconds, seconds of the processor, and the digest of the weights of one run."""
+class Window(NamedTuple):
+    """When it began and ended, by `time.monotonic()`; which share of it was spent by threads other
+    than the main one; and what watching cost by its own measurement."""
 
-    wall: float
-    cpu: float
-    digest: str
-
-
-def start(name: str, way: str, steps: int, core: int, report: Path) -> subprocess.Popen[str]:
-    """Start one training, this way; a watched one leaves its report in a file."""
-    command = [sys.executable, PROGRAM, name, DEVICE, str(steps), str(core)]
-    surroundings = {**os.environ, "OMP_NUM_THREADS": "1"}
-    if way == "watched":
-        options = ["--headless", "--format", "json", "--output", str(report)]
-        command = [VRAMTOP, "run", *options, "--", *command]
-    elif way == "sleeping":
-        # It waits for monitors; nobody calls.
-        surroundings = environment(report.with_name("nobody"), surroundings)
-    return subprocess.Popen(
-        command, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    begin: float
+    end: float
+    others: float
+    share: float | None = None
 
 
-def result(started: subprocess.Popen[str]) -> Run:
-    """Wait for its end."""
-    output, errors = started.communicate()
-    if started.returncode:
-        raise SystemExit(f"{started.args}: {errors}")
-    lines = [line for line in output.splitlines() if line.startswith("{")]
-    run: Run = json.loads(lines[-1])
-    return run
+def command(name: str, steps: int, times: Path) -> list[str]:
+    """The command of a training."""
+    return [sys.executable, PROGRAM, name, DEVICE, str(steps), CORE, str(times)]
 
 
-def pair(name: str, way: str, steps: int, core: int, report: Path) -> tuple[Run, Run]:
-    """A plain run, and beside it one of this way on that core."""
-    (other,) = {*CORES} - {core}
-    observed = start(name, way, steps, core, report)
-    plain = start(name, "plain", steps, other, report)
-    return result(plain), result(observed)
+def surroundings(folder: Path, *, observed: bool) -> dict[str, str]:
+    """The environment of a training; an observer in it waits for monitors, and nobody calls."""
+    given = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return environment(folder / "nobody", given) if observed else given
+
+
+def digests(name: str, folder: Path) -> list[str]:
+    """The weights at the end of a plain, a sleeping and a watched training."""
+    times = folder / "times"
+    plain = command(name, EQUAL_STEPS, times)
+    watch = [VRAMTOP, "run", "--headless", "--output", str(folder / "report.json"), "--"]
+    found = []
+    for words, observed in ((plain, False), (plain, True), ([*watch, *plain], False)):
+        environ = surroundings(folder, observed=observed)
+        done = subprocess.run(words, env=environ, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(f"{name}: {done.stderr}")
+        found.append(done.stdout.split()[-1])
+    return found
+
+
+def others(pid: int) -> int:
+    """Nanoseconds that all threads but the main one have run."""
+    tasks = (each for each in Path(f"/proc/{pid}/task").iterdir() if each.name != str(pid))
+    return sum(int(each.joinpath("schedstat").read_text().split()[0]) for each in tasks)
+
+
+def unwatched(pid: int) -> Window:
+    """Some seconds in which nobody watches."""
+    begin, ran = time.monotonic(), others(pid)
+    time.sleep(SECONDS)
+    end = time.monotonic()
+    return Window(begin, end, (others(pid) - ran) / 1e9 / (end - begin))
+
+
+def watched(pid: int, report: Path) -> Window:
+    """As many seconds in which somebody does, from the first watched step on."""
+    report.unlink(missing_ok=True)
+    attach = [VRAMTOP, "attach", str(pid), "--headless", "--output", str(report)]
+    monitor = subprocess.Popen(attach, stderr=subprocess.DEVNULL)
+    while not report.exists() or not json.loads(report.read_text()):
+        if monitor.poll() is not None:
+            raise SystemExit("no step was watched")
+        time.sleep(0.05)
+    begin, ran = time.monotonic(), others(pid)
+    time.sleep(SECONDS)
+    end = time.monotonic()
+    ran = others(pid) - ran
+    monitor.send_signal(signal.SIGINT)
+    monitor.wait()
+    (found,) = json.loads(report.read_text())
+    return Window(begin, end, ran / 1e9 / (end - begin), found["watching_share"])
 
 
 def compare(name: str) -> None:
-    """Run a training in all ways, and print the ratios."""
-    ratios: dict[tuple[str, str], list[float]] = {}
-    watched: list[tuple[int, float]] = []
-    digests = set[str]()
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder, "report.json")
-        probe, _ = pair(name, "plain", PROBE_STEPS, CORES[0], report)
-        steps = max(PROBE_STEPS, int(SECONDS / probe["wall"] * PROBE_STEPS))
-        for way in WAYS * ROUNDS:
-            pairs = [pair(name, way, steps, core, report) for core in CORES]
-            digests |= {run["digest"] for runs in pairs for run in runs}
-            for unit in ("wall", "cpu"):
-                one, other = (plain[unit] / seen[unit] for plain, seen in pairs)  # type: ignore[literal-required]
-                ratios.setdefault((way, unit), []).append(sqrt(one * other))
-            if way == "watched":
-                (program,) = json.loads(report.read_text())
-                watched.append((program["watched"], program["watching_share"]))
-    if len(digests) > 1 and DEVICE == "cpu":
-        raise SystemExit(f"{name}: watched or not, the weights differ")
-    print(
-        f"{name} on {DEVICE}: {steps:,} steps, {ROUNDS} rounds; weights equal: {len(digests) == 1}"
-    )
-    for (way, unit), found in ratios.items():
-        error = stdev(found) / sqrt(len(found)) if len(found) > 1 else float("nan")
-        print(
-            f"  {way} / plain, by {unit}: mean {mean(found):.4f} ± {error:.4f}, "
-            f"median {median(found):.4f} ({min(found):.4f} to {max(found):.4f})"
+    """Watch a training and do not, in turn, and print the ratios."""
+    os.sched_setaffinity(0, OTHER_CORE)  # that of the monitors too
+    with tempfile.TemporaryDirectory() as path:
+        folder = Path(path)
+        if len({*digests(name, folder)}) > 1 and DEVICE == "cpu":
+            raise SystemExit(f"{name}: watched or not, the weights differ")
+        times = folder / "times"
+        training = subprocess.Popen(
+            command(name, WITHOUT_END, times),
+            env=surroundings(folder, observed=True),
+            stdout=subprocess.DEVNULL,
         )
-    for count, share in watched:
-        print(f"  {count} watched steps, by its own measurement {share:.2%} of the time")
+        time.sleep(WARM_SECONDS)
+        pairs = [
+            (unwatched(training.pid), watched(training.pid, folder / "report.json"))
+            for _ in range(ROUNDS)
+        ]
+        last = unwatched(training.pid)
+        training.terminate()
+        training.wait()
+        ends = array("d", times.read_bytes())
+    print(f"{name} on {DEVICE}: {len(ends):,} steps, {ROUNDS} rounds of {SECONDS:g} s")
+    before = [pair[0] for pair in pairs]
+    after = [*before[1:], last]
+    for what, measure in (("steps a second", rate), ("median step", step_rate)):
+        # A watched window lies between two others, whose mean is without a drift of the machine.
+        ratios = [
+            2 * measure(ends, seen) / (measure(ends, one) + measure(ends, other))
+            for one, (_, seen), other in zip(before, pairs, after, strict=True)
+        ]
+        noise = [measure(ends, b) / measure(ends, a) for a, b in zip(before, after, strict=True)]
+        print(f"  watched / not watched, by {what}: {words(ratios)}; noise {words(noise)}")
+    shares = [seen.share or 0.0 for _, seen in pairs]
+    long = [mean(excess(ends, each[at]) for each in pairs) for at in (0, 1)]
+    print(
+        f"  watching by its own measurement: {mean(shares):.2%} of the time; by the training's "
+        f"clock its long steps took {long[1]:.2%}, and {long[0]:.2%} where nobody watched"
+    )
+    asleep, awake = (mean(each[at].others for each in pairs) for at in (0, 1))
+    print(f"  threads besides the main one: {asleep:.4%} of a core asleep, {awake:.2%} watched")
+
+
+def rate(ends: array[float], window: Window) -> float:
+    """Steps a second in a window."""
+    steps = within(ends, window)
+    return (len(steps) - 1) / (steps[-1] - steps[0])
+
+
+def step_rate(ends: array[float], window: Window) -> float:
+    """The reciprocal of the median step's seconds."""
+    steps = within(ends, window)
+    return 1 / median(b - a for a, b in pairwise(steps))
+
+
+def excess(ends: array[float], window: Window) -> float:
+    """The share of the time by which long steps took longer than the median one."""
+    took = [b - a for a, b in pairwise(within(ends, window))]
+    usual = median(took)
+    return sum(each - usual for each in took if each > LONG * usual) / sum(took)
+
+
+def within(ends: array[float], window: Window) -> array[float]:
+    """The ends of the steps in a window."""
+    return ends[bisect_left(ends, window.begin) : bisect_left(ends, window.end)]
+
+
+def words(ratios: list[float]) -> str:
+    """Their mean with its standard error, and their median."""
+    error = stdev(ratios) / sqrt(len(ratios)) if len(ratios) > 1 else float("nan")
+    return f"{mean(ratios):.4f} ± {error:.4f} (median {median(ratios):.4f})"
 
 
 if __name__ == "__main__":

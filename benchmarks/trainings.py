@@ -1,20 +1,22 @@
-"""Trainings that know nothing of vramtop, for `observing.py`: a fixed number of steps, timed.
+"""Trainings that know nothing of vramtop, for `observing.py`: a fixed number of steps.
 
-    python benchmarks/trainings.py mlp|transformer|lightning DEVICE STEPS CORE
+    python benchmarks/trainings.py mlp|transformer|lightning DEVICE STEPS CORE TIMES
 
-It runs on this core of the processor alone. Prints as JSON: seconds and seconds of the processor
-that the steps took, the first tenth apart, and a digest of the weights at the end.
+It runs on this core of the processor alone. The file TIMES gets the `time.monotonic()` at the end
+of each step, as float64. Prints a digest of the weights at the end.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
+import signal
 import sys
 import time
 import warnings
+from array import array
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -22,21 +24,26 @@ from torch.nn.functional import cross_entropy
 
 
 class Clock:
-    """Times the steps after the first tenth."""
+    """The ends of all steps. SIGTERM ends the training after the present step."""
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
-        self._begin = steps // 10
-        self._done = 0
+        self.ends = array("d")
+        signal.signal(signal.SIGTERM, self._stop)
 
     def tick(self) -> None:
         """A step has ended."""
-        self._done += 1
-        if self._done == self._begin:
-            self._wall, self._cpu = time.perf_counter(), time.process_time()
-        elif self._done == self.steps:
-            self.wall = time.perf_counter() - self._wall
-            self.cpu = time.process_time() - self._cpu
+        self.ends.append(time.monotonic())
+
+    def left(self) -> Iterator[int]:
+        """The steps that are to come."""
+        for step in range(self.steps):
+            if step >= self.steps:
+                return
+            yield step
+
+    def _stop(self, *_: object) -> None:
+        self.steps = 0
 
 
 def mlp(device: str, clock: Clock) -> nn.Module:
@@ -81,7 +88,7 @@ def lightning(device: str, clock: Clock) -> nn.Module:
 
     class Batches(torch.utils.data.IterableDataset[tuple[Tensor, Tensor]]):
         def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-            for _ in range(clock.steps):
+            for _ in clock.left():
                 yield _images("cpu")
 
     module = Module()
@@ -100,7 +107,7 @@ def lightning(device: str, clock: Clock) -> nn.Module:
 
 def _train(model: nn.Module, batch: Callable[[], tuple[Tensor, Tensor]], clock: Clock) -> None:
     optimizer = torch.optim.AdamW(model.parameters())
-    for _ in range(clock.steps):
+    for _ in clock.left():
         inputs, targets = batch()
         loss = cross_entropy(model(inputs).flatten(0, -2), targets.flatten())
         optimizer.zero_grad()
@@ -121,18 +128,19 @@ def _tokens(device: str) -> tuple[Tensor, Tensor]:
 TRAININGS = {"mlp": mlp, "transformer": transformer, "lightning": lightning}
 
 
-def main(name: str, device: str, steps: str, core: str) -> None:
-    """Train, and print what it took."""
+def main(name: str, device: str, steps: str, core: str, times: str) -> None:
+    """Train, write when each step ended, and print the digest."""
     if sys.platform == "linux":
         os.sched_setaffinity(0, {int(core)})
     warnings.simplefilter("ignore")
     torch.manual_seed(42)
     clock = Clock(int(steps))
     model = TRAININGS[name](device, clock)
+    Path(times).write_bytes(clock.ends.tobytes())
     digest = hashlib.sha256()
     for parameter in model.parameters():
         digest.update(parameter.detach().cpu().numpy().tobytes())
-    print(json.dumps({"wall": clock.wall, "cpu": clock.cpu, "digest": digest.hexdigest()}))
+    print(digest.hexdigest())
 
 
 if __name__ == "__main__":
