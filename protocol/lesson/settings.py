@@ -37,6 +37,8 @@ _UNITS |= {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _UNITS |= {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _WHOLE = re.compile(r"[+-]?([0-9]{1,30}|[0-9]{1,3}((,[0-9]{3}){1,9}|(_[0-9]{3}){1,9}))")
 _SIZE = re.compile(r"([0-9]{1,30}(?:\.[0-9]{1,30})?)\s*([a-zA-Z]*)")
+_COUNT = re.compile(r"([0-9]{1,30}(?:\.[0-9]{1,30})?)(?:([kKmMbBtT])|[eE]\+?([0-9]{1,2}))")
+_POWERS = {"k": 3, "m": 6, "b": 9, "t": 12}
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:(0|[1-9][0-9]?))?")  # torch refuses cuda:01
 
 
@@ -140,15 +142,15 @@ def parse_seed(text: str) -> int:
     return parse_whole(text, what="seed", low=0, high=MAX_SEED)
 
 
-def parse_parameters(text: str) -> int:
-    """A number of parameters, also as `1e8` or `1.1e8`."""
-    try:
-        number = float(text) if "e" in text.lower() else math.nan
-    except ValueError:
-        number = math.nan
-    if number.is_integer():
-        text = str(int(number))
-    return parse_whole(text, what="parameters", low=1, high=MAX_PARAMETERS)
+def parse_parameters(text: str, what: str = "parameters") -> int:
+    """A number of parameters, also as `7B`, `1.5M` or `1e8`; `what` begins the error's text."""
+    match = _COUNT.fullmatch(text.strip())
+    if match:
+        power = _POWERS[match[2].lower()] if match[2] else int(match[3])
+        number = Fraction(match[1]) * 10**power
+        if number.denominator == 1:
+            text = str(number.numerator)
+    return parse_whole(text, what=what, low=1, high=MAX_PARAMETERS)
 
 
 def parse_learning_rate(text: str) -> float:

@@ -20,6 +20,7 @@ BAD = [
     (["estimate", "--format", "jsonl"], "table, json or csv, not 'jsonl'"),
     (["estimate", "--parameters", "0"], "parameters is a whole number"),
     (["estimate", "--parameters", "1e8.5"], "parameters is a whole number"),
+    (["estimate", "--parameters", "7B", "--zero", "4"], "zero is a whole number from 1 to 3"),
     (["estimate", "--parameters", "1e8", "--hidden", "3"], "goes without --hidden"),
     (["estimate", "--steps", "3"], "--steps does not belong after estimate"),
     (["estimate", "--device", "cuda:99"], "device cuda:99"),
@@ -90,8 +91,12 @@ def test_the_lessons_table_for_a_hundred_million_parameters() -> None:
     result = vramtop("estimate", "--parameters", "1e8")
     assert (result.returncode, result.stderr) == (0, "")
     assert "by the formula" in result.stdout
-    (adam,) = (line for line in result.stdout.splitlines() if line.startswith("adam "))
-    assert adam.split()[1:7:2] == ["400.0", "400.0", "800.0"]
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["parameters", "400.0", "MB", "100,000,000", "×", "4", "B"] in lines
+    assert [line[:3] for line in lines if line[:1] == ["adam"]] == [
+        ["adam", "800.0", "MB"],
+        ["adam", "1,600.0", "MB"],
+    ]
     rows = json.loads(vramtop("estimate", "--parameters", "1e8", "--format", "json").stdout)
     assert [row["optimizer_state"] for row in rows] == [0, 4 * 10**8, 8 * 10**8, 8 * 10**8]
     assert {row["source"] for row in rows} == {"formula"}

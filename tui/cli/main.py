@@ -77,10 +77,10 @@ def _run(options: Options) -> int:
         return show_gpus()
     if options.way != "monitor":
         output.require()
-    if options.parameters is not None:
+    if options.model is not None:
         from vramtop.tui.headless.formula import estimate_by_formula
 
-        return estimate_by_formula(options.parameters, options.form)
+        return estimate_by_formula(options.model, options.form)
     check_trainer("training" if options.way in ("monitor", "headless") else options.way)
     dataset, data_dir = options.settings.dataset, options.settings.data_dir
     source = sources.find(dataset, data_dir, download=options.download)

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 import msgspec
+from vramtop.accounting.textbook import Model
 from vramtop.protocol.lesson.settings import SettingError, Settings
 from vramtop.tui.worker.sweep_plan import Scale
 
@@ -23,6 +24,7 @@ _NOT_WITH_PARAMETERS = {
     "download": "--download",
     "optimizer": "--optimizer",
 }
+_WITH_PARAMETERS = ("dtype", "mixed", "lora", "shards", "zero")
 _OPTION = re.compile(r"--?[a-zA-Z][^=\s]*")
 
 
@@ -33,7 +35,7 @@ class Options(msgspec.Struct, frozen=True):
     """What the command line asks for.
 
     `batch_size` is still text, with one size or several, since the data sets its limit. `steps` and
-    `images` are None where they were not given. `parameters` is None unless an estimate is by the
+    `images` are None where they were not given. `model` is None unless an estimate is by the
     formula alone.
     """
 
@@ -44,7 +46,7 @@ class Options(msgspec.Struct, frozen=True):
     form: str
     download: bool
     tour: bool = False
-    parameters: int | None = None
+    model: Model | None = None
     images: int | None = None
     scale: Scale = "none"
     repeats: int = 1
@@ -84,7 +86,7 @@ def parse(arguments: Sequence[str]) -> Options | ProgramOptions:
             given.get("sweep_steps"),
             _form(given.get("command_format"), ("table", "json", "csv")),
             download,
-            parameters=given.get("parameters"),
+            model=_model(given),
             images=given.get("images"),
             scale=given.get("scale", "none"),
             repeats=given.get("repeats", 1),
@@ -139,11 +141,34 @@ def _check_place(given: dict[str, Any]) -> None:
             )
     if "images" in given and "sweep_steps" in given:
         raise SettingError("each size ends after so many --images or so many --steps: give one")
-    if "parameters" in given:
-        # The formula needs only the number of parameters and the optimizer's floats for each.
-        wrong = [option for name, option in _NOT_WITH_PARAMETERS.items() if name in given]
-        if wrong:
-            raise SettingError(f"--parameters is any model: it goes without {wrong[0]}")
+
+
+def _model(given: dict[str, Any]) -> Model | None:
+    """The model of an estimate by the formula alone. Raises `SettingError`."""
+    if "parameters" not in given:
+        for name in _WITH_PARAMETERS:
+            if name in given:
+                raise SettingError(f"--{name} goes with --parameters, which is any model")
+        return None
+    # The formula needs only the number of parameters and the optimizer's floats for each.
+    wrong = [option for name, option in _NOT_WITH_PARAMETERS.items() if name in given]
+    if wrong:
+        raise SettingError(f"--parameters is any model: it goes without {wrong[0]}")
+    mixed, shards, stage = given.get("mixed"), given.get("shards", 1), given.get("zero", 3)
+    if mixed is not None and "dtype" in given:
+        raise SettingError(f"--mixed {mixed} says which dtypes there are: it goes without --dtype")
+    if "zero" in given and shards == 1:
+        raise SettingError("--zero goes with --shards, the number of devices")
+    if mixed == "autocast" and shards > 1 and stage == 3:
+        raise SettingError("--mixed autocast goes with --zero 1 or 2: FSDP casts its own shards")
+    return Model(
+        given["parameters"],
+        given.get("dtype", "float32"),
+        mixed,
+        adapters=given.get("lora"),
+        devices=shards,
+        stage=stage,
+    )
 
 
 def _form(form: str | None, forms: tuple[str, ...]) -> str:

@@ -10,6 +10,7 @@ import argparse
 from functools import partial
 from typing import NoReturn, TypeAlias
 
+from vramtop.accounting.textbook import DTYPES, MIXED
 from vramtop.protocol.lesson.settings import parse_parameters, parse_share, parse_whole
 from vramtop.tui.terminal.exits import BAD_USAGE
 from vramtop.tui.terminal.output import complain, write
@@ -23,6 +24,8 @@ _SHELLS = ("bash", "zsh", "fish")
 _steps = partial(parse_whole, what="steps", low=1, high=10**9)
 _images = partial(parse_whole, what="images", low=1, high=10**12)
 _pid = partial(parse_whole, what="pid", low=1, high=2**22)
+_shards = partial(parse_whole, what="shards", low=2, high=2**20)
+_stage = partial(parse_whole, what="zero", low=1, high=3)
 _repeats = partial(parse_whole, what="repeat", low=1, high=1000)
 
 # No line is longer than a terminal of 80 columns.
@@ -156,8 +159,17 @@ def _estimate(commands: _Commands) -> Parser:
     text = "predict what each batch size holds, allocating nothing"
     estimate = _command(commands, "estimate", text)
     group = estimate.add_argument_group("estimate")
-    text = "by the formula alone, for any model of so many, as 1e8"
+    text = "by the formula alone, for any model of so many, as 7B or 1e8"
     value(group, "--parameters", "N", parse_parameters, text)
+    text = "of the parameters: float32, bfloat16 or float16 (float32)"
+    group.add_argument("--dtype", choices=DTYPES, metavar="NAME", help=text)
+    text = "mixed precision: autocast, or master for 16 bits with float32 master weights"
+    group.add_argument("--mixed", choices=MIXED, metavar="WAY", help=text)
+    text = "train so many parameters of adapters alone, as 20M"
+    value(group, "--lora", "N", partial(parse_parameters, what="lora"), text)
+    value(group, "--shards", "N", _shards, "share it out over so many devices")
+    text = "what is shared out, by the stage of ZeRO: 3 as FSDP does, 2 or 1 (3)"
+    value(group, "--zero", "STAGE", _stage, text)
     _format(group)
     _of_sizes(estimate)
     return estimate

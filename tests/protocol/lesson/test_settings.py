@@ -244,3 +244,36 @@ def test_any_text_is_a_value_or_one_line_of_complaint(
 
 def test_the_limits_are_known_without_torch(modules_after: Callable[[str], set[str]]) -> None:
     assert "torch" not in modules_after("from vramtop.protocol.lesson import settings")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1", 1),
+        ("1,000", 1000),
+        ("1e8", 10**8),
+        ("1.1e8", 110_000_000),
+        ("1E+3", 1000),
+        ("7B", 7 * 10**9),
+        ("0.5b", 500_000_000),
+        ("1.5M", 1_500_000),
+        ("20k", 20_000),
+        ("1T", 10**12),
+        ("1e15", 10**15),
+    ],
+)
+def test_numbers_of_parameters_are_read(text: str, number: int) -> None:
+    assert settings.parse_parameters(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "0", "1e16", "1.0005k", "7GB", "B", "1e8.5", "-7B", "1e-3"])
+def test_other_numbers_of_parameters_are_refused(text: str) -> None:
+    with pytest.raises(SettingError, match="lora is a whole number from 1 to 1,000,000"):
+        settings.parse_parameters(text, what="lora")
+
+
+@pytest.mark.parametrize(
+    ("text", "share"), [("2%", 0.02), ("0.5 %", 0.005), ("0%", 0), ("300%", 3)]
+)
+def test_shares_are_read(text: str, share: float) -> None:
+    assert settings.parse_share(text) == share

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from vramtop.accounting.textbook import Model
 from vramtop.protocol.lesson.settings import SettingError, Settings
-from vramtop.tui.cli.options import parse
+from vramtop.tui.cli.options import Options, parse
 from vramtop.tui.cli.parsers import SWEEP_SIZES, Parser, parsers
 
 
@@ -57,6 +58,18 @@ def test_sweep_has_sizes_steps_and_a_form_of_its_own() -> None:
         (["fit", "--batch-size", "64"], "--batch-size does not belong after fit"),
         (["--steps", "7", "estimate"], "--steps does not go with estimate"),
         (["--headless", "fit"], "--headless does not go with fit"),
+        (["estimate", "--dtype", "bfloat16"], "--dtype goes with --parameters"),
+        (["estimate", "--lora", "20M"], "--lora goes with --parameters"),
+        (["sweep", "--shards", "8"], "--shards does not belong after sweep"),
+        (["estimate", "--parameters", "7B", "--zero", "2"], "--zero goes with --shards"),
+        (
+            ["estimate", "--parameters", "7B", "--mixed", "master", "--dtype", "float16"],
+            "--mixed master says which dtypes there are",
+        ),
+        (
+            ["estimate", "--parameters", "7B", "--mixed", "autocast", "--shards", "8"],
+            "--mixed autocast goes with --zero 1 or 2",
+        ),
         (["estimate", "--parameters", "9", "--hidden", "3"], "it goes without --hidden"),
         (["estimate", "--parameters", "9", "--batch-size", "3"], "it goes without --batch-size"),
         (["estimate", "--parameters", "9", "--data-dir", "x"], "it goes without --data-dir"),
@@ -98,6 +111,15 @@ def test_an_unknown_command_is_refused_in_one_line(capsys: pytest.CaptureFixture
     complaint = capsys.readouterr().err
     assert "invalid choice: 'swep'" in complaint
     assert len(complaint.splitlines()) == 1
+
+
+def test_an_estimate_of_any_model_says_how_it_is_trained() -> None:
+    line = "estimate --parameters 7B --mixed master --lora 20M --shards 8 --zero 2"
+    options = parse(line.split())
+    assert isinstance(options, Options)
+    assert options.model == Model(
+        7 * 10**9, mixed="master", adapters=20_000_000, devices=8, stage=2
+    )
 
 
 def test_a_tour_is_for_the_screen() -> None:
