@@ -120,6 +120,10 @@ def test_an_estimate_of_any_model_says_how_it_is_trained() -> None:
     assert options.model == Model(
         7 * 10**9, mixed="master", adapters=20_000_000, devices=8, stage=2
     )
+    line = "estimate --parameters 7B --mixed autocast --shards 8 --zero 2"
+    options = parse(line.split())
+    assert isinstance(options, Options)
+    assert options.model == Model(7 * 10**9, mixed="autocast", devices=8, stage=2)
 
 
 def test_a_tour_is_for_the_screen() -> None:
