@@ -2,7 +2,7 @@
 
 Runs `tests/tui/train.py` as `vramtop run` does. What its observer says, what it prints and what
 NVML says go to docs/session-program.jsonl, a JSON object a line with one of `said`, `printed` and
-`gpus`. The tests in tests/tui/app/test_program_pictures.py draw the screens from it.
+`gpus`. The tests in tests/tui/app/test_pictures.py draw the screens from it.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from .blocks import blocks_of
 from .consistency import check
 from .largest import at_high_water
 from .layers import layers_of
+from .lines import lines_of
 from .other import known_of, other_of
 from .ownership import belongings_of, sightings_of
 from .phases import timeline_of
@@ -47,6 +48,7 @@ def report(step: WatchedStep, steps: int, holders: Mapping[int, str] = NOBODY) -
         phases=tuple(walked.boundaries),
         curve=walked.curve,
         layers=layers_of(step, highest, sightings),
+        lines=lines_of(step, highest),
         other=other_of(step, highest["other"], known),
         tensors=tensors_of(step, timeline, highest, sightings, known),
         blocks={category: len(blocks) for category, blocks in highest.items()},

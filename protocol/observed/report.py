@@ -71,6 +71,17 @@ class Layer(msgspec.Struct, frozen=True):
     activations: int
 
 
+class Line(msgspec.Struct, frozen=True):
+    """What a line of the program has allocated of each category, at that category's high water.
+
+    It is the innermost line of the user's own code, as `train.py:42`; empty for all that no line is
+    known of, such as what is older than the watched step, or made in backward.
+    """
+
+    line: str
+    split: Split
+
+
 class Held(msgspec.Struct, frozen=True):
     """A group of blocks: `count` of `bytes` in all, what they are, and the line that made them.
 
@@ -123,6 +134,7 @@ class StepReport(msgspec.Struct, frozen=True, kw_only=True):
     phases: tuple[Phase, ...]
     curve: tuple[Moment, ...]
     layers: tuple[Layer, ...]
+    lines: tuple[Line, ...]
     other: tuple[Held, ...]
     tensors: dict[Category, tuple[TensorFacts, ...]]
     blocks: dict[Category, int]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 from vramtop.accounting.program.report import report
 from vramtop.protocol.observed.record import FromObserver, WatchedStep
+from vramtop.protocol.split import ALL_CATEGORIES
 
 Counted = dict[str, dict[str, int]]
 
@@ -49,7 +50,10 @@ def read(result: Path) -> Observed:
 
 
 def assert_as_counted(observed: Observed, device: str) -> None:
-    """Each boundary has the bytes that the program counted, and no byte is nobody's."""
+    """Each boundary has the bytes that the program counted, and no byte is nobody's.
+
+    The program's lines have all bytes of each category.
+    """
     latest = observed.latest(device)
     assert latest.keys() & observed.counted.keys(), observed.messages
     for name, step in latest.items():
@@ -61,4 +65,7 @@ def assert_as_counted(observed: Observed, device: str) -> None:
             for phase, bytes_of in counted.items()
         }
         assert split == counted
+        for category in ALL_CATEGORIES:
+            of_lines = sum(line.split.of(category) for line in reported.lines)
+            assert of_lines == reported.high_water.of(category)
         assert reported.unattributed == (None if device == "cpu" else 0)

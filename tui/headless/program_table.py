@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 from vramtop.protocol.observed.program import KindReport, ProgramReport
 from vramtop.protocol.observed.record import Input, Kind
-from vramtop.protocol.observed.report import Held, Layer
+from vramtop.protocol.observed.report import Held, Layer, Line
 from vramtop.protocol.split import ALL_CATEGORIES
 from vramtop.tui.terminal.output import Page
 from vramtop.tui.terminal.palette import TERMINAL
@@ -19,8 +19,8 @@ from vramtop.tui.words.wording import NAMES
 
 _SHORT = ("params", "grads", "optim", "data", "activ.", "temp.", "other")
 _BAR = 12
-_LAYERS = _HELD = 5
-_NAME, _KIND = 30, 18
+_LAYERS = _LINES = _HELD = 5
+_NAME, _KIND, _LINE = 30, 18, 24
 _WORDS: dict[Kind, str] = {"training": "step", "inference": "call"}
 
 
@@ -66,6 +66,9 @@ def _of_one(report: ProgramReport, *, several: bool) -> Iterable[Text | Table]:
     if report.layers:
         yield Text()
         yield _layers(report.layers)
+    if any(each.line for each in report.lines):
+        yield Text()
+        yield _lines(report.lines)
     if report.other:
         yield Text()
         yield _other(report.other)
@@ -166,6 +169,19 @@ def _layers(layers: Sequence[Layer]) -> Table:
 
 def _sizes(layer: Layer) -> tuple[int, int, int, int]:
     return layer.parameters, layer.gradients, layer.optimizer_state, layer.activations
+
+
+def _lines(lines: Sequence[Line]) -> Table:
+    """The lines of the program that have allocated most, at each category's high water."""
+    table = figures("largest lines", *_SHORT)
+    for each in [each for each in lines if each.line][:_LINES]:
+        sizes = msgspec.structs.astuple(each.split)
+        table.add_row(shortened(each.line, _LINE), *map(_short, sizes))
+    return table
+
+
+def _short(size: int) -> str:
+    return units.short(size) if size else units.NOTHING
 
 
 def _other(other: Sequence[Held]) -> Table:

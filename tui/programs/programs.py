@@ -134,6 +134,7 @@ class Program:
             phases=steps[0].phases if steps else (),
             kinds=tuple(self._kind(device, step) for step in steps),
             layers=steps[0].layers if steps else (),
+            lines=steps[0].lines if steps else (),
             other=steps[0].other if steps else (),
             out_of_memory=self.out_of_memory.get(device),
         )

@@ -66,6 +66,7 @@ def test_categories_and_workspaces_are_what_the_allocator_has_at_every_moment(
         listed = result.tensors[category]
         assert sum(facts.bytes for facts in listed) <= water
         assert len(listed) == 8 or sum(facts.bytes for facts in listed) == water
+        assert sum(getattr(line.split, category) for line in result.lines) == water
     assert sum(each.bytes for each in result.other) == result.high_water.other
     assert set(result.boundaries) == set(result.phases)
     for split in result.boundaries.values():

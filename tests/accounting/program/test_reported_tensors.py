@@ -1,10 +1,10 @@
-"""A step's layers, and the largest tensors of each category."""
+"""A step's layers and lines, and the largest tensors of each category."""
 
 from __future__ import annotations
 
 from fake import FakeProgram
 from fake_training import training
-from vramtop.protocol.observed.report import Layer, TensorFacts
+from vramtop.protocol.observed.report import Layer, Line, Split, TensorFacts
 
 
 def test_a_layer_has_what_its_parameters_have_and_what_it_made() -> None:
@@ -29,6 +29,29 @@ def test_a_layer_has_nothing_of_its_childrens() -> None:
         Layer("h.0", "Linear", 2, 0, 0, 16),
         Layer("", "Linear", 1, 0, 0, 32),
         Layer("h.0.mlp", "", 12, 0, 0, 0),
+    )
+
+
+def test_a_line_has_what_it_allocated_of_each_category() -> None:
+    program = FakeProgram()
+    weight = program.hold(100)
+    for _ in range(2):
+        program.period()
+        batch = program.take(7, "train.py:3")
+        with program.call():
+            program.see("batch_data", batch, "inputs[0]")
+            made = [program.take(size, "model.py:9", "fc") for size in (16, 32)]
+            program.give(program.take(64, "model.py:9", "fc"))
+        with program.backward():
+            made.append(program.take(5))
+            program.give(*made)
+        program.give(batch)
+    program.see("parameters", weight, "fc.weight")
+    program.period()
+    assert program.report().lines == (
+        Line("model.py:9", Split(activations=48, temporaries=64)),
+        Line("", Split(parameters=100)),
+        Line("train.py:3", Split(batch_data=7)),
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from said import OBSERVED, PROGRESS, inference, rank, training
 from vramtop.protocol.observed.program import KindReport, ProgramReport
 from vramtop.protocol.observed.record import OutOfMemory, WatchedStep
-from vramtop.protocol.observed.report import Allocator, Held, Layer, Peak, Split
+from vramtop.protocol.observed.report import Allocator, Held, Layer, Line, Peak, Split
 from vramtop.tui.headless.program_table import page
 from vramtop.tui.programs.programs import Program
 from vramtop.tui.terminal.output import drawn
@@ -64,6 +64,7 @@ def large() -> ProgramReport:
             Layer(name.format(at), "LinearWithLowRankAdaptation", 10**at, 10**at, 10**at, 10**at)
             for at in range(12)
         ),
+        lines=tuple(Line(f"{name.format(at)}.py:1042", LARGE) for at in range(12)),
         other=tuple(
             Held(10**at, at, "kept since the step before", f"x.py:{at // 2}") for at in range(15)
         ),
@@ -131,6 +132,24 @@ def test_nothing_is_wider_than_80_columns_however_large() -> None:
     layers = [line for line in text if "LinearWithLow" in line]
     assert len(layers) == 5
     assert [line.split()[0].split(".")[-2] for line in layers] == ["11", "10", "9", "8", "7"]
+
+
+def test_lines_of_the_program_come_with_the_most_bytes_first() -> None:
+    text = lines(report(training()))
+    begin = next(at for at, line in enumerate(text) if line.startswith("largest lines"))
+    assert text[begin].split()[2:] == [
+        "params",
+        "grads",
+        "optim",
+        "data",
+        "activ.",
+        "temp.",
+        "other",
+    ]
+    assert [line.split() for line in text[begin + 1 : begin + 3]] == [
+        ["train.py:9", "–", "–", "–", "–", "300", "–", "–"],
+        ["train.py:7", "–", "–", "–", "100", "–", "–", "–"],
+    ]
 
 
 def test_what_is_others_is_added_up_by_the_line_that_allocated_it() -> None:
