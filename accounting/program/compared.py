@@ -81,6 +81,11 @@ class ProgramChange(msgspec.Struct, frozen=True):
     lost: tuple[Kind, ...]
     layers: tuple[LayerChange, ...]
 
+    @property
+    def name(self) -> str:
+        """The process after: `train.py, rank 0, on cuda:0`."""
+        return _name(self.program[1], self.rank, self.device)
+
 
 class Comparison(msgspec.Struct, frozen=True):
     """The processes that both results have, and the names of those that only one of them has."""
@@ -98,8 +103,8 @@ def compared(before: Sequence[ProgramReport], after: Sequence[ProgramReport]) ->
     both, lost, new = _matched(_by_place(before), _by_place(after))
     return Comparison(
         tuple(_program(was, now) for was, now in both),
-        tuple(map(_named, lost)),
-        tuple(map(_named, new)),
+        tuple(_name(each.program, each.rank, each.device) for each in lost),
+        tuple(_name(each.program, each.rank, each.device) for each in new),
     )
 
 
@@ -127,9 +132,9 @@ def _by_place(reports: Iterable[ProgramReport]) -> dict[tuple[str, int, int], Pr
     return found
 
 
-def _named(report: ProgramReport) -> str:
-    rank = f", rank {report.rank}" if report.rank is not None else ""
-    return f"{report.program}{rank}, on {report.device}"
+def _name(program: str, rank: int | None, device: str) -> str:
+    ranked = f", rank {rank}" if rank is not None else ""
+    return f"{program}{ranked}, on {device}"
 
 
 def _program(before: ProgramReport, after: ProgramReport) -> ProgramChange:

@@ -74,8 +74,8 @@ class Layer(msgspec.Struct, frozen=True):
 class Line(msgspec.Struct, frozen=True):
     """What a line of the program has allocated of each category, at that category's high water.
 
-    It is the innermost line of the user's own code, as `train.py:42`; empty for all that no line is
-    known of, such as what is older than the watched step, or made in backward.
+    It is the innermost line of the user's own code, as `train.py:42`. It is empty for all that no
+    line is known of: what is older than the watched step, and on a GPU what backward makes.
     """
 
     line: str

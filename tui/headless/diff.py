@@ -69,14 +69,12 @@ def _failures(found: Comparison, limit: float) -> Iterator[str]:
     for name in found.lost:
         yield f"{name}: only in the first file"
     for program in found.programs:
-        rank = f", rank {program.rank}" if program.rank is not None else ""
-        who = f"{program.program[1]}{rank}, on {program.device}"
         for kind in program.lost:
-            yield f"{who}: {kind} only in the first file"
+            yield f"{program.name}: {kind} only in the first file"
         for change in program.kinds:
             peak = change.peak
             if peak.growth > limit:
                 yield (
-                    f"{who}: the peak in {change.kind} grew by {peak.growth:.2%}, from "
+                    f"{program.name}: the peak in {change.kind} grew by {peak.growth:.2%}, from "
                     f"{peak.before:,} B to {peak.after:,} B; --fail-above allows {100 * limit:g}%"
                 )
