@@ -258,9 +258,9 @@ class Windows:
         return window.source == "trace" or (self.of_this_thread and may_change_modes())
 
     def _forget_if_ended(self) -> None:
-        """Forget a window whose thread has ended; a dispatch mode ends with its thread."""
+        """Forget an abandoned window whose thread has ended; a dispatch mode ends with its thread."""
         window = self.window
-        if window is not None and window.thread_has_ended:
+        if window is not None and window.abandoned and window.thread_has_ended:
             self.window = None
             self.hooks.leave_modules()
             window.stop()
