@@ -258,7 +258,7 @@ class Windows:
         return window.source == "trace" or (self.of_this_thread and may_change_modes())
 
     def _forget_if_ended(self) -> None:
-        """Forget an abandoned window whose thread has ended; a dispatch mode ends with its thread."""
+        """Forget an abandoned window whose thread has ended, and a dispatch mode with it."""
         window = self.window
         if window is not None and window.abandoned and window.thread_has_ended:
             self.window = None

@@ -56,10 +56,17 @@ class Terminal:
 
     def wait_for(self, pattern):
         """Read what is drawn until the screen shows the pattern."""
+        self.read_until(lambda: re.search(pattern, self.text()), f"no {pattern!r}")
+
+    def read_until(self, seen, lacking):
+        """Read what is drawn until this is true; `lacking` says what was not there."""
         latest = time.monotonic() + TIMEOUT_SECONDS
-        while not re.search(pattern, self.text()):
-            assert time.monotonic() < latest, f"no {pattern!r} in:\n{self.text()}"
-            self._read()
+        while not seen():
+            assert time.monotonic() < latest, f"{lacking} in:\n{self.text()}"
+            try:
+                self._read()
+            except pexpect.EOF as error:
+                raise AssertionError(f"ended, and {lacking} in:\n{self.text()}") from error
 
     def wait_until_measured(self):
         """Wait until the screen shows a settled step of a batch of 64."""

@@ -66,8 +66,10 @@ def test_a_terminal_with_graphics_is_sent_each_image_and_asked_nothing(monkeypat
     assert b"\x1b_G" not in terminal.raw
     for count, key in enumerate(("i", "n"), start=1):
         terminal.child.send(key)
-        while len(set(re.findall(SENT, terminal.raw))) < count:
-            terminal._read()
+        terminal.read_until(
+            lambda count=count: len(set(re.findall(SENT, terminal.raw))) >= count,
+            f"not {count} images",
+        )
     terminal.wait_for("image 1 ")
     terminal.quit()
     assert len(set(re.findall(SENT, terminal.raw))) == 2

@@ -1,15 +1,13 @@
 """Brings the observer into a process that runs already.
 
 Python's main thread is asked to start a thread, which does the rest. Where Python itself has no
-means for that, gdb asks it, while the process stands still for some milliseconds: all addresses are
-looked up before, and gdb reads no symbols.
+means for that, gdb asks it, while the process stands still for some milliseconds.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,25 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from . import sockets
-from .target import CannotAttach, Target, find, refusal
+from . import gdb, sockets
+from .target import CannotAttach, Target, find
 
 OBSERVER = Path(__file__).parents[2] / "observer"
 _LOADER = Path("program/autoload/_vramtop_autoload.py")
 _ANSWER_SECONDS = 2.0  # a main thread that runs Python needs a hundredth of that
-_PASSING_SECONDS = 5.0
-_GDB_SECONDS = 20.0
-_PAGE, _READ_WRITE, _PRIVATE = 4096, 3, 0x22
-
-# gdb must read no file of the process, however many it has loaded, and change nothing in it.
-_QUIET = (
-    "set debuginfod enabled off",
-    "set auto-load no",
-    "set auto-solib-add off",
-    "set sysroot /nonexistent",
-    "set libthread-db-search-path /nonexistent",
-    "set confirm off",
-)
 
 
 def attach(pid: int, observer: Path = OBSERVER) -> Path:
@@ -61,11 +46,10 @@ def _enter(target: Target, code: str) -> None:
     """Let the process run this code, until the observer answers. Raises `CannotAttach`."""
     if _ask_python(target, code):
         return
-    # First the main thread; where that waits in C, whatever thread works with PyTorch.
-    for passing in (False, True):
-        _ask(target, code, passing=passing)
-        if _answered(target, _ANSWER_SECONDS):
-            return
+    with gdb.tried() as debugger:
+        for where in debugger.places:
+            if gdb.ask(debugger, target, code, where) and _answered(target, _ANSWER_SECONDS):
+                return
     raise CannotAttach(
         f"process {target.pid} runs no Python code now, as if all its threads waited; "
         "try again later"
@@ -133,62 +117,6 @@ def _code(loader: Path, folder: str) -> str:
         "except Exception: pass\n"
     )
     return f"exec({start!r}, {{}})"
-
-
-def _ask(target: Target, code: str, *, passing: bool) -> None:
-    """Let gdb ask for a line of Python: at the next bytecode, or where a thread passes."""
-    gdb = shutil.which("gdb")
-    if gdb is None:
-        raise CannotAttach(
-            "attaching needs gdb (apt install gdb), or start the program with: vramtop run"
-        )
-    at = target.functions
-    page = f"((long)0, (long){_PAGE}, {_READ_WRITE}, {_PRIVATE}, -1, (long)0)"
-    run = at["PyRun_SimpleString"]
-    asking = f"print ((int(*)()){at['Py_AddPendingCall']})((long){run}, $page)"
-    with tempfile.NamedTemporaryFile(prefix="vramtop-") as file:
-        file.write(code.encode() + b"\0")
-        file.flush()
-        commands = ["set language c"]
-        if passing:
-            commands += [f"tbreak *{at['PyEval_SaveThread']}", "continue"]
-            asking = f"print ((int(*)()){run})($page)"
-        commands += [
-            f"set $page = ((long(*)()){at['mmap']}){page}",
-            f"restore {file.name} binary $page",
-            asking,
-            "detach",
-        ]
-        arguments = [gdb, "-nx", "-batch"]
-        for each in _QUIET:
-            arguments += ["-iex", each]
-        arguments += ["-p", str(target.pid)]
-        for each in commands:
-            arguments += ["-ex", each]
-        _run(arguments, target, _PASSING_SECONDS if passing else _GDB_SECONDS)
-
-
-def _run(arguments: list[str], target: Target, seconds: float) -> None:
-    process = subprocess.Popen(
-        arguments,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    try:
-        said, _ = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        process.terminate()  # gdb takes its breakpoint out and lets the process go
-        process.communicate()
-        return
-    if "$1 = 0" not in said:
-        find(target.pid)  # it may have ended
-        if "ptrace:" in said or "Could not attach" in said:
-            raise refusal(target.pid)
-        raise CannotAttach(f"gdb could not enter process {target.pid}: {_last_line(said)}")
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
 
 
 def _answered(target: Target, seconds: float) -> bool:

@@ -13,7 +13,13 @@ import psutil
 from . import sockets
 from .elf import Mapped, NotRead, functions, machine, mapped
 
-_NEEDED = ("Py_AddPendingCall", "PyRun_SimpleString", "PyEval_SaveThread")
+_NEEDED = (
+    "Py_AddPendingCall",
+    "PyRun_SimpleString",
+    "PyEval_SaveThread",
+    "PyErr_Occurred",
+    "_Py_Dealloc",
+)
 _TRACE = 19  # the number of the capability SYS_PTRACE
 _SCOPE = Path("/proc/sys/kernel/yama/ptrace_scope")
 _RUN = "or start the program with: vramtop run"

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from piloted import Monitor, monitor, until
 from vramtop.protocol.observed.record import Observed, Progress
-from vramtop.tui.programs import inject
+from vramtop.tui.programs import gdb, inject
 from vramtop.tui.programs.target import CannotAttach, refusal
 
 pytestmark = pytest.mark.skipif(shutil.which("gdb") is None, reason="needs gdb")
@@ -87,8 +87,12 @@ def greeting(path: Path) -> Monitor:
 
 
 def test_a_loop_that_knows_nothing_is_observed_and_hardly_stands_still(
-    run: Callable[[str], int], observer: Path, tmp_path: Path
+    run: Callable[[str], int],
+    observer: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(gdb, "_WAITING_SECONDS", 1.0)  # it never lets go of Python
     pid = run(HEARTBEAT)
     watching = greeting(inject.attach(pid, observer))
     watching.watch()
@@ -142,7 +146,7 @@ def test_where_no_thread_runs_python_that_is_told_and_the_program_lives_on(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(inject, "_PASSING_SECONDS", 1.0)
+    monkeypatch.setattr(gdb, "_WAITING_SECONDS", 1.0)
     os.mkfifo(tmp_path / "fifo")
     pid = run(WAITS.format(f"os.open({str(tmp_path / 'fifo')!r}, os.O_RDWR)"))
     with pytest.raises(CannotAttach, match="runs no Python code now"):
@@ -158,7 +162,7 @@ def test_a_program_in_which_no_thread_can_start_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(inject, "_ANSWER_SECONDS", 0.5)
-    monkeypatch.setattr(inject, "_PASSING_SECONDS", 0.5)
+    monkeypatch.setattr(gdb, "_WAITING_SECONDS", 0.5)
     pid = run(ANSWERS + RUNS)
     with pytest.raises(CannotAttach):
         inject.attach(pid, observer)
@@ -167,7 +171,10 @@ def test_a_program_in_which_no_thread_can_start_goes_on(
 
 
 @pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.13"])
-def test_every_python_is_entered(observer: Path, version: str) -> None:
+def test_every_python_is_entered(
+    observer: Path, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gdb, "_WAITING_SECONDS", 1.0)  # it never lets go of Python
     found = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
     if not found:
         pytest.skip(f"no Python {version}")
