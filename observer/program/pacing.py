@@ -19,6 +19,7 @@ class Pacing:
     def __init__(self) -> None:
         self._began = time.perf_counter()
         self.spent = 0.0
+        self._next = 0.0  # what the next watched step will take: as much as the latest
         self._due = self._began
         self._missed = 0
         self._plain: deque[float] = deque(maxlen=_KEPT)
@@ -41,11 +42,13 @@ class Pacing:
         """Watching took so long; the next watched step is due when that is small enough."""
         self._missed = 0
         self.spent += seconds
+        self._next = seconds
         self._due = max(time.perf_counter() + LEAST_SECONDS, self._affordable)
 
     def spend_in_vain(self, seconds: float) -> None:
         """A step took so long that could not be recorded; another is tried soon, then later."""
         self.spent += seconds
+        self._next = seconds
         self._due = time.perf_counter() + LEAST_SECONDS * 2**self._missed
         if self._missed >= _SOON_AGAIN:
             self._due = max(self._due, self._affordable)
@@ -58,8 +61,8 @@ class Pacing:
 
     @property
     def _affordable(self) -> float:
-        """When all that was spent is small enough."""
-        return self._began + self.spent / MOST_SHARE
+        """When all that was spent, with the next step, is small enough."""
+        return self._began + (self.spent + self._next) / MOST_SHARE
 
     def wait(self) -> float:
         """The seconds until the next watched step is due."""

@@ -9,6 +9,7 @@ _ENTRY = ("tests/observer/program/test_entry.py",)
 _LISTENING = ("tests/observer/program/test_listening.py",)
 _CONTAINER = ("tests/tui/programs/test_container.py",)
 _INJECT = ("tests/tui/programs/test_inject.py",)
+_GDB = ("tests/tui/programs/test_gdb.py",)
 _LAUNCH = ("tests/tui/programs/test_launch.py",)
 _VIEWER = ("tests/tui/programs/test_viewer.py",)
 
@@ -106,11 +107,32 @@ PROGRAMS = (
         _INJECT,
     ),
     Fault(
-        "only the main thread is asked",
+        "a process is entered in one place only",
         "tui/programs/inject.py",
-        "for passing in (False, True):",
-        "for passing in (False,):",
+        "for where in debugger.places:",
+        "for where in debugger.places[:1]:",
         _INJECT,
+    ),
+    Fault(
+        "gdb is not tried before it enters a process",
+        "tui/programs/gdb.py",
+        "if _can_write(command):",
+        "if True:",
+        _GDB,
+    ),
+    Fault(
+        "a gdb that keeps no vector registers calls anywhere",
+        "tui/programs/gdb.py",
+        "(Where.LETTING_GO, Where.WORKING)",
+        "(Where.ANYWHERE, Where.WORKING)",
+        _GDB,
+    ),
+    Fault(
+        "a gdb that can never write is used",
+        "tui/programs/gdb.py",
+        "        if not _can_write(command):",
+        "        if False:",
+        _GDB,
     ),
     Fault(
         "a container's program is given a path of ours",
