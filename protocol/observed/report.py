@@ -94,6 +94,30 @@ class Held(msgspec.Struct, frozen=True):
     line: str
 
 
+class Growth(msgspec.Struct, frozen=True, kw_only=True):
+    """A category that holds more after each watched step than after the one before.
+
+    At the end of step `since` it had `before` bytes, at the end of step `until` `bytes`. At this
+    rate the device is full in `steps_left` steps at most: it may be sooner, where other processes
+    or the allocator's rounding take their part. `kept` is what one step left to the next, by the
+    line that made it; `held` by who holds it, as far as the program was asked.
+    """
+
+    category: Category
+    since: int
+    until: int
+    before: int
+    bytes: int
+    steps_left: int | None
+    kept: tuple[Held, ...]
+    held: tuple[Held, ...]
+
+    @property
+    def bytes_a_step(self) -> float:
+        """By how many bytes it grows in a step, on the average."""
+        return (self.bytes - self.before) / (self.until - self.since)
+
+
 class TensorFacts(msgspec.Struct, frozen=True):
     """One block of a category at its high water.
 

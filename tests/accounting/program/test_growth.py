@@ -1,0 +1,139 @@
+"""What grows from step to step is told with its rate, its lines and its holders, and only then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+from fake import FakeProgram
+from vramtop.accounting.program.growth import Growing
+from vramtop.accounting.program.report import report
+from vramtop.protocol.observed.record import Hardware
+from vramtop.protocol.observed.report import Growth, Held
+
+LOSS = 40
+CARD = Hardware("a card", "", 100_000)
+
+
+def watched(growing: Growing, step: int, older: int, kept: int = LOSS, *, name: str = "") -> None:
+    """Step number `step`: it began with `older` bytes, and keeps something that it made."""
+    program = FakeProgram()
+    place = program.hold(older) if older else 0
+    for _ in range(2):
+        program.period()
+        with program.call():
+            program.give(program.take(500))
+        if kept:
+            program.take(kept, "train.py:14")
+        with program.backward():
+            pass
+        with program.optimizer():
+            pass
+    program.period()
+    record = program.record(hardware=CARD)
+    growing.add(record, report(record, step, {place: name} if name else {}))
+
+
+def after(steps: Sequence[tuple[int, int]], kept: int = LOSS) -> Growth | None:
+    growing = Growing()
+    for step, older in steps:
+        watched(growing, step, older, kept)
+    return growing.growth
+
+
+def leaking(*steps: int) -> list[tuple[int, int]]:
+    """Steps that began with what all before them have left, two of which are recorded anew."""
+    return [(step, 1000 + LOSS * (step - 2)) for step in steps]
+
+
+def test_what_each_step_leaves_behind_is_told_by_its_rate_from_the_fourth_watched_step_on() -> None:
+    assert after(leaking(10, 50, 80)) is None
+    growth = after(leaking(10, 50, 80, 110))
+    assert growth is not None
+    # The last step's own loss is no older than the step, so it is not in *other* yet.
+    before, now = 1000 + LOSS * 9, 1000 + LOSS * 109
+    assert (growth.category, growth.since, growth.until) == ("other", 10, 110)
+    assert (growth.before, growth.bytes, growth.bytes_a_step) == (before, now, LOSS)
+
+
+def test_the_steps_left_are_those_until_a_steps_peak_is_as_large_as_the_card() -> None:
+    growth = after(leaking(10, 50, 80, 110))
+    assert growth is not None
+    peak = 1000 + LOSS * 109 + 500
+    assert growth.steps_left == (CARD.total_bytes - peak) // LOSS
+
+
+def test_the_line_that_makes_it_and_the_holder_are_told() -> None:
+    growing = Growing()
+    for step, older in leaking(10, 50, 80):
+        watched(growing, step, older)
+    watched(growing, 110, 1000 + LOSS * 108, name="history in train.py")
+    growth = growing.growth
+    assert growth is not None
+    assert growth.kept == (Held(LOSS, 1, "kept since the step before", "train.py:14"),)
+    assert growth.held == (Held(1000 + LOSS * 108, 1, "history in train.py", ""),)
+
+
+@pytest.mark.parametrize(
+    "older",
+    [
+        [1000] * 20,
+        [1000, 1000, 1000, 1100, 1200],  # twice more is no trend
+        [1000, 1100, 1200, 1300, 1100],  # it was released
+        [1000 + 100 * n for n in range(6)] + [1500] * 12,  # a buffer that was filled
+    ],
+)
+def test_what_stays_or_falls_again_or_was_filled_does_not_grow(older: list[int]) -> None:
+    assert after(list(enumerate(older, start=10)), kept=0) is None
+
+
+def test_what_has_fallen_counts_from_its_lowest_point_on() -> None:
+    older = [5000, 5000, 1000, 1100, 1200, 1300]
+    growth = after(list(enumerate(older, start=10)), kept=0)
+    assert growth is not None
+    assert (growth.since, growth.before, growth.bytes) == (12, 1000, 1300)
+
+
+def test_where_the_allocator_does_not_tell_all_nothing_is_said() -> None:
+    growing = Growing()
+    for step, older in leaking(10, 50, 80, 110):
+        program = FakeProgram()
+        program.hold(older)
+        for _ in range(3):
+            program.period()
+        record = program.record()
+        growing.add(record, msgspec.structs.replace(report(record, step), allocator=None))
+    assert growing.growth is None
+
+
+def test_a_program_whose_steps_are_counted_anew_begins_anew() -> None:
+    growing = Growing()
+    for step, older in leaking(10, 50, 80, 110):
+        watched(growing, step, older)
+    assert growing.growth is not None
+    watched(growing, 3, 9000)
+    assert growing.growth is None
+
+
+def test_of_several_categories_the_one_that_has_grown_most_is_told() -> None:
+    growing = Growing()
+    for number in range(5):
+        program = FakeProgram()
+        buffer, _ = program.hold(1000 + 300 * number), program.hold(1000 + 100 * number)
+        for _ in range(2):
+            program.period()
+            with program.call():
+                program.give(program.take(500))
+            with program.backward():
+                pass
+            with program.optimizer():
+                pass
+        program.see("parameters", buffer, "cache")
+        program.period()
+        record = program.record()
+        growing.add(record, report(record, 10 + number))
+    growth = growing.growth
+    assert growth is not None
+    assert (growth.category, growth.before, growth.bytes) == ("parameters", 1000, 2200)
+    assert (growth.steps_left, growth.kept, growth.held) == (None, (), ())
