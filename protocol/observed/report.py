@@ -58,9 +58,10 @@ class Moment(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Layer(msgspec.Struct, frozen=True):
-    """What belongs to a module itself, without its children's, at the step's peak of each category.
+    """What belongs to a module itself, without its children's, at each category's high water.
 
-    `activations` are those made while it was the innermost module running.
+    `activations` are those made while it was the innermost module running. What belongs to no
+    module is the last one, of the name "(no module)".
     """
 
     name: str
@@ -69,6 +70,11 @@ class Layer(msgspec.Struct, frozen=True):
     gradients: int
     optimizer_state: int
     activations: int
+
+    @property
+    def bytes(self) -> int:
+        """The sum of its categories, each at its own high water."""
+        return self.parameters + self.gradients + self.optimizer_state + self.activations
 
 
 class Line(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from vramtop.tui.programs.started import Started
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.capabilities import Terminal
 from vramtop.tui.terminal.exits import FAILED, INTERRUPTED
-from vramtop.tui.words.keys import NEXT_KEY, OUTPUT_KEY, PROGRAM_KEYS, TYPE_KEY, Key
+from vramtop.tui.words.keys import LIST_KEYS, NEXT_KEY, OUTPUT_KEY, PROGRAM_KEYS, TYPE_KEY, Key
 from vramtop.tui.worker.link import Parted, Received, Watch
 
 from .config import Config
@@ -33,8 +33,10 @@ class ProgramApp(VramtopApp):
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
             Binding(key.keys, key.action, key.help, show=False)
-            for key in (OUTPUT_KEY, TYPE_KEY, NEXT_KEY)
+            for key in (OUTPUT_KEY, TYPE_KEY, NEXT_KEY, *LIST_KEYS)
         ),
+        # In the help it stands beside ].
+        Binding("left_square_bracket", "list_depth(-1)", "Modules less deep", show=False),
         Binding("ctrl+c", "interrupt", "Interrupt", show=False, priority=True),
     ]
 
@@ -76,7 +78,7 @@ class ProgramApp(VramtopApp):
     def keys(self) -> Sequence[Key]:
         """The keys that mean something for this program."""
         own = (NEXT_KEY,) if self._command is None else (OUTPUT_KEY, TYPE_KEY, NEXT_KEY)
-        return (*own, *PROGRAM_KEYS)
+        return (*own, *LIST_KEYS, *PROGRAM_KEYS)
 
     def choose(self, category: Category | None) -> None:
         """Choose this category; of *other*, ask the program who holds it."""

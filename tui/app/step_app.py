@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 from vramtop.protocol.split import Category
+from vramtop.tui.state.listing import deepest, rows
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.capabilities import Terminal
 from vramtop.tui.widgets.panel import Panel
@@ -65,8 +66,11 @@ class StepApp(StateApp):
         self.choose(None if message.category == self.state.chosen else message.category)
 
     def action_leave(self) -> None:
-        """Leave the moment; else the category."""
-        if self.state.cursor is not None:
+        """Leave the list in the anatomy's place; else the moment; else the category."""
+        main = self.screen_stack[0]
+        if main.has_class("listing"):
+            main.remove_class("listing")
+        elif self.state.cursor is not None:
             self.walk.leave()
         else:
             self.choose(None)
@@ -84,6 +88,43 @@ class StepApp(StateApp):
         from vramtop.tui.widgets.runs.trends import Trends
 
         self.show_instead("trends", "trade", Trends)
+
+    # ---- the list of modules or lines --------------------------------------------------------
+
+    def action_list_what(self) -> None:
+        """The lines of the program instead of its modules, or back.
+
+        Where there is no room for the list it comes in the anatomy's place, and goes after both.
+        """
+        if not self._open_list():
+            listing = self.state.listing.other()
+            if listing.what == "modules":
+                self.screen_stack[0].remove_class("listing")
+            self.show(replace(self.state, listing=listing))
+
+    def action_list_by(self) -> None:
+        """Sort the list by the next column."""
+        self._open_list()
+        modules, listing = self.state.modules, self.state.listing
+        listed = rows(listing, modules.layers, modules.lines) if modules else ()
+        self.show(replace(self.state, listing=listing.sorted_by_next(listed)))
+
+    def action_list_depth(self, by: int) -> None:
+        """The modules `by` names deeper, with all that is within them."""
+        self._open_list()
+        modules = self.state.modules
+        most = deepest(modules.layers) if modules else 0
+        self.show(replace(self.state, listing=self.state.listing.deeper(by, most)))
+
+    def _open_list(self) -> bool:
+        """Show the list in the anatomy's place, if it is not on the screen."""
+        from vramtop.tui.widgets.step.inside_list import InsideList
+
+        main = self.screen_stack[0]
+        if main.query_one(InsideList).region.area:
+            return False
+        main.add_class("listing")
+        return True
 
     def show_instead(self, shown: str, other: str, panel: type[Panel[Any]]) -> None:
         """Show a panel in the anatomy's place, or the anatomy again; say so if there is no room."""

@@ -168,7 +168,7 @@ class Shown:
                 yield Hello(VERSION, self.observed.pid, self.observed.torch, device)
             self._program = program
             yield program
-        yield Modules(reported.layers, notes(step, reported))
+        yield Modules(reported.layers, reported.lines, notes(step, reported))
         self._latest = _Latest(step, reported, found)
         yield self._latest.measured()
 

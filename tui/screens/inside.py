@@ -18,9 +18,10 @@ class InsideScreen(CachedScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(key.keys, f"app.{key.action}", key.help, show=False) for key in INSIDE_KEYS),
-        # In the help they stand beside right and down.
+        # In the help they stand beside right, down and ].
         Binding("left", "app.moment(-1)", "The moment before", show=False),
         Binding("up", "app.choose(-1)", "The category above", show=False),
+        Binding("left_square_bracket", "app.list_depth(-1)", "Modules less deep", show=False),
     ]
 
     def __init__(self) -> None:

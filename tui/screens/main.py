@@ -17,8 +17,8 @@ from vramtop.tui.widgets.status import StatusLine
 from vramtop.tui.widgets.step.anatomy import AnatomyChart
 from vramtop.tui.widgets.step.category_brief import CategoryBrief
 from vramtop.tui.widgets.step.category_table import CategoryTable
+from vramtop.tui.widgets.step.inside_list import InsideList
 from vramtop.tui.widgets.step.layers import LayerTable
-from vramtop.tui.widgets.step.modules import ModuleTable
 from vramtop.tui.widgets.step.split_bar import SplitBar
 from vramtop.tui.widgets.step.tensors import TensorTable
 
@@ -49,7 +49,7 @@ def parts() -> ComposeResult:
     with CachedContainer(id="lower"):
         yield VisitedTable()
         yield Log()
-        yield ModuleTable()
+        yield InsideList()
     yield NewsLine()
     yield KeyLine()
     yield Foot()

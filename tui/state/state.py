@@ -15,6 +15,7 @@ from . import moments
 from .categories import CategoryFacts
 from .history import History
 from .lesson.facts import Lesson
+from .listing import Listing
 from .moments import Spot
 from .news import LogEntry, News
 from .walk import Walk
@@ -47,7 +48,8 @@ class State(msgspec.Struct, frozen=True):
     - `cursor` is a place in the measured curve, put there by a `walk` or else by somebody.
     - `chosen` is the category whose tensors are listed.
     - `lesson` is what only the lesson's training has; None for another program.
-    - `watched` and `modules` are what only a watched program has; None for the lesson.
+    - `watched` and `modules` are what only a watched program has; None for the lesson. `listing` is
+      how its modules and lines are listed.
     - `inside` is the process that is looked into from the GPUs, from the key on.
     """
 
@@ -74,6 +76,7 @@ class State(msgspec.Struct, frozen=True):
     lesson: Lesson | None = None
     watched: Watched | None = None
     modules: Modules | None = None
+    listing: Listing = Listing()
     inside: Entering | None = None
 
     @property

@@ -43,6 +43,7 @@ _LESSON_KEYS = (
 _KEYS = (
     ("↑ ↓", "tensors"),
     ("← →", "moment"),
+    ("m", "modules, lines"),
     ("g", "GPUs"),
     ("y", "trends"),
     ("z", "scale"),

@@ -99,6 +99,14 @@ LOOK_KEY = Key(
 OUTPUT_KEY = Key("f", "f", "output", "Output: full size", "the program's output", "look")
 TYPE_KEY = Key("i", "i", "type_line", "Input: type a line", "type a line to the program", "look")
 NEXT_KEY = Key("n", "n", "next_program", "Device or rank: next", "the next device, or rank", "look")
+LIST_KEYS = (
+    Key("m", "m", "list_what", "List: modules or lines", "modules, or lines", "look"),
+    Key("s", "s", "list_by", "List: sort", "sort them by the next column", "look"),
+    Key(
+        "right_square_bracket", "] [", "list_depth(1)",
+        "List: modules deeper", "modules within modules", "look",
+    ),
+)  # fmt: skip
 _BACK_KEYS = (
     Key("escape", "esc", "leave", "Back to the whole", "the whole, then the GPUs", "look"),
     Key("q", "q", "quit", "Program: leave it as it was", "back to the GPUs", "screen"),
@@ -113,6 +121,7 @@ _GPU_ACTIONS = ("theme", "refresh", "save_screen", "help", "quit")
 PROGRAM_KEYS = tuple(key for key in KEYS if key.action in _PROGRAM_ACTIONS)
 INSIDE_KEYS = (
     NEXT_KEY,
+    *LIST_KEYS,
     *(key for key in PROGRAM_KEYS if key.action not in ("leave", "gpus", "quit")),
     *_BACK_KEYS,
 )

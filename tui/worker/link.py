@@ -10,7 +10,7 @@ import msgspec
 from vramtop.protocol.gpus import GpusReport
 from vramtop.protocol.lesson.shelf import Kept
 from vramtop.protocol.observed.record import Input, Kind
-from vramtop.protocol.observed.report import Layer
+from vramtop.protocol.observed.report import Layer, Line
 from vramtop.protocol.split import Category
 from vramtop.protocol.wire.envelope import Envelope
 from vramtop.protocol.wire.framing import FromWorker, ToWorker
@@ -80,12 +80,13 @@ class AwaitsInput(msgspec.Struct, frozen=True):
 
 
 class Modules(msgspec.Struct, frozen=True):
-    """What belongs to each module of a watched program, by the latest recorded step.
+    """What belongs to each module and line of a watched program, by the latest recorded step.
 
     `notes` are what more there is to say of a category, each in fewer and fewer words.
     """
 
     layers: tuple[Layer, ...]
+    lines: tuple[Line, ...] = ()
     notes: dict[Category, tuple[str, ...]] = {}
 
 

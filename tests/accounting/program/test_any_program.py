@@ -67,6 +67,8 @@ def test_categories_and_workspaces_are_what_the_allocator_has_at_every_moment(
         assert sum(facts.bytes for facts in listed) <= water
         assert len(listed) == 8 or sum(facts.bytes for facts in listed) == water
         assert sum(getattr(line.split, category) for line in result.lines) == water
+        if category in ("parameters", "gradients", "optimizer_state", "activations"):
+            assert sum(getattr(layer, category) for layer in result.layers) == water
     assert sum(each.bytes for each in result.other) == result.high_water.other
     assert set(result.boundaries) == set(result.phases)
     for split in result.boundaries.values():

@@ -9,7 +9,10 @@ from vramtop.protocol.observed.report import Layer, Line, Split, TensorFacts
 
 def test_a_layer_has_what_its_parameters_have_and_what_it_made() -> None:
     result = training().report()
-    assert result.layers == (Layer("fc", "Linear", 1000, 1000, 2000, 300),)
+    assert result.layers == (
+        Layer("fc", "Linear", 1000, 1000, 2000, 300),
+        Layer("(no module)", "", 0, 0, 0, 4),  # the loss
+    )
 
 
 def test_a_layer_has_nothing_of_its_childrens() -> None:
@@ -29,6 +32,7 @@ def test_a_layer_has_nothing_of_its_childrens() -> None:
         Layer("h.0", "Linear", 2, 0, 0, 16),
         Layer("", "Linear", 1, 0, 0, 32),
         Layer("h.0.mlp", "", 12, 0, 0, 0),
+        Layer("(no module)", "", 0, 0, 0, 64),
     )
 
 
@@ -65,7 +69,11 @@ def test_gradients_that_share_a_bucket_are_told_apart_by_their_shapes() -> None:
     program.see("gradients", bucket + 40, "b.tied", (10,))
     program.period()
     result = program.report()
-    assert [(layer.name, layer.gradients) for layer in result.layers] == [("a", 40), ("b", 40)]
+    assert [(layer.name, layer.gradients) for layer in result.layers] == [
+        ("a", 40),
+        ("b", 40),
+        ("(no module)", 20),  # the rest of the bucket
+    ]
     (facts,) = result.tensors["gradients"]
     assert (facts.bytes, facts.name, facts.shape) == (100, "a.weight.grad and 1 more", None)
 

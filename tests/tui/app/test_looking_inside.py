@@ -12,18 +12,22 @@ from program import BEGUN
 from scripted import Script, begin, painted, seen
 from textual.pilot import Pilot
 from vramtop.protocol.gpus import GpuProcess
+from vramtop.protocol.observed.report import Layer, Line, Split
 from vramtop.tui.app.gpu_app import GpuApp
 from vramtop.tui.programs import inject
 from vramtop.tui.programs.target import CannotAttach
 from vramtop.tui.screens.gpus import GpusAlone
 from vramtop.tui.screens.help import Help
 from vramtop.tui.screens.inside import InsideScreen
-from vramtop.tui.worker.link import Parted, Received, Watched
+from vramtop.tui.worker.link import Modules, Parted, Received, Watched
 
 TRAIN = GpuProcess(4711, 3 * GIB, "ann", "python train.py --config base.yaml")
 OTHER = GpuProcess(5_000_001, GIB)  # no process of this machine has a pid as high as this
 GPUS = report(make_gpu(0), make_gpu(1, TRAIN, OTHER))
 WATCHED = Watched(program="train.py", pid=4711)
+MODULES = Modules(
+    (Layer("h.0.mlp", "MLP", 4, 4, 8, 30),), (Line("train.py:42", Split(activations=30)),)
+)
 SIZES = [(60, 18), (80, 24), (120, 40), (80, 7)]
 
 
@@ -278,7 +282,19 @@ async def test_keys_help_and_palette_name_the_ways_in_and_back(
         assert "GPUs and their processes" not in titles()
         await pilot.press("question_mark")
         assert isinstance(alone.screen, Help)
+        await pilot.press("pagedown")
+        await pilot.pause()
         assert "back to the GPUs" in seen(alone)
+
+
+async def test_its_modules_and_lines_are_listed_as_anywhere(alone: GpuApp, script: Script) -> None:
+    async with alone.run_test(size=(120, 40)) as pilot:
+        await look_inside(pilot, script, WATCHED, *BEGUN, MODULES)
+        await until(pilot, lambda: "h.0.mlp" in seen(alone))
+        await pilot.press("m")
+        assert "train.py:42" in seen(alone)
+        await pilot.press("left_square_bracket")
+        assert "modules, depth 3" in seen(alone)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])

@@ -139,16 +139,16 @@ async def test_its_modules_are_listed_the_most_bytes_first(
     other: VramtopApp, size: tuple[int, int]
 ) -> None:
     modules = tuple(
-        Layer(f"transformer.h.{number}", "Block", 4 * number, 0, 8 * MIB, 2 * number * MIB)
+        Layer(f"transformer.h.{number}", "Block", 4 * number, 4, 8 * MIB, 2 * number * MIB)
         for number in range(99)
     )
     async with other.run_test(size=size) as pilot:
         text = await painted(pilot, *BEGUN, Modules(modules))
         lines = [line[size[0] // 4 :] for line in text.splitlines()]
         rows = [line.split() for line in lines if "transformer.h." in line]
-        names = [row[-6] for row in rows]
+        names = [row[-7] for row in rows]
         assert names == [f"transformer.h.{98 - number}" for number in range(len(rows))]
-        assert rows[0][-5:] == ["Block", "392", "–", "8.00M", "196M"]
+        assert rows[0][-6:] == ["Block", "392", "4", "8.00M", "196M", "2%"]
         rest = sum(2 * number for number in range(99 - len(rows)))
         assert f"… {99 - len(rows)} more" in text
         assert text.count(units.short(rest * MIB)) >= 1

@@ -98,6 +98,8 @@ SCENES = (
     ),
     Scene("program-120x40-light", (120, 40), "light", session="program"),
     Scene("program-80x24-ascii", (80, 24), "ascii", session="program"),
+    Scene("program-lines-120x40", (120, 40), keys=("m",), session="program"),
+    Scene("program-depth-80x24", (80, 24), keys=("left_square_bracket",) * 3, session="program"),
     Scene("program-tensors-120x40", (120, 40), keys=("up", "up", "up"), session="program"),
     Scene("program-moment-120x40", (120, 40), keys=("right",) * 9, session="program"),
 )
