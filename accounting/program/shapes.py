@@ -17,7 +17,7 @@ class Seen(msgspec.Struct, frozen=True):
     """The shapes of one device, and what the next step is compared with.
 
     `other` are the bytes in no category at the end of the latest training step, None before there
-    was one. `evaluated` tells that calls without training were watched since.
+    was one, and on a device whose allocator does not tell what it has. `evaluated` tells that calls without training were watched since.
     """
 
     shapes: Shapes = Shapes()
@@ -39,8 +39,9 @@ def seen(before: Seen, report: StepReport, seconds: float, steps: int | None) ->
     )
     if report.kind == "inference":
         return Seen(shapes, before.other, evaluated=True)
-    other = report.curve[-1].split.other
-    if before.evaluated and before.other is not None:
+    # Without an allocator that tells, memory that nobody is known to hold is not seen at all.
+    other = None if report.allocator is None else report.curve[-1].split.other
+    if before.evaluated and before.other is not None and other is not None:
         left = _left_behind(shapes.left_behind, other - before.other)
         shapes = replace(shapes, left_behind=left)
     return Seen(shapes, other)

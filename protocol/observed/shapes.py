@@ -63,7 +63,7 @@ class Shapes(msgspec.Struct, frozen=True, kw_only=True):
 
     Of peaks in a row with the same shape only the highest is kept. `unlisted` counts watched steps
     of shapes that are in no row, because there are too many. `left_behind` is None before a
-    training step was watched both before and after an evaluation.
+    training step was watched both before and after an evaluation, and on a CPU.
     """
 
     seen: tuple[Shape, ...] = ()

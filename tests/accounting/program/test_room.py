@@ -1,4 +1,4 @@
-"""By how much the batch could grow: from two shapes, from one, and whether a later step proves it."""
+"""By how much the batch could grow: from two shapes, from one, and what a later step proves."""
 
 from __future__ import annotations
 

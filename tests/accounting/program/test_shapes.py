@@ -112,3 +112,9 @@ def test_an_evaluation_before_all_training_is_compared_with_nothing() -> None:
     found = after((step(50, 4, kind="inference"), 0.1, 0), (step(100, 8, old=OLD + 64), 0.1, 3))
     assert found.shapes.left_behind is None
     assert replace(found, shapes=Seen().shapes) == Seen(other=OLD + 64)
+
+
+def test_where_memory_of_nobody_is_not_seen_nothing_is_said_of_what_evaluation_leaves() -> None:
+    steps = [step(100, 8), step(50, 4, kind="inference"), step(100, 8)]
+    found = after(*((replace(each, allocator=None), 0.1, 3) for each in steps))
+    assert found.shapes.left_behind is None
