@@ -17,7 +17,8 @@ class Seen(msgspec.Struct, frozen=True):
     """The shapes of one device, and what the next step is compared with.
 
     `other` are the bytes in no category at the end of the latest training step, None before there
-    was one, and on a device whose allocator does not tell what it has. `evaluated` tells that calls without training were watched since.
+    was one, and on a device whose allocator does not tell what it has. `evaluated` tells that calls
+    without training were watched since.
     """
 
     shapes: Shapes = Shapes()

@@ -14,7 +14,7 @@ from .figures import figures, shortened
 
 _ROWS = 5
 _PEAKS = 3
-_INPUTS = 32
+_INPUTS = 26
 
 
 def parts(report: ProgramReport) -> Iterable[Text | Table]:
@@ -26,7 +26,7 @@ def parts(report: ProgramReport) -> Iterable[Text | Table]:
         yield Text("\n".join([*_left_out(seen), *_peaks(seen.peaks)]))
     lines = []
     if seen.left_behind is not None:
-        lines.append(f"Evaluation: {shapes.left_behind(seen.left_behind)}.")
+        lines.append(shapes.left_behind(seen.left_behind))
     if report.room is not None:
         room = shapes.room(report.room)
         lines += [f"{room[0].upper()}{room[1:]}:", f"{shapes.growth(report.room)}."]
@@ -49,10 +49,10 @@ def _left_out(seen: Shapes) -> Iterable[str]:
     """How many steps are in no row."""
     steps = sum(row.watched for row in seen.seen[_ROWS:]) + seen.unlisted
     if steps:
-        yield f"… {steps:,} more were watched, of other shapes."
+        yield f"… {steps:,} more were watched, of other shapes"
 
 
 def _peaks(peaks: Sequence[NewPeak]) -> Iterable[str]:
     """The latest new peaks, where another shape made each."""
     for peak in peaks[-_PEAKS:] if len(peaks) > 1 else ():
-        yield f"{shapes.new_peak(peak)}."
+        yield shapes.new_peak(peak)

@@ -42,8 +42,8 @@ def growth(room: Room) -> str:
 
 
 def left_behind(left: LeftBehind) -> str:
-    """What evaluations leave, as far as it was measured: `other grew by +4.00 KiB over …`."""
+    """What evaluations leave: `Over an evaluation other grew by +4.00 KiB.`"""
     times = "an evaluation" if left.measured == 1 else f"{left.measured:,} evaluations"
-    grown = f"by {units.change(left.bytes)}" if left.bytes else "by nothing"
-    latest = f", {units.change(left.latest)} of it over the latest" if left.latest else ""
-    return f"other grew {grown} over {times}{latest if left.measured > 1 else ''}"
+    grown = units.change(left.bytes) if left.bytes else "nothing"
+    last = f", {units.change(left.latest)} of it over the last" if left.latest else ""
+    return f"Over {times} other grew by {grown}{last if left.measured > 1 else ''}."
