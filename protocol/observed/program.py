@@ -9,6 +9,7 @@ import msgspec
 
 from .record import Input, Kind, OutOfMemory
 from .report import Allocator, Held, Layer, Line, Peak, Phase, Split
+from .shapes import Room, Shapes
 
 
 class KindReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +38,8 @@ class ProgramReport(msgspec.Struct, frozen=True, kw_only=True):
     is the median of those that were not, None before there was one. Of the `seconds` for which
     somebody has watched, watching took `watching_seconds`, which is their `watching_share`. `kinds`
     begins with training, where the program trains. `phases`, `layers`, `lines` and `other` are
-    those of the first kind.
+    those of the first kind. `room` is an estimate, None on a CPU, where NVML does not tell what is
+    free, and before a step of training was watched.
     """
 
     pid: int
@@ -61,3 +63,5 @@ class ProgramReport(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[Line, ...] = ()
     other: tuple[Held, ...]
     out_of_memory: OutOfMemory | None
+    shapes: Shapes = Shapes()
+    room: Room | None = None

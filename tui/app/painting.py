@@ -11,7 +11,7 @@ from vramtop.protocol.gpus import GpusReport
 from vramtop.protocol.lesson.messages import Evaluated, Noise
 from vramtop.protocol.messages import Measured, Sample
 from vramtop.tui.state.state import State
-from vramtop.tui.worker.link import Modules, Received, Watched, WorkerLine
+from vramtop.tui.worker.link import Modules, Received, ShapesSeen, Watched, WorkerLine
 
 WHOLE_SECONDS = 1.0
 _ALMOST = 0.9  # timers are not exact to the millisecond
@@ -93,7 +93,7 @@ def waited_for(before: State, after: State, message: Received) -> bool:
             return before.measured is None or after.walk is not before.walk
         case GpusReport():
             return before.gpus is None
-        case Evaluated() | Noise() | WorkerLine() | Watched() | Modules():
+        case Evaluated() | Noise() | WorkerLine() | Watched() | Modules() | ShapesSeen():
             return False
         case _:
             return True

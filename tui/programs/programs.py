@@ -24,6 +24,7 @@ from vramtop.protocol.observed.record import (
 from vramtop.protocol.observed.report import StepReport
 
 from .names import Names
+from .seen import SeenShapes
 from .viewer import CannotView, Viewer
 
 _KINDS: tuple[Kind, ...] = ("training", "inference")
@@ -37,7 +38,8 @@ _NO_PROGRESS = Progress(
 class Program:
     """A process that is observed, by what its observer said.
 
-    `latest` is the latest watched step of each device and kind. `trouble` is the latest reason why
+    `latest` is the latest watched step of each device and kind; `shapes` knows those before it, if
+    it is told of each. `trouble` is the latest reason why
     a step could not be watched, or why the observer has `removed` itself. `lost` tells that the
     connection was closed without a word, as when a program is killed.
     """
@@ -47,6 +49,7 @@ class Program:
     latest: dict[tuple[str, Kind], WatchedStep] = field(default_factory=dict)
     out_of_memory: dict[str, OutOfMemory] = field(default_factory=dict)
     names: Names = field(default_factory=Names)
+    shapes: SeenShapes = field(default_factory=SeenShapes)
     trouble: str = ""
     removed: bool = False
     ended: bool = False
@@ -137,6 +140,8 @@ class Program:
             lines=steps[0].lines if steps else (),
             other=steps[0].other if steps else (),
             out_of_memory=self.out_of_memory.get(device),
+            shapes=self.shapes.of(device),
+            room=self.shapes.room(device),
         )
 
     def unasked(self, device: str, *, all_: bool = False) -> tuple[int, ...]:
@@ -187,6 +192,8 @@ async def follow(
     try:
         async for message in viewer.messages():
             program.add(message)
+            if isinstance(message, WatchedStep):
+                await program.shapes.learn(message, program.progress.steps)
             if isinstance(message, WatchedStep) and message.number >= look_at:
                 look_at = 2 * message.number
                 unasked = await asyncio.to_thread(program.unasked, message.device)

@@ -24,13 +24,15 @@ from vramtop.protocol.messages import (
 from vramtop.protocol.observed import record
 from vramtop.protocol.observed.record import FromObserver, Observed, Progress, WatchedStep
 from vramtop.protocol.observed.report import StepReport
+from vramtop.protocol.observed.shapes import NewPeak
 from vramtop.protocol.split import Category, Split
-from vramtop.tui.words import units
-from vramtop.tui.worker.link import Modules, Received, Watched
+from vramtop.tui.words import shapes, units
+from vramtop.tui.worker.link import Modules, Received, ShapesSeen, Watched
 
 from .expected import Expected, differences, expected, notes
 from .measured import measured
 from .names import Names
+from .seen import SeenShapes
 
 
 class _Latest(NamedTuple):
@@ -52,9 +54,12 @@ class Shown:
     before, it may be an evaluation between two steps.
     """
 
-    def __init__(self, observed: Observed, names: Names, *, started: bool) -> None:
+    def __init__(
+        self, observed: Observed, names: Names, shapes: SeenShapes, *, started: bool
+    ) -> None:
         self.observed = observed
-        self._names = names
+        self._names, self._shapes = names, shapes
+        self._peak: NewPeak | None = None  # the latest on the device that is shown
         self._watched = Watched(
             program=observed.program,
             pid=observed.pid,
@@ -70,7 +75,7 @@ class Shown:
 
     def begin(self) -> Iterator[Received]:
         """The messages that the program's greeting makes; its latest steps come anew after them."""
-        self._program = self._kind = self._latest = None
+        self._program = self._kind = self._latest = self._peak = None
         yield self._watched
         yield from self._once(f"watching {self.name}, Python {self.observed.python}")
 
@@ -145,6 +150,7 @@ class Shown:
                 f"the program works on {step.device} too: n shows the next device"
             )
             return
+        yield from self._seen()
         before, self._kind = self._kind, step.kind
         if step.kind == "inference" and before == "training":
             return
@@ -171,6 +177,14 @@ class Shown:
         yield Modules(reported.layers, reported.lines, notes(step, reported))
         self._latest = _Latest(step, reported, found)
         yield self._latest.measured()
+
+    def _seen(self) -> Iterator[Received]:
+        """The shapes so far; a new peak has a line where another shape had the one before."""
+        seen = self._shapes.of(self._watched.device)
+        before, self._peak = self._peak, seen.peaks[-1] if seen.peaks else None
+        if self._peak and before and not self._peak.alike(before):
+            yield Note(shapes.new_peak(self._peak))
+        yield ShapesSeen(seen, self._shapes.room(self._watched.device))
 
     def _on(self, device: str) -> Watched:
         """The program, which works on this device too."""

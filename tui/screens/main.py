@@ -19,6 +19,7 @@ from vramtop.tui.widgets.step.category_brief import CategoryBrief
 from vramtop.tui.widgets.step.category_table import CategoryTable
 from vramtop.tui.widgets.step.inside_list import InsideList
 from vramtop.tui.widgets.step.layers import LayerTable
+from vramtop.tui.widgets.step.shapes import ShapeTable
 from vramtop.tui.widgets.step.split_bar import SplitBar
 from vramtop.tui.widgets.step.tensors import TensorTable
 
@@ -49,7 +50,9 @@ def parts() -> ComposeResult:
     with CachedContainer(id="lower"):
         yield VisitedTable()
         yield Log()
-        yield InsideList()
+        with CachedContainer(id="inside"):
+            yield InsideList()
+            yield ShapeTable()
     yield NewsLine()
     yield KeyLine()
     yield Foot()

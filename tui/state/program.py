@@ -23,6 +23,7 @@ from vramtop.tui.worker.link import (
     Modules,
     Parted,
     Received,
+    ShapesSeen,
     Watched,
     WorkerGone,
     WorkerLine,
@@ -83,6 +84,8 @@ def _of_watched(state: State, message: Received) -> State:
             return _watched(state, message)
         case Modules():
             return replace(state, modules=message)
+        case ShapesSeen():
+            return replace(state, shapes=message)
         case AwaitsInput():
             return _awaits_input(state, message)
         case Parted():
@@ -150,7 +153,7 @@ def _watched(state: State, new: Watched) -> State:
         state = replace(
             unmeasured(state),
             program=None, device=None, device_memory=None, modules=None,
-            sample=None, history=History(),
+            shapes=None, sample=None, history=History(),
         )  # fmt: skip
     news = None if isinstance(state.news, Entering) else state.news
     return replace(state, watched=new, pid=new.pid, life="running", news=news)

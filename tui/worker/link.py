@@ -11,6 +11,7 @@ from vramtop.protocol.gpus import GpusReport
 from vramtop.protocol.lesson.shelf import Kept
 from vramtop.protocol.observed.record import Input, Kind
 from vramtop.protocol.observed.report import Layer, Line
+from vramtop.protocol.observed.shapes import Room, Shapes
 from vramtop.protocol.split import Category
 from vramtop.protocol.wire.envelope import Envelope
 from vramtop.protocol.wire.framing import FromWorker, ToWorker
@@ -90,6 +91,13 @@ class Modules(msgspec.Struct, frozen=True):
     notes: dict[Category, tuple[str, ...]] = {}
 
 
+class ShapesSeen(msgspec.Struct, frozen=True):
+    """What the shapes of a watched program's steps took, and the room for more, where known."""
+
+    shapes: Shapes
+    room: Room | None = None
+
+
 class Parted(msgspec.Struct, frozen=True):
     """The program is no longer watched; the reason in one line. `over` tells that it has ended."""
 
@@ -107,6 +115,7 @@ Received = (
     | Watched
     | AwaitsInput
     | Modules
+    | ShapesSeen
     | Parted
 )
 

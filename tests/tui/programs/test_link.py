@@ -17,15 +17,18 @@ from vramtop.protocol.observed.record import (
     FromObserver,
     Holder,
     Holders,
+    Input,
     Missing,
     Observed,
     OutOfMemory,
     Progress,
     Removed,
 )
+from vramtop.tui.programs import seen
 from vramtop.tui.programs.link import Attached
-from vramtop.tui.worker.link import Parted, Watched
+from vramtop.tui.worker.link import Parted, ShapesSeen, Watched
 
+PASSED = Progress(steps=0, watched=1, step_seconds=0.1, seconds=9.0, watching_seconds=0.09)
 OBSERVED = next(each.said for each in ENTRIES if isinstance(each.said, Observed))
 
 
@@ -54,7 +57,13 @@ class ScriptedViewer:
 
 
 @pytest.fixture
-async def link() -> AsyncIterator[Attached]:
+async def link(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Attached]:
+    """A link that asks NVML nothing; test_seen.py does, on simulated GPUs."""
+
+    async def nothing() -> dict[str, int]:
+        return {}
+
+    monkeypatch.setattr(seen, "free_bytes", nothing)
     made = Attached(1)
     yield made
     await made.close()
@@ -268,3 +277,34 @@ async def test_an_out_of_memory_says_what_was_held(link: Attached) -> None:
         "optimizer state 2.00 MiB, the rest 2.00 GiB",
     )
     assert note
+
+
+async def test_a_new_peak_has_a_line_where_another_shape_had_the_one_before(link: Attached) -> None:
+    heard, program = Heard(link), ScriptedViewer()
+    link.follow(program)  # type: ignore[arg-type]
+    for number, (kept, length) in enumerate(((300, 5), (310, 5), (900, 9), (950, 9), (320, 5)), 1):
+        shape = (Input("int64", (8, length)),)
+        program.said.put_nowait(replace(PASSED, steps=40 * number))
+        program.said.put_nowait(replace(training(number, kept=kept), inputs=shape))
+    program.said.put_nowait(replace(PASSED, steps=999))
+    await heard.until(Sample, step=999)
+    notes = [each.text for each in heard.messages if isinstance(each, Note)]
+    assert [note for note in notes if "peak" in note] == [
+        "new peak 2.00 KiB at step 120: int64 8 × 9",
+    ]  # fmt: skip
+    shapes = [each.shapes for each in heard.messages if isinstance(each, ShapesSeen)]
+    assert [len(each.seen) for each in shapes] == [1, 1, 2, 2, 2]
+    assert [each.watched for each in shapes[-1].seen] == [2, 3]
+
+
+async def test_another_device_begins_with_its_own_shapes_and_no_new_peak(link: Attached) -> None:
+    heard, program = Heard(link), ScriptedViewer()
+    link.follow(program)  # type: ignore[arg-type]
+    program.said.put_nowait(training(1, "cuda:0"))
+    program.said.put_nowait(replace(training(1, "cuda:1", kept=9000), inputs=()))
+    await heard.until(Note, text="the program works on cuda:1 too: n shows the next device")
+    assert await link.show_next()
+    await heard.until(Measured)
+    last = [each.shapes for each in heard.messages if isinstance(each, ShapesSeen)][-1]
+    assert [row.inputs for row in last.seen] == [()]
+    assert not any("new peak" in each.text for each in heard.messages if isinstance(each, Note))

@@ -10,6 +10,7 @@ from said import BATCH, KEPT, OBSERVED, OLD, PROGRESS, WEIGHT, inference, rank, 
 from vramtop.protocol.observed.program import ProgramReport
 from vramtop.protocol.observed.record import Ended, Missing, OutOfMemory, Progress, Removed
 from vramtop.protocol.observed.report import Held, Split
+from vramtop.protocol.observed.shapes import Room, Shapes
 from vramtop.tui.programs.programs import Program, reports
 
 DENIED = OutOfMemory(
@@ -71,13 +72,30 @@ def test_an_out_of_memory_is_reported_also_where_nothing_was_watched() -> None:
 
 
 def test_a_report_is_read_back_from_its_json() -> None:
-    (report,) = heard(training(), inference(), DENIED, PROGRESS).reports()
+    program = heard(training(), inference(), DENIED, PROGRESS)
+    for step in (training(), inference(), training()):
+        program.shapes.add(step, 7, {})
+    (report,) = program.reports()
+    room = Room(
+        inputs=training().inputs, rows=5, most_rows=9, bytes_per_row=7, by="slope", fewer_rows=2,
+        available=10, proved_rows=None,
+    )  # fmt: skip
+    report = msgspec.structs.replace(report, room=room)
+    assert report.shapes.left_behind is not None
     encoded = msgspec.json.encode(report)
     assert msgspec.json.decode(encoded, type=ProgramReport) == report
     assert set(json.loads(encoded)["kinds"][0]) == {
         "kind", "inputs", "steps", "seconds", "boundaries", "high_water", "peak", "allocator",
         "unattributed",
     }  # fmt: skip
+
+
+def test_a_report_that_was_written_before_there_were_shapes_is_read() -> None:
+    (report,) = heard(training(), PROGRESS).reports()
+    written = msgspec.json.decode(msgspec.json.encode(report))
+    del written["shapes"], written["room"]
+    read = msgspec.json.decode(msgspec.json.encode(written), type=ProgramReport)
+    assert (read.shapes, read.room) == (Shapes(), None)
 
 
 def test_the_count_of_watched_steps_knows_the_latest() -> None:

@@ -1,0 +1,83 @@
+"""The shapes of a program's steps, device by device, and the room by what NVML says is free."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+from recorded_program import STEPS
+from said import BATCH, KEPT, OBSERVED, OLD, WEIGHT, inference, training
+from vramtop.protocol.observed.record import Input, WatchedStep
+from vramtop.tui.programs.programs import Program
+from vramtop.tui.programs.seen import SeenShapes
+
+GIB, MIB = 2**30, 2**20
+STEP = STEPS[-1]
+WHOLE = WEIGHT + OLD + BATCH + KEPT
+assert STEP.hardware is not None
+UUID = f"GPU-{STEP.hardware.uuid}"
+RESERVED = STEP.marks[-1].reserved
+assert RESERVED is not None
+
+
+def longer(step: WatchedStep) -> WatchedStep:
+    """The same step with another shape."""
+    return replace(step, inputs=(Input("float32", (5, 99)),))
+
+
+def test_the_shapes_of_each_device_are_apart_and_a_wrong_record_is_left_out() -> None:
+    shapes = SeenShapes()
+    for step in (training(), longer(training(2)), inference(3), training(4, "cuda:1")):
+        shapes.add(step, 7, {})
+    shapes.add(replace(training(5), cut=1), 8, {})
+    assert [(each.kind, each.watched, each.peak) for each in shapes.of("cuda:0").seen] == [
+        ("training", 1, WHOLE), ("training", 1, WHOLE), ("inference", 1, WEIGHT + 70),
+    ]  # fmt: skip
+    assert [each.watched for each in shapes.of("cuda:1").seen] == [1]
+    assert shapes.of("cpu").seen == ()
+
+
+def test_the_room_is_what_the_allocator_has_and_what_nobody_has() -> None:
+    shapes = SeenShapes()
+    shapes.add(STEP, 7, {UUID: 3 * GIB, "GPU-another": 5 * GIB})
+    room = shapes.room(STEP.device)
+    assert room is not None
+    assert room.available == RESERVED + 3 * GIB
+    assert room.rows == STEP.inputs[0].shape[0]
+    assert room.most_rows > room.rows
+
+
+@pytest.mark.parametrize(
+    ("step", "free"),
+    [
+        (STEP, {}),
+        (STEP, {"GPU-another": GIB}),
+        (training(device="cpu"), {UUID: GIB}),
+        (replace(STEP, kind="inference"), {UUID: GIB}),
+    ],
+)
+def test_there_is_no_room_where_nobody_knows_what_is_free(step: WatchedStep, free) -> None:
+    shapes = SeenShapes()
+    shapes.add(step, 7, free)
+    assert shapes.room(step.device) is None
+    assert shapes.of(step.device).seen
+
+
+async def test_nvml_is_asked_what_is_free(nvml) -> None:
+    nvml.has(devices=1, processes=f"5000001:0:{GIB}")
+    shapes = SeenShapes()
+    await shapes.learn(STEP, 7)
+    room = shapes.room(STEP.device)
+    assert room is not None
+    assert room.available == RESERVED + 8 * GIB - 600 * MIB - GIB
+
+
+def test_the_report_has_shapes_and_room_of_its_device() -> None:
+    program = Program(OBSERVED)
+    for step in (STEP, longer(STEP)):
+        program.add(step)
+        program.shapes.add(step, 7, {UUID: GIB})
+    (report,) = program.reports()
+    assert report.shapes == program.shapes.of(STEP.device)
+    assert len(report.shapes.seen) == 2
+    assert report.room is not None
+    assert report.room == program.shapes.room(STEP.device)

@@ -1,0 +1,63 @@
+"""What the shapes of a program's steps have taken so far, on each of its devices."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from vramtop.accounting.program.consistency import NoReport
+from vramtop.accounting.program.report import report
+from vramtop.accounting.program.room import room
+from vramtop.accounting.program.shapes import Seen, seen
+from vramtop.protocol.observed.record import WatchedStep
+from vramtop.protocol.observed.shapes import Room, Shapes
+from vramtop.tui.gpus.vacancy import free_bytes
+
+
+class SeenShapes:
+    """Takes in each watched step; of most of them nothing else is kept."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, Seen] = {}
+        self._rooms: dict[str, Room] = {}
+
+    def of(self, device: str) -> Shapes:
+        """The shapes of the steps on this device."""
+        return self._seen.get(device, Seen()).shapes
+
+    def room(self, device: str) -> Room | None:
+        """By how much the batch could grow there; None where that is not known."""
+        return self._rooms.get(device)
+
+    async def learn(self, step: WatchedStep, steps: int | None) -> None:
+        """Take in a step without holding up the event loop; NVML is asked what is free.
+
+        `steps` have passed in the program, None where nobody counts them.
+        """
+        free = await free_bytes() if step.hardware is not None and step.kind == "training" else {}
+        await asyncio.to_thread(self.add, step, steps, free)
+
+    def add(self, step: WatchedStep, steps: int | None, free: Mapping[str, int]) -> None:
+        """Take in a step; `free` are the bytes that nobody holds on each GPU, by NVML's UUID.
+
+        A record that contradicts itself is left out.
+        """
+        try:
+            reported = report(step, steps or 0)
+        except NoReport:
+            return
+        before = self._seen.get(step.device, Seen())
+        new = self._seen[step.device] = seen(before, reported, step.seconds, steps)
+        available = _available(step, free)
+        if available is None or step.kind != "training":
+            return
+        estimate = room(self._rooms.get(step.device), new.shapes.seen, reported, available)
+        if estimate is not None:
+            self._rooms[step.device] = estimate
+
+
+def _available(step: WatchedStep, free: Mapping[str, int]) -> int | None:
+    """What the program's allocator could have: what it has, and what nobody has."""
+    reserved = step.marks[-1].reserved
+    unused = free.get(f"GPU-{step.hardware.uuid}") if step.hardware is not None else None
+    return None if reserved is None or unused is None else reserved + unused
