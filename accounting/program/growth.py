@@ -31,14 +31,8 @@ class Growing:
 
     def __init__(self) -> None:
         self._ends: deque[_End] = deque(maxlen=_WATCHED)
-        self._growth: Growth | None = None
 
-    @property
-    def growth(self) -> Growth | None:
-        """What grows most; None where nothing does, or where that cannot be known."""
-        return self._growth
-
-    def add(self, step: WatchedStep, report: StepReport) -> None:
+    def add(self, report: StepReport) -> None:
         """Take in the report of a watched step."""
         if report.kind != "training" or report.allocator is None or not report.phases:
             return
@@ -46,14 +40,23 @@ class Growing:
         if self._ends and end.step <= self._ends[-1].step:
             self._ends.clear()  # the program's steps are counted anew
         self._ends.append(end)
+
+    def growth(self, step: WatchedStep, report: StepReport) -> Growth | None:
+        """What grows most; None where nothing does, or where that cannot be known.
+
+        `report` is that of the latest `step`, with the holders that are known.
+        """
         risen = [(rise, category) for category in _LASTING if (rise := self._rise(category))]
-        self._growth = None
-        if risen:
-            first, category = min(risen, key=lambda each: _grown(each[0], end, each[1]))
-            self._growth = _growth(first, end, category, step, report)
+        if not risen:
+            return None
+        last = self._ends[-1]
+        first, category = max(risen, key=lambda each: _grown(each[0], last, each[1]))
+        return _growth(first, last, category, step, report)
 
     def _rise(self, category: Category) -> _End | None:
         """The step since which it has not fallen; None unless it rises, and did so of late."""
+        if not self._ends:
+            return None
         rises, since = 0, self._ends[-1]
         late = self._ends[len(self._ends) // 2]
         for before in reversed(self._ends):
@@ -67,14 +70,14 @@ class Growing:
 
 
 def _grown(first: _End, last: _End, category: Category) -> int:
-    return first.split.of(category) - last.split.of(category)
+    return last.split.of(category) - first.split.of(category)
 
 
 def _growth(
     first: _End, last: _End, category: Category, step: WatchedStep, report: StepReport
 ) -> Growth:
     other = report.other if category == "other" else ()
-    grown = -_grown(first, last, category)
+    grown = _grown(first, last, category)
     return Growth(
         category=category,
         since=first.step,

@@ -19,7 +19,8 @@ class Pacing:
     def __init__(self) -> None:
         self._began = time.perf_counter()
         self.spent = 0.0
-        self._next = 0.0  # what the next watched step will take: as much as the latest
+        self._latest = 0.0
+        self._next = 0.0  # what the next watched step will take: as the cheaper of the latest two
         self._due = self._began
         self._missed = 0
         self._plain: deque[float] = deque(maxlen=_KEPT)
@@ -42,13 +43,13 @@ class Pacing:
         """Watching took so long; the next watched step is due when that is small enough."""
         self._missed = 0
         self.spent += seconds
-        self._next = seconds
+        self._next, self._latest = min(seconds, self._latest), seconds
         self._due = max(time.perf_counter() + LEAST_SECONDS, self._affordable)
 
     def spend_in_vain(self, seconds: float) -> None:
         """A step took so long that could not be recorded; another is tried soon, then later."""
         self.spent += seconds
-        self._next = seconds
+        self._next, self._latest = min(seconds, self._latest), seconds
         self._due = time.perf_counter() + LEAST_SECONDS * 2**self._missed
         if self._missed >= _SOON_AGAIN:
             self._due = max(self._due, self._affordable)

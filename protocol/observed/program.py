@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from .record import Input, Kind, OutOfMemory
-from .report import Allocator, Held, Layer, Line, Peak, Phase, Split
+from .report import Allocator, Growth, Held, Layer, Line, Peak, Phase, Split
 from .shapes import Room, Shapes
 
 
@@ -39,7 +39,8 @@ class ProgramReport(msgspec.Struct, frozen=True, kw_only=True):
     somebody has watched, watching took `watching_seconds`, which is their `watching_share`. `kinds`
     begins with training, where the program trains. `phases`, `layers`, `lines` and `other` are
     those of the first kind. `room` is an estimate, None on a CPU, where NVML does not tell what is
-    free, and before a step of training was watched.
+    free, and before a step of training was watched. `growth` is what grows from step to step, None
+    where nothing does, and on a CPU.
     """
 
     pid: int
@@ -65,3 +66,4 @@ class ProgramReport(msgspec.Struct, frozen=True, kw_only=True):
     out_of_memory: OutOfMemory | None
     shapes: Shapes = Shapes()
     room: Room | None = None
+    growth: Growth | None = None

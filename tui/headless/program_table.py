@@ -15,6 +15,7 @@ from vramtop.protocol.split import ALL_CATEGORIES
 from vramtop.tui.terminal.output import Page
 from vramtop.tui.terminal.palette import TERMINAL
 from vramtop.tui.words import units, watching
+from vramtop.tui.words.growth import grows, whose
 from vramtop.tui.words.shapes import inputs
 from vramtop.tui.words.wording import NAMES
 
@@ -77,6 +78,10 @@ def _of_one(report: ProgramReport, *, several: bool) -> Iterable[Text | Table]:
         yield Text()
         yield _other(report.other)
     yield from shape_table.parts(report)
+    if report.growth is not None:
+        yield Text(
+            "\n".join(["", *filter(None, (grows(report.growth) + ".", whose(report.growth)))])
+        )
     end = [*map(_in_short, report.kinds[1:]), *_out_of_memory(report)]
     if end:
         yield Text("\n".join(["", *end]))

@@ -21,7 +21,7 @@ from vramtop.protocol.observed.record import (
     Removed,
     WatchedStep,
 )
-from vramtop.protocol.observed.report import StepReport
+from vramtop.protocol.observed.report import Growth, StepReport
 
 from .names import Names
 from .seen import SeenShapes
@@ -142,13 +142,21 @@ class Program:
             out_of_memory=self.out_of_memory.get(device),
             shapes=self.shapes.of(device),
             room=self.shapes.room(device),
+            growth=self.growth(device, steps[0]) if steps else None,
         )
+
+    def growth(self, device: str, step: StepReport) -> Growth | None:
+        """What grows from step to step there, by the report of the latest of the first kind."""
+        return self.shapes.growth(self.latest[device, step.kind], step)
 
     def unasked(self, device: str, *, all_: bool = False) -> tuple[int, ...]:
         """The blocks of which the program is to be asked who holds them."""
         steps = (self._step(device, kind) for kind in _KINDS)
         step = next((step for step in steps if step is not None), None)
-        return self.names.unasked(device, step, all_=all_) if step else ()
+        if step is None:
+            return ()
+        all_ = all_ or self.growth(device, step) is not None
+        return self.names.unasked(device, step, all_=all_)
 
     def ask(self, viewer: Viewer, device: str, addresses: tuple[int, ...]) -> None:
         """Ask it who holds the memory at these addresses, if there are any."""

@@ -1,4 +1,4 @@
-"""What the shapes of a program's steps have taken so far, on each of its devices."""
+"""What the watched steps of a program have shown so far, by device: shapes, room, growth."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Mapping
 
 from vramtop.accounting.program.consistency import NoReport
+from vramtop.accounting.program.growth import Growing
 from vramtop.accounting.program.report import report
 from vramtop.accounting.program.room import room
 from vramtop.accounting.program.shapes import Seen, seen
 from vramtop.protocol.observed.record import WatchedStep
+from vramtop.protocol.observed.report import Growth, StepReport
 from vramtop.protocol.observed.shapes import Room, Shapes
 from vramtop.tui.gpus.vacancy import free_bytes
 
@@ -20,6 +22,7 @@ class SeenShapes:
     def __init__(self) -> None:
         self._seen: dict[str, Seen] = {}
         self._rooms: dict[str, Room] = {}
+        self._growing: dict[str, Growing] = {}
 
     def of(self, device: str) -> Shapes:
         """The shapes of the steps on this device."""
@@ -28,6 +31,11 @@ class SeenShapes:
     def room(self, device: str) -> Room | None:
         """By how much the batch could grow there; None where that is not known."""
         return self._rooms.get(device)
+
+    def growth(self, step: WatchedStep, reported: StepReport) -> Growth | None:
+        """What grows from step to step on the device of this one, the latest, as reported."""
+        growing = self._growing.get(step.device)
+        return growing.growth(step, reported) if growing else None
 
     async def learn(self, step: WatchedStep, steps: int | None) -> None:
         """Take in a step without holding up the event loop; NVML is asked what is free.
@@ -46,6 +54,7 @@ class SeenShapes:
             reported = report(step, steps or 0)
         except NoReport:
             return
+        self._growing.setdefault(step.device, Growing()).add(reported)
         before = self._seen.get(step.device, Seen())
         new = self._seen[step.device] = seen(before, reported, step.seconds, steps)
         available = _available(step, free)

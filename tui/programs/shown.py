@@ -23,10 +23,11 @@ from vramtop.protocol.messages import (
 )
 from vramtop.protocol.observed import record
 from vramtop.protocol.observed.record import FromObserver, Observed, Progress, WatchedStep
-from vramtop.protocol.observed.report import StepReport
+from vramtop.protocol.observed.report import Growth, StepReport
 from vramtop.protocol.observed.shapes import NewPeak
 from vramtop.protocol.split import Category, Split
 from vramtop.tui.words import shapes, units
+from vramtop.tui.words.growth import grows, whose
 from vramtop.tui.worker.link import Modules, Received, ShapesSeen, Watched
 
 from .expected import Expected, differences, expected, notes
@@ -71,6 +72,7 @@ class Shown:
         self._kind: record.Kind | None = None  # of the latest step
         self._steps, self._greeted = 0, False
         self._noted: set[str] = set()
+        self._told: set[tuple[Category, bool]] = set()
         self._latest: _Latest | None = None
 
     def begin(self) -> Iterator[Received]:
@@ -175,6 +177,7 @@ class Shown:
             self._program = program
             yield program
         yield Modules(reported.layers, reported.lines, notes(step, reported))
+        yield from self._growing(self._shapes.growth(step, reported))
         self._latest = _Latest(step, reported, found)
         yield self._latest.measured()
 
@@ -185,6 +188,13 @@ class Shown:
         if self._peak and before and not self._peak.alike(before):
             yield Note(shapes.new_peak(self._peak))
         yield ShapesSeen(seen, self._shapes.room(self._watched.device))
+
+    def _growing(self, growth: Growth | None) -> Iterator[Received]:
+        """What grows from step to step: a line once, and another once its holders are known."""
+        if growth is None or (growth.category, bool(growth.held)) in self._told:
+            return
+        self._told |= {(growth.category, False), (growth.category, bool(growth.held))}
+        yield Note(". ".join(filter(None, (grows(growth), whose(growth)))))
 
     def _on(self, device: str) -> Watched:
         """The program, which works on this device too."""

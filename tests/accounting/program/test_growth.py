@@ -16,7 +16,9 @@ LOSS = 40
 CARD = Hardware("a card", "", 100_000)
 
 
-def watched(growing: Growing, step: int, older: int, kept: int = LOSS, *, name: str = "") -> None:
+def watched(
+    growing: Growing, step: int, older: int, kept: int = LOSS, *, name: str = ""
+) -> Growth | None:
     """Step number `step`: it began with `older` bytes, and keeps something that it made."""
     program = FakeProgram()
     place = program.hold(older) if older else 0
@@ -32,14 +34,15 @@ def watched(growing: Growing, step: int, older: int, kept: int = LOSS, *, name: 
             pass
     program.period()
     record = program.record(hardware=CARD)
-    growing.add(record, report(record, step, {place: name} if name else {}))
+    reported = report(record, step, {place: name} if name else {})
+    growing.add(reported)
+    return growing.growth(record, reported)
 
 
 def after(steps: Sequence[tuple[int, int]], kept: int = LOSS) -> Growth | None:
     growing = Growing()
-    for step, older in steps:
-        watched(growing, step, older, kept)
-    return growing.growth
+    *_, last = [watched(growing, step, older, kept) for step, older in steps]
+    return last
 
 
 def leaking(*steps: int) -> list[tuple[int, int]]:
@@ -68,8 +71,7 @@ def test_the_line_that_makes_it_and_the_holder_are_told() -> None:
     growing = Growing()
     for step, older in leaking(10, 50, 80):
         watched(growing, step, older)
-    watched(growing, 110, 1000 + LOSS * 108, name="history in train.py")
-    growth = growing.growth
+    growth = watched(growing, 110, 1000 + LOSS * 108, name="history in train.py")
     assert growth is not None
     assert growth.kept == (Held(LOSS, 1, "kept since the step before", "train.py:14"),)
     assert growth.held == (Held(1000 + LOSS * 108, 1, "history in train.py", ""),)
@@ -103,21 +105,20 @@ def test_where_the_allocator_does_not_tell_all_nothing_is_said() -> None:
         for _ in range(3):
             program.period()
         record = program.record()
-        growing.add(record, msgspec.structs.replace(report(record, step), allocator=None))
-    assert growing.growth is None
+        reported = msgspec.structs.replace(report(record, step), allocator=None)
+        growing.add(reported)
+        assert growing.growth(record, reported) is None
 
 
 def test_a_program_whose_steps_are_counted_anew_begins_anew() -> None:
     growing = Growing()
-    for step, older in leaking(10, 50, 80, 110):
-        watched(growing, step, older)
-    assert growing.growth is not None
-    watched(growing, 3, 9000)
-    assert growing.growth is None
+    *_, last = [watched(growing, *each) for each in leaking(10, 50, 80, 110)]
+    assert last is not None
+    assert watched(growing, 3, 9000) is None
 
 
 def test_of_several_categories_the_one_that_has_grown_most_is_told() -> None:
-    growing = Growing()
+    growing, growth = Growing(), None
     for number in range(5):
         program = FakeProgram()
         buffer, _ = program.hold(1000 + 300 * number), program.hold(1000 + 100 * number)
@@ -132,8 +133,9 @@ def test_of_several_categories_the_one_that_has_grown_most_is_told() -> None:
         program.see("parameters", buffer, "cache")
         program.period()
         record = program.record()
-        growing.add(record, report(record, 10 + number))
-    growth = growing.growth
+        reported = report(record, 10 + number)
+        growing.add(reported)
+        growth = growing.growth(record, reported)
     assert growth is not None
     assert (growth.category, growth.before, growth.bytes) == ("parameters", 1000, 2200)
     assert (growth.steps_left, growth.kept, growth.held) == (None, (), ())

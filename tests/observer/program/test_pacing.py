@@ -26,13 +26,15 @@ def test_what_costs_little_is_due_twice_a_second(clock: list[float]) -> None:
     assert paces.wait() == pytest.approx(0.5)
 
 
-def test_what_costs_much_waits_until_one_more_makes_it_one_part_in_a_hundred(
+def test_after_the_first_which_costs_more_each_leaves_it_at_one_part_in_a_hundred(
     clock: list[float],
 ) -> None:
     paces = Pacing()
     clock[0] += 1
+    paces.spend(0.5)
+    clock[0] += paces.wait()
+    assert paces.spent / paces.seconds == pytest.approx(0.01)
     paces.spend(0.1)
-    assert paces.spent / paces.seconds == pytest.approx(0.1)
     for _ in range(3):
         clock[0] += paces.wait()
         paces.spend(0.1)
