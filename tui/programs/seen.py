@@ -10,6 +10,7 @@ from vramtop.accounting.program.report import report
 from vramtop.accounting.program.room import room
 from vramtop.accounting.program.shapes import Seen, seen
 from vramtop.protocol.observed.record import WatchedStep
+from vramtop.protocol.observed.report import StepReport
 from vramtop.protocol.observed.shapes import Room, Shapes
 from vramtop.tui.gpus.vacancy import free_bytes
 
@@ -20,6 +21,7 @@ class SeenShapes:
     def __init__(self) -> None:
         self._seen: dict[str, Seen] = {}
         self._rooms: dict[str, Room] = {}
+        self._available: dict[str, int] = {}  # at the latest training step
 
     def of(self, device: str) -> Shapes:
         """The shapes of the steps on this device."""
@@ -47,13 +49,27 @@ class SeenShapes:
         except NoReport:
             return
         before = self._seen.get(step.device, Seen())
-        new = self._seen[step.device] = seen(before, reported, step.seconds, steps)
-        available = _available(step, free)
-        if available is None or step.kind != "training":
+        self._seen[step.device] = seen(before, reported, step.seconds, steps)
+        if step.kind == "training":
+            self._estimate(step, reported, free)
+
+    def _estimate(self, step: WatchedStep, reported: StepReport, free: Mapping[str, int]) -> None:
+        """Estimate the room, from the second step on.
+
+        A program that has ended by the time when NVML is asked holds nothing any more. So the
+        lesser of two steps' figures counts.
+        """
+        device, now = step.device, _available(step, free)
+        before = self._available.pop(device, None)
+        if now is None:
             return
-        estimate = room(self._rooms.get(step.device), new.shapes.seen, reported, available)
-        if estimate is not None:
-            self._rooms[step.device] = estimate
+        self._available[device] = now
+        if before is None:
+            return
+        shapes, last = self.of(device).seen, self._rooms.get(device)
+        new = room(last, shapes, reported, min(before, now))
+        if new is not None:
+            self._rooms[device] = new
 
 
 def _available(step: WatchedStep, free: Mapping[str, int]) -> int | None:
