@@ -107,7 +107,7 @@ def _grows(moment: Moment) -> int:
 
 
 def _proved(before: Room | None, largest: Sequence[Input], inputs: Sequence[Input]) -> int | None:
-    """The most rows that were foretold to fit, and that a step then had, this one or an earlier.
+    """The most rows that an estimate said would fit and that a step then had, now or earlier.
 
     Forgotten once the estimate is of inputs that differ in more than their rows.
     """

@@ -38,9 +38,9 @@ class ProgramReport(msgspec.Struct, frozen=True, kw_only=True):
     is the median of those that were not, None before there was one. Of the `seconds` for which
     somebody has watched, watching took `watching_seconds`, which is their `watching_share`. `kinds`
     begins with training, where the program trains. `phases`, `layers`, `lines` and `other` are
-    those of the first kind. `room` is an estimate, None on a CPU, where NVML does not tell what is
-    free, and before a step of training was watched. `growth` is what grows from step to step, None
-    where nothing does, and on a CPU.
+    those of the first kind. `room` is an estimate. It is None on a CPU, where NVML does not tell
+    what is free, and before two steps of training were watched. `growth` is what grows from step to
+    step, None where nothing does, and on a CPU.
     """
 
     pid: int

@@ -85,6 +85,10 @@ def test_a_program_of_three_steps_is_split_and_keeps_its_streams_and_its_error(
     assert kind["high_water"]["gradients"] == P
     assert kind["inputs"] == [{"dtype": "float32", "shape": [BATCH, IN]}]
     assert kind["allocator"] is None
+    (shape,) = report["shapes"]["seen"]
+    assert (shape["inputs"], shape["watched"]) == (kind["inputs"], 1)
+    assert (shape["peak"], shape["first_step"]) == (kind["peak"]["bytes"], 3)
+    assert report["room"] is None  # of a CPU there is none
     lines = done.stderr.splitlines()
     assert lines[0].startswith("train.py · pid ")
     assert "Parameters" in done.stderr

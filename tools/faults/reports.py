@@ -5,6 +5,9 @@ from __future__ import annotations
 from .fault import Fault
 
 _TESTS = ("tests/accounting/program/",)
+_SHAPES = ("tests/accounting/program/test_shapes.py",)
+_ROOM = ("tests/accounting/program/test_room.py",)
+_SEEN = ("tests/tui/programs/test_seen.py", "tests/tui/programs/test_link.py")
 
 REPORTS = (
     Fault(
@@ -76,5 +79,61 @@ REPORTS = (
         "first.setdefault((sighting.address, alike), (name, label))",
         "first.setdefault((block.address, alike), (name, label))",
         _TESTS,
+    ),
+    Fault(
+        "a shape's peak is that of its latest step",
+        "accounting/program/shapes.py",
+        "peak=max(row.peak, peak),",
+        "peak=peak,",
+        _SHAPES,
+    ),
+    Fault(
+        "steps of a shape without a row are forgotten",
+        "accounting/program/shapes.py",
+        "unlisted=before.shapes.unlisted + unlisted,",
+        "unlisted=unlisted,",
+        _SHAPES,
+    ),
+    Fault(
+        "evaluation left what training keeps",
+        "accounting/program/shapes.py",
+        "if before.evaluated and before.other is not None",
+        "if before.other is not None",
+        _SHAPES,
+    ),
+    Fault(
+        "shapes of any length have a common slope in rows",
+        "accounting/program/room.py",
+        "return both and (one.dtype, one.shape[1:]) == (other.dtype, other.shape[1:])",
+        "return both and one.dtype == other.dtype",
+        _ROOM,
+    ),
+    Fault(
+        "what the optimizer's step needs for a moment grows with the rows of the batch",
+        "accounting/program/room.py",
+        'split.temporaries if moment.phase in ("forward", "backward") else 0',
+        "split.temporaries",
+        _ROOM,
+    ),
+    Fault(
+        "an estimate is proved beyond what it said of the rows",
+        "accounting/program/room.py",
+        "min(rows, before.most_rows)",
+        "rows",
+        _ROOM,
+    ),
+    Fault(
+        "room for more rows is reckoned with a program that has just ended",
+        "tui/programs/seen.py",
+        "min(before, now)",
+        "now",
+        _SEEN,
+    ),
+    Fault(
+        "each new peak has a line, whichever rows and shape it has",
+        "tui/programs/shown.py",
+        "if self._peak and before and not self._peak.alike(before):",
+        "if self._peak and before and self._peak != before:",
+        _SEEN,
     ),
 )

@@ -14,7 +14,7 @@ from .figures import figures, shortened
 
 _ROWS = 5
 _PEAKS = 3
-_INPUTS = 26
+_INPUTS = 25
 
 
 def parts(report: ProgramReport) -> Iterable[Text | Table]:
@@ -36,7 +36,7 @@ def parts(report: ProgramReport) -> Iterable[Text | Table]:
 
 def _table(seen: Sequence[Shape]) -> Table:
     table = figures(
-        "largest shapes", "watched", "peak", "at step", "seconds", described="kind"
+        "largest shapes", "watched", "peak", "at step", "step time", described="kind"
     )  # fmt: skip
     for each in seen[:_ROWS]:
         step = units.NOTHING if each.peak_step is None else f"{each.peak_step:,}"

@@ -23,6 +23,7 @@ class SeenShapes:
         self._seen: dict[str, Seen] = {}
         self._rooms: dict[str, Room] = {}
         self._growing: dict[str, Growing] = {}
+        self._available: dict[str, int] = {}  # at the latest training step
 
     def of(self, device: str) -> Shapes:
         """The shapes of the steps on this device."""
@@ -56,13 +57,27 @@ class SeenShapes:
             return
         self._growing.setdefault(step.device, Growing()).add(reported)
         before = self._seen.get(step.device, Seen())
-        new = self._seen[step.device] = seen(before, reported, step.seconds, steps)
-        available = _available(step, free)
-        if available is None or step.kind != "training":
+        self._seen[step.device] = seen(before, reported, step.seconds, steps)
+        if step.kind == "training":
+            self._estimate(step, reported, free)
+
+    def _estimate(self, step: WatchedStep, reported: StepReport, free: Mapping[str, int]) -> None:
+        """Estimate the room, from the second step on.
+
+        A program that has ended by the time when NVML is asked holds nothing any more. So the
+        lesser of two steps' figures counts.
+        """
+        device, now = step.device, _available(step, free)
+        before = self._available.pop(device, None)
+        if now is None:
             return
-        estimate = room(self._rooms.get(step.device), new.shapes.seen, reported, available)
-        if estimate is not None:
-            self._rooms[step.device] = estimate
+        self._available[device] = now
+        if before is None:
+            return
+        shapes, last = self.of(device).seen, self._rooms.get(device)
+        new = room(last, shapes, reported, min(before, now))
+        if new is not None:
+            self._rooms[device] = new
 
 
 def _available(step: WatchedStep, free: Mapping[str, int]) -> int | None:

@@ -25,11 +25,11 @@ def new_peak(peak: NewPeak) -> str:
 
 
 def room(room: Room) -> str:
-    """`room for about 1,200 rows instead of 16 (estimate; 32 of them proved)`."""
+    """`room for about 1,200 rows, now 16 (estimate; 32 proved)`."""
     if room.most_rows == room.rows:
         return f"room for no more than these {room.rows:,} rows (estimate)"
-    proved = f"; {room.proved_rows:,} of them proved" if room.proved_rows else ""
-    return f"room for about {room.most_rows:,} rows instead of {room.rows:,} (estimate{proved})"
+    proved = f"; {room.proved_rows:,} proved" if room.proved_rows is not None else ""
+    return f"room for about {room.most_rows:,} rows, now {room.rows:,} (estimate{proved})"
 
 
 def growth(room: Room) -> str:

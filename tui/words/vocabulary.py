@@ -73,6 +73,7 @@ WORDS_PROGRAM = Section(
         Entry("load", "what happens between steps and before the model"),
         Entry("peak", "a step's moment with the most bytes"),
         Entry("high water", "a category's own largest bytes in a step"),
+        Entry("room", "how many rows of a batch would fit: an estimate"),
         Entry("expected", "elements × bytes of what there is to hold"),
         Entry("reserved", "bytes that the allocator has from the driver"),
         Entry("cache", "reserved less allocated: bytes kept for later"),

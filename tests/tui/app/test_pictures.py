@@ -20,6 +20,7 @@ import msgspec
 import pytest
 from recorded_program import ENTRIES, Running, program_session
 from screens import Silent
+from shapes_seen import SEEN
 from textual.pilot import Pilot
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Flow
@@ -28,6 +29,7 @@ from vramtop.tui.app.config import Config
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.app.program_app import ProgramApp
 from vramtop.tui.terminal.capabilities import Terminal
+from vramtop.tui.worker.link import Received
 
 ROOT = Path(__file__).parents[3]
 
@@ -51,7 +53,8 @@ SESSIONS = {name: list(recording) for name, recording in RECORDINGS.items()}
 class Scene(msgspec.Struct, frozen=True):
     """A screen of `size` columns and lines, and the keys pressed after the session's messages.
 
-    The messages are all of them, or with `until_pause` those before the first pause.
+    The messages are all of them, or with `until_pause` those before the first pause; in the
+    program's session `more` follow.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Scene(msgspec.Struct, frozen=True):
     keys: tuple[str, ...] = ()
     until_pause: bool = True
     session: Literal["cpu", "gpu", "program"] = "cpu"
+    more: tuple[Received, ...] = ()
 
     @property
     def app(self) -> VramtopApp:
@@ -71,7 +75,7 @@ class Scene(msgspec.Struct, frozen=True):
     @property
     def messages(self) -> list[Any]:
         if self.session == "program":
-            return list(program_session.shown(ENTRIES))
+            return [*program_session.shown(ENTRIES), *self.more]
         said = [envelope.message for envelope in SESSIONS[self.session]]
         if not self.until_pause:
             return said
@@ -101,6 +105,8 @@ SCENES = (
     Scene("program-lines-120x40", (120, 40), keys=("m",), session="program"),
     Scene("program-depth-80x24", (80, 24), keys=("left_square_bracket",) * 3, session="program"),
     Scene("program-tensors-120x40", (120, 40), keys=("up", "up", "up"), session="program"),
+    Scene("program-shapes-200x60", (200, 60), session="program", more=(SEEN,)),
+    Scene("program-shapes-120x50", (120, 50), session="program", more=(SEEN,)),
     Scene("program-moment-120x40", (120, 40), keys=("right",) * 9, session="program"),
 )
 

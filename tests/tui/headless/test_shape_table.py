@@ -55,7 +55,7 @@ def test_each_shape_has_a_row_with_the_highest_peak_first_and_peaks_name_theirs(
     )
     begin = next(at for at, line in enumerate(text) if line.startswith("largest shapes"))
     assert [line.split() for line in text[begin : begin + 4]] == [
-        ["largest", "shapes", "kind", "watched", "peak", "at", "step", "seconds"],
+        ["largest", "shapes", "kind", "watched", "peak", "at", "step", "step", "time"],
         ["int64", "8", "×", "4,096", "training", "1", "9.91", "KiB", "80", "100.0", "ms"],
         ["int64", "8", "×", "2,048", "training", "2", "1.43", "KiB", "160", "100.0", "ms"],
         ["float32", "1", "×", "5", "inference", "1", "1.04", "KiB", "120", "100.0", "ms"],
@@ -85,12 +85,12 @@ def test_shapes_that_have_no_row_are_counted_by_steps() -> None:
     [
         (
             ROOM,
-            "Room for about 1,234 rows instead of 16 (estimate):\n"
+            "Room for about 1,234 rows, now 16 (estimate):\n"
             "8.77 MiB a row, measured from 8 to 16 rows.",
         ),
         (
             replace(ROOM, by="proportion", fewer_rows=None, proved_rows=32),
-            "Room for about 1,234 rows instead of 16 (estimate; 32 of them proved):\n"
+            "Room for about 1,234 rows, now 16 (estimate; 32 proved):\n"
             "8.77 MiB a row, if batch data, activations and temporaries grow with it.",
         ),
         (

@@ -36,14 +36,31 @@ def test_the_shapes_of_each_device_are_apart_and_a_wrong_record_is_left_out() ->
     assert shapes.of("cpu").seen == ()
 
 
+def available(shapes: SeenShapes) -> int | None:
+    room = shapes.room(STEP.device)
+    return None if room is None else room.available
+
+
 def test_the_room_is_what_the_allocator_has_and_what_nobody_has() -> None:
     shapes = SeenShapes()
-    shapes.add(STEP, 7, {UUID: 3 * GIB, "GPU-another": 5 * GIB})
+    for _ in range(2):
+        shapes.add(STEP, 7, {UUID: 3 * GIB, "GPU-another": 5 * GIB})
+    assert available(shapes) == RESERVED + 3 * GIB
     room = shapes.room(STEP.device)
     assert room is not None
-    assert room.available == RESERVED + 3 * GIB
-    assert room.rows == STEP.inputs[0].shape[0]
-    assert room.most_rows > room.rows
+    assert room.most_rows > room.rows == STEP.inputs[0].shape[0]
+
+
+def test_of_a_program_that_has_just_ended_the_reading_before_counts() -> None:
+    shapes = SeenShapes()
+    shapes.add(STEP, 7, {UUID: 3 * GIB})
+    assert available(shapes) is None  # it may have ended already
+    shapes.add(STEP, 8, {UUID: 7 * GIB})
+    assert available(shapes) == RESERVED + 3 * GIB
+    shapes.add(STEP, 9, {UUID: 7 * GIB})  # another process has ended
+    assert available(shapes) == RESERVED + 7 * GIB
+    shapes.add(STEP, 10, {UUID: 2 * GIB})
+    assert available(shapes) == RESERVED + 2 * GIB
 
 
 @pytest.mark.parametrize(
@@ -57,7 +74,8 @@ def test_the_room_is_what_the_allocator_has_and_what_nobody_has() -> None:
 )
 def test_there_is_no_room_where_nobody_knows_what_is_free(step: WatchedStep, free) -> None:
     shapes = SeenShapes()
-    shapes.add(step, 7, free)
+    for _ in range(2):
+        shapes.add(step, 7, free)
     assert shapes.room(step.device) is None
     assert shapes.of(step.device).seen
 
@@ -66,14 +84,13 @@ async def test_nvml_is_asked_what_is_free(nvml) -> None:
     nvml.has(devices=1, processes=f"5000001:0:{GIB}")
     shapes = SeenShapes()
     await shapes.learn(STEP, 7)
-    room = shapes.room(STEP.device)
-    assert room is not None
-    assert room.available == RESERVED + 8 * GIB - 600 * MIB - GIB
+    await shapes.learn(STEP, 8)
+    assert available(shapes) == RESERVED + 8 * GIB - 600 * MIB - GIB
 
 
 def test_the_report_has_shapes_and_room_of_its_device() -> None:
     program = Program(OBSERVED)
-    for step in (STEP, longer(STEP)):
+    for step in (STEP, longer(STEP), STEP):
         program.add(step)
         program.shapes.add(step, 7, {UUID: GIB})
     (report,) = program.reports()

@@ -10,7 +10,7 @@ from vramtop.tui.widgets.panel import Panel
 from vramtop.tui.words import shapes, units
 from vramtop.tui.worker.link import ShapesSeen
 
-_COLUMNS = (("watched", 9), ("peak", 8), ("seconds", 10))
+_COLUMNS = (("watched", 9), ("peak", 8), ("step time", 11))
 _FIGURES = sum(width for _, width in _COLUMNS)
 
 
