@@ -53,8 +53,11 @@ class Lines:
 
     def here(self) -> int:
         """The number of the line that this thread runs now."""
+        return self.of_frame(sys._getframe(1))
+
+    def of_frame(self, frame: FrameType | None) -> int:
+        """The number of the line that this frame runs, or what has called it."""
         best, where = 0, None
-        frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             rank = self._rank(frame.f_code.co_filename)
             if rank > best:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from .record import Input, Kind, OutOfMemory
+from .autopsy import Autopsy
+from .record import Input, Kind
 from .report import Allocator, Held, Layer, Line, Peak, Phase, Split
 
 
@@ -37,7 +38,7 @@ class ProgramReport(msgspec.Struct, frozen=True, kw_only=True):
     is the median of those that were not, None before there was one. Of the `seconds` for which
     somebody has watched, watching took `watching_seconds`, which is their `watching_share`. `kinds`
     begins with training, where the program trains. `phases`, `layers`, `lines` and `other` are
-    those of the first kind.
+    those of the first kind. `out_of_memory` is the latest one, if there was any.
     """
 
     pid: int
@@ -60,4 +61,4 @@ class ProgramReport(msgspec.Struct, frozen=True, kw_only=True):
     layers: tuple[Layer, ...]
     lines: tuple[Line, ...] = ()
     other: tuple[Held, ...]
-    out_of_memory: OutOfMemory | None
+    out_of_memory: Autopsy | None

@@ -15,9 +15,10 @@ from vramtop.accounting.program.compared import (
 )
 from vramtop.tui.terminal.output import Page
 from vramtop.tui.words import units
+from vramtop.tui.words.autopsy import inputs
 from vramtop.tui.words.wording import NAMES
 
-from .program_table import figures, inputs, shortened
+from .figures import figures, shortened
 
 _LAYERS, _NAME, _KIND = 10, 28, 18
 

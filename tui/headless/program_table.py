@@ -9,13 +9,17 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 from vramtop.protocol.observed.program import KindReport, ProgramReport
-from vramtop.protocol.observed.record import Input, Kind
+from vramtop.protocol.observed.record import Kind
 from vramtop.protocol.observed.report import Held, Layer, Line
 from vramtop.protocol.split import ALL_CATEGORIES
 from vramtop.tui.terminal.output import Page
 from vramtop.tui.terminal.palette import TERMINAL
 from vramtop.tui.words import units, watching
+from vramtop.tui.words.autopsy import inputs
 from vramtop.tui.words.wording import NAMES
+
+from .autopsy_table import block, headline
+from .figures import figures, shortened
 
 _SHORT = ("params", "grads", "optim", "data", "activ.", "temp.", "other")
 _BAR = 12
@@ -30,11 +34,24 @@ def page(reports: Sequence[ProgramReport]) -> Page:
     parts: list[Text | Table] = []
     if len(reports) > 1:
         parts += [_overview(reports), Text()]
-    return [*parts, *_of_one(most, several=len(reports) > 1)]
+    return [*parts, *_of_one(most, several=len(reports) > 1), *_out_of_memory(reports, most)]
 
 
 def _peak(report: ProgramReport) -> int:
     return max((kind.peak.bytes for kind in report.kinds), default=0)
+
+
+def _out_of_memory(
+    reports: Sequence[ProgramReport], shown: ProgramReport
+) -> Iterable[Text | Table]:
+    """That of the process that is shown, else of the first that had one; of others in a line."""
+    found = [(each, each.out_of_memory) for each in reports if each.out_of_memory is not None]
+    found.sort(key=lambda each: each[0] is not shown)
+    for report, autopsy in found[:1]:
+        yield Text()
+        yield from block(report, autopsy)
+    for report, autopsy in found[1:]:
+        yield Text(headline(report, autopsy))
 
 
 # ---- several processes ----------------------------------------------------------------------
@@ -72,8 +89,7 @@ def _of_one(report: ProgramReport, *, several: bool) -> Iterable[Text | Table]:
     if report.other:
         yield Text()
         yield _other(report.other)
-    end = [*map(_in_short, report.kinds[1:]), *_out_of_memory(report)]
-    if end:
+    if end := [*map(_in_short, report.kinds[1:])]:
         yield Text("\n".join(["", *end]))
 
 
@@ -103,13 +119,6 @@ def _counted(report: ProgramReport, kind: KindReport) -> str:
 
 def _several(count: int, name: str) -> str:
     return f"{count:,} {name}{'' if count == 1 else 's'}"
-
-
-def inputs(inputs: Sequence[Input]) -> str:
-    """Their dtypes and shapes: `float32 64 × 784, int64 64`."""
-    shapes = (" × ".join(f"{side:,}" for side in each.shape) or "scalar" for each in inputs)
-    both = zip((each.dtype for each in inputs), shapes, strict=True)
-    return ", ".join(f"{dtype} {shape}" for dtype, shape in both) or units.NOTHING
 
 
 def _split(kind: KindReport) -> Table:
@@ -212,32 +221,3 @@ def _sum(alike: Sequence[Held]) -> tuple[int, int]:
 def _in_short(kind: KindReport) -> str:
     """Calls without training, of a program that trains, in a line."""
     return f"A call in inference, of {inputs(kind.inputs)}: {kind.peak.bytes:,} B {_moment(kind)}."
-
-
-def _out_of_memory(report: ProgramReport) -> Iterable[str]:
-    denied = report.out_of_memory
-    if denied is not None:
-        where = f" at {denied.line}" if denied.line else ""
-        yield (
-            f"Out of memory{where}: {units.size(denied.wanted)} wanted, "
-            f"{units.size(denied.free)} free; {units.size(denied.requested)} in use."
-        )
-
-
-def figures(corner: str, *columns: str, described: str = "") -> Table:
-    """A table of figures; a column of words may come before them."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(corner, no_wrap=True)
-    if described:
-        table.add_column(described, no_wrap=True)
-    for name in columns:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
-
-
-def shortened(text: str, width: int) -> str:
-    """The text; where it is longer than `width`, without its middle."""
-    if len(text) <= width:
-        return text
-    end = width // 2
-    return f"{text[: width - end - 1]}…{text[-end:]}"
