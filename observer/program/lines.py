@@ -68,7 +68,8 @@ class Lines:
         return NOWHERE if where is None else self._add(*where)
 
     def _add(self, file: str, line: int) -> int:
-        return self._lines.add((file, line), f"{shown(file)}:{line}")
+        number = self._lines.number((file, line))  # its text takes a while to make
+        return self._lines.add((file, line), f"{shown(file)}:{line}") if number is None else number
 
     def _rank(self, file: str) -> int:
         rank = self._ranks.get(file)

@@ -28,7 +28,9 @@ def inputs(inputs: Sequence[Input]) -> str:
 def place(found: Autopsy) -> str:
     """Where it was: `encoder.1 (Linear), MmBackward0, train.py:42`; may be empty."""
     module = found.module
-    named = "" if module is None else f"{module.path} ({module.kind})".removeprefix(" ")
+    named = "" if module is None else module.kind
+    if module is not None and module.path:
+        named = f"{module.path} ({module.kind})"
     return ", ".join(filter(None, (named, found.operator, found.optimizer, found.line)))
 
 
