@@ -182,6 +182,35 @@ def in_backward() -> bool:
     return torch._C._current_graph_task_id() >= 0
 
 
+def current_node() -> torch.autograd.graph.Node | None:
+    """The node of the graph that this thread computes in a backward pass; None outside of one."""
+    node: torch.autograd.graph.Node | None = torch._C._current_autograd_node()
+    return node
+
+
+def thread_of(node: torch.autograd.graph.Node) -> torch.device:
+    """The device whose thread computes a node: that of its first input on a GPU, else the CPU."""
+    devices = [each.device for each in node._input_metadata]
+    return next((each for each in devices if each.type != "cpu"), torch.device("cpu"))
+
+
+def leaves_of(node: torch.autograd.graph.Node) -> list[Tensor]:
+    """The leaves of the graph that a node's operator took, also through one of a single input.
+
+    So a linear layer's node finds its weight, which was transposed before.
+    """
+    nearest = _nodes_before(node)
+    for each in list(nearest):
+        before = _nodes_before(each)
+        nearest += before if len(before) == 1 else []
+    leaves = [getattr(each, "variable", None) for each in (node, *nearest)]
+    return [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+
+
+def _nodes_before(node: torch.autograd.graph.Node) -> list[torch.autograd.graph.Node]:
+    return [each for each, _ in node.next_functions if each is not None]
+
+
 # ---- torch.compile --------------------------------------------------------------------------
 
 COMPILER = "torch._dynamo"
@@ -268,6 +297,9 @@ def leave_dispatch_mode(mode: TorchDispatchMode) -> None:
 
 
 # ---- optimizers -----------------------------------------------------------------------------
+
+# The function of PyTorch's optimizers that makes the state of parameters that have none yet.
+NEW_STATE = "_init_group"
 
 
 def foreach_devices() -> list[str]:

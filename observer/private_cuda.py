@@ -5,6 +5,7 @@ All are the same in PyTorch 2.9, 2.10 and 2.14, except where a docstring says ot
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -57,11 +58,21 @@ def allocator_snapshot(device: torch.device) -> dict[str, Any]:
     return taken
 
 
+def allocator_segments(index: int) -> list[dict[str, Any]]:
+    """All segments of the caching allocator of the device of this index, with their blocks."""
+    untraced = "include_traces" in inspect.signature(torch.cuda.memory_snapshot).parameters
+    options = {"include_traces": False} if untraced else {}  # PyTorch 2.9 knows no such option
+    segments: list[dict[str, Any]] = torch.cuda.memory_snapshot(**options)  # type: ignore[no-untyped-call]
+    return [segment for segment in segments if segment["device"] == index]
+
+
 def call_when_out_of_memory(noted: Callable[[int, int, int, int], None]) -> None:
     """Call `noted` for each request that CUDA's caching allocator denies.
 
     Its arguments are the device's index, and in bytes the size wanted, the process's limit, and
-    what is free on the device.
+    what is free on the device. It is called in the thread that asked, before anything is freed, and
+    while no lock of the allocator is held: it may ask for statistics and segments. It must not
+    raise.
     """
     torch._C._cuda_attach_out_of_memory_observer(noted)  # type: ignore[attr-defined]
 

@@ -33,7 +33,7 @@ def parts_of(
     for sighting in sightings.get(block, ()):
         if sighting.owner == belonging:
             name = step.names[sighting.name]
-            label = _label(sighting, name)
+            label = label_of(sighting, name)
             alike = label if name.view and step.source == "operators" else ""
             first.setdefault((sighting.address, alike), (name, label))
     return [
@@ -42,7 +42,8 @@ def parts_of(
     ]
 
 
-def _label(sighting: Sighting, name: Name) -> str:
+def label_of(sighting: Sighting, name: Name) -> str:
+    """What a tensor is called: `fc.weight`, `fc.weight.grad`, `fc.weight.exp_avg`."""
     if sighting.owner == "gradients":
         return f"{name.path}.grad"
     return f"{name.path}.{sighting.key}" if sighting.key else name.path

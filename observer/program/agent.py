@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import _thread
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import Event, Lock
@@ -15,7 +16,7 @@ from torch import nn
 from torch.optim.optimizer import Optimizer
 
 from ..private import in_backward
-from .denied import out_of_memory
+from .denied import Denial, out_of_memory
 from .greeting import greeting
 from .main_thread import MainThread
 from .questions import Questions
@@ -48,8 +49,8 @@ class Agent:
 
     def _begin_again(self) -> None:
         self._windows.begin_again()
-        self._failure = ""
-        self._spent = 0.0
+        self._failure, self._spent = "", 0.0
+        self._denials: Counter[int] = Counter()  # by GPU
 
     def _release(self) -> None:
         """Make new locks, which nobody holds, as in a process just forked."""
@@ -126,8 +127,14 @@ class Agent:
     def _denied(self, device: int, wanted: int, allowed: int, free: int) -> None:
         """CUDA's allocator had to deny a request. Called by PyTorch, so it must not raise."""
         if self._watching:
+            began, windows = time.perf_counter(), self._windows
+            self._denials[device] += 1
             with suppress(Exception):
-                self._send(out_of_memory(self._windows.owners, device, wanted, allowed, free))
+                windows.look_again()
+                denial = Denial(device, wanted, allowed, free)
+                told = out_of_memory(denial, windows.owners, windows.window, windows.steps.most)
+                self._send(told | {"count": self._denials[device]})
+            self._spend(time.perf_counter() - began)
 
     # ---- what the program does, in its own threads ------------------------------------------
 

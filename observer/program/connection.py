@@ -24,7 +24,7 @@ from .listening import dial, listen
 from .viewer import Lost, Viewer, is_trusted
 
 LAST_SECONDS = 0.2  # how long the last messages may take, when the process ends
-LAST_STEP_SECONDS = 2.0  # the same where no watched step was sent before
+LAST_STEP_SECONDS = 2.0  # the same where no watched step was sent before, or memory ran out
 ANSWER_SECONDS = 0.5  # how long a program waits for the monitor that has started it
 _MOST_VIEWERS = 16
 _PAUSE_SECONDS = 1.0
@@ -80,6 +80,7 @@ class Connection:
         self._path = ""
         self._watched = self._steps_sent = False
         self._ending = False
+        self._ran_out = False  # of memory: the program may end before that is told
         self._listen_again = False
         self._sent: deque[_Message] = deque()
         self._latest: dict[tuple[object, object], _Message] = {}  # steps by device and kind
@@ -109,6 +110,7 @@ class Connection:
     def send(self, message: _Message) -> None:
         """Send a message to all who watch. Any thread may call this; it never waits."""
         if not self.closed:
+            self._ran_out = self._ran_out or message.get("type") == "out_of_memory"
             self._sent.append(message)
             self._wake()
 
@@ -122,7 +124,7 @@ class Connection:
         if os.getpid() == self._pid and not self.closed:
             self._ending = True
             self._wake()
-            sent = self._steps_sent or not self._watched
+            sent = not self._ran_out and (self._steps_sent or not self._watched)
             self._finished.acquire(timeout=LAST_SECONDS if sent else LAST_STEP_SECONDS)
 
     def forget(self) -> None:

@@ -1,60 +1,144 @@
-"""What a process held on a GPU when its allocator had to deny a request."""
+"""What a program did and held on a GPU when its allocator had to deny a request.
+
+All of it is noted within the request, before the program's error frees anything.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from threading import get_ident
+from typing import NamedTuple
 
 import torch
 
-from ..ownership import stored_on
-from ..private_cuda import allocator_statistics
+from ..private_cuda import allocator_segments, allocator_statistics
+from .held import Held, gradients_on, state_of
 from .lines import NOWHERE, Lines
 from .owners import Owned, Owners
+from .scene import Scene, gradients_are_still, line_of_program, scene
+from .window import Window
 
 Message = dict[str, object]
 
 
-def out_of_memory(owners: Owners, index: int, wanted: int, allowed: int, free: int) -> Message:
-    """The message that a request for `wanted` bytes was denied on the GPU of this index.
+class Denial(NamedTuple):
+    """A request that was denied on the GPU of this number, in bytes.
 
-    The process may take up to `allowed` bytes; the device has `free` bytes left.
+    `wanted` is what the allocator asked the driver for, which is the request in whole segments. The
+    process may take up to `allowed`; the device has `free` left.
     """
-    device = torch.device("cuda", index)
-    statistics = allocator_statistics(index)
-    reserved = statistics["reserved_bytes"]["all"]["current"]
+
+    gpu: int
+    wanted: int
+    allowed: int
+    free: int
+
+
+def out_of_memory(
+    denial: Denial, owners: Owners, window: Window | None, steps: int | None
+) -> Message:
+    """The message that a request was denied in this thread.
+
+    `window` is the one that is open, if there is one. An optimizer has made so many `steps` since
+    the observer came, None where none has made any.
+    """
+    device = torch.device("cuda", denial.gpu)
+    seen = scene()
+    if seen.outermost is not None:
+        owners.add_module(seen.outermost)
+    if seen.optimizer is not None:
+        owners.add_optimizer(seen.optimizer)
     parameters = list(owners.parameters())
-    names = {id(each.tensor): each.path for each in parameters}
-    counted: set[int] = set()
     lines = Lines()
-    line = lines.here()
+    line = line_of_program(lines)
     return {
         "type": "out_of_memory",
         "device": str(device),
-        "wanted": wanted,
-        "free": max(0, min(free, allowed - reserved)),
-        "reserved": reserved,
-        "requested": statistics["requested_bytes"]["all"]["current"],
-        "parameters": _bytes(device, parameters, counted),
-        "optimizer_state": _bytes(device, owners.optimizer_state(names), counted),
-        "gradients": _bytes(device, _gradients(parameters), counted),
         "line": "" if line == NOWHERE else lines.texts[line],
+        "steps": 0 if steps is None and owners.optimizers() else steps,
+        **_doing(seen, owners, parameters),
+        **_of_window(seen, window),
+        **_figures(denial),
+        **_held(device, owners, parameters),
+        "stream": torch.cuda.current_stream(device).cuda_stream,
+        **_allocated(denial.gpu, lines),
     }
 
 
-def _gradients(parameters: Iterable[Owned]) -> Iterable[Owned]:
-    for each in parameters:
-        if each.tensor.is_leaf and each.tensor.grad is not None:
-            yield each._replace(tensor=each.tensor.grad)
+def _doing(seen: Scene, owners: Owners, parameters: Iterable[Owned]) -> Message:
+    """The module and the operator that ran, and how."""
+    paths = owners.module_paths()
+    module = paths.get(id(seen.module))
+    if module is None:
+        # An operator's backward belongs to the module whose parameters it took.
+        taken = [each.path for each in parameters if id(each.tensor) in seen.leaves]
+        holders = {path.rpartition(".")[0] for path in taken}
+        module = next((known for known in paths.values() if {known[0]} == holders), None)
+    return {
+        "module": module,
+        "operator": seen.operator,
+        "optimizer": type(seen.optimizer).__name__ if seen.optimizer is not None else "",
+        "new_state": seen.new_state,
+        "differentiable": torch.is_grad_enabled(),
+        "evaluates": seen.outermost is not None and not seen.outermost.training,
+    }
 
 
-def _bytes(device: torch.device, owned: Iterable[Owned], counted: set[int]) -> int:
-    """The bytes of these tensors' storages on the device, each once; `counted` are left out."""
-    total = 0
-    for each in owned:
-        for tensor in stored_on(device, each.tensor):
-            storage = tensor.untyped_storage()
-            address = storage.data_ptr()
-            if address not in counted:
-                counted.add(address)
-                total += storage.nbytes()
-    return total
+def _of_window(seen: Scene, window: Window | None) -> Message:
+    """The phase and the inputs, with what an open window knows of them."""
+    phase, inputs = seen.phase, list(seen.inputs)
+    if window is not None and not window.abandoned:
+        if not phase and window.thread == get_ident():
+            phase = window.gap
+        if not inputs and phase in ("forward", "backward"):
+            inputs = window.step_inputs
+    return {"phase": phase or "outside", "inputs": inputs}
+
+
+def _figures(denial: Denial) -> Message:
+    statistics = allocator_statistics(denial.gpu)
+    reserved = statistics["reserved_bytes"]["all"]["current"]
+    return {
+        "wanted": denial.wanted,
+        "free": max(0, min(denial.free, denial.allowed - reserved)),
+        "limit": denial.allowed,
+        "device_free": denial.free,
+        "device_total": torch.cuda.get_device_properties(denial.gpu).total_memory,
+        "reserved": reserved,
+        "requested": statistics["requested_bytes"]["all"]["current"],
+    }
+
+
+def _held(device: torch.device, owners: Owners, parameters: list[Owned]) -> Message:
+    """The bytes of each owner, and the addresses; gradients only where no thread writes them."""
+    held = Held(device)
+    return {
+        "parameters": held.add("parameters", parameters),
+        "optimizer_state": held.add("optimizer_state", state_of(owners, parameters)),
+        "gradients": held.add("gradients", gradients_on(device, parameters))
+        if gradients_are_still(device)
+        else None,
+        "sightings": held.sightings,
+        "names": held.names.values,
+    }
+
+
+def _allocated(index: int, lines: Lines) -> Message:
+    """The allocator's segments, and the blocks in them."""
+    segments, blocks = [], []
+    for number, segment in enumerate(allocator_segments(index)):
+        segments.append(
+            [
+                segment["total_size"],
+                segment["stream"],
+                segment["segment_type"],
+                any(segment.get("segment_pool_id", ())),
+                bool(segment.get("is_expandable")),
+            ]
+        )
+        for block in segment["blocks"]:
+            alive = block["state"].startswith("active")
+            requested = block["requested_size"] if alive else 0
+            line = lines.of_frames(block.get("frames", [])) if alive else NOWHERE
+            blocks.append([number, block["address"], block["size"], requested, line])
+    return {"segments": segments, "blocks": blocks, "lines": lines.texts}

@@ -14,7 +14,7 @@ from ..private import unwrapped
 from .lines import NOWHERE, Lines
 from .owners import Owned
 from .recorder import Reading, Recorder
-from .tables import Table
+from .tensor_names import TensorNames
 
 Message = dict[str, object]
 
@@ -27,7 +27,7 @@ class DeviceLog:
         self._recorder = recorder
         self._marks: list[tuple[str, Reading]] = []
         self._sightings: list[tuple[int, int, str, int, str]] = []
-        self._names: Table[tuple[str, str], list[object]] = Table()
+        self._names = TensorNames()
         self._running: list[tuple[int, int]] = []  # places, and the module that runs from there on
         self._gradients: dict[int, weakref.ref[Tensor]] = {}
         self._state: dict[int, weakref.ref[Tensor]] = {}
@@ -62,7 +62,7 @@ class DeviceLog:
                     continue  # it has none of its own: `torch.func` works on such
                 if size := storage.nbytes():
                     address = self._recorder.address(storage, older=older) + self._offset(tensor)
-                    found.append((address, owner, self._name(each, tensor, size), each.key))
+                    found.append((address, owner, self._names.add(each, tensor, size), each.key))
         here = self._recorder.read(self.device) if mark is None else self._marks[mark][1]
         self._sightings += [(here.place, *sighting) for sighting in found]
 
@@ -159,20 +159,6 @@ class DeviceLog:
             NOWHERE if sizes[number] < 0 else running[bisect_right(places, number)]
             for number in range(begin, end)
         ]
-
-    def _name(self, owned: Owned, tensor: Tensor, size: int) -> int:
-        shape, dtype = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
-        whole = tensor.numel() * tensor.itemsize == size
-        facts = [
-            owned.path,
-            list(shape),
-            dtype,
-            tensor.itemsize,
-            owned.trained,
-            owned.buffer,
-            not whole,
-        ]
-        return self._names.add((owned.path, f"{shape}{dtype}{owned.key}{whole}"), facts)
 
 
 def _hardware(device: torch.device) -> Message | None:

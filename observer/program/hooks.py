@@ -44,7 +44,7 @@ from ..private import (
 from .compiled import CompiledCall, CompileStart
 
 # The code in which an optimizer goes through its hooks; they must not change meanwhile.
-_STEP = Optimizer.profile_hook_step(lambda _: None).__code__
+STEP = Optimizer.profile_hook_step(lambda _: None).__code__
 _MODULE_CALLS = MODULE_CALL, CompiledCall.__call__.__code__
 
 
@@ -129,7 +129,7 @@ class Hooks:
     @property
     def sees_optimizers(self) -> bool:
         """Whether steps can be seen: hooks would let compiled ones be compiled again."""
-        return not was_compiled(_STEP)
+        return not was_compiled(STEP)
 
     @property
     def any(self) -> bool:
@@ -241,29 +241,34 @@ def within_module(own: int = 0) -> bool:
 def within_step() -> bool:
     """Whether this thread is within the step of an optimizer."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code is not _STEP:
+    while frame is not None and frame.f_code is not STEP:
         frame = frame.f_back
     return frame is not None
 
 
 def others_in_backward() -> bool:
     """Whether another thread runs a backward pass."""
+    return bool(backward_calls())
+
+
+def backward_calls() -> list[FrameType]:
+    """The frames in which other threads have called for a backward pass."""
     frames = sys._current_frames()
     del frames[get_ident()]  # a frame that refers to itself would stay, and all that called it
-    return any(map(_runs_backward, frames.values()))
+    return [call for call in map(_backward_call, frames.values()) if call is not None]
 
 
-def _runs_backward(frame: FrameType | None) -> bool:
+def _backward_call(frame: FrameType | None) -> FrameType | None:
     while frame is not None and frame.f_code not in BACKWARD_CODES:
         frame = frame.f_back
-    return frame is not None
+    return frame
 
 
 def _goes_through_hooks(frame: FrameType | None) -> bool:
     """Whether the stack has an optimizer's step that runs anything but the step itself."""
     inner: FrameType | None = None
     while frame is not None:
-        if frame.f_code is _STEP:
+        if frame.f_code is STEP:
             step = getattr(frame.f_locals.get("func"), "__code__", None)
             if inner is None or inner.f_code is not step:
                 return True

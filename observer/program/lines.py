@@ -53,8 +53,11 @@ class Lines:
 
     def here(self) -> int:
         """The number of the line that this thread runs now."""
+        return self.of_frame(sys._getframe(1))
+
+    def of_frame(self, frame: FrameType | None) -> int:
+        """The number of the line that this frame runs, or what has called it."""
         best, where = 0, None
-        frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             rank = self._rank(frame.f_code.co_filename)
             if rank > best:
@@ -65,7 +68,8 @@ class Lines:
         return NOWHERE if where is None else self._add(*where)
 
     def _add(self, file: str, line: int) -> int:
-        return self._lines.add((file, line), f"{shown(file)}:{line}")
+        number = self._lines.number((file, line))  # its text takes a while to make
+        return self._lines.add((file, line), f"{shown(file)}:{line}") if number is None else number
 
     def _rank(self, file: str) -> int:
         rank = self._ranks.get(file)

@@ -16,9 +16,13 @@ class Table(Generic[Key, Value]):
         self.values: list[Value] = []
         self._numbers: dict[Key, int] = {}
 
+    def number(self, key: Key) -> int | None:
+        """The number of a key; None where it is new."""
+        return self._numbers.get(key)
+
     def add(self, key: Key, value: Value) -> int:
         """The number of a key, which is a new one where the key is."""
-        number = self._numbers.get(key)
+        number = self.number(key)
         if number is None:
             number = self._numbers[key] = len(self.values)
             self.values.append(value)

@@ -86,6 +86,8 @@ def _outdates(message: dict[str, object]) -> object:
         return "progress"
     if message.get("type") == "watched_step":
         return message.get("device"), message.get("kind")
+    if message.get("type") == "out_of_memory":
+        return message.get("device"), "out_of_memory"  # it has the count of those before it
     return object()
 
 

@@ -24,6 +24,8 @@ from .recorder import Recorder
 from .tables import Table
 from .thread_life import ThreadLife
 
+_BEGINNINGS = ("window", "optimizer_end")  # the marks with which a step begins
+
 
 class Window:
     """Notes calls of modules, backward passes and optimizers' steps. It keeps no tensor alive.
@@ -47,6 +49,7 @@ class Window:
         self._marks = 0
         self._buckets: list[int] = []
         self._autocast: list[int] = []
+        self._latest, self._began_at = "", 0  # a mark, and the number of the one that began a step
         self._times: list[float] = []
         self._inputs: list[tuple[int, list[Message]]] = []
         self._alone, self._own = True, set[int]()
@@ -203,6 +206,22 @@ class Window:
         return messages
 
     @property
+    def gap(self) -> str:
+        """The phase of a thread that is in no call, backward pass or step; empty if not known yet.
+
+        What follows a call belongs to its loss, unless nothing can be differentiated.
+        """
+        if self._latest == "call_end" and torch.is_grad_enabled():
+            return "forward"
+        return "load" if self._latest in (*_BEGINNINGS, "call_end") else ""
+
+    @property
+    def step_inputs(self) -> list[Message]:
+        """What went into the step's first call so far; nothing where other threads train too."""
+        found = (inputs for at, inputs in self._inputs if at > self._began_at)
+        return next(found, []) if self._alone else []
+
+    @property
     def thread_has_ended(self) -> bool:
         """Whether the thread that began the window is gone, so that it is never done."""
         return self._thread_life.is_over
@@ -223,6 +242,9 @@ class Window:
         for log in self._logs:
             log.mark(kind, expected=expected)
         self._times.append(time.perf_counter())
+        self._latest = kind
+        if kind in _BEGINNINGS:
+            self._began_at = self._marks
         self._marks += 1
         return self._marks - 1
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from threading import get_ident
 
+import torch
 from torch import nn
 from torch.optim.optimizer import Optimizer
 
+from ..accounts import unaccounted
 from ..private import compiles, may_change_modes
 from ..private_cuda import call_when_out_of_memory
 from .choice import fitting_recorder
@@ -24,6 +27,7 @@ from .steps import Steps
 from .window import Window
 
 _REFUSED = 32  # calls with which no window could open, until that is told
+_SEARCH_PAUSE = 100  # times what a search took, after a request that was denied
 _OFTEN = 8  # watched steps, after which the program's objects are searched again
 THREAD_ENDED = "the program's thread ended before two of its steps were recorded"
 
@@ -41,6 +45,7 @@ class Windows:
         self.numbers = Numbers()
         self.window: Window | None = None
         self._denied, self._hears_denials = denied, False
+        self._look_again_at = 0.0
         self._first_lines = FirstLines()
         self.begin_again()
 
@@ -84,8 +89,10 @@ class Windows:
 
     def cuda_starts(self, *, since_start: bool) -> bool:
         """CUDA starts: give up a window of the CPU. Return whether there was one."""
-        if since_start:
-            self._first_lines.begin()
+        if unaccounted(torch.device("cuda")) is None:
+            self._hear_denials()
+            if since_start:
+                self._first_lines.begin()
         window = self.window
         if window is None or window.source != "operators":
             return False
@@ -152,9 +159,8 @@ class Windows:
             self.search()
         self._first_lines.end()
         recorder = fitting_recorder(self.numbers)
-        if recorder.source == "trace" and not self._hears_denials:
-            self._hears_denials = True  # PyTorch has no way to take this back
-            call_when_out_of_memory(self._denied)
+        if recorder.source == "trace":
+            self._hear_denials()
         self.hooks.watch_modules(self.owners.outside_compiled())
         recent = self.steps.recent()
         periods = Periods(
@@ -167,10 +173,24 @@ class Windows:
             self.window.not_alone()
         self.window.begin(recent)
 
+    def _hear_denials(self) -> None:
+        """Hear of each request that CUDA's allocator denies."""
+        if not self._hears_denials:
+            self._hears_denials = True  # PyTorch has no way to take this back
+            call_when_out_of_memory(self._denied)
+
     def search(self) -> None:
         """Look for the program's modules and optimizers, in a thread of its own."""
         self._searched_at = self.shipped
         self.owners.search()
+
+    def look_again(self) -> None:
+        """Look for new modules and optimizers, in any thread, in a hundredth of the time."""
+        began = time.perf_counter()
+        if began >= self._look_again_at:
+            self.owners.search()
+            ended = time.perf_counter()
+            self._look_again_at = ended + _SEARCH_PAUSE * (ended - began)
 
     def search_again(self) -> None:
         """Look for modules that are new, and see the calls of those too."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from .record import Input, Kind, OutOfMemory
+from .autopsy import Autopsy
+from .record import Input, Kind
 from .report import Allocator, Growth, Held, Layer, Line, Peak, Phase, Split
 from .shapes import Room, Shapes
 
@@ -38,9 +39,10 @@ class ProgramReport(msgspec.Struct, frozen=True, kw_only=True):
     is the median of those that were not, None before there was one. Of the `seconds` for which
     somebody has watched, watching took `watching_seconds`, which is their `watching_share`. `kinds`
     begins with training, where the program trains. `phases`, `layers`, `lines` and `other` are
-    those of the first kind. `room` is an estimate. It is None on a CPU, where NVML does not tell
-    what is free, and before two steps of training were watched. `growth` is what grows from step to
-    step, None where nothing does, and on a CPU.
+    those of the first kind. `out_of_memory` is the latest one, if there was any. `room` is an
+    estimate. It is None on a CPU, where NVML does not tell what is free, and before two steps of
+    training were watched. `growth` is what grows from step to step, None where nothing does, and on
+    a CPU.
     """
 
     pid: int
@@ -63,7 +65,7 @@ class ProgramReport(msgspec.Struct, frozen=True, kw_only=True):
     layers: tuple[Layer, ...]
     lines: tuple[Line, ...] = ()
     other: tuple[Held, ...]
-    out_of_memory: OutOfMemory | None
+    out_of_memory: Autopsy | None
     shapes: Shapes = Shapes()
     room: Room | None = None
     growth: Growth | None = None

@@ -13,7 +13,7 @@ from typing import Literal, Union
 
 import msgspec
 
-VERSION = 2  # raised whenever one of these messages changes its shape
+VERSION = 3  # raised whenever one of these messages changes its shape
 
 Owner = Literal["parameters", "gradients", "optimizer_state", "batch_data"]
 Kind = Literal["training", "inference"]
@@ -186,22 +186,85 @@ class Missing(Message, frozen=True, tag="missing"):
     reason: str
 
 
-class OutOfMemory(Message, frozen=True, tag="out_of_memory", kw_only=True):
-    """A request that the allocator had to deny, in bytes, and what the process held then.
+class Segment(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Memory that the allocator had from the driver in one piece, in bytes.
 
-    `free` is what the process could still have had, `reserved` what its allocator had from the
-    driver, `requested` what of that was in use. `line` made the request, empty in a backward pass.
+    It serves one stream, and small or large requests. A private one serves only what asks for its
+    pool, such as a CUDA graph. One that is expandable grows, and has no size of its own.
+    """
+
+    size: int
+    stream: int
+    kind: Literal["small", "large"]
+    private: bool
+    expandable: bool
+
+
+class Block(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A part of the segment of this number, in bytes: in use, or free where `requested` is 0.
+
+    One that waits for another stream is in use. `line` is a place in the message's `lines`, -1
+    where that is not known.
+    """
+
+    segment: int
+    address: int
+    size: int
+    requested: int
+    line: int
+
+
+class OutOfMemory(Message, frozen=True, tag="out_of_memory", kw_only=True):
+    """A request that the allocator had to deny, in bytes, and what there was before it failed.
+
+    It is the latest of `count` on this device since somebody watches; a newer one may come in the
+    place of those before it.
+
+    `wanted` is what the allocator asked the driver for: the request in whole segments. The process
+    may have up to `limit`, which is the device's total unless the program set less; `free` is what
+    it could still have had. `reserved` is what its allocator had from the driver, `requested` what
+    of that was in use. `parameters`, `optimizer_state` and `gradients` are in use too, each memory
+    once; gradients are None where a backward pass of another thread might have changed them.
+
+    `line` made the request; in a backward pass it may be the one that called for that. `module` is
+    the innermost one that ran, or, where `operator` names a part of the backward pass, the one
+    whose parameters that uses. `phase` is "outside" where it is not known. `steps` are those made
+    since the observer came, None where there is no optimizer. `inputs` went into the outermost
+    call, where that is known. `optimizer` stepped, `new_state` says that it made the state of
+    parameters that had none. `differentiable` says that what forward made could be differentiated,
+    `evaluates` that the outermost module was in evaluation mode.
+
+    `sightings` say whose the memory at an address is. The request was made on `stream`.
     """
 
     device: str
     wanted: int
     free: int
+    limit: int
+    device_free: int
+    device_total: int
     reserved: int
     requested: int
     parameters: int
     optimizer_state: int
-    gradients: int
+    gradients: int | None
     line: str
+    count: int = 1
+    phase: Literal["load", "forward", "backward", "optimizer", "outside"] = "outside"
+    module: Module | None = None
+    operator: str = ""
+    steps: int | None = None
+    inputs: tuple[Input, ...] = ()
+    optimizer: str = ""
+    new_state: bool = False
+    differentiable: bool = True
+    evaluates: bool = False
+    stream: int = 0
+    segments: tuple[Segment, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
+    names: tuple[Name, ...] = ()
+    lines: tuple[str, ...] = ()
 
 
 class Holder(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

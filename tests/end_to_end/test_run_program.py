@@ -12,9 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from command import TIMEOUT_SECONDS, VRAMTOP, vramtop
+
+if TYPE_CHECKING:
+    from simulation import SimulatedGpu
 
 FLOAT, LONG = 4, 8
 IN, HIDDEN, OUT, BATCH = 20, 30, 5, 16
@@ -33,6 +37,13 @@ for _ in range(int(sys.argv[2])):
     optimizer.step()
     optimizer.zero_grad()
 print("trained", sys.stdin.read(), end="")
+"""
+RUNS_OUT = """
+import torch
+from torch import nn
+model = nn.Sequential(nn.Linear(1024, 1024, bias=False), nn.Linear(1024, 1 << 20, bias=False))
+model[0].cuda()
+model.cuda()
 """
 KILLED = "import os, torch; torch.nn.Linear(1, 1); os.kill(os.getpid(), 9)"
 
@@ -205,6 +216,25 @@ def test_why_nothing_was_watched_is_one_line(command: list[str], code: int, line
     done = vramtop("run", "--headless", *command)
     assert (done.returncode, done.stdout, done.stderr) == (code, "", f"vramtop: {line}\n")
     assert [*Path(os.environ["VRAMTOP_SOCKETS"]).glob("run-*")] == []
+
+
+def test_a_program_that_runs_out_of_memory_before_its_first_step_is_told_why(
+    simgpu: SimulatedGpu, script: Path, tmp_path: Path
+) -> None:
+    script.write_text(RUNS_OUT)
+    machine = simgpu.environment(total=5 * 2**30, devices=1)
+    command = ("run", "--headless", "--output", str(tmp_path / "o"), sys.executable, str(script))
+    done = vramtop(*command, env=machine)
+    assert done.returncode == 1
+    (report,) = json.loads((tmp_path / "o").read_text())
+    found = report["out_of_memory"]
+    assert (report["device"], report["kinds"], found["count"]) == ("cuda:0", [], 1)
+    assert (found["wanted"], found["line"]) == (2**32, "train.py:6")
+    assert (found["in_use"], found["parameters"], found["rest"]) == (2**22, 2**22, 0)
+    assert [each["name"] for each in found["largest"]] == ["0.weight"]
+    its_own, _, ours = done.stderr.partition("train.py · pid")
+    assert "OutOfMemoryError" in its_own
+    assert "Out of memory on cuda:0: 4.00 GiB wanted, 3.90 GiB free.\nWhere: train.py:6\n" in ours
 
 
 def test_a_program_that_was_killed_is_said_to_be_and_the_next_look_removes_its_socket() -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import msgspec
 from vramtop.protocol.observed.record import (
     VERSION,
+    Block,
     Events,
     Input,
     Mark,
     Module,
     Name,
     Observed,
+    OutOfMemory,
     Progress,
+    Segment,
     Sighting,
     WatchedStep,
 )
@@ -121,4 +124,41 @@ def inference(number: int = 2, device: str = "cuda:0") -> WatchedStep:
         names=(Name("fc.weight", (10, 25), "float32", 4, trained=True),),
         lines=("eval.py:5",),
         modules=(Module("fc", "Linear"),),
+    )
+
+
+def denied(count: int = 1, device: str = "cuda:0") -> OutOfMemory:
+    """A forward wanted 96 MiB. 64 MiB are free in two segments, of which an activation pins one."""
+    mib = 2**20
+    return OutOfMemory(
+        device=device,
+        count=count,
+        wanted=96 * mib,
+        free=20 * mib,
+        limit=800 * mib,
+        device_free=20 * mib,
+        device_total=800 * mib,
+        reserved=400 * mib,
+        requested=336 * mib,
+        parameters=16 * mib,
+        gradients=0,
+        optimizer_state=32 * mib,
+        line="train.py:9",
+        phase="forward",
+        module=Module("encoder.1", "Linear"),
+        steps=1204,
+        inputs=(Input("float32", (64, 784)),),
+        segments=(
+            Segment(64 * mib, 0, "large", False, False),
+            Segment(336 * mib, 0, "large", False, False),
+        ),
+        blocks=(
+            Block(0, 1 << 20, 16 * mib, 16 * mib, 0),
+            Block(0, 2 << 20, 48 * mib, 0, -1),
+            Block(1, 3 << 20, 16 * mib, 0, -1),
+            Block(1, 4 << 20, 320 * mib, 320 * mib, -1),
+        ),
+        sightings=(Sighting(0, 4 << 20, "parameters", 0),),
+        names=(Name("embedding.weight", (80, 2**20), "float32", 4, trained=True),),
+        lines=("model.py:12",),
     )

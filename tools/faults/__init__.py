@@ -6,6 +6,7 @@ Each quotes a passage of the code. A change of that passage changes it here too;
 from __future__ import annotations
 
 from .commands import COMMANDS
+from .denials import DENIALS
 from .fault import Fault
 from .figures import FIGURES
 from .monitor import MONITOR
@@ -26,4 +27,5 @@ FAULTS: tuple[Fault, ...] = (
     *SCREEN,
     *SPLITS,
     *SAFETY,
+    *DENIALS,
 )

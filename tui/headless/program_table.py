@@ -20,6 +20,7 @@ from vramtop.tui.words.shapes import inputs
 from vramtop.tui.words.wording import NAMES
 
 from . import shape_table
+from .autopsy_table import block, headline
 from .figures import figures, shortened
 
 _SHORT = ("params", "grads", "optim", "data", "activ.", "temp.", "other")
@@ -35,11 +36,24 @@ def page(reports: Sequence[ProgramReport]) -> Page:
     parts: list[Text | Table] = []
     if len(reports) > 1:
         parts += [_overview(reports), Text()]
-    return [*parts, *_of_one(most, several=len(reports) > 1)]
+    return [*parts, *_of_one(most, several=len(reports) > 1), *_out_of_memory(reports, most)]
 
 
 def _peak(report: ProgramReport) -> int:
     return max((kind.peak.bytes for kind in report.kinds), default=0)
+
+
+def _out_of_memory(
+    reports: Sequence[ProgramReport], shown: ProgramReport
+) -> Iterable[Text | Table]:
+    """That of the process that is shown, else of the first that had one; of others in a line."""
+    found = [(each, each.out_of_memory) for each in reports if each.out_of_memory is not None]
+    found.sort(key=lambda each: each[0] is not shown)
+    for report, autopsy in found[:1]:
+        yield Text()
+        yield from block(report, autopsy)
+    for report, autopsy in found[1:]:
+        yield Text(headline(report, autopsy))
 
 
 # ---- several processes ----------------------------------------------------------------------
@@ -82,8 +96,7 @@ def _of_one(report: ProgramReport, *, several: bool) -> Iterable[Text | Table]:
         yield Text(
             "\n".join(["", *filter(None, (grows(report.growth) + ".", whose(report.growth)))])
         )
-    end = [*map(_in_short, report.kinds[1:]), *_out_of_memory(report)]
-    if end:
+    if end := [*map(_in_short, report.kinds[1:])]:
         yield Text("\n".join(["", *end]))
 
 
@@ -215,13 +228,3 @@ def _sum(alike: Sequence[Held]) -> tuple[int, int]:
 def _in_short(kind: KindReport) -> str:
     """Calls without training, of a program that trains, in a line."""
     return f"A call in inference, of {inputs(kind.inputs)}: {kind.peak.bytes:,} B {_moment(kind)}."
-
-
-def _out_of_memory(report: ProgramReport) -> Iterable[str]:
-    denied = report.out_of_memory
-    if denied is not None:
-        where = f" at {denied.line}" if denied.line else ""
-        yield (
-            f"Out of memory{where}: {units.size(denied.wanted)} wanted, "
-            f"{units.size(denied.free)} free; {units.size(denied.requested)} in use."
-        )

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from vramtop.accounting.program.autopsy import autopsy
 from vramtop.accounting.program.consistency import NoReport
 from vramtop.accounting.program.report import report
+from vramtop.protocol.observed.autopsy import Autopsy
 from vramtop.protocol.observed.program import KindReport, ProgramReport
 from vramtop.protocol.observed.record import (
     Ended,
@@ -39,15 +41,15 @@ class Program:
     """A process that is observed, by what its observer said.
 
     `latest` is the latest watched step of each device and kind; `shapes` knows those before it, if
-    it is told of each. `trouble` is the latest reason why
-    a step could not be watched, or why the observer has `removed` itself. `lost` tells that the
+    it is told of each. `out_of_memory` is the latest of each device. `trouble` is the latest reason
+    why a step could not be watched, or why the observer has `removed` itself. `lost` tells that the
     connection was closed without a word, as when a program is killed.
     """
 
     observed: Observed
     progress: Progress = _NO_PROGRESS
     latest: dict[tuple[str, Kind], WatchedStep] = field(default_factory=dict)
-    out_of_memory: dict[str, OutOfMemory] = field(default_factory=dict)
+    out_of_memory: dict[str, Autopsy] = field(default_factory=dict)
     names: Names = field(default_factory=Names)
     shapes: SeenShapes = field(default_factory=SeenShapes)
     trouble: str = ""
@@ -66,7 +68,7 @@ class Program:
             case Progress():
                 self.progress = message
             case OutOfMemory():
-                self.out_of_memory[message.device] = message
+                self.out_of_memory[message.device] = autopsy(message)
             case Missing() | Removed():
                 self.trouble = message.reason
                 self.removed = isinstance(message, Removed)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import psutil
 from msgspec.structs import replace
+from vramtop.accounting.program.autopsy import autopsy
 from vramtop.accounting.program.consistency import NoReport
 from vramtop.accounting.program.report import report
 from vramtop.protocol.messages import (
@@ -22,11 +23,13 @@ from vramtop.protocol.messages import (
     Sample,
 )
 from vramtop.protocol.observed import record
+from vramtop.protocol.observed.autopsy import Autopsy
 from vramtop.protocol.observed.record import FromObserver, Observed, Progress, WatchedStep
 from vramtop.protocol.observed.report import Growth, StepReport
 from vramtop.protocol.observed.shapes import NewPeak
 from vramtop.protocol.split import Category, Split
-from vramtop.tui.words import shapes, units
+from vramtop.tui.words import autopsy as words
+from vramtop.tui.words import shapes
 from vramtop.tui.words.growth import grows, whose
 from vramtop.tui.worker.link import Modules, Received, ShapesSeen, Watched
 
@@ -123,8 +126,7 @@ class Shown:
             case record.Missing():
                 yield from self._missing(said.reason)
             case record.OutOfMemory():
-                yield _out_of_memory(said)
-                yield Note(_held(said))
+                yield from _out_of_memory(said.device, autopsy(said))
             case _:
                 pass
 
@@ -240,26 +242,17 @@ def _resident(pid: int) -> int | None:
     return None
 
 
-def _out_of_memory(said: record.OutOfMemory) -> OutOfMemory:
-    return OutOfMemory(
-        phase=None,
-        operator=said.line,
+def _out_of_memory(device: str, found: Autopsy) -> Iterator[Received]:
+    """What the status line says of it, and then the log."""
+    details = (f"out of memory on {device}", words.times(found), words.moment(found))
+    yield OutOfMemory(
+        phase=found.phase,
+        operator=words.place(found),
         split=Split(),
-        detail=f"out of memory on {said.device}",
-        wanted=said.wanted,
-        free=said.free,
+        detail=", ".join(filter(None, details)),
+        wanted=found.wanted,
+        free=found.free,
     )
-
-
-def _held(said: record.OutOfMemory) -> str:
-    """What the process held when memory ran out."""
-    sizes = {
-        "parameters": said.parameters,
-        "gradients": said.gradients,
-        "optimizer state": said.optimizer_state,
-    }
-    sizes["the rest"] = said.requested - sum(sizes.values())
-    parts = ", ".join(f"{name} {units.size(size)}" for name, size in sizes.items() if size)
-    return (
-        f"held then {units.size(said.requested)} of {units.size(said.reserved)} reserved: {parts}"
-    )
+    yield Note(words.held_line(found))
+    for each in found.suggestions[:1]:
+        yield Note(f"suggestion: {words.suggestion(found, each)}")

@@ -24,10 +24,7 @@ STEP = (
     "events=dict(addresses=[], sizes=[], lines=[], modules=[]), "
     "sightings=[], names=[], lines=[], modules=[])"
 )
-NOTE = (
-    "note = dict(type='out_of_memory', device='cuda:0', wanted=1, free=1, reserved=1, requested=1, "
-    "parameters=0, optimizer_state=0, gradients=0, line='')"
-)
+NOTE = "note = dict(type='missing', reason='no trace')"
 
 
 def test_each_monitor_is_greeted_and_the_agent_watches_for_the_first_until_the_last(
@@ -96,6 +93,28 @@ def test_a_step_that_was_not_read_gives_way_to_a_newer_one(
         numbers.append(message.number)
     assert numbers[-1] == 49
     assert len(numbers) < 9
+
+
+def test_an_out_of_memory_that_was_not_read_gives_way_to_a_newer_one(
+    program: Piloted, connected: Callable[[], Monitor]
+) -> None:
+    slow = connected()
+    slow.watch()
+    assert [type(slow.read()) for _ in range(2)] == [Observed, Progress]
+    program.do(
+        "denied = dict(type='out_of_memory', device='cuda:0', wanted=1, free=1, limit=1, "
+        "device_free=1, device_total=1, reserved=1, requested=1, parameters=0, "
+        "optimizer_state=0, gradients=0, line='x' * 20_000)",
+        "for n in range(1, 301): connection.send(denied | {'count': n})",
+        NOTE,
+        "connection.send(note)",
+    )
+    until(lambda: program.do("len(connection._sent)") == "0")
+    counts = []
+    while hasattr(message := slow.read(), "count"):
+        counts.append(message.count)
+    assert counts[-1] == 300
+    assert len(counts) < 20
 
 
 def test_a_monitor_that_reads_nothing_is_let_go_and_the_others_are_not(

@@ -9,7 +9,7 @@ from recorded_program import WATCHED
 from scripted import painted, seen
 from shapes_seen import ROWS, SEEN
 from vramtop.protocol.observed.shapes import Shapes
-from vramtop.tui.widgets.step.modules import ModuleTable
+from vramtop.tui.widgets.step.inside_list import InsideList
 from vramtop.tui.widgets.step.shapes import ShapeTable
 from vramtop.tui.words import units
 from vramtop.tui.worker.link import ShapesSeen, WorkerLine
@@ -34,7 +34,7 @@ async def test_each_shape_has_its_peak_and_the_room_is_an_estimate(size: tuple[i
         room = "room for about 74 rows, now 16 (estimate; 24 proved)"
         assert units.cut(room, table.size.width) == lines[-1]
         assert max(map(len, lines)) <= table.size.width
-        assert pilot.app.screen.query_one(ModuleTable).region.height >= 4
+        assert pilot.app.screen.query_one(InsideList).region.height >= 4
 
 
 async def test_an_inference_is_called_so_and_all_are_listed_where_there_is_room() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 
 import msgspec
 import pytest
-from said import OBSERVED, PROGRESS, inference, rank, training
+from said import OBSERVED, PROGRESS, denied, inference, rank, training
 from vramtop.protocol.observed.program import KindReport, ProgramReport
-from vramtop.protocol.observed.record import OutOfMemory, WatchedStep
+from vramtop.protocol.observed.record import Input, Module, WatchedStep
 from vramtop.protocol.observed.report import Allocator, Held, Layer, Line, Peak, Split
 from vramtop.tui.headless.program_table import page
 from vramtop.tui.programs.programs import Program
@@ -185,11 +186,67 @@ def test_calls_without_training_are_reported_in_a_line_beside_one_and_alone_in_f
     assert alone[3].startswith("Inputs of a call: float32 1 × 5")
 
 
-def test_an_out_of_memory_is_reported() -> None:
-    denied = OutOfMemory(
-        device="cuda:0", wanted=2**31, free=2**30, reserved=2**35, requested=2**34, parameters=1,
-        optimizer_state=2, gradients=3, line="train.py:3",
-    )  # fmt: skip
-    said = "Out of memory at train.py:3: 2.00 GiB wanted, 1.00 GiB free; 16.0 GiB in use."
-    for measured in (report(denied), report(training(), denied)):
-        assert said in "\n".join(lines(measured))
+OUT_OF_MEMORY = """\
+Out of memory on cuda:0: 96.0 MiB wanted, 20.0 MiB free (the latest of 2).
+Where: encoder.1 (Linear), train.py:9
+When: in forward, after 1,204 steps, of float32 64 × 784
+
+held then, bytes
+Parameters         16,777,216   16.0 MiB   5%
+Gradients                   0        0 B   0%
+Optimizer state    33,554,432   32.0 MiB  10%
+The rest          301,989,888  288.0 MiB  86%
+In use            352,321,536  336.0 MiB
+Reserved          419,430,400  400.0 MiB
+Not PyTorch's     398,458,880  380.0 MiB
+
+  largest  what                           allocated at
+320.0 MiB  embedding.weight (parameters)  –
+ 16.0 MiB  –                              model.py:12
+
+Reserved but free: 64.0 MiB in 2 pieces, the largest of 48.0 MiB.
+Segments that are mostly free:
+  48.0 MiB free of 64.0 MiB, held by a block of 16.0 MiB, from model.py:12
+Suggestion: most is neither parameters, gradients nor optimizer state,
+  288.0 MiB: a smaller batch, or activation checkpointing."""
+
+
+def test_an_out_of_memory_is_told_in_full() -> None:
+    for measured in (report(denied(2)), report(training(), denied(1), denied(2))):
+        assert "\n".join(lines(measured)).endswith(f"\n{OUT_OF_MEMORY}")
+
+
+def test_of_other_processes_an_out_of_memory_is_a_line() -> None:
+    large = msgspec.structs.replace(training(), blocks=())
+    shown = report(large, observed=rank(0))
+    first, second = (report(denied(), observed=rank(number)) for number in (1, 2))
+    text = lines(shown, first, second)
+    wanted = "96.0 MiB wanted, 20.0 MiB free."
+    assert text[-1] == f"Out of memory on rank 2, cuda:0: {wanted}"
+    assert f"Out of memory on rank 1, cuda:0: {wanted}" in text
+    assert "\n".join(text).count("held then") == 1
+
+
+def test_an_out_of_memory_is_not_wider_than_80_columns() -> None:
+    name = "a_very_long_name_of_a_module.and_of_another_one_in_it.1.c_fc"
+    wide = msgspec.structs.replace(
+        denied(123_456),
+        device_total=2**40,
+        wanted=2**40 - 1,
+        module=Module(name, "LinearWithLowRankAdaptation"),
+        line=f"{name}.py:1042",
+        lines=(f"{name}.py:1042",),
+        inputs=(Input("float32", (64, 784, 1024)),) * 6,
+        names=(msgspec.structs.replace(denied().names[0], path=name),),
+    )
+    text = lines(report(wide))
+    assert max(map(len, text)) <= 80
+    assert "of 123,456" in "\n".join(text)
+
+
+def test_an_allocator_that_told_nothing_leaves_its_lines_out() -> None:
+    bare = msgspec.structs.replace(denied(), segments=(), blocks=(), gradients=None)
+    text = "\n".join(lines(report(bare)))
+    for absent in ("Reserved but free", "mostly free", "largest", "Gradients"):
+        assert absent not in text
+    assert re.search(r"The rest +301,989,888", text)

@@ -10,8 +10,8 @@ import pytest
 from heard import Heard
 from msgspec.structs import replace
 from recorded_program import ENTRIES, REPORT, STEPS
-from said import training
-from vramtop.protocol.messages import Measured, Note, Program, Sample
+from said import denied, training
+from vramtop.protocol.messages import Measured, Note, OutOfMemory, Program, Sample
 from vramtop.protocol.observed.record import (
     Ended,
     FromObserver,
@@ -20,7 +20,6 @@ from vramtop.protocol.observed.record import (
     Input,
     Missing,
     Observed,
-    OutOfMemory,
     Progress,
     Removed,
 )
@@ -29,6 +28,7 @@ from vramtop.tui.programs.link import Attached
 from vramtop.tui.worker.link import Parted, ShapesSeen, Watched
 
 PASSED = Progress(steps=0, watched=1, step_seconds=0.1, seconds=9.0, watching_seconds=0.09)
+MIB = 2**20
 OBSERVED = next(each.said for each in ENTRIES if isinstance(each.said, Observed))
 
 
@@ -265,18 +265,20 @@ async def test_why_a_step_could_not_be_recorded_is_told_once_in_the_log(link: At
 async def test_an_out_of_memory_says_what_was_held(link: Attached) -> None:
     heard, program = Heard(link), ScriptedViewer()
     link.follow(program)  # type: ignore[arg-type]
-    program.said.put_nowait(
-        OutOfMemory(
-            device="cuda:0", wanted=2**30, free=2**20, reserved=2**32, requested=2**31,
-            parameters=2**20, optimizer_state=2**21, gradients=0, line="train.py:7",
-        )
-    )  # fmt: skip
-    note = await heard.until(
-        Note,
-        text="held then 2.00 GiB of 4.00 GiB reserved: parameters 1.00 MiB, "
-        "optimizer state 2.00 MiB, the rest 2.00 GiB",
+    program.said.put_nowait(denied(count=3))
+    told = await heard.until(OutOfMemory)
+    assert isinstance(told, OutOfMemory)
+    assert told.phase == "forward"
+    assert (told.wanted, told.free) == (96 * MIB, 20 * MIB)
+    assert told.operator == "encoder.1 (Linear), train.py:9"
+    assert told.detail == (
+        "out of memory on cuda:0, the latest of 3, in forward, after 1,204 steps, "
+        "of float32 64 × 784"
     )
-    assert note
+    held = "held then 336.0 MiB of 400.0 MiB reserved: parameters 16.0 MiB, "
+    assert await heard.until(Note, text=f"{held}optimizer state 32.0 MiB, the rest 288.0 MiB")
+    suggested = "suggestion: most is neither parameters, gradients nor optimizer state, 288.0 MiB: "
+    assert await heard.until(Note, text=f"{suggested}a smaller batch, or activation checkpointing")
 
 
 async def test_a_new_peak_has_a_line_where_another_shape_had_the_one_before(link: Attached) -> None:

@@ -6,17 +6,13 @@ import json
 
 import msgspec
 import pytest
-from said import BATCH, KEPT, OBSERVED, OLD, PROGRESS, WEIGHT, inference, rank, training
+from said import BATCH, KEPT, OBSERVED, OLD, PROGRESS, WEIGHT, denied, inference, rank, training
+from vramtop.accounting.program.autopsy import autopsy
 from vramtop.protocol.observed.program import ProgramReport
-from vramtop.protocol.observed.record import Ended, Missing, OutOfMemory, Progress, Removed
+from vramtop.protocol.observed.record import Ended, Missing, Progress, Removed
 from vramtop.protocol.observed.report import Held, Split
 from vramtop.protocol.observed.shapes import Room, Shapes
 from vramtop.tui.programs.programs import Program, reports
-
-DENIED = OutOfMemory(
-    device="cuda:0", wanted=9, free=8, reserved=7, requested=6, parameters=5,
-    optimizer_state=0, gradients=0, line="train.py:9",
-)  # fmt: skip
 
 
 def heard(*messages: object, observed: object = OBSERVED) -> Program:
@@ -66,13 +62,20 @@ def test_several_devices_have_a_report_each_and_ranks_are_in_order() -> None:
 
 
 def test_an_out_of_memory_is_reported_also_where_nothing_was_watched() -> None:
-    (report,) = heard(DENIED).reports()
-    assert (report.device, report.out_of_memory, report.kinds) == ("cuda:0", DENIED, ())
+    (report,) = heard(denied()).reports()
+    assert (report.device, report.kinds) == ("cuda:0", ())
+    assert report.out_of_memory == autopsy(denied())
     assert reports([heard()]) == []
 
 
+def test_of_several_out_of_memories_a_device_has_the_latest_and_their_count() -> None:
+    program = heard(denied(1), denied(1, "cuda:1"), denied(2))
+    found = [report.out_of_memory for report in program.reports()]
+    assert [each and each.count for each in found] == [2, 1]
+
+
 def test_a_report_is_read_back_from_its_json() -> None:
-    program = heard(training(), inference(), DENIED, PROGRESS)
+    program = heard(training(), inference(), denied(), PROGRESS)
     for step in (training(), inference(), training()):
         program.shapes.add(step, 7, {})
     (report,) = program.reports()
