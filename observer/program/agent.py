@@ -127,13 +127,12 @@ class Agent:
     def _denied(self, device: int, wanted: int, allowed: int, free: int) -> None:
         """CUDA's allocator had to deny a request. Called by PyTorch, so it must not raise."""
         if self._watching:
-            began, windows = time.perf_counter(), self._windows
             self._denials[device] += 1
+            began, windows = time.perf_counter(), self._windows
             with suppress(Exception):
                 windows.look_again()
-                denial = Denial(device, wanted, allowed, free)
-                told = out_of_memory(denial, windows.owners, windows.window, windows.steps.most)
-                self._send(told | {"count": self._denials[device]})
+                denial = Denial(device, wanted, allowed, free, self._denials[device])
+                self._send(out_of_memory(denial, windows))
             self._spend(time.perf_counter() - began)
 
     # ---- what the program does, in its own threads ------------------------------------------

@@ -17,6 +17,7 @@ from .lines import NOWHERE, Lines
 from .owners import Owned, Owners
 from .scene import Scene, gradients_are_still, line_of_program, scene
 from .window import Window
+from .windows import Windows
 
 Message = dict[str, object]
 
@@ -25,23 +26,19 @@ class Denial(NamedTuple):
     """A request that was denied on the GPU of this number, in bytes.
 
     `wanted` is what the allocator asked the driver for, which is the request in whole segments. The
-    process may take up to `allowed`; the device has `free` left.
+    process may take up to `allowed`; the device has `free` left. It is the latest of `number`.
     """
 
     gpu: int
     wanted: int
     allowed: int
     free: int
+    number: int
 
 
-def out_of_memory(
-    denial: Denial, owners: Owners, window: Window | None, steps: int | None
-) -> Message:
-    """The message that a request was denied in this thread.
-
-    `window` is the one that is open, if there is one. An optimizer has made so many `steps` since
-    the observer came, None where none has made any.
-    """
+def out_of_memory(denial: Denial, windows: Windows) -> Message:
+    """The message that a request was denied in this thread."""
+    owners = windows.owners
     device = torch.device("cuda", denial.gpu)
     seen = scene()
     if seen.outermost is not None:
@@ -55,9 +52,10 @@ def out_of_memory(
         "type": "out_of_memory",
         "device": str(device),
         "line": "" if line == NOWHERE else lines.texts[line],
-        "steps": 0 if steps is None and owners.optimizers() else steps,
+        "count": denial.number,
+        "steps": windows.steps.most or (0 if owners.optimizers() else None),
         **_doing(seen, owners, parameters),
-        **_of_window(seen, window),
+        **_of_window(seen, windows.window),
         **_figures(denial),
         **_held(device, owners, parameters),
         "stream": torch.cuda.current_stream(device).cuda_stream,
