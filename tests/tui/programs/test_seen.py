@@ -63,6 +63,16 @@ def test_of_a_program_that_has_just_ended_the_reading_before_counts() -> None:
     assert available(shapes) == RESERVED + 2 * GIB
 
 
+def test_the_step_with_the_highest_peak_is_kept_for_the_estimate() -> None:
+    shapes = SeenShapes()
+    shapes.add(STEP, 7, {UUID: GIB})
+    lower = replace(longer(training()), hardware=STEP.hardware)
+    shapes.add(lower, 8, {UUID: GIB})
+    room = shapes.room(STEP.device)
+    assert room is not None
+    assert (room.inputs, room.by) == (STEP.inputs, "proportion")
+
+
 @pytest.mark.parametrize(
     ("step", "free"),
     [
