@@ -22,22 +22,27 @@ class _Growth(NamedTuple):
 
 
 def room(
-    before: Room | None, shapes: Iterable[Shape], report: StepReport, available: int
+    before: Room | None,
+    shapes: Iterable[Shape],
+    highest: StepReport,
+    latest: Sequence[Input],
+    available: int,
 ) -> Room | None:
-    """The estimate after one more watched step of training, whose shape is among `shapes`.
+    """The estimate after one more watched step of training, whose inputs were the `latest`.
 
-    `available` are the bytes that the program's allocator could have of the device. None where
-    nothing is known to grow with the batch.
+    `shapes` has that step's, and `highest` is the step of training with the highest peak, of
+    several the one with the most rows. `available` are the bytes that the program's allocator could
+    have of the device. None where nothing is known to grow with the batch.
     """
     training = [shape for shape in shapes if shape.kind == "training" and rows_of(shape.inputs)]
     if not training:
         return before
     largest = max(training, key=lambda shape: (shape.peak, rows_of(shape.inputs)))
-    budget = available - (report.allocator.workspace if report.allocator else 0)
+    budget = available - (highest.allocator.workspace if highest.allocator else 0)
     growth = _by_slope(largest, training, budget)
-    if growth is None and report.inputs == largest.inputs:
-        growth = _by_proportion(report, budget)
-    if growth is None:  # this step tells nothing of the largest
+    if growth is None and highest.inputs == largest.inputs:
+        growth = _by_proportion(highest, budget)
+    if growth is None:
         return before
     rows = rows_of(largest.inputs)
     return Room(
@@ -48,7 +53,7 @@ def room(
         by="proportion" if growth.fewer_rows is None else "slope",
         fewer_rows=growth.fewer_rows,
         available=available,
-        proved_rows=_proved(before, largest.inputs, report.inputs),
+        proved_rows=_proved(before, largest.inputs, latest),
     )
 
 

@@ -68,7 +68,7 @@ def test_the_room_that_is_estimated_is_what_really_fits(observe) -> None:
     for step in observed.steps:
         reported = report(step, 0)
         found = seen(found, reported, step.seconds, None)
-        estimate = room(estimate, found.shapes.seen, reported, LIMIT)
+        estimate = room(estimate, found.shapes.seen, reported, step.inputs, LIMIT)
         estimates.append(estimate)
     first, last = estimates[0], estimates[-1]
     assert (first.rows, first.by, first.proved_rows) == (FEW, "proportion", None)

@@ -122,7 +122,7 @@ class ProgramLink:
 
     async def _follow(self, viewer: Viewer) -> None:
         program = Program(viewer.observed)
-        shown = Shown(viewer.observed, program.names, program.shapes, started=self.started)
+        shown = Shown(viewer.observed, program.names, program.seen, started=self.started)
         self.known.append(program)
         self._viewers[shown], self._programs[shown] = viewer, program
         self._choose()
@@ -132,7 +132,7 @@ class ProgramLink:
             async for message in viewer.messages():
                 program.add(message)
                 if isinstance(message, WatchedStep):
-                    await program.shapes.learn(message, program.progress.steps)
+                    await program.seen.learn(message, program.progress.steps)
                 self._heard(program, message)
                 if isinstance(message, Removed):
                     reason = f"the observer has removed itself: {message.reason}"

@@ -26,7 +26,7 @@ from vramtop.protocol.observed.record import (
 from vramtop.protocol.observed.report import Growth, StepReport
 
 from .names import Names
-from .seen import SeenShapes
+from .seen import SeenSteps
 from .viewer import CannotView, Viewer
 
 _KINDS: tuple[Kind, ...] = ("training", "inference")
@@ -40,7 +40,7 @@ _NO_PROGRESS = Progress(
 class Program:
     """A process that is observed, by what its observer said.
 
-    `latest` is the latest watched step of each device and kind; `shapes` knows those before it, if
+    `latest` is the latest watched step of each device and kind; `seen` knows those before it, if
     it is told of each. `out_of_memory` is the latest of each device. `trouble` is the latest reason
     why a step could not be watched, or why the observer has `removed` itself. `lost` tells that the
     connection was closed without a word, as when a program is killed.
@@ -51,7 +51,7 @@ class Program:
     latest: dict[tuple[str, Kind], WatchedStep] = field(default_factory=dict)
     out_of_memory: dict[str, Autopsy] = field(default_factory=dict)
     names: Names = field(default_factory=Names)
-    shapes: SeenShapes = field(default_factory=SeenShapes)
+    seen: SeenSteps = field(default_factory=SeenSteps)
     trouble: str = ""
     removed: bool = False
     ended: bool = False
@@ -142,14 +142,14 @@ class Program:
             lines=steps[0].lines if steps else (),
             other=steps[0].other if steps else (),
             out_of_memory=self.out_of_memory.get(device),
-            shapes=self.shapes.of(device),
-            room=self.shapes.room(device),
+            shapes=self.seen.of(device),
+            room=self.seen.room(device),
             growth=self.growth(device, steps[0]) if steps else None,
         )
 
     def growth(self, device: str, step: StepReport) -> Growth | None:
         """What grows from step to step there, by the report of the latest of the first kind."""
-        return self.shapes.growth(self.latest[device, step.kind], step)
+        return self.seen.growth(self.latest[device, step.kind], step)
 
     def unasked(self, device: str, *, all_: bool = False) -> tuple[int, ...]:
         """The blocks of which the program is to be asked who holds them."""
@@ -203,7 +203,7 @@ async def follow(
         async for message in viewer.messages():
             program.add(message)
             if isinstance(message, WatchedStep):
-                await program.shapes.learn(message, program.progress.steps)
+                await program.seen.learn(message, program.progress.steps)
             if isinstance(message, WatchedStep) and message.number >= look_at:
                 look_at = 2 * message.number
                 unasked = await asyncio.to_thread(program.unasked, message.device)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from vramtop.accounting.program.consistency import NoReport
 from vramtop.accounting.program.growth import Growing
 from vramtop.accounting.program.report import report
-from vramtop.accounting.program.room import room
+from vramtop.accounting.program.room import room, rows_of
 from vramtop.accounting.program.shapes import Seen, seen
 from vramtop.protocol.observed.record import WatchedStep
 from vramtop.protocol.observed.report import Growth, StepReport
@@ -16,14 +16,16 @@ from vramtop.protocol.observed.shapes import Room, Shapes
 from vramtop.tui.gpus.vacancy import free_bytes
 
 
-class SeenShapes:
-    """Takes in each watched step; of most of them nothing else is kept."""
+class SeenSteps:
+    """Takes in each watched step; whole it keeps only the one with the highest peak."""
 
     def __init__(self) -> None:
         self._seen: dict[str, Seen] = {}
         self._rooms: dict[str, Room] = {}
         self._growing: dict[str, Growing] = {}
-        self._available: dict[str, int] = {}  # at the latest training step
+        # At the latest step of training, and the one with the highest peak.
+        self._available: dict[str, int] = {}
+        self._highest: dict[str, StepReport] = {}
 
     def of(self, device: str) -> Shapes:
         """The shapes of the steps on this device."""
@@ -68,6 +70,8 @@ class SeenShapes:
         lesser of two steps' figures counts.
         """
         device, now = step.device, _available(step, free)
+        highest = max(self._highest.get(device, reported), reported, key=_peak_and_rows)
+        self._highest[device] = highest
         before = self._available.pop(device, None)
         if now is None:
             return
@@ -75,7 +79,7 @@ class SeenShapes:
         if before is None:
             return
         shapes, last = self.of(device).seen, self._rooms.get(device)
-        new = room(last, shapes, reported, min(before, now))
+        new = room(last, shapes, highest, step.inputs, min(before, now))
         if new is not None:
             self._rooms[device] = new
 
@@ -85,3 +89,7 @@ def _available(step: WatchedStep, free: Mapping[str, int]) -> int | None:
     reserved = step.marks[-1].reserved
     unused = free.get(f"GPU-{step.hardware.uuid}") if step.hardware is not None else None
     return None if reserved is None or unused is None else reserved + unused
+
+
+def _peak_and_rows(report: StepReport) -> tuple[int, int]:
+    return report.peak.bytes, rows_of(report.inputs)

@@ -36,7 +36,7 @@ from vramtop.tui.worker.link import Modules, Received, ShapesSeen, Watched
 from .expected import Expected, differences, expected, notes
 from .measured import measured
 from .names import Names
-from .seen import SeenShapes
+from .seen import SeenSteps
 
 
 class _Latest(NamedTuple):
@@ -58,11 +58,9 @@ class Shown:
     before, it may be an evaluation between two steps.
     """
 
-    def __init__(
-        self, observed: Observed, names: Names, shapes: SeenShapes, *, started: bool
-    ) -> None:
+    def __init__(self, observed: Observed, names: Names, seen: SeenSteps, *, started: bool) -> None:
         self.observed = observed
-        self._names, self._shapes = names, shapes
+        self._names, self._seen_steps = names, seen
         self._peak: NewPeak | None = None  # the latest on the device that is shown
         self._watched = Watched(
             program=observed.program,
@@ -179,17 +177,17 @@ class Shown:
             self._program = program
             yield program
         yield Modules(reported.layers, reported.lines, notes(step, reported))
-        yield from self._growing(self._shapes.growth(step, reported))
+        yield from self._growing(self._seen_steps.growth(step, reported))
         self._latest = _Latest(step, reported, found)
         yield self._latest.measured()
 
     def _seen(self) -> Iterator[Received]:
         """The shapes so far; a new peak has a line where another shape had the one before."""
-        seen = self._shapes.of(self._watched.device)
+        seen = self._seen_steps.of(self._watched.device)
         before, self._peak = self._peak, seen.peaks[-1] if seen.peaks else None
         if self._peak and before and not self._peak.alike(before):
             yield Note(shapes.new_peak(self._peak))
-        yield ShapesSeen(seen, self._shapes.room(self._watched.device))
+        yield ShapesSeen(seen, self._seen_steps.room(self._watched.device))
 
     def _growing(self, growth: Growth | None) -> Iterator[Received]:
         """What grows from step to step: a line once, and another once its holders are known."""

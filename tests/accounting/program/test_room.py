@@ -43,9 +43,12 @@ def step(rows: int, *rest: int, row: int = ROW, update: int = 0, kept: int = 0) 
 def estimates(*steps: StepReport, available: int = AVAILABLE) -> list[Room | None]:
     """The estimate after each of these steps."""
     known, found, made = Seen(), None, []
+    highest = steps[0]
     for each in steps:
         known = seen(known, each, 0.1, None)
-        found = room(found, known.shapes.seen, each, available)
+        if (each.peak.bytes, each.inputs[0].shape) > (highest.peak.bytes, highest.inputs[0].shape):
+            highest = each
+        found = room(found, known.shapes.seen, highest, each.inputs, available)
         made.append(found)
     return made
 

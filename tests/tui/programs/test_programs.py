@@ -77,7 +77,7 @@ def test_of_several_out_of_memories_a_device_has_the_latest_and_their_count() ->
 def test_a_report_is_read_back_from_its_json() -> None:
     program = heard(training(), inference(), denied(), PROGRESS)
     for step in (training(), inference(), training()):
-        program.shapes.add(step, 7, {})
+        program.seen.add(step, 7, {})
     (report,) = program.reports()
     room = Room(
         inputs=training().inputs, rows=5, most_rows=9, bytes_per_row=7, by="slope", fewer_rows=2,

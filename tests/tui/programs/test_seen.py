@@ -8,7 +8,7 @@ from recorded_program import STEPS
 from said import BATCH, KEPT, OBSERVED, OLD, WEIGHT, inference, training
 from vramtop.protocol.observed.record import Input, WatchedStep
 from vramtop.tui.programs.programs import Program
-from vramtop.tui.programs.seen import SeenShapes
+from vramtop.tui.programs.seen import SeenSteps
 
 GIB, MIB = 2**30, 2**20
 STEP = STEPS[-1]
@@ -25,7 +25,7 @@ def longer(step: WatchedStep) -> WatchedStep:
 
 
 def test_the_shapes_of_each_device_are_apart_and_a_wrong_record_is_left_out() -> None:
-    shapes = SeenShapes()
+    shapes = SeenSteps()
     for step in (training(), longer(training(2)), inference(3), training(4, "cuda:1")):
         shapes.add(step, 7, {})
     shapes.add(replace(training(5), cut=1), 8, {})
@@ -36,13 +36,13 @@ def test_the_shapes_of_each_device_are_apart_and_a_wrong_record_is_left_out() ->
     assert shapes.of("cpu").seen == ()
 
 
-def available(shapes: SeenShapes) -> int | None:
+def available(shapes: SeenSteps) -> int | None:
     room = shapes.room(STEP.device)
     return None if room is None else room.available
 
 
 def test_the_room_is_what_the_allocator_has_and_what_nobody_has() -> None:
-    shapes = SeenShapes()
+    shapes = SeenSteps()
     for _ in range(2):
         shapes.add(STEP, 7, {UUID: 3 * GIB, "GPU-another": 5 * GIB})
     assert available(shapes) == RESERVED + 3 * GIB
@@ -52,7 +52,7 @@ def test_the_room_is_what_the_allocator_has_and_what_nobody_has() -> None:
 
 
 def test_of_a_program_that_has_just_ended_the_reading_before_counts() -> None:
-    shapes = SeenShapes()
+    shapes = SeenSteps()
     shapes.add(STEP, 7, {UUID: 3 * GIB})
     assert available(shapes) is None  # it may have ended already
     shapes.add(STEP, 8, {UUID: 7 * GIB})
@@ -61,6 +61,16 @@ def test_of_a_program_that_has_just_ended_the_reading_before_counts() -> None:
     assert available(shapes) == RESERVED + 7 * GIB
     shapes.add(STEP, 10, {UUID: 2 * GIB})
     assert available(shapes) == RESERVED + 2 * GIB
+
+
+def test_the_step_with_the_highest_peak_is_kept_for_the_estimate() -> None:
+    shapes = SeenSteps()
+    shapes.add(STEP, 7, {UUID: GIB})
+    lower = replace(longer(training()), hardware=STEP.hardware)
+    shapes.add(lower, 8, {UUID: GIB})
+    room = shapes.room(STEP.device)
+    assert room is not None
+    assert (room.inputs, room.by) == (STEP.inputs, "proportion")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +83,7 @@ def test_of_a_program_that_has_just_ended_the_reading_before_counts() -> None:
     ],
 )
 def test_there_is_no_room_where_nobody_knows_what_is_free(step: WatchedStep, free) -> None:
-    shapes = SeenShapes()
+    shapes = SeenSteps()
     for _ in range(2):
         shapes.add(step, 7, free)
     assert shapes.room(step.device) is None
@@ -82,7 +92,7 @@ def test_there_is_no_room_where_nobody_knows_what_is_free(step: WatchedStep, fre
 
 async def test_nvml_is_asked_what_is_free(nvml) -> None:
     nvml.has(devices=1, processes=f"5000001:0:{GIB}")
-    shapes = SeenShapes()
+    shapes = SeenSteps()
     await shapes.learn(STEP, 7)
     await shapes.learn(STEP, 8)
     assert available(shapes) == RESERVED + 8 * GIB - 600 * MIB - GIB
@@ -92,9 +102,9 @@ def test_the_report_has_shapes_and_room_of_its_device() -> None:
     program = Program(OBSERVED)
     for step in (STEP, longer(STEP), STEP):
         program.add(step)
-        program.shapes.add(step, 7, {UUID: GIB})
+        program.seen.add(step, 7, {UUID: GIB})
     (report,) = program.reports()
-    assert report.shapes == program.shapes.of(STEP.device)
+    assert report.shapes == program.seen.of(STEP.device)
     assert len(report.shapes.seen) == 2
     assert report.room is not None
-    assert report.room == program.shapes.room(STEP.device)
+    assert report.room == program.seen.room(STEP.device)
