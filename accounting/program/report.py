@@ -9,6 +9,7 @@ from vramtop.protocol.observed.record import WatchedStep
 from vramtop.protocol.observed.report import Allocator, StepReport
 
 from .blocks import blocks_of
+from .changed import Recorded
 from .consistency import check
 from .largest import at_high_water
 from .layers import layers_of
@@ -18,6 +19,7 @@ from .ownership import belongings_of, sightings_of
 from .phases import timeline_of
 from .tensors import tensors_of
 from .walk import Walk, walk
+from .what_if import what_if
 
 NOBODY: Mapping[int, str] = MappingProxyType({})
 
@@ -35,6 +37,7 @@ def report(step: WatchedStep, steps: int, holders: Mapping[int, str] = NOBODY) -
     belongings = belongings_of(step, blocks, timeline, sightings)
     walked = walk(step, blocks, timeline, belongings)
     highest = at_high_water(blocks, belongings, walked)
+    curve = [moment.split.total for moment in walked.curve]
     known = known_of(step, highest["other"], holders)
     return StepReport(
         kind=step.kind,
@@ -55,6 +58,7 @@ def report(step: WatchedStep, steps: int, holders: Mapping[int, str] = NOBODY) -
         unknown=tuple(
             (block.address, block.size) for block in highest["other"] if block not in known
         ),
+        what_if=what_if(Recorded(step, blocks, timeline, belongings, sightings, curve)),
     )
 
 

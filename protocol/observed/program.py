@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from .record import Input, Kind, OutOfMemory
-from .report import Allocator, Held, Layer, Line, Peak, Phase, Split
+from .report import Allocator, Held, Layer, Line, Peak, Phase, Split, WhatIf
 
 
 class KindReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,8 +36,8 @@ class ProgramReport(msgspec.Struct, frozen=True, kw_only=True):
     None where no optimizer steps; `watched` of them, or of the calls, were watched. `step_seconds`
     is the median of those that were not, None before there was one. Of the `seconds` for which
     somebody has watched, watching took `watching_seconds`, which is their `watching_share`. `kinds`
-    begins with training, where the program trains. `phases`, `layers`, `lines` and `other` are
-    those of the first kind.
+    begins with training, where the program trains. `phases`, `layers`, `lines`, `other`
+    and `what_if` are those of the first kind.
     """
 
     pid: int
@@ -60,4 +60,5 @@ class ProgramReport(msgspec.Struct, frozen=True, kw_only=True):
     layers: tuple[Layer, ...]
     lines: tuple[Line, ...] = ()
     other: tuple[Held, ...]
+    what_if: tuple[WhatIf, ...] = ()
     out_of_memory: OutOfMemory | None

@@ -136,6 +136,7 @@ class Program:
             layers=steps[0].layers if steps else (),
             lines=steps[0].lines if steps else (),
             other=steps[0].other if steps else (),
+            what_if=steps[0].what_if if steps else (),
             out_of_memory=self.out_of_memory.get(device),
         )
 
