@@ -94,7 +94,7 @@ def _idea(group: _Group, paths: Collection[str], changes: Sequence[Change]) -> I
     what = alike if len(paths) > 1 else next(iter(paths))
     return Idea(
         f"gradient checkpointing of {what}",
-        "torch.utils.checkpoint.checkpoint(module, inputs, use_reentrant=False)",
+        "checkpoint(module, inputs, use_reentrant=False)",
         "at_most",
         changes,
     )

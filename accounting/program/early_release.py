@@ -30,8 +30,8 @@ def gradients_released(recorded: Recorded) -> Iterator[Idea]:
         elif block.release <= backward:
             released.append(Change(now, block.release, -block.size))
     yield Idea(
-        "gradients released right after the optimizer's step",
-        "optimizer.zero_grad(set_to_none=True) right after optimizer.step()",
+        "gradients released after the optimizer's step",
+        "optimizer.zero_grad() after optimizer.step()",
         "at_most" if zeroed else "exact",
         released + zeroed,
     )

@@ -21,7 +21,7 @@ def in_bfloat16(recorded: Recorded) -> Iterator[Idea]:
     parameters = recorded.names("parameters")
     yield Idea(
         "parameters, gradients and state in bfloat16",
-        "model.to(torch.bfloat16), and the same for its inputs",
+        "model.to(torch.bfloat16), and its inputs",
         "at_most",
         [
             all_its_life(block, -block.size // 2)

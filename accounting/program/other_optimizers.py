@@ -76,7 +76,7 @@ def loop_of_optimizer(recorded: Recorded) -> Iterator[Idea]:
         return
     in_loop = TEMPORARIES_AT_ONCE[name] * max(map(bytes_of, trained)) + _SCALARS
     yield Idea(
-        "the optimizer updates one parameter after the other",
+        "the optimizer takes one parameter after another",
         f"torch.optim.{name}(parameters, foreach=False)",
         "at_most",
         _temporaries_of_steps(recorded, in_loop),

@@ -5,23 +5,19 @@ Run in a child of a process that has imported torch, and where CUDA has not been
 
 from __future__ import annotations
 
+import gc
+import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 
 import torch
+from predicted import BFLOAT16, CHECKPOINTED, LOOP, NO_STATE, ONE_STATE, RELEASED
 from running import Run
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.checkpoint import checkpoint
-
-RELEASED = "gradients released right after the optimizer's step"
-NO_STATE = "an optimizer without state"
-ONE_STATE = "an optimizer with one state tensor a parameter"
-LOOP = "the optimizer updates one parameter after the other"
-BFLOAT16 = "parameters, gradients and state in bfloat16"
-CHECKPOINTED = "gradient checkpointing of "
 
 WORDS, WIDTH, LENGTH = 500, 64, 48
 
@@ -270,4 +266,41 @@ def measured(name: str, change: str) -> int:
     training.made.register_step_post_hook(at_end)
     for _ in range(4):
         step()
+    del training, step
+    gc.collect()  # the next one begins with nothing but cuBLAS's workspace
     return peaks[-1]
+
+
+def in_a_loop(optimizer: str, parameters: int = 3, elements: int = 1 << 16) -> int:
+    """The most bytes of temporaries in a step of it with `foreach=False`, with any options.
+
+    The parameters are alike, and in float32.
+    """
+    flags = ("amsgrad", "centered", "nesterov")
+    known = inspect.signature(getattr(torch.optim, optimizer)).parameters
+    most = 0
+    for capturable in (False, True) if "capturable" in known else (False,):
+        for larger in (False, True):
+            options: dict[str, object] = {"capturable": capturable} if capturable else {}
+            if larger:
+                options |= {"maximize": True} | {name: True for name in flags if name in known}
+                options |= {
+                    name: size
+                    for name, size in (("weight_decay", 0.1), ("momentum", 0.9))
+                    if name in known
+                }
+            most = max(most, _temporaries(optimizer, options, parameters, elements))
+    return most
+
+
+def _temporaries(optimizer: str, options: dict[str, object], parameters: int, elements: int) -> int:
+    weights = [nn.Parameter(torch.zeros(elements, device="cuda")) for _ in range(parameters)]
+    made = getattr(torch.optim, optimizer)(weights, lr=0.1, foreach=False, **options)
+    for _ in range(3):
+        for weight in weights:
+            weight.grad = torch.zeros_like(weight)
+        torch.cuda.reset_peak_memory_stats()
+        made.step()
+        statistics = torch.cuda.memory_stats()
+        most = statistics["requested_bytes.all.peak"] - statistics["requested_bytes.all.current"]
+    return int(most)

@@ -13,6 +13,13 @@ from vramtop.protocol.observed.report import StepReport, WhatIf
 if TYPE_CHECKING:
     from simulation import Environment, SimulatedGpu
 
+RELEASED = "gradients released after the optimizer's step"
+NO_STATE = "an optimizer without state"
+ONE_STATE = "an optimizer with one state tensor a parameter"
+LOOP = "the optimizer takes one parameter after another"
+BFLOAT16 = "parameters, gradients and state in bfloat16"
+CHECKPOINTED = "gradient checkpointing of "
+
 
 class Prediction(NamedTuple):
     """A row of a report, and the bytes that a step had `before` and with the change made.
@@ -33,7 +40,7 @@ class Prediction(NamedTuple):
 
 def watched(simgpu: SimulatedGpu, machine: Environment, training: str) -> StepReport:
     """The report of a step of a training of `changes.py`."""
-    messages = json.loads(_run(simgpu, machine, f"changes.observed({training!r})"))
+    messages = json.loads(run(simgpu, machine, f"changes.observed({training!r})"))
     steps = [
         message
         for each in messages
@@ -46,23 +53,16 @@ def predictions(simgpu: SimulatedGpu, machine: Environment, training: str) -> li
     """All that is predicted of a training, each with the change made and measured."""
     step = watched(simgpu, machine, training)
     assert step.allocator is not None
-    before = step.allocator.requested_peak
-    assert measured(simgpu, machine, training, "") == before
+    changes = ["", *(row.what for row in step.what_if)]
+    call = f"[changes.measured({training!r}, change) for change in {changes}]"
+    before, *measured = json.loads(run(simgpu, machine, call))
+    assert before == step.allocator.requested_peak
     return [
-        Prediction(
-            row,
-            row.peak + step.allocator.workspace,
-            before,
-            measured(simgpu, machine, training, row.what),
-        )
-        for row in step.what_if
+        Prediction(row, row.peak + step.allocator.workspace, before, after)
+        for row, after in zip(step.what_if, measured, strict=True)
     ]
 
 
-def measured(simgpu: SimulatedGpu, machine: Environment, training: str, change: str) -> int:
-    """The most bytes that a step of the changed training has."""
-    return int(_run(simgpu, machine, f"changes.measured({training!r}, {change!r})"))
-
-
-def _run(simgpu: SimulatedGpu, machine: Environment, call: str) -> str:
+def run(simgpu: SimulatedGpu, machine: Environment, call: str) -> str:
+    """What a call of a function of `changes.py` gives, in JSON."""
     return simgpu.run_torch(f"import json, changes; print(json.dumps({call}))", machine)
