@@ -1,8 +1,8 @@
 """What if modules were computed again in backward (gradient checkpointing)?
 
 What a module makes in forward and keeps for backward would go at its end, and come again when
-backward reaches it. The step would hold the new peak at most, if the module hands on no more than
-one of the tensors that it needs for its own backward:
+backward reaches it. The step would hold the new peak at most, provided that the module hands on no
+more than one of the tensors that it needs for its own backward; the step does not tell which:
 
 - The largest of these stays, since it may be that one. So do all that only later modules keep, and
   copies that autocast may have made of its parameters.
@@ -97,6 +97,7 @@ def _idea(group: _Group, paths: Collection[str], changes: Sequence[Change]) -> I
         "checkpoint(module, inputs, use_reentrant=False)",
         "at_most",
         changes,
+        "provided that each call returns one tensor",
     )
 
 

@@ -41,7 +41,8 @@ def _begins_after_the_only_step(recorded: Recorded) -> bool:
     """Whether the second period begins where an optimizer's step ends, and has one such step."""
     marks = recorded.step.marks
     periods = [number for number, mark in enumerate(marks) if mark.kind == "period"]
-    after_step = marks[periods[1] - 1].kind == "optimizer_end"
+    before = marks[periods[1] - 1]
+    after_step = before.kind == "optimizer_end" and before.place == recorded.step.cut
     return after_step and len(recorded.optimizer_steps()) == 1
 
 

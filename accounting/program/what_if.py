@@ -27,8 +27,8 @@ def what_if(recorded: Recorded) -> tuple[WhatIf, ...]:
     for idea in _ideas(recorded):
         lower = max(recorded.with_(idea.changes))
         if lower < peak:
-            row = WhatIf(idea.what, lower, peak - lower, idea.bound, idea.code)
-            rows.append(row)
+            saved = peak - lower
+            rows.append(WhatIf(idea.what, lower, saved, idea.bound, idea.code, idea.provided))
     return tuple(sorted(rows, key=lambda row: -row.saved))
 
 

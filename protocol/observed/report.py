@@ -124,7 +124,7 @@ class WhatIf(msgspec.Struct, frozen=True):
 
     `what` is the change, and `code` the line of Python that makes it. The step's peak would have
     been `peak` bytes, `saved` fewer than it was: to the byte where `bound` is "exact", else that at
-    most, so that no less is saved.
+    most, so that no less is saved. Some hold only `provided` something that the step does not tell.
     """
 
     what: str
@@ -132,6 +132,7 @@ class WhatIf(msgspec.Struct, frozen=True):
     saved: int
     bound: Bound
     code: str
+    provided: str = ""
 
 
 class TensorFacts(msgspec.Struct, frozen=True):

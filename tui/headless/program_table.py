@@ -225,7 +225,8 @@ def _what_if(changes: Sequence[WhatIf]) -> Table:
         bound = "" if each.bound == "exact" else "at most "
         sizes = (bound + units.size(each.peak), units.size(each.saved))
         table.add_row(*sizes, shortened(each.what, _CHANGE))
-        table.add_row("", "", Text(each.code, style="dim"))
+        for line in filter(None, (each.code, each.provided)):
+            table.add_row("", "", Text(line, style="dim"))
     return table
 
 

@@ -92,6 +92,12 @@ def test_what_may_be_an_input_stays_until_the_module_was_computed_again() -> Non
     assert told(blocks(mask=MASK).record()) == {BOTH: COMPUTED_AGAIN + MASK}
 
 
+def test_it_holds_provided_that_a_module_returns_one_tensor() -> None:
+    (row,) = [each for each in report(blocks().record(), 1).what_if if BOTH in each.what]
+    assert row.provided == "provided that each call returns one tensor"
+    assert row.bound == "at_most"
+
+
 def test_modules_of_different_classes_are_not_taken_together() -> None:
     step = of_class(blocks().record(), {"h.0": "Block"})
     forward = INPUT + FIRST + FIRST + SECOND + PASSING

@@ -78,10 +78,22 @@ def test_gradients_that_are_released_before_backward_can_go_after_the_optimizers
 
 
 def test_the_step_still_begins_with_the_gradients_of_the_one_before() -> None:
-    program = training(kept=8)
-    held = WEIGHT + STATE + FLOAT
-    assert program.report().peak.bytes == held + WEIGHT + 8
-    assert RELEASED not in rows(program.report())
+    """Those of the first period are larger."""
+    program = FakeProgram()
+    gradient = program.hold(WEIGHT)
+    for size in (3 * WEIGHT, WEIGHT):
+        program.period()
+        with program.call():
+            program.give(program.take(100))
+        program.give(gradient)
+        with program.backward():
+            gradient = program.take(size)
+        program.see("gradients", gradient, "fc.weight", (SIDE, SIDE))
+        with program.optimizer():
+            pass
+    program.period()
+    assert program.report().peak.bytes == 3 * WEIGHT + 100
+    assert rows(program.report())[RELEASED] == (3 * WEIGHT, "exact")
 
 
 def test_gradients_that_are_filled_with_zeros_come_again_as_backward_begins() -> None:

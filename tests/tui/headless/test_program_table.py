@@ -181,17 +181,18 @@ def test_what_is_others_is_added_up_by_the_line_that_allocated_it() -> None:
 def test_what_a_change_would_save_is_called_predicted_and_comes_with_the_line_to_write() -> None:
     changes = (
         WhatIf("no state", 1000, 450, "exact", "torch.optim.SGD(parameters, lr)"),
-        WhatIf("less of something", 1400, 50, "at_most", "less()"),
+        WhatIf("less of something", 1400, 50, "at_most", "less()", "provided that it works"),
         WhatIf("hardly anything", 1440, 10, "exact", "nothing()"),
     )
     text = lines(msgspec.structs.replace(report(training()), what_if=changes))
     begin = next(at for at, line in enumerate(text) if "what if (predicted, not measured)" in line)
-    assert [line.split() for line in text[begin : begin + 5]] == [
+    assert [line.split() for line in text[begin : begin + 6]] == [
         ["peak", "saves", "what", "if", "(predicted,", "not", "measured)"],
         ["1000", "B", "450", "B", "no", "state"],
         ["torch.optim.SGD(parameters,", "lr)"],
         ["at", "most", "1.37", "KiB", "50", "B", "less", "of", "something"],
         ["less()"],
+        ["provided", "that", "it", "works"],
     ]
     assert "hardly anything" not in "\n".join(text)
 
