@@ -93,7 +93,7 @@ def _idea(group: _Group, paths: Collection[str], changes: Sequence[Change]) -> I
     alike = f"{group.path}, {len(paths)} × {group.kind}"
     what = alike if len(paths) > 1 else next(iter(paths))
     return Idea(
-        f"gradient checkpointing of {what}",
+        f"checkpointing of {what}",
         "checkpoint(module, inputs, use_reentrant=False)",
         "at_most",
         changes,

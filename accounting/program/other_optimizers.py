@@ -40,22 +40,25 @@ _SCALARS = 64  # bytes of single numbers beside them
 
 
 def optimizers_with_less_state(recorded: Recorded) -> Iterator[Idea]:
-    """Without state, and with one tensor for each parameter."""
+    """Without state, and with one tensor for each parameter, where the program has more."""
     parameters, state = recorded.names("parameters"), recorded.names("optimizer_state")
     gradients = recorded.names("gradients")
     if not {*state, *gradients} <= parameters.keys() or any(
         gradient.shape != parameters[path].shape for path, gradient in gradients.items()
     ):
         return  # SGD makes temporaries of sparse gradients
-    none = [all_its_life(block, -block.size) for block in recorded.of("optimizer_state")]
-    none += _temporaries_of_steps(recorded, _SCALARS)
-    one = always(sum(bytes_of(parameters[path]) for path in state))
-    for what, options, changes in (
-        ("an optimizer without state", "", none),
-        ("an optimizer with one state tensor a parameter", ", momentum=0.9", [*none, one]),
+    blocks = recorded.of("optimizer_state")
+    held = sum(block.size for block in blocks if block.alive_at(recorded.step.cut))
+    one = sum(bytes_of(parameters[path]) for path in state)
+    without = [all_its_life(block, -block.size) for block in blocks]
+    without += _temporaries_of_steps(recorded, _SCALARS)
+    for what, options, left in (
+        ("an optimizer without state", "", 0),
+        ("an optimizer with one state tensor a parameter", ", momentum=0.9", one),
     ):
-        code = f"torch.optim.SGD(parameters, lr{options})"
-        yield Idea(what, code, _bound(recorded, changes), changes)
+        if held > left:
+            code, changes = f"torch.optim.SGD(parameters, lr{options})", [*without, always(left)]
+            yield Idea(what, code, _bound(recorded, changes), changes)
 
 
 def _bound(recorded: Recorded, changes: Sequence[Change]) -> Bound:

@@ -18,7 +18,7 @@ NO_STATE = "an optimizer without state"
 ONE_STATE = "an optimizer with one state tensor a parameter"
 LOOP = "the optimizer takes one parameter after another"
 BFLOAT16 = "parameters, gradients and state in bfloat16"
-CHECKPOINTED = "gradient checkpointing of "
+CHECKPOINTED = "checkpointing of "
 
 
 class Prediction(NamedTuple):

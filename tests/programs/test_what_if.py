@@ -71,7 +71,7 @@ def test_the_changed_training_holds_what_was_predicted(
     assert not [each for each in told if each.error < 0]
 
 
-def test_optimizers_without_temporaries_are_predicted_to_the_byte(
+def test_what_only_goes_or_goes_earlier_is_predicted_to_the_byte(
     simgpu: SimulatedGpu, machine: Environment
 ) -> None:
     report = watched(simgpu, machine, "GPT")

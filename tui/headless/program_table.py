@@ -224,7 +224,7 @@ def _what_if(changes: Sequence[WhatIf]) -> Table:
     for each in changes[:_CHANGES]:
         bound = "" if each.bound == "exact" else "at most "
         sizes = (bound + units.size(each.peak), units.size(each.saved))
-        table.add_row(*sizes, shortened(each.what, _CHANGE))
+        table.add_row(*sizes, units.cut(each.what, _CHANGE))
         for line in filter(None, (each.code, each.provided)):
             table.add_row("", "", Text(line, style="dim"))
     return table

@@ -50,7 +50,7 @@ def blocks(
 
 def told(step: WatchedStep) -> dict[str, int]:
     """The new peak of each group of modules."""
-    begin = "gradient checkpointing of "
+    begin = "checkpointing of "
     return {
         row.what.removeprefix(begin): row.peak
         for row in report(step, 1).what_if

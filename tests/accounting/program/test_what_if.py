@@ -141,6 +141,20 @@ def test_sgd_makes_no_temporaries_but_single_numbers() -> None:
     assert told[ONE_STATE] == (WEIGHT + WEIGHT + WEIGHT + 64, "at_most")
 
 
+def test_an_optimizer_that_has_no_state_is_not_replaced_for_its_temporaries() -> None:
+    program = FakeProgram()
+    for _ in range(2):
+        program.period()
+        with program.call():
+            pass
+        with program.backward():
+            pass
+        with program.optimizer():
+            program.give(program.take(5000))
+    program.period()
+    assert rows(program.report()) == {}
+
+
 def test_nothing_is_said_of_other_optimizers_where_gradients_are_sparse() -> None:
     program = training(kept=5000)
     values = program.take(FLOAT * SIDE)

@@ -74,9 +74,7 @@ def large() -> ProgramReport:
         ),
         lines=tuple(Line(f"{name.format(at)}.py:1042", LARGE) for at in range(12)),
         what_if=(
-            WhatIf(
-                f"gradient checkpointing of {name.format('*')}", 1_048_000, 10**10, "at_most", "f"
-            ),
+            WhatIf(f"checkpointing of {name.format('*')}", 1_048_000, 10**10, "at_most", "f"),
         ),
         other=tuple(
             Held(10**at, at, "kept since the step before", f"x.py:{at // 2}") for at in range(15)
