@@ -9,6 +9,7 @@ from vramtop.protocol.observed.record import WatchedStep
 from vramtop.protocol.observed.report import Allocator, StepReport
 
 from .blocks import blocks_of
+from .changed import Recorded
 from .consistency import check
 from .largest import at_high_water
 from .layers import layers_of
@@ -18,14 +19,22 @@ from .ownership import belongings_of, sightings_of
 from .phases import timeline_of
 from .tensors import tensors_of
 from .walk import Walk, walk
+from .what_if import what_if
 
 NOBODY: Mapping[int, str] = MappingProxyType({})
 
 
-def report(step: WatchedStep, steps: int, holders: Mapping[int, str] = NOBODY) -> StepReport:
+def report(
+    step: WatchedStep,
+    steps: int,
+    holders: Mapping[int, str] = NOBODY,
+    *,
+    predicting: bool = True,
+) -> StepReport:
     """The report of a watched step; `steps` of its kind have passed.
 
-    `holders` say who holds the memory at an address, where the program has answered.
+    `holders` say who holds the memory at an address, where the program has answered. `predicting`
+    what the step would have held with a change takes longer than all else.
     Raises `NoReport` where the record is empty or contradicts itself.
     """
     check(step)
@@ -55,6 +64,9 @@ def report(step: WatchedStep, steps: int, holders: Mapping[int, str] = NOBODY) -
         unknown=tuple(
             (block.address, block.size) for block in highest["other"] if block not in known
         ),
+        what_if=what_if(Recorded(step, blocks, timeline, belongings, sightings, walked.totals))
+        if predicting
+        else (),
     )
 
 

@@ -34,6 +34,11 @@ class Walk(NamedTuple):
     workspace: int
     unattributed: int | None
 
+    @property
+    def totals(self) -> list[int]:
+        """The bytes at each place from the second period's begin on."""
+        return [moment.split.total for moment in self.curve]
+
 
 def walk(
     step: WatchedStep,

@@ -9,7 +9,7 @@ import msgspec
 
 from .autopsy import Autopsy
 from .record import Input, Kind
-from .report import Allocator, Growth, Held, Layer, Line, Peak, Phase, Split
+from .report import Allocator, Growth, Held, Layer, Line, Peak, Phase, Split, WhatIf
 from .shapes import Room, Shapes
 
 
@@ -38,11 +38,11 @@ class ProgramReport(msgspec.Struct, frozen=True, kw_only=True):
     None where no optimizer steps; `watched` of them, or of the calls, were watched. `step_seconds`
     is the median of those that were not, None before there was one. Of the `seconds` for which
     somebody has watched, watching took `watching_seconds`, which is their `watching_share`. `kinds`
-    begins with training, where the program trains. `phases`, `layers`, `lines` and `other` are
-    those of the first kind. `out_of_memory` is the latest one, if there was any. `room` is an
-    estimate. It is None on a CPU, where NVML does not tell what is free, and before two steps of
-    training were watched. `growth` is what grows from step to step, None where nothing does, and on
-    a CPU.
+    begins with training, where the program trains. `phases`, `layers`, `lines`, `other` and
+    `what_if` are those of the first kind. `out_of_memory` is the latest one, if there was any.
+    `room` is an estimate. It is None on a CPU, where NVML does not tell what is free, and before
+    two steps of training were watched. `growth` is what grows from step to step, None where nothing
+    does, and on a CPU.
     """
 
     pid: int
@@ -65,6 +65,7 @@ class ProgramReport(msgspec.Struct, frozen=True, kw_only=True):
     layers: tuple[Layer, ...]
     lines: tuple[Line, ...] = ()
     other: tuple[Held, ...]
+    what_if: tuple[WhatIf, ...] = ()
     out_of_memory: Autopsy | None
     shapes: Shapes = Shapes()
     room: Room | None = None

@@ -14,6 +14,7 @@ from vramtop.protocol.split import Category
 from .record import Input, Kind
 
 Phase = Literal["load", "forward", "backward", "optimizer"]
+Bound = Literal["exact", "at_most"]
 
 
 class Split(split.Split, frozen=True):
@@ -124,6 +125,22 @@ class Growth(msgspec.Struct, frozen=True, kw_only=True):
         return (self.bytes - self.before) / (self.until - self.since)
 
 
+class WhatIf(msgspec.Struct, frozen=True):
+    """What the watched step would have held with one change to the program. It is not measured.
+
+    `what` is the change, and `code` the line of Python that makes it. The step's peak would have
+    been `peak` bytes, `saved` fewer than it was: to the byte where `bound` is "exact", else that at
+    most, so that no less is saved. Some hold only `provided` something that the step does not tell.
+    """
+
+    what: str
+    peak: int
+    saved: int
+    bound: Bound
+    code: str
+    provided: str = ""
+
+
 class TensorFacts(msgspec.Struct, frozen=True):
     """One block of a category at its high water.
 
@@ -150,7 +167,8 @@ class StepReport(msgspec.Struct, frozen=True, kw_only=True):
     largest over all boundaries; None on a device whose allocator does not tell. `curve` begins with
     what there was when the step began. `tensors` has the largest of each category at its high
     water, `blocks` how many it has there. `unknown` has the addresses and sizes of the blocks of
-    `other` that only the program itself can name, the largest first.
+    `other` that only the program itself can name, the largest first. `what_if` has the changes to
+    the program that would lower the peak, the most bytes first.
     """
 
     kind: Kind
@@ -169,3 +187,4 @@ class StepReport(msgspec.Struct, frozen=True, kw_only=True):
     tensors: dict[Category, tuple[TensorFacts, ...]]
     blocks: dict[Category, int]
     unknown: tuple[tuple[int, int], ...] = ()
+    what_if: tuple[WhatIf, ...] = ()

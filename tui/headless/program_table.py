@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 from vramtop.protocol.observed.program import KindReport, ProgramReport
 from vramtop.protocol.observed.record import Kind
-from vramtop.protocol.observed.report import Held, Layer, Line
+from vramtop.protocol.observed.report import Held, Layer, Line, WhatIf
 from vramtop.protocol.split import ALL_CATEGORIES
 from vramtop.tui.terminal.output import Page
 from vramtop.tui.terminal.palette import TERMINAL
@@ -25,8 +25,9 @@ from .figures import figures, shortened
 
 _SHORT = ("params", "grads", "optim", "data", "activ.", "temp.", "other")
 _BAR = 12
-_LAYERS = _LINES = _HELD = 5
-_NAME, _KIND, _LINE = 30, 18, 24
+_LAYERS = _LINES = _HELD = _CHANGES = 5
+_LEAST_SAVED = 100  # one part in so many of the peak
+_NAME, _KIND, _LINE, _CHANGE = 30, 18, 24, 48
 _WORDS: dict[Kind, str] = {"training": "step", "inference": "call"}
 
 
@@ -91,6 +92,11 @@ def _of_one(report: ProgramReport, *, several: bool) -> Iterable[Text | Table]:
     if report.other:
         yield Text()
         yield _other(report.other)
+    if changes := [
+        each for each in report.what_if if each.saved * _LEAST_SAVED >= report.kinds[0].peak.bytes
+    ]:
+        yield Text()
+        yield _what_if(changes)
     yield from shape_table.parts(report)
     if report.growth is not None:
         yield Text(
@@ -223,6 +229,21 @@ def _other(other: Sequence[Held]) -> Table:
 def _sum(alike: Sequence[Held]) -> tuple[int, int]:
     """The bytes and the number of these blocks."""
     return sum(each.bytes for each in alike), sum(each.count for each in alike)
+
+
+def _what_if(changes: Sequence[WhatIf]) -> Table:
+    """What the step would have held with a change, each with the line that makes it."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("peak", justify="right", no_wrap=True)
+    table.add_column("saves", justify="right", no_wrap=True)
+    table.add_column("what if (predicted, not measured)", no_wrap=True)
+    for each in changes[:_CHANGES]:
+        bound = "" if each.bound == "exact" else "at most "
+        sizes = (bound + units.size(each.peak), units.size(each.saved))
+        table.add_row(*sizes, units.cut(each.what, _CHANGE))
+        for line in filter(None, (each.code, each.provided)):
+            table.add_row("", "", Text(line, style="dim"))
+    return table
 
 
 def _in_short(kind: KindReport) -> str:

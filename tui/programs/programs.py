@@ -118,7 +118,8 @@ class Program:
 
     def report(self, device: str) -> ProgramReport:
         """The report of this device."""
-        steps = [each for kind in _KINDS if (each := self._step(device, kind)) is not None]
+        found = [self._step(device, kind, predicting=True) for kind in _KINDS]
+        steps = [each for each in found if each is not None]
         who = self.observed
         return ProgramReport(
             pid=who.pid,
@@ -141,6 +142,7 @@ class Program:
             layers=steps[0].layers if steps else (),
             lines=steps[0].lines if steps else (),
             other=steps[0].other if steps else (),
+            what_if=steps[0].what_if if steps else (),
             out_of_memory=self.out_of_memory.get(device),
             shapes=self.seen.of(device),
             room=self.seen.room(device),
@@ -166,12 +168,13 @@ class Program:
             self.names.waiting = True
             viewer.ask_who(device, addresses)
 
-    def _step(self, device: str, kind: Kind) -> StepReport | None:
+    def _step(self, device: str, kind: Kind, *, predicting: bool = False) -> StepReport | None:
         step = self.latest.get((device, kind))
         if step is None:
             return None
         try:
-            return report(step, self.progress.steps or 0, self.names.of(device))
+            names, steps = self.names.of(device), self.progress.steps or 0
+            return report(step, steps, names, predicting=predicting)
         except NoReport as reason:
             self.trouble = str(reason)
             return None

@@ -54,7 +54,7 @@ class SeenSteps:
         A record that contradicts itself is left out.
         """
         try:
-            reported = report(step, steps or 0)
+            reported = report(step, steps or 0, predicting=False)
         except NoReport:
             return
         self._growing.setdefault(step.device, Growing()).add(reported)

@@ -156,8 +156,9 @@ class Shown:
         before, self._kind = self._kind, step.kind
         if step.kind == "inference" and before == "training":
             return
+        names = self._names.of(step.device)
         try:
-            reported = report(step, self._steps, self._names.of(step.device))
+            reported = report(step, self._steps, names, predicting=False)
         except NoReport as reason:
             yield from self._missing(str(reason))
             return

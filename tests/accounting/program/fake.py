@@ -74,7 +74,8 @@ class FakeProgram:
         *,
         view: bool = False,
     ) -> None:
-        self._names.append(Name(path, tuple(shape), "float32", FLOAT, view=view))
+        trained = owner == "parameters"
+        self._names.append(Name(path, tuple(shape), "float32", FLOAT, trained, view=view))
         self._sightings.append(
             Sighting(len(self._events), address, owner, len(self._names) - 1, key)
         )

@@ -10,7 +10,15 @@ import pytest
 from said import OBSERVED, PROGRESS, denied, inference, rank, training
 from vramtop.protocol.observed.program import KindReport, ProgramReport
 from vramtop.protocol.observed.record import Input, Module, WatchedStep
-from vramtop.protocol.observed.report import Allocator, Held, Layer, Line, Peak, Split
+from vramtop.protocol.observed.report import (
+    Allocator,
+    Held,
+    Layer,
+    Line,
+    Peak,
+    Split,
+    WhatIf,
+)
 from vramtop.tui.headless.program_table import page
 from vramtop.tui.programs.programs import Program
 from vramtop.tui.terminal.output import drawn
@@ -66,6 +74,9 @@ def large() -> ProgramReport:
             for at in range(12)
         ),
         lines=tuple(Line(f"{name.format(at)}.py:1042", LARGE) for at in range(12)),
+        what_if=(
+            WhatIf(f"checkpointing of {name.format('*')}", 1_048_000, 10**10, "at_most", "f"),
+        ),
         other=tuple(
             Held(10**at, at, "kept since the step before", f"x.py:{at // 2}") for at in range(15)
         ),
@@ -164,6 +175,25 @@ def test_what_is_others_is_added_up_by_the_line_that_allocated_it() -> None:
         ["13", "kept since the step before, allocated at x.py:3"],
         ["15", "allocated at 3 other places"],
     ]
+
+
+def test_what_a_change_would_save_is_called_predicted_and_comes_with_the_line_to_write() -> None:
+    changes = (
+        WhatIf("no state", 1000, 450, "exact", "torch.optim.SGD(parameters, lr)"),
+        WhatIf("less of something", 1400, 50, "at_most", "less()", "provided that it works"),
+        WhatIf("hardly anything", 1440, 10, "exact", "nothing()"),
+    )
+    text = lines(msgspec.structs.replace(report(training()), what_if=changes))
+    begin = next(at for at, line in enumerate(text) if "what if (predicted, not measured)" in line)
+    assert [line.split() for line in text[begin : begin + 6]] == [
+        ["peak", "saves", "what", "if", "(predicted,", "not", "measured)"],
+        ["1000", "B", "450", "B", "no", "state"],
+        ["torch.optim.SGD(parameters,", "lr)"],
+        ["at", "most", "1.37", "KiB", "50", "B", "less", "of", "something"],
+        ["less()"],
+        ["provided", "that", "it", "works"],
+    ]
+    assert "hardly anything" not in "\n".join(text)
 
 
 def test_several_processes_have_a_line_each_and_the_highest_peak_is_shown() -> None:
