@@ -42,11 +42,16 @@ def rank(number: int, of: int = 2) -> Observed:
     )
 
 
-def training(number: int = 1, device: str = "cuda:0", kept: int = KEPT) -> WatchedStep:
-    """Two equal steps; each makes a batch and an activation, whose bytes are the peak's."""
+def training(
+    number: int = 1, device: str = "cuda:0", kept: int = KEPT, old: int = OLD
+) -> WatchedStep:
+    """Two equal steps; each makes a batch and an activation, whose bytes are the peak's.
+
+    So many bytes in no category are `old`er.
+    """
     events: list[tuple[int, int, int, int]] = []
     marks: list[Mark] = []
-    held = WEIGHT + OLD
+    held = WEIGHT + old
 
     def mark(kind: str) -> None:
         figures = (held, held + 512, held + 2048) if device != "cpu" else (None, None, None)
@@ -85,7 +90,7 @@ def training(number: int = 1, device: str = "cuda:0", kept: int = KEPT) -> Watch
         inputs=(Input("float32", (5, 5)), Input("int64", (5,))),
         marks=tuple(marks),
         events=Events(addresses=addresses, sizes=sizes, lines=lines, modules=modules),
-        blocks=((3 << 20, WEIGHT), (4 << 20, OLD)),
+        blocks=((3 << 20, WEIGHT), (4 << 20, old)),
         block_lines=(-1, 2),
         sightings=tuple(sightings),
         names=(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .fault import Fault
 
 _TESTS = ("tests/accounting/program/",)
+_GROWTH = ("tests/accounting/program/test_growth.py",)
 _SHAPES = ("tests/accounting/program/test_shapes.py",)
 _ROOM = ("tests/accounting/program/test_room.py",)
 _SEEN = ("tests/tui/programs/test_seen.py", "tests/tui/programs/test_link.py")
@@ -135,6 +136,27 @@ REPORTS = (
         "if self._peak and before and not self._peak.alike(before):",
         "if self._peak and before and self._peak != before:",
         _SEEN,
+    ),
+    Fault(
+        "what was filled once grows for ever",
+        "accounting/program/growth.py",
+        "return since if rises >= _LEAST_RISES and still else None",
+        "return since if rises >= _LEAST_RISES else None",
+        _GROWTH,
+    ),
+    Fault(
+        "what fell in between grows all the same",
+        "accounting/program/growth.py",
+        "            if more < 0:\n                break\n",
+        "",
+        _GROWTH,
+    ),
+    Fault(
+        "who holds what grows is not asked",
+        "tui/programs/programs.py",
+        "all_ = all_ or self.growth(device, step) is not None",
+        "",
+        ("tests/tui/programs/test_programs.py",),
     ),
     Fault(
         "predicted gradients are gone before the optimizer's step has ended",

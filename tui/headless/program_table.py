@@ -99,9 +99,7 @@ def _of_one(report: ProgramReport, *, several: bool) -> Iterable[Text | Table]:
         yield _what_if(changes)
     yield from shape_table.parts(report)
     if report.growth is not None:
-        yield Text(
-            "\n".join(["", *filter(None, (grows(report.growth) + ".", whose(report.growth)))])
-        )
+        yield Text("\n".join(["", *filter(None, (grows(report.growth), whose(report.growth)))]))
     if end := [*map(_in_short, report.kinds[1:])]:
         yield Text("\n".join(["", *end]))
 

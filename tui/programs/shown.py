@@ -195,7 +195,7 @@ class Shown:
         if growth is None or (growth.category, bool(growth.held)) in self._told:
             return
         self._told |= {(growth.category, False), (growth.category, bool(growth.held))}
-        yield Note(". ".join(filter(None, (grows(growth), whose(growth)))))
+        yield Note("; ".join(filter(None, (grows(growth), whose(growth)))))
 
     def _on(self, device: str) -> Watched:
         """The program, which works on this device too."""

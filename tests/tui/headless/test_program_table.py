@@ -12,6 +12,7 @@ from vramtop.protocol.observed.program import KindReport, ProgramReport
 from vramtop.protocol.observed.record import Input, Module, WatchedStep
 from vramtop.protocol.observed.report import (
     Allocator,
+    Growth,
     Held,
     Layer,
     Line,
@@ -194,6 +195,19 @@ def test_what_a_change_would_save_is_called_predicted_and_comes_with_the_line_to
         ["provided", "that", "it", "works"],
     ]
     assert "hardly anything" not in "\n".join(text)
+
+
+def test_what_grows_is_told_with_who_holds_it() -> None:
+    growth = Growth(
+        category="other", since=1_000, until=3_000, before=2**20, bytes=3 * 2**20, steps_left=9,
+        kept=(), held=(Held(3 * 2**20, 3_000, "history in train.py", ""),),
+    )  # fmt: skip
+    grown = lines(msgspec.structs.replace(report(training()), growth=growth))
+    text = " ".join(grown)
+    assert "Other grows by 1.02 KiB a step, from 1.00 MiB after step 1,000 to" in text
+    assert "the device is full in 9 steps at most held by history in train.py" in text
+    assert max(map(len, grown)) <= 80
+    assert "grows" not in " ".join(lines(report(training())))
 
 
 def test_several_processes_have_a_line_each_and_the_highest_peak_is_shown() -> None:

@@ -37,7 +37,7 @@ def report(*steps: WatchedStep) -> ProgramReport:
     program.add(PROGRESS)
     for number, step in enumerate(steps, 1):
         program.add(step)
-        program.shapes.add(step, 40 * number, {})
+        program.seen.add(step, 40 * number, {})
     return program.reports()[0]
 
 

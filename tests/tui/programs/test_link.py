@@ -299,6 +299,26 @@ async def test_a_new_peak_has_a_line_where_another_shape_had_the_one_before(link
     assert [each.watched for each in shapes[-1].seen] == [2, 3]
 
 
+async def test_what_grows_has_a_line_once_and_another_once_its_holder_is_known(
+    link: Attached,
+) -> None:
+    heard, program = Heard(link), ScriptedViewer()
+    link.follow(program)  # type: ignore[arg-type]
+    for number in range(1, 7):
+        program.said.put_nowait(replace(PASSED, steps=40 * number))
+        program.said.put_nowait(training(number, old=100 * number))
+    program.said.put_nowait(Holders("cuda:0", (Holder(4 << 20, "history in train.py"),)))
+    program.said.put_nowait(replace(PASSED, steps=999))
+    await heard.until(Sample, step=999)
+    notes = [each.text for each in heard.messages if isinstance(each, Note)]
+    first, named = (note for note in notes if "grows" in note)
+    assert first == "Other grows by 2 B a step, from 100 B after step 40 to 400 B after step 160"
+    assert named == (
+        "Other grows by 2 B a step, from 100 B after step 40 to 600 B after step 240; "
+        "held by history in train.py (600 B)"
+    )
+
+
 async def test_another_device_begins_with_its_own_shapes_and_no_new_peak(link: Attached) -> None:
     heard, program = Heard(link), ScriptedViewer()
     link.follow(program)  # type: ignore[arg-type]

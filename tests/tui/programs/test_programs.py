@@ -9,7 +9,7 @@ import pytest
 from said import BATCH, KEPT, OBSERVED, OLD, PROGRESS, WEIGHT, denied, inference, rank, training
 from vramtop.accounting.program.autopsy import autopsy
 from vramtop.protocol.observed.program import ProgramReport
-from vramtop.protocol.observed.record import Ended, Missing, Progress, Removed
+from vramtop.protocol.observed.record import Ended, Holder, Holders, Missing, Progress, Removed
 from vramtop.protocol.observed.report import Held, Split
 from vramtop.protocol.observed.shapes import Room, Shapes
 from vramtop.tui.programs.programs import Program, reports
@@ -72,6 +72,25 @@ def test_of_several_out_of_memories_a_device_has_the_latest_and_their_count() ->
     program = heard(denied(1), denied(1, "cuda:1"), denied(2))
     found = [report.out_of_memory for report in program.reports()]
     assert [each and each.count for each in found] == [2, 1]
+
+
+def test_what_grows_is_reported_and_the_program_asked_who_holds_it_however_little_it_is() -> None:
+    program = heard()
+    for number in range(1, 5):
+        step = training(number, kept=10**6, old=OLD + number)
+        program.add(msgspec.structs.replace(PROGRESS, steps=100 * number))
+        program.add(step)
+        program.seen.add(step, 100 * number, {})
+        (report,) = program.reports()
+        assert (report.growth is not None) == (number == 4)
+        assert program.unasked("cuda:0") == ((4 << 20,) if number == 4 else ())
+    assert report.growth is not None
+    assert (report.growth.before, report.growth.bytes) == (OLD + 1, OLD + 4)
+    program.add(Holders("cuda:0", (Holder(4 << 20, "history in train.py"),)))
+    (report,) = program.reports()
+    assert report.growth is not None
+    assert report.growth.held == (Held(OLD + 4, 1, "history in train.py", "train.py:3"),)
+    assert msgspec.json.decode(msgspec.json.encode(report), type=ProgramReport) == report
 
 
 def test_a_report_is_read_back_from_its_json() -> None:
