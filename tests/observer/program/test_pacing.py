@@ -33,12 +33,12 @@ def test_after_the_first_which_costs_more_each_leaves_it_at_one_part_in_a_hundre
     clock[0] += 1
     paces.spend(0.5)
     clock[0] += paces.wait()
-    assert paces.spent / paces.seconds == pytest.approx(0.01)
+    assert paces.spent / paces.seconds == pytest.approx(pacing.MOST_SHARE)
     paces.spend(0.1)
     for _ in range(3):
         clock[0] += paces.wait()
         paces.spend(0.1)
-        assert paces.spent / paces.seconds == pytest.approx(0.01)
+        assert paces.spent / paces.seconds == pytest.approx(pacing.MOST_SHARE)
 
 
 def test_what_comes_to_nothing_is_tried_again_soon_and_each_time_later(clock: list[float]) -> None:
@@ -50,7 +50,7 @@ def test_what_comes_to_nothing_is_tried_again_soon_and_each_time_later(clock: li
     paces.spend_in_vain(0.1)
     clock[0] += paces.wait()
     paces.spend_in_vain(0.1)
-    assert paces.spent / paces.seconds == pytest.approx(0.01)
+    assert paces.spent / paces.seconds == pytest.approx(pacing.MOST_SHARE)
     clock[0] += 10_000
     for _ in range(2000):
         paces.spend_in_vain(0.0)
