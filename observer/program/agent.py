@@ -167,10 +167,9 @@ class Agent:
 
     def optimizer(self, optimizer: Optimizer) -> None:
         """An optimizer's step begins."""
-        if in_backward():
-            self._note_in_any_thread(Window.optimizer, optimizer)
-        else:
-            self._note(Window.optimizer, optimizer)
+        if self._windows.window is not None:
+            note = self._note_in_any_thread if in_backward() else self._note
+            note(Window.optimizer, optimizer)
 
     def optimizer_end(self, optimizer: Optimizer) -> None:
         """An optimizer's step has ended."""
@@ -179,7 +178,9 @@ class Agent:
             self._note_in_any_thread(Window.optimizer_end, optimizer)
         elif self._watching:
             self._windows.steps.count(id(optimizer))
-            if self._windows.of_this_thread:
+            if self._windows.at_rest:  # as after nearly all steps, so this has to be fast
+                self._windows.steps.time(id(optimizer))
+            elif self._windows.of_this_thread:
                 self._see(self._windows.optimizer_end, optimizer)
 
     def compiling(self) -> None:

@@ -67,6 +67,11 @@ class Windows:
         return window is None or window.thread == get_ident()
 
     @property
+    def at_rest(self) -> bool:
+        """Whether no window is open, and none is due."""
+        return self.window is None and not self._due
+
+    @property
     def at_work(self) -> bool:
         """Whether a window is open to which nothing has to be done but in its own thread."""
         window = self.window
