@@ -25,6 +25,7 @@ from vramtop.tui.words import noise, units
 
 from .curves import per_cell, places
 from .drawn_curve import DrawnCurve
+from .memory_title import memory_title
 from .scales import LEAST, Scale, counting, length, logarithmic, sizing
 
 _GUTTER = 8  # for the ends of the scales at the left
@@ -178,18 +179,12 @@ class Trends(Panel[TrendFacts]):
         reserved = Curve(tuple(point.reserved for point in points), ink(colors.muted))
         nobodys = ink(colors.fills[ALL_CATEGORIES.index("other")])
         other = Curve(tuple(point.other for point in points), nobodys)
-        last = points[-1] if points else None
-        if last is None or not _known(reserved):
-            size = units.size(last.peak) if last and last.peak is not None else ""
-            title = self._title("memory, step's peak", size, 10)
-        else:
-            name, room = ("peak allocated", 10) if width >= _WORDS else ("allocated", 8)
-            name = name if shown.learning else "peak"
-            title = Text(name, ink(colors.accent)).append(f" {_size(last.peak):>{room}}")
-            title.append("  reserved", ink(colors.muted)).append(f" {_size(last.reserved):>{room}}")
-        if last is not None and last.other is not None:
-            title.append("  other", nobodys).append(f" {units.size(last.other)}")
-        title.truncate(width)
+        title = memory_title(
+            points[-1] if points else None,
+            lesson=shown.learning is not None,
+            width=width,
+            colors=colors,
+        )
         curves = (reserved, other, peak)
         return Chart(title, curves, sizing(_known(*curves)), lambda end: units.short(int(end)))
 
@@ -265,10 +260,6 @@ def _known(*curves: Curve) -> list[float]:
 
 def _loss_mark(end: float) -> str:
     return f"≤{end:g}" if end == LEAST else f"{end:g}"
-
-
-def _size(size: int | None) -> str:
-    return units.NOTHING if size is None else units.size(size)
 
 
 def _noise(learning: Learning | None, width: int) -> str:
