@@ -92,7 +92,7 @@ def test_a_loop_that_knows_nothing_is_observed_and_hardly_stands_still(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(gdb, "_WAITING_SECONDS", 1.0)  # it never lets go of Python
+    monkeypatch.setattr(gdb, "_WAITING_SECONDS", 3.0)  # it never lets go of Python
     pid = run(HEARTBEAT)
     watching = greeting(inject.attach(pid, observer))
     watching.watch()
@@ -174,7 +174,7 @@ def test_a_program_in_which_no_thread_can_start_goes_on(
 def test_every_python_is_entered(
     observer: Path, version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gdb, "_WAITING_SECONDS", 1.0)  # it never lets go of Python
+    monkeypatch.setattr(gdb, "_WAITING_SECONDS", 3.0)  # it never lets go of Python
     found = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
     if not found:
         pytest.skip(f"no Python {version}")
