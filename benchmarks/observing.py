@@ -5,8 +5,10 @@
 A machine differs from itself, from one minute to the next, by more than what is to be measured. So
 one training goes on, alone on a core, while somebody watches it for some seconds and then does not,
 in turn; a ratio compares neighbours. `median step` leaves out the steps that are watched: it says
-whether the others became slower. While nobody watches, all that the observer does is what its own
-threads do, which the system counts in nanoseconds.
+whether the others became slower, and is told best by many short rounds (60 of 1.5 s). `long steps`
+says how much time the watched ones took beyond what a step takes within the same second, and is
+told best by long rounds (4 of 40 s). While nobody watches, all that the observer does is what its
+own threads do, which the system counts in nanoseconds.
 
 First three short trainings of equal length must end with equal weights, to the bit: plain, with an
 observer that sleeps, and watched; otherwise the benchmark ends with an error. A simulated GPU
@@ -42,7 +44,7 @@ VRAMTOP = str(Path(sys.executable).with_name("vramtop"))
 CORE, OTHER_CORE = "0", {1}
 EQUAL_STEPS, WITHOUT_END = 300, 10**9
 WARM_SECONDS = 10
-LONG = 4  # times the median step; a watched step takes longer than that
+LONG = 1.2  # times the median step of the same second; a watched step takes longer than that
 
 
 class Window(NamedTuple):
@@ -170,10 +172,18 @@ def step_rate(ends: array[float], window: Window) -> float:
 
 
 def excess(ends: array[float], window: Window) -> float:
-    """The share of the time by which long steps took longer than the median one."""
+    """The share of the time by which long steps took longer than the median one of their second."""
     took = [b - a for a, b in pairwise(within(ends, window))]
-    usual = median(took)
-    return sum(each - usual for each in took if each > LONG * usual) / sum(took)
+    beyond, whole, at = 0.0, sum(took), 0
+    while at < len(took):
+        second, length = [], 0.0
+        while at < len(took) and length < 1:
+            second.append(took[at])
+            length += took[at]
+            at += 1
+        usual = median(second)
+        beyond += sum(each - usual for each in second if each > LONG * usual)
+    return beyond / whole
 
 
 def within(ends: array[float], window: Window) -> array[float]:

@@ -177,9 +177,13 @@ def saved_tensors(node: torch.autograd.graph.Node) -> list[Tensor]:
     return found
 
 
+# The number of the backward pass that this thread runs a part of; negative outside of any.
+graph_task: Callable[[], int] = torch._C._current_graph_task_id
+
+
 def in_backward() -> bool:
     """Whether this thread runs a part of a backward pass."""
-    return torch._C._current_graph_task_id() >= 0
+    return graph_task() >= 0
 
 
 def current_node() -> torch.autograd.graph.Node | None:

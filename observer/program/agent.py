@@ -173,25 +173,28 @@ class Agent:
 
     def optimizer_end(self, optimizer: Optimizer) -> None:
         """An optimizer's step has ended."""
-        if in_backward():
+        windows = self._windows
+        at_rest = windows.window is None and not windows.due  # as after nearly all steps
+        if not at_rest and in_backward():
             # It bounds no step; a window counts it as one that updates within backward.
             self._note_in_any_thread(Window.optimizer_end, optimizer)
-        elif self._watching:
-            self._windows.steps.count(id(optimizer))
-            if self._windows.at_rest:  # as after nearly all steps, so this has to be fast
-                self._windows.steps.time(id(optimizer))
-            elif self._windows.of_this_thread:
-                self._see(self._windows.optimizer_end, optimizer)
+            return
+        try:
+            windows.steps.made(id(optimizer), plain=windows.window is None)
+        except Exception as error:
+            self._see(self._fail, error)
+        if not at_rest and self._watching and windows.of_this_thread:
+            self._see(windows.optimizer_end, optimizer)
 
     def compiling(self) -> None:
         """PyTorch begins to compile; no hook may be in that would be compiled with the program."""
         if self._windows.window is not None and self._windows.of_this_thread:
-            self._see(self._cannot, "the program compiles")
+            self._see(self._miss, "the program compiles")
 
     def _note(self, what: Callable[..., None], *args: object) -> None:
         """Note this in the window, if it is this thread's."""
-        if self._windows.window is not None and self._windows.of_this_thread:
-            self._see(self._windows.note, what, *args)
+        if self._windows.of_this_thread:
+            self._note_in_any_thread(what, *args)
 
     def _note_in_any_thread(self, what: Callable[..., None], *args: object) -> None:
         if self._windows.window is not None:
@@ -233,9 +236,6 @@ class Agent:
         if self._watching and self._windows.window is None:
             self._see(self._windows.search_again)
             self._spend_in_vain()
-
-    def _cannot(self, reason: str) -> None:
-        raise CannotRecord(reason)
 
     def _miss(self, reason: str) -> None:
         self._windows.abandon()

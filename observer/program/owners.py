@@ -6,6 +6,7 @@ import gc
 import weakref
 from collections import Counter
 from collections.abc import Iterator
+from itertools import compress
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -92,7 +93,9 @@ class Owners:
         for kind in (nn.Module, torch.optim.Optimizer):
             base_of |= dict.fromkeys(_classes(kind), kind)
         # There are hundreds of thousands; few are wanted.
-        objects = [found for found in gc.get_objects() if type(found) in base_of]
+        every = gc.get_objects()
+        objects = list(compress(every, map(base_of.__contains__, map(type, every))))
+        del every
         modules: list[nn.Module] = []
         self.memory = set()
         for found in objects:

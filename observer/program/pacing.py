@@ -6,7 +6,7 @@ import time
 from collections import deque
 from statistics import median
 
-MOST_SHARE = 0.008  # what cannot be measured must fit into one part in a hundred, too
+MOST_SHARE = 0.006  # what cannot be measured must fit into one part in a hundred, too
 LEAST_SECONDS = 0.5  # from a watched step to the next one
 _KEPT = 32
 _SOON_AGAIN = 3  # times

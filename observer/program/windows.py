@@ -35,8 +35,8 @@ THREAD_ENDED = "the program's thread ended before two of its steps were recorded
 class Windows:
     """Opens a window when one is due, puts the hooks in that it needs, and takes them out again.
 
-    `closed` are those that are complete and not sent yet. One thread at a time may call any of it,
-    but for what is asked of `of_this_thread` and `window`.
+    `closed` are those that are complete and not sent yet; `due` says that one may open. One thread
+    at a time may call any of it, but for what is asked of `of_this_thread`, `window` and `due`.
     """
 
     def __init__(self, witness: Witness, denied: Callable[[int, int, int, int], None]) -> None:
@@ -58,18 +58,13 @@ class Windows:
         self._inferences = 0
         self._searched_at = -1
         self._refused = 0
-        self._due = False
+        self.due = False
 
     @property
     def of_this_thread(self) -> bool:
         """Whether the window is this thread's, if there is one."""
         window = self.window
         return window is None or window.thread == get_ident()
-
-    @property
-    def at_rest(self) -> bool:
-        """Whether no window is open, and none is due."""
-        return self.window is None and not self._due
 
     @property
     def at_work(self) -> bool:
@@ -108,7 +103,7 @@ class Windows:
     def call(self, module: nn.Module, args: tuple[object, ...]) -> None:
         """A module is called, with which a window may begin."""
         if self.window is None:
-            if not self._due or within_module(1):
+            if not self.due or within_module(1):
                 return
             if not may_change_modes():
                 self._refuse()
@@ -130,11 +125,9 @@ class Windows:
     def optimizer_end(self, optimizer: Optimizer) -> None:
         """An optimizer's step has ended, after which a window may begin."""
         if self.window is not None:
-            self.steps.watched()
             self.note(Window.optimizer_end, optimizer)
             return
-        self.steps.time(id(optimizer))
-        if self._due and may_change_modes():
+        if self.due and may_change_modes():
             if optimizer not in self.owners.optimizers():
                 self._searched_at = -1  # where that is new, there may be new modules
             self.open()
@@ -156,7 +149,7 @@ class Windows:
 
     def open(self) -> None:
         """Begin to record. Raises `CannotRecord`."""
-        self._due = False
+        self.due = False
         self._refused = 0
         if self.window is not None:
             return
@@ -222,7 +215,7 @@ class Windows:
         It raises nothing but what interrupts it, and is to be called again then.
         """
         window = self.window
-        self._due = False
+        self.due = False
         if window is not None:
             window.abandoned = True
             if not self._may_close(window):
@@ -246,7 +239,7 @@ class Windows:
             return True
         if self.pacing.wait():
             return True
-        self._due = True
+        self.due = True
         if self.steps.idle:
             if compiles():
                 return False  # hooks can be put into modules only that are known

@@ -144,8 +144,29 @@ SAFETY = (
     Fault(
         "a compiled program is searched for each watched step",
         "observer/program/steps.py",
-        "self._last, self._latest = None, time.perf_counter()",
+        "self._last, self._latest = None, step.when",
         "self._last, self._latest = None, -math.inf",
         ("tests/observer/program/test_compiled.py",),
+    ),
+    Fault(
+        "steps within backward passes count",
+        "observer/program/steps.py",
+        "if step.task >= 0:",
+        "if step.task >= 1 << 40:",
+        ("tests/observer/program/test_steps.py",),
+    ),
+    Fault(
+        "a watched step's time counts as a plain one's",
+        "observer/program/agent.py",
+        "plain=windows.window is None)",
+        "plain=True)",
+        ("tests/observer/program",),
+    ),
+    Fault(
+        "a mistake in noting a step reaches the program",
+        "observer/program/agent.py",
+        "self._see(self._fail, error)",
+        "raise error",
+        ("tests/observer/program/test_mistakes.py",),
     ),
 )

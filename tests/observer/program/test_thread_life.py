@@ -54,7 +54,7 @@ def test_nobody_looks_at_frames_while_a_window_is_open(
     monkeypatch.setattr(agent, "_PROGRESS_SECONDS", 0.001)
     model = classifier()
     with watched(due=False) as observed:
-        wait_until(lambda: observed.agent._windows._due)
+        wait_until(lambda: observed.agent._windows.due)
         windows = observed.agent._windows
         # Where something was compiled before, the first call is followed by a search.
         wait_until(lambda: windows.window is not None, lambda: model(torch.ones(2, 12)))

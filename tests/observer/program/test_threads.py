@@ -50,7 +50,7 @@ def test_where_no_other_thread_follows_the_observer_itself_sees_that_one_has_end
 ) -> None:
     with watched(due=False) as observed:
         windows = observed.agent._windows
-        wait_until(lambda: windows._due)
+        wait_until(lambda: windows.due)
         # A step opens no window while the observer looks for work.
         while windows.window is None and not observed.of("missing"):
             in_a_thread(step)
