@@ -1,6 +1,6 @@
 """Trainings that know nothing of vramtop, for `observing.py`: a fixed number of steps.
 
-    python benchmarks/trainings.py mlp|transformer|lightning DEVICE STEPS CORE TIMES
+    python benchmarks/trainings.py mlp|transformer|deep|lightning DEVICE STEPS CORE TIMES
 
 It runs on this core of the processor alone. The file TIMES gets the `time.monotonic()` at the end
 of each step, as float64. Prints a digest of the weights at the end.
@@ -56,6 +56,13 @@ def mlp(device: str, clock: Clock) -> nn.Module:
 def transformer(device: str, clock: Clock) -> nn.Module:
     """A transformer of four layers with AdamW, 8 sequences of 64 tokens a step."""
     model = transformer_of(4).to(device)
+    _train(model, lambda: _tokens(device), clock)
+    return model
+
+
+def deep(device: str, clock: Clock) -> nn.Module:
+    """The same with 48 layers."""
+    model = transformer_of(48).to(device)
     _train(model, lambda: _tokens(device), clock)
     return model
 
@@ -125,7 +132,7 @@ def _tokens(device: str) -> tuple[Tensor, Tensor]:
     return tokens, tokens
 
 
-TRAININGS = {"mlp": mlp, "transformer": transformer, "lightning": lightning}
+TRAININGS = {"mlp": mlp, "transformer": transformer, "deep": deep, "lightning": lightning}
 
 
 def main(name: str, device: str, steps: str, core: str, times: str) -> None:

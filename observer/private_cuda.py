@@ -105,3 +105,19 @@ def cublaslt_workspace_size() -> Callable[[], int] | None:
     """Asks CUDA how many bytes cuBLASLt takes at its first use; None in PyTorch 2.9."""
     found: Callable[[], int] | None = getattr(torch._C, "_cuda_getCublasLtWorkspaceSize", None)
     return found
+
+
+def free_and_total(device: torch.device) -> tuple[int, int]:
+    """The bytes of a GPU that nobody holds, and all that it has, as CUDA says."""
+    free, total = torch.cuda.mem_get_info(device)
+    return int(free), int(total)
+
+
+def pinned_host_bytes() -> int | None:
+    """The bytes of the host's memory that PyTorch has pinned; None in versions that do not tell.
+
+    CUDA must have been started.
+    """
+    ask: Callable[[], dict[str, Any]] | None = getattr(torch._C, "_cuda_hostMemoryStats", None)
+    counted = ask().get("allocated_bytes") if ask is not None else None
+    return None if counted is None else int(counted["current"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 
@@ -20,6 +20,12 @@ _LARGE = 8 * 4096 * _KIB  # from Hopper on
 _SMALL = 2 * 4096 * _KIB + 8 * 16 * _KIB
 _HOPPER = 9
 _LT_KIB = 1024
+
+
+def workspace_sizes(devices: Iterable[torch.device]) -> list[int]:
+    """The sizes in which cuBLAS and cuBLASLt take their workspaces, in bytes; none on a CPU."""
+    on_cuda = [device for device in devices if device.type == "cuda"]
+    return sorted({*map(handle_bytes, on_cuda), lt_bytes()} - {0}) if on_cuda else []
 
 
 def handle_bytes(device: torch.device) -> int:

@@ -17,9 +17,7 @@ import msgspec
 from vramtop.protocol.gpus import GpusReport
 from vramtop.protocol.observed.record import FromObserver, Observed, WatchedStep
 from vramtop.tui.gpus.sampler import Sampler
-from vramtop.tui.programs.names import Names
 from vramtop.tui.programs.programs import Program
-from vramtop.tui.programs.seen import SeenSteps
 from vramtop.tui.programs.shown import Shown
 from vramtop.tui.programs.started import Started
 from vramtop.tui.worker.link import Parted, Received, WorkerLine
@@ -54,7 +52,7 @@ def shown(entries: Iterable[Entry], *, started: bool = True) -> Iterator[Receive
         elif entry.gpus is not None:
             yield entry.gpus
         elif isinstance(entry.said, Observed):
-            screen = Shown(entry.said, Names(), SeenSteps(), started=started)
+            screen = Shown(Program(entry.said), started=started)
             yield from screen.begin()
         elif screen is not None and entry.said is not None:
             yield from screen.messages(entry.said)

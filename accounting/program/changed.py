@@ -30,16 +30,12 @@ class Change(NamedTuple):
 
 
 class Idea(NamedTuple):
-    """A change to the program: what it is, what to write, and what it does to the step.
-
-    `provided` is a condition of which the step does not tell whether it holds.
-    """
+    """A change to the program: what it is, what to write, and what it does to the step."""
 
     what: str
     code: str
     bound: Bound
     changes: Sequence[Change]
-    provided: str = ""
 
 
 @dataclass(frozen=True)

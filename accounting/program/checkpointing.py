@@ -1,8 +1,9 @@
 """What if modules were computed again in backward (gradient checkpointing)?
 
 What a module makes in forward and keeps for backward would go at its end, and come again when
-backward reaches it. The step would hold the new peak at most, provided that the module hands on no
-more than one of the tensors that it needs for its own backward; the step does not tell which:
+backward reaches it. The step would hold the new peak at most. Each call of the module returns one
+tensor, so it hands on no more than one of those that it needs for its own backward; the step does
+not tell which:
 
 - The largest of these stays, since it may be that one. So do all that only later modules keep, and
   copies that autocast may have made of its parameters.
@@ -13,8 +14,9 @@ more than one of the tensors that it needs for its own backward; the step does n
   own highest point.
 
 Modules of one class whose paths differ only in numbers are taken together. Left out are those that
-may have been called more than once in a forward, that keep something beyond backward, or that run
-under FSDP, whose gathered parameters look like activations.
+may have been called more than once in a forward, that return several tensors, that keep something
+beyond backward, that are checkpointed already, or that run under FSDP, whose gathered parameters
+look like activations.
 """
 
 from __future__ import annotations
@@ -63,6 +65,8 @@ def checkpointed(recorded: Recorded) -> Iterator[Idea]:
     modules = recorded.step.modules
     if any(module.kind.startswith(_SHARDED) for module in modules):
         return
+    again = {modules[number].path for number in recorded.step.recomputed}
+    single = {modules[number].path for number in recorded.step.single} - again
     group_of = {module.path: _group(module) for module in modules}
     passes = _passes(recorded)
     kept, groups = Counter[_Group](), defaultdict[_Group, set[str]](set)
@@ -75,6 +79,8 @@ def checkpointed(recorded: Recorded) -> Iterator[Idea]:
     for group, size in kept.most_common(_TRIED):
         if size < least:
             break
+        if not groups[group] <= single:
+            continue
         try:
             changes = [change for each in passes for change in each.without(groups[group])]
         except _Unknown:
@@ -97,7 +103,6 @@ def _idea(group: _Group, paths: Collection[str], changes: Sequence[Change]) -> I
         "checkpoint(module, inputs, use_reentrant=False)",
         "at_most",
         changes,
-        "provided that each call returns one tensor",
     )
 
 

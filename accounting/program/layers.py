@@ -42,13 +42,18 @@ def layers_of(
     kinds = {module.path: module.kind for module in step.modules}
     holding = {path for path, _ in bytes_of if path is not None}
     paths = [path for path in kinds if path in holding] + sorted(holding - kinds.keys())
-    layers = [_layer(path, path, kinds.get(path, ""), bytes_of) for path in paths]
+    again = {step.modules[number].path for number in step.recomputed}
+    layers = [_layer(path, path, kinds.get(path, ""), bytes_of, path in again) for path in paths]
     nowhere = _layer(None, NO_MODULE, "", bytes_of)
     return (*layers, nowhere) if nowhere.bytes else tuple(layers)
 
 
 def _layer(
-    path: str | None, name: str, kind: str, bytes_of: Mapping[tuple[str | None, Category], int]
+    path: str | None,
+    name: str,
+    kind: str,
+    bytes_of: Mapping[tuple[str | None, Category], int],
+    recomputed: bool = False,
 ) -> Layer:
     return Layer(
         name=name,
@@ -57,4 +62,5 @@ def _layer(
         gradients=bytes_of.get((path, "gradients"), 0),
         optimizer_state=bytes_of.get((path, "optimizer_state"), 0),
         activations=bytes_of.get((path, "activations"), 0),
+        recomputed=recomputed,
     )

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from vramtop.protocol.observed.report import WhatIf
 
+from .bucket_views import in_buckets
 from .changed import Idea, Recorded
 from .checkpointing import checkpointed
 from .early_release import gradients_released
@@ -28,7 +29,7 @@ def what_if(recorded: Recorded) -> tuple[WhatIf, ...]:
         lower = max(recorded.with_(idea.changes))
         if lower < peak:
             saved = peak - lower
-            rows.append(WhatIf(idea.what, lower, saved, idea.bound, idea.code, idea.provided))
+            rows.append(WhatIf(idea.what, lower, saved, idea.bound, idea.code))
     return tuple(sorted(rows, key=lambda row: -row.saved))
 
 
@@ -38,3 +39,4 @@ def _ideas(recorded: Recorded) -> Iterator[Idea]:
     yield from checkpointed(recorded)
     yield from loop_of_optimizer(recorded)
     yield from in_bfloat16(recorded)
+    yield from in_buckets(recorded)

@@ -19,12 +19,11 @@ from ..private import in_backward
 from .denied import Denial, out_of_memory
 from .greeting import greeting
 from .main_thread import MainThread
+from .progress import Message, progress
 from .questions import Questions
 from .recorder import CannotRecord
 from .window import Window
 from .windows import THREAD_ENDED, Windows
-
-Message = dict[str, object]
 
 _PROGRESS_SECONDS = 0.5
 _LEAVE_SECONDS = 0.5  # for which `leave` waits until all hooks are out
@@ -106,7 +105,7 @@ class Agent:
         """The process ends: send what is recorded completely, and how far the program came."""
         if self._watching:
             self._ship_all()
-            self._send(self._progress())
+            self._send(progress(self._windows))
 
     def forget(self) -> None:
         """In a forked child: nothing is watched there, and nothing of the parent's is touched."""
@@ -145,10 +144,15 @@ class Agent:
         """A module is called."""
         if self._windows.of_this_thread:
             self._see(self._windows.call, module, args)
+        elif (window := self._windows.window) is not None and in_backward():
+            with suppress(Exception):  # a GPU has a thread of its own in a backward pass
+                window.called_again(module)
 
-    def call_end(self, module: nn.Module, kwargs: Mapping[str, object], *, failed: bool) -> None:
-        """A module's call has ended, or failed."""
-        self._note(Window.call_end, module, kwargs, failed)
+    def call_end(
+        self, module: nn.Module, kwargs: Mapping[str, object], *, failed: bool, single: bool
+    ) -> None:
+        """A module's call has ended, or failed; `single`: it has returned one tensor."""
+        self._note(Window.call_end, module, kwargs, failed, single)
 
     def backward_outputs(self) -> None:
         """A backward pass is about to make the gradients of its outputs."""
@@ -284,7 +288,7 @@ class Agent:
                 now = time.perf_counter()
                 if now - sent >= _PROGRESS_SECONDS and self._watching:
                     sent = now
-                    self._send(self._progress())
+                    self._send(progress(self._windows))
                 # A window that finds the turn taken is lost; while one is open there is no work.
                 if not self._windows.at_work:
                     with self._turn:
@@ -335,16 +339,5 @@ class Agent:
             messages = [{"type": "missing", "reason": str(reason)}]
             spend = pacing.spend_in_vain
         spend(extra + time.thread_time() - began)
-        for message in (self._progress(), *messages):
+        for message in (progress(self._windows), *messages):
             self._send(message)
-
-    def _progress(self) -> Message:
-        windows, pacing = self._windows, self._windows.pacing
-        return {
-            "type": "progress",
-            "steps": windows.steps.most,
-            "watched": windows.shipped,
-            "step_seconds": pacing.step_seconds,
-            "seconds": pacing.seconds,
-            "watching_seconds": pacing.spent,
-        }

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..ownership import stored_on
 from ..private import unwrapped
+from ..private_cuda import free_and_total
 from .lines import NOWHERE, Lines
 from .owners import Owned
 from .recorder import Reading, Recorder
@@ -32,6 +33,7 @@ class DeviceLog:
         self._gradients: dict[int, weakref.ref[Tensor]] = {}
         self._state: dict[int, weakref.ref[Tensor]] = {}
         self._expected: Reading | None = None
+        self._free: tuple[int, int] | None = None
 
     def expect_mark(self) -> None:
         """Remember this place for the next mark, which may be set only later."""
@@ -98,6 +100,16 @@ class DeviceLog:
                 changed.append(each)
         self.sight("optimizer_state", changed, older=self._begins)
 
+    def note_free(self) -> None:
+        """Note what of the whole GPU is free by CUDA, if the pool is as it was at the last mark."""
+        if self._recorder.source == "trace" and not torch.cuda.is_current_stream_capturing():
+            try:
+                told = free_and_total(self.device)
+            except RuntimeError:
+                return  # the step is told without it
+            if self._recorder.read(self.device).reserved == self._marks[-1][1].reserved:
+                self._free = told
+
     @property
     def _begins(self) -> bool:
         """Whether nothing has happened since the window's first mark."""
@@ -138,6 +150,8 @@ class DeviceLog:
             "names": self._names.values,
             "lines": lines.texts,
             "hardware": _hardware(self.device),
+            "cuda_free": self._free[0] if self._free else None,
+            "cuda_total": self._free[1] if self._free else None,
         }
 
     def _marks_between(self, bounds: tuple[int, ...], begin: int) -> list[list[object]]:

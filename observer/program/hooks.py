@@ -41,6 +41,7 @@ from ..private import (
     is_traced,
     was_compiled,
 )
+from .called import is_one_tensor
 from .compiled import CompiledCall, CompileStart
 
 # The code in which an optimizer goes through its hooks; they must not change meanwhile.
@@ -57,8 +58,10 @@ class Witness(Protocol):
     def call(self, module: nn.Module, args: tuple[object, ...]) -> None:
         """A module is called."""
 
-    def call_end(self, module: nn.Module, kwargs: Mapping[str, object], *, failed: bool) -> None:
-        """A module's call has ended, or failed."""
+    def call_end(
+        self, module: nn.Module, kwargs: Mapping[str, object], *, failed: bool, single: bool
+    ) -> None:
+        """A module's call has ended, or failed; `single`: it has returned one tensor."""
 
     def backward_outputs(self) -> None:
         """A backward pass is about to make the gradients of its outputs."""
@@ -155,7 +158,7 @@ class Hooks:
                 *named, result = rest  # of some calls that failed, PyTorch tells no named arguments
                 kwargs = named[0] if named and isinstance(named[0], dict) else {}
                 failed = result is None and sys.exc_info()[0] is not None
-                witness.call_end(module, kwargs, failed=failed)
+                witness.call_end(module, kwargs, failed=failed, single=is_one_tensor(result))
 
         if only is None:
             self._of_modules = [

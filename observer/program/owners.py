@@ -183,14 +183,26 @@ class Owners:
                     for tensor in (value,) if isinstance(value, Tensor) else tensors_in(value):
                         yield Owned(name, tensor, key=str(key))
 
+    def optimizer_name(self, key: int | None) -> str:
+        """The class of the optimizer with this `id`; empty where there is none."""
+        names = (type(each).__name__ for each in self.optimizers() if id(each) == key)
+        return next(names, "")
+
     def buckets(self) -> list[int]:
         """The bytes of each buffer in which DistributedDataParallel exchanges gradients."""
+        return [size for module in self._exchanging() for size in bucket_sizes(module)]
+
+    def bucket_views(self) -> bool:
+        """Whether all that exchange gradients keep them in these buffers alone."""
+        exchanging = self._exchanging()
+        return bool(exchanging) and all(each.gradient_as_bucket_view for each in exchanging)
+
+    def _exchanging(self) -> list[nn.parallel.DistributedDataParallel]:
         return [
-            size
+            module
             for _, root in self._roots()
             for _, module in _walk(root, "")
             if isinstance(module, nn.parallel.DistributedDataParallel)
-            for size in bucket_sizes(module)
         ]
 
     def _roots(self) -> list[tuple[str, nn.Module]]:

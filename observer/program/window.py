@@ -14,14 +14,14 @@ from torch import nn
 
 from ..ownership import tensors_in
 from ..private import autocast_itemsize, in_backward
-from ..workspaces import handle_bytes, lt_bytes
+from ..workspaces import workspace_sizes
+from .called import Called
 from .device_log import DeviceLog, Message
 from .hooks import others_in_backward, within_module, within_step
 from .lines import NOWHERE, Lines
 from .owners import Owned, Owners, WeaklyOwned
 from .periods import Done, Periods
 from .recorder import Recorder
-from .tables import Table
 from .thread_life import ThreadLife
 
 _BEGINNINGS = ("window", "optimizer_end")  # the marks with which a step begins
@@ -40,15 +40,14 @@ class Window:
         self.source = recorder.source
         self._recorder, self._owners, self._periods = recorder, owners, periods
         self._logs = [DeviceLog(recorder, device) for device in recorder.devices]
-        self._modules: Table[int, list[str]] = Table()
+        self._called = Called()
         self._paths = owners.module_paths()
         self._running: list[int] = []
         self._backward = 0
         self._outputs_at = -1
         self._stepping: list[int] = []
         self._marks = 0
-        self._buckets: list[int] = []
-        self._autocast: list[int] = []
+        self._at_end: Message = {}
         self._latest, self._began_at = "", 0  # a mark, and the number of the one that began a step
         self._times: list[float] = []
         self._inputs: list[tuple[int, list[Message]]] = []
@@ -71,7 +70,9 @@ class Window:
     def call(self, module: nn.Module, args: tuple[object, ...]) -> None:
         """A module is called."""
         self._end_what_is_lost(calls=1)
-        if not self._running and not in_backward():
+        if in_backward():
+            self.called_again(module)
+        elif not self._running:
             if id(module) not in self._paths:
                 self._owners.add_module(module)
                 self._paths = self._owners.module_paths()
@@ -82,15 +83,23 @@ class Window:
             self._inputs.append((self._marks, []))
             self._sight_inputs("inputs", args)
             self._mark("call")
-        path, kind = self._paths.get(id(module), ("", type(module).__name__))
-        self._running.append(self._modules.add(id(module), [path, kind]))
+        self._running.append(self._called.add(module, self._paths))
         self._note_running()
 
-    def call_end(self, module: nn.Module, kwargs: Mapping[str, object], failed: bool) -> None:
-        """A module's call has ended, or failed."""
+    def called_again(self, module: nn.Module) -> None:
+        """A module is called in a backward pass, in any thread of autograd's."""
+        if self._alone:
+            self._called.again(module, self._marks)
+
+    def call_end(
+        self, module: nn.Module, kwargs: Mapping[str, object], failed: bool, single: bool
+    ) -> None:
+        """A module's call has ended, or failed; `single`: it has returned one tensor."""
         if not self._running:
             return
-        self._running.pop()
+        number = self._running.pop()
+        if not failed:
+            self._called.returned(number, single=single)
         self._note_running()
         if self._running or in_backward():
             return
@@ -167,8 +176,13 @@ class Window:
         try:
             if self.done is not None:
                 self._sight_all()
-                self._buckets = self._owners.buckets()
-                self._autocast = self._autocast_sizes()
+                for log in self._logs:
+                    log.note_free()
+                self._at_end = {
+                    "bucket_sizes": self._owners.buckets(),
+                    "bucket_views": self._owners.bucket_views(),
+                    "autocast_sizes": self._autocast_sizes(),
+                }
         finally:
             self.stop()
             self._parameters.clear()
@@ -192,12 +206,13 @@ class Window:
             "kind": done.kind,
             "seconds": self._times[end] - self._times[cut],
             "inputs": next((inputs for at, inputs in self._inputs if at > cut), []),
-            "modules": self._modules.values,
-            "optimizer": self._optimizer_name(done),
+            "modules": self._called.values,
+            "recomputed": self._called.again_between(cut, end),
+            "single": self._called.single,
+            "optimizer": self._owners.optimizer_name(done.optimizer),
             "tensors": sorted(self._owners.memory),
-            "workspace_sizes": _workspace_sizes(self._recorder),
-            "bucket_sizes": self._buckets,
-            "autocast_sizes": self._autocast,
+            "workspace_sizes": workspace_sizes(self._recorder.devices),
+            **self._at_end,
         }
         messages = []
         for log in self._logs:
@@ -329,16 +344,3 @@ class Window:
             for each in self._alive_parameters()
             if itemsize and each.trained and each.tensor.dtype is torch.float32
         ]
-
-    def _optimizer_name(self, done: Done) -> str:
-        for optimizer in self._owners.optimizers():
-            if id(optimizer) == done.optimizer:
-                return type(optimizer).__name__
-        return ""
-
-
-def _workspace_sizes(recorder: Recorder) -> list[int]:
-    """The sizes in which cuBLAS and cuBLASLt take their workspaces, in bytes; none on a CPU."""
-    if recorder.source != "trace":
-        return []
-    return sorted({*map(handle_bytes, recorder.devices), lt_bytes()} - {0})

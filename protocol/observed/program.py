@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from .autopsy import Autopsy
+from .driver import DriverSum
 from .record import Input, Kind
 from .report import Allocator, Growth, Held, Layer, Line, Peak, Phase, Split, WhatIf
 from .shapes import Room, Shapes
@@ -42,7 +43,8 @@ class ProgramReport(msgspec.Struct, frozen=True, kw_only=True):
     `what_if` are those of the first kind. `out_of_memory` is the latest one, if there was any.
     `room` is an estimate. It is None on a CPU, where NVML does not tell what is free, and before
     two steps of training were watched. `growth` is what grows from step to step, None where nothing
-    does, and on a CPU.
+    does, and on a CPU. `driver` is the driver's figure as a sum, at the end of the latest watched
+    step of the first kind; None where it is not known, and on a CPU.
     """
 
     pid: int
@@ -70,3 +72,4 @@ class ProgramReport(msgspec.Struct, frozen=True, kw_only=True):
     shapes: Shapes = Shapes()
     room: Room | None = None
     growth: Growth | None = None
+    driver: DriverSum | None = None

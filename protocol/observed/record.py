@@ -13,7 +13,7 @@ from typing import Literal, Union
 
 import msgspec
 
-VERSION = 3  # raised whenever one of these messages changes its shape
+VERSION = 4  # raised whenever one of these messages changes its shape
 
 Owner = Literal["parameters", "gradients", "optimizer_state", "batch_data"]
 Kind = Literal["training", "inference"]
@@ -138,7 +138,13 @@ class WatchedStep(Message, frozen=True, tag="watched_step", kw_only=True):
     of the one whose steps they are, empty where there is none, `hardware` is None for a CPU.
     `bucket_sizes` are those of the buffers in which DistributedDataParallel exchanges
     gradients, `autocast_sizes` those of the copies that autocast has of parameters, if it is
-    enabled at the window's end.
+    enabled at the window's end. With `bucket_views` all gradients lie in such buffers.
+
+    `recomputed` and `single` are places in `modules`: of those that were called in the second
+    period's backward passes too, and of those of which each call returned one tensor.
+
+    Of the whole GPU `cuda_free` bytes of `cuda_total` were free when the step had ended, as CUDA
+    says; None where that was not asked, or the allocator had changed meanwhile.
     """
 
     number: int
@@ -162,6 +168,24 @@ class WatchedStep(Message, frozen=True, tag="watched_step", kw_only=True):
     workspace_sizes: tuple[int, ...] = ()
     bucket_sizes: tuple[int, ...] = ()
     autocast_sizes: tuple[int, ...] = ()
+    bucket_views: bool = False
+    recomputed: tuple[int, ...] = ()
+    single: tuple[int, ...] = ()
+    cuda_free: int | None = None
+    cuda_total: int | None = None
+
+
+class Pool(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The memory that the caching allocator of a GPU has from the driver, in bytes.
+
+    `uuid` is the GPU's, without a prefix. All that was ever taken from the driver and given back is
+    the `turnover`: where it is the same at two moments, the pool has not changed between them.
+    """
+
+    device: str
+    uuid: str
+    reserved: int
+    turnover: int
 
 
 class Progress(Message, frozen=True, tag="progress", kw_only=True):
@@ -170,7 +194,9 @@ class Progress(Message, frozen=True, tag="progress", kw_only=True):
     `steps` have passed since the observer came, None where no optimizer steps, since calls are not
     counted. `step_seconds` is the median of those that were not watched, None before there was one.
     Somebody has watched for so many `seconds`, of which watching took `watching_seconds`, by the
-    observer's own measurement.
+    observer's own measurement. `pools` were read when the machine's monotonic clock showed `clock`
+    seconds. `pinned` are the bytes of the host's memory that PyTorch has pinned for CUDA, None
+    where it does not tell.
     """
 
     steps: int | None
@@ -178,6 +204,9 @@ class Progress(Message, frozen=True, tag="progress", kw_only=True):
     step_seconds: float | None
     seconds: float
     watching_seconds: float
+    clock: float = 0.0
+    pools: tuple[Pool, ...] = ()
+    pinned: int | None = None
 
 
 class Missing(Message, frozen=True, tag="missing"):

@@ -61,8 +61,9 @@ class Moment(msgspec.Struct, frozen=True, array_like=True):
 class Layer(msgspec.Struct, frozen=True):
     """What belongs to a module itself, without its children's, at each category's high water.
 
-    `activations` are those made while it was the innermost module running. What belongs to no
-    module is the last one, of the name "(no module)".
+    `activations` are those made while it was the innermost module running. It is `recomputed` if it
+    was called in backward again, as checkpointed ones are. What belongs to no module is the last
+    one, of the name "(no module)".
     """
 
     name: str
@@ -71,6 +72,7 @@ class Layer(msgspec.Struct, frozen=True):
     gradients: int
     optimizer_state: int
     activations: int
+    recomputed: bool = False
 
     @property
     def bytes(self) -> int:
@@ -130,7 +132,7 @@ class WhatIf(msgspec.Struct, frozen=True):
 
     `what` is the change, and `code` the line of Python that makes it. The step's peak would have
     been `peak` bytes, `saved` fewer than it was: to the byte where `bound` is "exact", else that at
-    most, so that no less is saved. Some hold only `provided` something that the step does not tell.
+    most, so that no less is saved.
     """
 
     what: str
@@ -138,7 +140,6 @@ class WhatIf(msgspec.Struct, frozen=True):
     saved: int
     bound: Bound
     code: str
-    provided: str = ""
 
 
 class TensorFacts(msgspec.Struct, frozen=True):

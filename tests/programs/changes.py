@@ -241,10 +241,10 @@ TRAININGS: dict[str, Callable[[], Training]] = {
 # ---- what a step holds ----------------------------------------------------------------------
 
 
-def observed(name: str) -> list[dict[str, object]]:
-    """What the observer says of a training."""
+def observed(name: str, change: str = "") -> list[dict[str, object]]:
+    """What the observer says of a training, as it is or with a change."""
     run = Run(torch.device("cuda", 0))
-    step = TRAININGS[name]().changed("")
+    step = TRAININGS[name]().changed(change)
     try:
         for _ in run.steps():
             step()

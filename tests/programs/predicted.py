@@ -38,9 +38,11 @@ class Prediction(NamedTuple):
         return self.predicted - self.measured
 
 
-def watched(simgpu: SimulatedGpu, machine: Environment, training: str) -> StepReport:
-    """The report of a step of a training of `changes.py`."""
-    messages = json.loads(run(simgpu, machine, f"changes.observed({training!r})"))
+def watched(
+    simgpu: SimulatedGpu, machine: Environment, training: str, change: str = ""
+) -> StepReport:
+    """The report of a step of a training of `changes.py`, as it is or with a change."""
+    messages = json.loads(run(simgpu, machine, f"changes.observed({training!r}, {change!r})"))
     steps = [
         message
         for each in messages

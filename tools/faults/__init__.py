@@ -9,6 +9,7 @@ from .commands import COMMANDS
 from .denials import DENIALS
 from .fault import Fault
 from .figures import FIGURES
+from .inside import INSIDE
 from .monitor import MONITOR
 from .programs import PROGRAMS
 from .reports import REPORTS
@@ -28,4 +29,5 @@ FAULTS: tuple[Fault, ...] = (
     *SPLITS,
     *SAFETY,
     *DENIALS,
+    *INSIDE,
 )

@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.worker import Worker
 from vramtop.protocol.split import Category
 from vramtop.tui.screens.gpus import GpusAlone
-from vramtop.tui.screens.help import GPU_SCREEN_KEYS, Help
+from vramtop.tui.screens.help import GPU_SCREEN_KEYS, Help, about_program
 from vramtop.tui.state.folding import fold
 from vramtop.tui.state.program import outside
 from vramtop.tui.state.state import State
@@ -194,7 +194,5 @@ class GpuApp(StepApp):
 
     def action_help(self) -> None:
         """What the keys do, and for a program what the words mean."""
-        from vramtop.tui.words.vocabulary import READING_PROGRAM, WORDS_PROGRAM
-
-        sections = (READING_PROGRAM, WORDS_PROGRAM) if self.inside else (GPU_SCREEN_KEYS,)
+        sections = about_program(self.state) if self.inside else (GPU_SCREEN_KEYS,)
         self.layers.open(Help(self.keys, sections))

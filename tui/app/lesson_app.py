@@ -252,12 +252,12 @@ class VramtopApp(StepApp):
 
     def action_help(self) -> None:
         """What the keys do and what the words mean."""
-        from vramtop.tui.screens.help import Help
+        from vramtop.tui.screens.help import Help, about_program
         from vramtop.tui.words import vocabulary as words
 
         lesson = words.READING, words.WORDS
-        program = words.READING_PROGRAM, words.WORDS_PROGRAM
-        self.layers.open(Help(self.keys, program if self.state.lesson is None else lesson))
+        sections = lesson if self.state.lesson is not None else about_program(self.state)
+        self.layers.open(Help(self.keys, sections))
 
     def action_tour(self) -> None:
         """A guided tour of the main screen, on the training that runs."""

@@ -89,15 +89,15 @@ class StepApp(StateApp):
 
         self.show_instead("trends", "trade", Trends)
 
-    # ---- the list of modules or lines --------------------------------------------------------
+    # ---- the list of modules, lines or shapes ------------------------------------------------
 
     def action_list_what(self) -> None:
-        """The lines of the program instead of its modules, or back.
+        """The lines of the program after its modules, then the shapes of its steps.
 
-        Where there is no room for the list it comes in the anatomy's place, and goes after both.
+        Where there is no room for the list it comes in the anatomy's place, and goes after all.
         """
         if not self._open_list():
-            listing = self.state.listing.other()
+            listing = self.state.listing.next()
             if listing.what == "modules":
                 self.screen_stack[0].remove_class("listing")
             self.show(replace(self.state, listing=listing))
@@ -118,10 +118,8 @@ class StepApp(StateApp):
 
     def _open_list(self) -> bool:
         """Show the list in the anatomy's place, if it is not on the screen."""
-        from vramtop.tui.widgets.step.inside_list import InsideList
-
         main = self.screen_stack[0]
-        if main.query_one(InsideList).region.area:
+        if main.query_one("#inside").region.area:
             return False
         main.add_class("listing")
         return True

@@ -17,10 +17,11 @@ from vramtop.tui.terminal.palette import TERMINAL
 from vramtop.tui.words import units, watching
 from vramtop.tui.words.growth import grows, whose
 from vramtop.tui.words.shapes import inputs
-from vramtop.tui.words.wording import NAMES
+from vramtop.tui.words.wording import NAMES, RECOMPUTED
 
 from . import shape_table
 from .autopsy_table import block, headline
+from .driver_table import driver_table
 from .figures import figures, shortened
 
 _SHORT = ("params", "grads", "optim", "data", "activ.", "temp.", "other")
@@ -83,9 +84,15 @@ def _of_one(report: ProgramReport, *, several: bool) -> Iterable[Text | Table]:
         yield Text()
         yield _split(kind)
         yield Text("\n".join(["", f"The peak was {_moment(kind)}.", *_device(kind)]))
+    if report.driver is not None:
+        yield Text()
+        yield driver_table(report.driver)
     if report.layers:
         yield Text()
         yield _layers(report.layers)
+        if again := sum(layer.recomputed for layer in report.layers):
+            counted = _several(again, "module")
+            yield Text(f"{RECOMPUTED} {counted} ran in backward again, as checkpointed ones do.")
     if any(each.line for each in report.lines):
         yield Text()
         yield _lines(report.lines)
@@ -183,6 +190,8 @@ def _layers(layers: Sequence[Layer]) -> Table:
     for layer in sorted(layers, key=lambda each: -sum(_sizes(each)))[:_LAYERS]:
         name = shortened(layer.name or layer.kind, _NAME)
         kind = units.cut(layer.kind, _KIND)
+        if layer.recomputed:
+            kind = f"{units.cut(layer.kind, _KIND - 2)} {RECOMPUTED}"
         table.add_row(name, kind, *map(units.short, _sizes(layer)))
     return table
 
@@ -239,8 +248,7 @@ def _what_if(changes: Sequence[WhatIf]) -> Table:
         bound = "" if each.bound == "exact" else "at most "
         sizes = (bound + units.size(each.peak), units.size(each.saved))
         table.add_row(*sizes, units.cut(each.what, _CHANGE))
-        for line in filter(None, (each.code, each.provided)):
-            table.add_row("", "", Text(line, style="dim"))
+        table.add_row("", "", Text(each.code, style="dim"))
     return table
 
 

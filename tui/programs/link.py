@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import psutil
 from vramtop.protocol.messages import Note
-from vramtop.protocol.observed.record import Ended, FromObserver, Removed, WatchedStep
+from vramtop.protocol.observed.record import Ended, FromObserver, Removed
 from vramtop.protocol.wire.envelope import Envelope, Stamp
 from vramtop.protocol.wire.framing import ToWorker
 from vramtop.tui.worker.link import Parted, Received
@@ -122,7 +122,7 @@ class ProgramLink:
 
     async def _follow(self, viewer: Viewer) -> None:
         program = Program(viewer.observed)
-        shown = Shown(viewer.observed, program.names, program.seen, started=self.started)
+        shown = Shown(program, started=self.started)
         self.known.append(program)
         self._viewers[shown], self._programs[shown] = viewer, program
         self._choose()
@@ -131,8 +131,7 @@ class ProgramLink:
         try:
             async for message in viewer.messages():
                 program.add(message)
-                if isinstance(message, WatchedStep):
-                    await program.seen.learn(message, program.progress.steps)
+                await program.learn(message)
                 self._heard(program, message)
                 if isinstance(message, Removed):
                     reason = f"the observer has removed itself: {message.reason}"

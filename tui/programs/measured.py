@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from vramtop.protocol.messages import Difference, Measured
+from vramtop.protocol.messages import DeviceMemory, Difference, Measured
 from vramtop.protocol.observed.record import WatchedStep
 from vramtop.protocol.observed.report import StepReport
 from vramtop.protocol.observed.report import TensorFacts as Block
@@ -37,7 +37,15 @@ def measured(
             for category, blocks in report.tensors.items()
         },
         differences=differences,
+        device_memory=_device_memory(step),
     )
+
+
+def _device_memory(step: WatchedStep) -> DeviceMemory | None:
+    """What CUDA said of the whole device right after the step."""
+    if step.cuda_total is None or step.cuda_free is None:
+        return None
+    return DeviceMemory(step.cuda_total, step.cuda_free)
 
 
 def _anatomy(report: StepReport, kinds: Mapping[str, str]) -> Anatomy:

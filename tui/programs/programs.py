@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from vramtop.accounting.program.autopsy import autopsy
 from vramtop.accounting.program.consistency import NoReport
+from vramtop.accounting.program.driver import Asked, DriverFigures
 from vramtop.accounting.program.report import report
 from vramtop.protocol.observed.autopsy import Autopsy
 from vramtop.protocol.observed.program import KindReport, ProgramReport
@@ -24,6 +26,7 @@ from vramtop.protocol.observed.record import (
     WatchedStep,
 )
 from vramtop.protocol.observed.report import Growth, StepReport
+from vramtop.tui.gpus.vacancy import holdings
 
 from .names import Names
 from .seen import SeenSteps
@@ -40,8 +43,9 @@ _NO_PROGRESS = Progress(
 class Program:
     """A process that is observed, by what its observer said.
 
-    `latest` is the latest watched step of each device and kind; `seen` knows those before it, if
-    it is told of each. `out_of_memory` is the latest of each device. `trouble` is the latest reason
+    `latest` is the latest watched step of each device and kind. `seen` knows those before it, and
+    `driver` what the driver says of the process, if it is let learn from each message.
+    `out_of_memory` is the latest of each device. `trouble` is the latest reason
     why a step could not be watched, or why the observer has `removed` itself. `lost` tells that the
     connection was closed without a word, as when a program is killed.
     """
@@ -52,6 +56,7 @@ class Program:
     out_of_memory: dict[str, Autopsy] = field(default_factory=dict)
     names: Names = field(default_factory=Names)
     seen: SeenSteps = field(default_factory=SeenSteps)
+    driver: DriverFigures = field(default_factory=DriverFigures)
     trouble: str = ""
     removed: bool = False
     ended: bool = False
@@ -67,6 +72,7 @@ class Program:
                 self.names.add(message)
             case Progress():
                 self.progress = message
+                self.driver.hear(message)
             case OutOfMemory():
                 self.out_of_memory[message.device] = autopsy(message)
             case Missing() | Removed():
@@ -76,6 +82,33 @@ class Program:
                 self.ended = True
             case _:
                 pass
+
+    async def learn(self, message: FromObserver) -> None:
+        """Learn from a message that was taken in, without holding up the event loop.
+
+        NVML is asked what is free, and what the process holds.
+        """
+        match message:
+            case Progress() if self.driver.unknown(message):
+                await self._ask_driver({each.device: each.uuid for each in message.pools})
+            case WatchedStep():
+                uuid = message.hardware.uuid if message.hardware is not None else ""
+                free = await self._ask_driver({message.device: uuid}) if uuid else {}
+                await asyncio.to_thread(self.seen.add, message, self.progress.steps, free)
+            case _:
+                pass
+
+    async def _ask_driver(self, uuids: Mapping[str, str]) -> dict[str, int]:
+        """Ask NVML about these devices, and return the bytes free on each GPU by its UUID."""
+        begun = time.monotonic()
+        found = await holdings()
+        ended = time.monotonic()
+        for device, uuid in uuids.items():
+            on_device = found.get(f"GPU-{uuid}")
+            held = on_device.held.get(self.observed.pid) if on_device is not None else None
+            if held is not None:
+                self.driver.ask(device, Asked(held, begun, ended))
+        return {uuid: each.free for uuid, each in found.items()}
 
     @property
     def name(self) -> str:
@@ -147,6 +180,7 @@ class Program:
             shapes=self.seen.of(device),
             room=self.seen.room(device),
             growth=self.growth(device, steps[0]) if steps else None,
+            driver=self.driver.sum(self.latest[device, steps[0].kind], steps[0]) if steps else None,
         )
 
     def growth(self, device: str, step: StepReport) -> Growth | None:
@@ -205,8 +239,7 @@ async def follow(
     try:
         async for message in viewer.messages():
             program.add(message)
-            if isinstance(message, WatchedStep):
-                await program.seen.learn(message, program.progress.steps)
+            await program.learn(message)
             if isinstance(message, WatchedStep) and message.number >= look_at:
                 look_at = 2 * message.number
                 unasked = await asyncio.to_thread(program.unasked, message.device)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
 from vramtop.accounting.program.consistency import NoReport
@@ -13,7 +12,6 @@ from vramtop.accounting.program.shapes import Seen, seen
 from vramtop.protocol.observed.record import WatchedStep
 from vramtop.protocol.observed.report import Growth, StepReport
 from vramtop.protocol.observed.shapes import Room, Shapes
-from vramtop.tui.gpus.vacancy import free_bytes
 
 
 class SeenSteps:
@@ -40,17 +38,10 @@ class SeenSteps:
         growing = self._growing.get(step.device)
         return growing.growth(step, reported) if growing else None
 
-    async def learn(self, step: WatchedStep, steps: int | None) -> None:
-        """Take in a step without holding up the event loop; NVML is asked what is free.
-
-        `steps` have passed in the program, None where nobody counts them.
-        """
-        free = await free_bytes() if step.hardware is not None and step.kind == "training" else {}
-        await asyncio.to_thread(self.add, step, steps, free)
-
     def add(self, step: WatchedStep, steps: int | None, free: Mapping[str, int]) -> None:
         """Take in a step; `free` are the bytes that nobody holds on each GPU, by NVML's UUID.
 
+        `steps` have passed in the program, None where nobody counts them.
         A record that contradicts itself is left out.
         """
         try:

@@ -24,19 +24,19 @@ from vramtop.protocol.messages import (
 )
 from vramtop.protocol.observed import record
 from vramtop.protocol.observed.autopsy import Autopsy
-from vramtop.protocol.observed.record import FromObserver, Observed, Progress, WatchedStep
+from vramtop.protocol.observed.driver import DriverSum
+from vramtop.protocol.observed.record import FromObserver, Progress, WatchedStep
 from vramtop.protocol.observed.report import Growth, StepReport
 from vramtop.protocol.observed.shapes import NewPeak
 from vramtop.protocol.split import Category, Split
 from vramtop.tui.words import autopsy as words
 from vramtop.tui.words import shapes
 from vramtop.tui.words.growth import grows, whose
-from vramtop.tui.worker.link import Modules, Received, ShapesSeen, Watched
+from vramtop.tui.worker.link import DriverSaid, Modules, Received, ShapesSeen, Watched
 
 from .expected import Expected, differences, expected, notes
 from .measured import measured
-from .names import Names
-from .seen import SeenSteps
+from .programs import Program as Known
 
 
 class _Latest(NamedTuple):
@@ -58,9 +58,9 @@ class Shown:
     before, it may be an evaluation between two steps.
     """
 
-    def __init__(self, observed: Observed, names: Names, seen: SeenSteps, *, started: bool) -> None:
-        self.observed = observed
-        self._names, self._seen_steps = names, seen
+    def __init__(self, program: Known, *, started: bool) -> None:
+        self.observed = observed = program.observed
+        self._names, self._seen_steps, self._driver = program.names, program.seen, program.driver
         self._peak: NewPeak | None = None  # the latest on the device that is shown
         self._watched = Watched(
             program=observed.program,
@@ -75,10 +75,11 @@ class Shown:
         self._noted: set[str] = set()
         self._told: set[tuple[Category, bool]] = set()
         self._latest: _Latest | None = None
+        self._sum: DriverSum | None = None
 
     def begin(self) -> Iterator[Received]:
         """The messages that the program's greeting makes; its latest steps come anew after them."""
-        self._program = self._kind = self._latest = self._peak = None
+        self._program = self._kind = self._latest = self._peak = self._sum = None
         yield self._watched
         yield from self._once(f"watching {self.name}, Python {self.observed.python}")
 
@@ -128,7 +129,15 @@ class Shown:
             case _:
                 pass
 
+    def _driver_said(self) -> Iterator[Received]:
+        """The driver's figure as a sum, which a step gives, or what the driver said since."""
+        found = self._driver.sum(self._latest.step, self._latest.report) if self._latest else None
+        if found != self._sum:
+            self._sum = found
+            yield DriverSaid(found)
+
     def _progress(self, said: Progress) -> Iterator[Received]:
+        yield from self._driver_said()
         yield from self._now(
             replace(
                 self._watched,
@@ -181,6 +190,7 @@ class Shown:
         yield from self._growing(self._seen_steps.growth(step, reported))
         self._latest = _Latest(step, reported, found)
         yield self._latest.measured()
+        yield from self._driver_said()
 
     def _seen(self) -> Iterator[Received]:
         """The shapes so far; a new peak has a line where another shape had the one before."""

@@ -10,10 +10,12 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.events import Resize
 from textual.screen import ModalScreen
+from vramtop.tui.state.state import State
 from vramtop.tui.widgets.help import HelpText
 from vramtop.tui.widgets.stacked_screen import StackedScreen
+from vramtop.tui.words.driver import section
 from vramtop.tui.words.keys import Key
-from vramtop.tui.words.vocabulary import Entry, Section
+from vramtop.tui.words.vocabulary import READING_PROGRAM, WORDS_PROGRAM, Entry, Section
 
 from .room import HEIGHTS
 
@@ -27,6 +29,14 @@ GPU_SCREEN_KEYS = Section(
         Entry("pgup pgdn", "a page up or down; home and end, the first and the last"),
     ),
 )
+
+
+def about_program(state: State) -> tuple[Section, ...]:
+    """What the help says of a watched program, with the driver's figure as it is now."""
+    driver = (section(state.driver),) if state.driver is not None else ()
+    return (READING_PROGRAM, *driver, WORDS_PROGRAM)
+
+
 # A terminal with this many columns has room for the text in two.
 _COLUMNS = 120
 

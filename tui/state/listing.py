@@ -1,17 +1,22 @@
-"""The list of what is inside a program: its modules, by depth, or its lines. Pure."""
+"""The list of what is inside a program: modules by depth, lines, or shapes of steps. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 from vramtop.protocol.observed.report import Layer, Line
 from vramtop.protocol.split import ALL_CATEGORIES, Category
 
-What = Literal["modules", "lines"]
+What = Literal["modules", "lines", "shapes"]
+_WHATS: tuple[What, ...] = get_args(What)
 OF_MODULES: tuple[Category, ...] = ("parameters", "gradients", "optimizer_state", "activations")
-_COLUMNS: dict[What, tuple[Category, ...]] = {"modules": OF_MODULES, "lines": ALL_CATEGORIES}
+_COLUMNS: dict[What, tuple[Category, ...]] = {
+    "modules": OF_MODULES,
+    "lines": ALL_CATEGORIES,
+    "shapes": (),
+}
 UNKNOWN_LINE = "(no line)"
 
 
@@ -26,9 +31,10 @@ class Listing(msgspec.Struct, frozen=True):
     by: Category | None = None
     depth: int | None = None
 
-    def other(self) -> Listing:
-        """The lines instead of the modules, or back, sorted by all categories."""
-        return Listing("lines" if self.what == "modules" else "modules", depth=self.depth)
+    def next(self) -> Listing:
+        """The lines after the modules, then the shapes of steps; sorted by all categories."""
+        after = _WHATS.index(self.what) + 1
+        return Listing(_WHATS[after % len(_WHATS)], depth=self.depth)
 
     def sorted_by_next(self, listed: Sequence[Row]) -> Listing:
         """Sorted by the next column that is filled; after the last by all of them together."""
@@ -57,21 +63,28 @@ class Listing(msgspec.Struct, frozen=True):
 class Row(msgspec.Struct, frozen=True):
     """A row: its name, its class where it is a module, how many modules it has in it, its bytes.
 
-    `sizes` are in the order of the listing's columns, each at its category's high water.
+    `sizes` are in the order of the listing's columns, each at its category's high water. It is
+    `recomputed` if any of its modules ran in backward again.
     """
 
     name: str
     kind: str
     modules: int
     sizes: tuple[int, ...]
+    recomputed: bool = False
 
 
 def rows(listing: Listing, layers: Sequence[Layer], lines: Sequence[Line]) -> tuple[Row, ...]:
     """The rows, the most bytes first."""
-    if listing.what == "lines":
+    if listing.what == "shapes":
+        found = list[Row]()  # these have a table of their own
+    elif listing.what == "lines":
         found = [Row(each.line or UNKNOWN_LINE, "", 0, _of_line(each)) for each in lines]
     elif listing.depth is None:
-        found = [Row(each.name or each.kind, each.kind, 1, _of_layer(each)) for each in layers]
+        found = [
+            Row(each.name or each.kind, each.kind, 1, _of_layer(each), each.recomputed)
+            for each in layers
+        ]
     else:
         found = _within(layers, listing.depth)
     at = None if listing.by is None else listing.columns.index(listing.by)
@@ -107,7 +120,8 @@ def _within(layers: Sequence[Layer], depth: int) -> list[Row]:
 def _sum(name: str, members: Sequence[Layer]) -> Row:
     own = next((each.kind for each in members if each.name == name), "")
     sizes = zip(*map(_of_layer, members), strict=True)
-    return Row(name or own or "all", own, len(members), tuple(sum(each) for each in sizes))
+    again = any(each.recomputed for each in members)
+    return Row(name or own or "all", own, len(members), tuple(sum(each) for each in sizes), again)
 
 
 def _parts(path: str) -> list[str]:

@@ -19,6 +19,7 @@ from vramtop.protocol.messages import (
 from vramtop.tui.gpus.conclusions import unavailable
 from vramtop.tui.worker.link import (
     AwaitsInput,
+    DriverSaid,
     Entering,
     Modules,
     Parted,
@@ -86,6 +87,8 @@ def _of_watched(state: State, message: Received) -> State:
             return replace(state, modules=message)
         case ShapesSeen():
             return replace(state, shapes=message)
+        case DriverSaid():
+            return replace(state, driver=message.sum)
         case AwaitsInput():
             return _awaits_input(state, message)
         case Parted():
@@ -153,7 +156,7 @@ def _watched(state: State, new: Watched) -> State:
         state = replace(
             unmeasured(state),
             program=None, device=None, device_memory=None, modules=None,
-            shapes=None, sample=None, history=History(),
+            shapes=None, driver=None, sample=None, history=History(),
         )  # fmt: skip
     news = None if isinstance(state.news, Entering) else state.news
     return replace(state, watched=new, pid=new.pid, life="running", news=news)

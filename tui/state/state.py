@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 from vramtop.protocol.gpus import Gpu, GpusReport
 from vramtop.protocol.messages import Device, DeviceMemory, Measured, Program, Sample
+from vramtop.protocol.observed.driver import DriverSum
 from vramtop.protocol.split import ALL_CATEGORIES, CATEGORIES, Category, Phase, Split
 from vramtop.tui.gpus.whereabouts import Whereabouts, find
 from vramtop.tui.worker.link import Entering, Modules, ShapesSeen, Watched
@@ -48,8 +49,8 @@ class State(msgspec.Struct, frozen=True):
     - `cursor` is a place in the measured curve, put there by a `walk` or else by somebody.
     - `chosen` is the category whose tensors are listed.
     - `lesson` is what only the lesson's training has; None for another program.
-    - `watched`, `modules` and `shapes` are what only a watched program has; None for the lesson.
-      `listing` is how its modules and lines are listed.
+    - `watched`, `modules`, `shapes` and `driver` are what only a watched program has; None for the
+      lesson. `listing` is how its modules and lines are listed.
     - `inside` is the process that is looked into from the GPUs, from the key on.
     """
 
@@ -78,6 +79,7 @@ class State(msgspec.Struct, frozen=True):
     modules: Modules | None = None
     listing: Listing = Listing()
     shapes: ShapesSeen | None = None
+    driver: DriverSum | None = None
     inside: Entering | None = None
 
     @property

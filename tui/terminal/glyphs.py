@@ -13,7 +13,7 @@ _ASCII = {
     **dict(zip("▁▂▃▄▅▆▇▀▔▐", "___=####-|", strict=True)),
     **dict(zip("─╌│╭╮╰╯├┤┴└╎┊╵", "--|+++++++`::|", strict=True)),
     **dict(zip("▸›▼↑↓←→✓", "*>v^v<>=", strict=True)),
-    **dict(zip("×–…±≤°≈", "x-~~< ~", strict=True)),
+    **dict(zip("×–…±≤°≈↻", "x-~~< ~@", strict=True)),
     **dict(zip("—‘’“”•", "-''\"\"*", strict=True)),  # in what other programs print
     "🔎": "> ",
 }

@@ -78,9 +78,12 @@ class HelpText(Panel[bool]):
         colors = self.palette
         lines = [Text(section.title, ink(colors.muted))]
         for entry in section.entries:
-            pieces = wrap(entry.text, max(1, width - words))
+            room = max(1, width - words)
+            pieces = [piece for line in entry.text.splitlines() for piece in wrap(line, room)]
             for row, piece in enumerate(pieces):
                 line = self._word(entry) if row == 0 else Text()
+                if row == 1:
+                    line.append(entry.figure, ink(colors.muted))
                 lines.append(
                     line.append(" " * (words - line.cell_len)).append(piece, ink(colors.text))
                 )

@@ -100,7 +100,7 @@ OUTPUT_KEY = Key("f", "f", "output", "Output: full size", "the program's output"
 TYPE_KEY = Key("i", "i", "type_line", "Input: type a line", "type a line to the program", "look")
 NEXT_KEY = Key("n", "n", "next_program", "Device or rank: next", "the next device, or rank", "look")
 LIST_KEYS = (
-    Key("m", "m", "list_what", "List: modules or lines", "modules, or lines", "look"),
+    Key("m", "m", "list_what", "List: modules, lines, shapes", "modules, lines, or shapes", "look"),
     Key("s", "s", "list_by", "List: sort", "sort them by the next column", "look"),
     Key(
         "right_square_bracket", "] [", "list_depth(1)",

@@ -9,11 +9,15 @@ from .wording import NAMES
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A word and the text that explains it; a category's word has its glyph before it."""
+    """A word and the text that explains it; a category's word has its glyph before it.
+
+    Below the word stands a `figure`, where there is one.
+    """
 
     word: str
     text: str
     category: Category | None = None
+    figure: str = ""
 
 
 class Section(msgspec.Struct, frozen=True):
@@ -73,6 +77,7 @@ WORDS_PROGRAM = Section(
         Entry("load", "what happens between steps and before the model"),
         Entry("peak", "a step's moment with the most bytes"),
         Entry("high water", "a category's own largest bytes in a step"),
+        Entry("↻", "a module that backward runs again (checkpointed)"),
         Entry("room", "how many rows of a batch would fit: an estimate"),
         Entry("expected", "elements × bytes of what there is to hold"),
         Entry("reserved", "bytes that the allocator has from the driver"),

@@ -20,6 +20,7 @@ NAMES: dict[Category, str] = {
     "temporaries": "Temporaries",
     "other": "Other",
 }
+RECOMPUTED = "↻"  # a module that is called in backward again
 PHASE_NAMES: dict[Phase, str] = {
     "load": "load",
     "forward": "forward",

@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 from vramtop.protocol.gpus import GpusReport
 from vramtop.protocol.lesson.shelf import Kept
+from vramtop.protocol.observed.driver import DriverSum
 from vramtop.protocol.observed.record import Input, Kind
 from vramtop.protocol.observed.report import Layer, Line
 from vramtop.protocol.observed.shapes import Room, Shapes
@@ -98,6 +99,12 @@ class ShapesSeen(msgspec.Struct, frozen=True):
     room: Room | None = None
 
 
+class DriverSaid(msgspec.Struct, frozen=True):
+    """The driver's figure for a watched program as a sum; None where it is not known."""
+
+    sum: DriverSum | None
+
+
 class Parted(msgspec.Struct, frozen=True):
     """The program is no longer watched; the reason in one line. `over` tells that it has ended."""
 
@@ -116,6 +123,7 @@ Received = (
     | AwaitsInput
     | Modules
     | ShapesSeen
+    | DriverSaid
     | Parted
 )
 

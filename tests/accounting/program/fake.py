@@ -124,6 +124,7 @@ class FakeProgram:
             names=tuple(self._names),
             lines=tuple(self._lines),
             modules=tuple(self._modules),
+            single=tuple(range(len(self._modules))),
         )
         return msgspec.structs.replace(step, **changed)
 

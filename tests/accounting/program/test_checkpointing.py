@@ -92,10 +92,19 @@ def test_what_may_be_an_input_stays_until_the_module_was_computed_again() -> Non
     assert told(blocks(mask=MASK).record()) == {BOTH: COMPUTED_AGAIN + MASK}
 
 
-def test_it_holds_provided_that_a_module_returns_one_tensor() -> None:
-    (row,) = [each for each in report(blocks().record(), 1).what_if if BOTH in each.what]
-    assert row.provided == "provided that each call returns one tensor"
+def test_a_module_that_returns_several_tensors_is_left_out() -> None:
+    step = blocks().record()
+    (row,) = [each for each in report(step, 1).what_if if BOTH in each.what]
     assert row.bound == "at_most"
+    several = next(at for at, each in enumerate(step.modules) if each.path == "h.1")
+    single = tuple(at for at in step.single if at != several)
+    assert told(msgspec.structs.replace(step, single=single)) == {}
+
+
+def test_a_module_that_is_checkpointed_already_is_left_out() -> None:
+    step = blocks().record()
+    again = next(at for at, each in enumerate(step.modules) if each.path == "h.0")
+    assert told(msgspec.structs.replace(step, recomputed=(again,))) == {}
 
 
 def test_modules_of_different_classes_are_not_taken_together() -> None:

@@ -18,6 +18,7 @@ from vramtop.observer.program import (
     history,
     hooks,
     lines,
+    progress,
     trace_recorder,
     window,
     windows,
@@ -45,9 +46,12 @@ ALWAYS: tuple[Place, ...] = (
     (window.Window, "optimizer_end"),
     (window.Window, "close"),
     (window.Window, "messages"),
-    (window, "_workspace_sizes"),
+    (window, "workspace_sizes"),
+    (window, "Called"),
+    (progress, "pinned_host_bytes"),
     (device_log.DeviceLog, "sight"),
     (device_log, "_hardware"),
+    (device_log.DeviceLog, "note_free"),
     (lines.Lines, "of_frames"),
 )
 # What takes everything out raises once: it is called again.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from recorded_app import program
 from recorded_program import Running
 from scripted import painted, seen
@@ -87,7 +88,7 @@ async def test_lines_have_the_bytes_of_every_category() -> None:
         await pilot.press("s", "s", "s")
         assert "activ.▼" in listed(app)[0]
         assert names(app)[0] == "train.py:42"
-        await pilot.press("m")
+        await pilot.press("m", "m")
         assert listed(app)[0][0] == "modules"
         assert "all▼" in listed(app)[0]
 
@@ -110,12 +111,27 @@ async def test_where_there_is_no_room_the_list_comes_in_the_anatomys_place(
         await pilot.press("m")
         await pilot.pause()
         assert not listed(app)
+        assert "shapes seen" in seen(app)
+        await pilot.press("m")
+        await pilot.pause()
+        assert seen(app) == before
         await pilot.press("left_square_bracket")
         await pilot.pause()
         assert listed(app)[0][:3] == ["modules,", "depth", "3"]
         await pilot.press("escape")
         await pilot.pause()
         assert seen(app) == before
+
+
+async def test_modules_that_backward_runs_again_are_marked_and_so_are_those_around_them() -> None:
+    async with program((120, 40)) as pilot:
+        layers = [replace(each, recomputed=each.name == "h.1.mlp") for each in LAYERS]
+        await painted(pilot, Modules(tuple(layers), LINES))
+        app = pilot.app
+        marked = [row[0] for row in listed(app)[1:] if "↻" in row]
+        assert marked == ["h.1.mlp"]
+        await pilot.press(*["left_square_bracket"] * 3)
+        assert [row[0] for row in listed(app)[1:] if "↻" in row] == ["h"]
 
 
 async def test_before_a_step_is_recorded_the_keys_do_no_harm() -> None:

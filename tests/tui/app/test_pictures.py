@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import msgspec
 import pytest
+from driver_sums import PROCESS
 from recorded_program import ENTRIES, Running, program_session
 from screens import Silent
 from shapes_seen import SEEN
@@ -29,7 +30,7 @@ from vramtop.tui.app.config import Config
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.app.program_app import ProgramApp
 from vramtop.tui.terminal.capabilities import Terminal
-from vramtop.tui.worker.link import Received
+from vramtop.tui.worker.link import DriverSaid, Received
 
 ROOT = Path(__file__).parents[3]
 
@@ -107,6 +108,33 @@ SCENES = (
     Scene("program-tensors-120x40", (120, 40), keys=("up", "up", "up"), session="program"),
     Scene("program-shapes-200x60", (200, 60), session="program", more=(SEEN,)),
     Scene("program-shapes-120x50", (120, 50), session="program", more=(SEEN,)),
+    *(
+        Scene(f"program-{what}-{size[0]}x{size[1]}-{look}", size, look, keys, session="program")
+        for what, size, look, keys in (
+            ("modules", (80, 24), "no-color", ("m",)),
+            ("modules", (80, 24), "ascii", ("m",)),
+            ("lines", (120, 40), "light", ("m",)),
+            ("lines", (120, 40), "no-color", ("m",)),
+            ("lines", (80, 24), "ascii", ("m", "m")),
+        )
+    ),
+    *(
+        Scene(f"program-by-shape-{name}", size, look, keys, session="program", more=(SEEN,))
+        for name, size, look, keys in (
+            ("80x12", (80, 12), "dark", ("m",) * 3),
+            ("80x24-ascii", (80, 24), "ascii", ("m",) * 3),
+            ("120x40", (120, 40), "dark", ("m",) * 2),
+            ("120x40-light", (120, 40), "light", ("m",) * 2),
+            ("120x40-no-color", (120, 40), "no-color", ("m",) * 2),
+        )
+    ),
+    Scene(
+        "program-help-120x40",
+        (120, 40),
+        keys=("question_mark",),
+        session="program",
+        more=(DriverSaid(PROCESS),),
+    ),
     Scene("program-moment-120x40", (120, 40), keys=("right",) * 9, session="program"),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from pathlib import Path
 
 import pytest
 from recorded_app import SIZES, Looking, program
@@ -11,7 +12,14 @@ from recorded_program import REPORT, WATCHED, Running
 from scripted import painted, seen
 from vramtop.tui.app.program_app import ProgramApp
 from vramtop.tui.words import units
-from vramtop.tui.words.keys import KEYS, PROGRAM_KEYS
+from vramtop.tui.words.keys import (
+    KEYS,
+    LIST_KEYS,
+    NEXT_KEY,
+    OUTPUT_KEY,
+    PROGRAM_KEYS,
+    TYPE_KEY,
+)
 from vramtop.tui.worker.link import AwaitsInput, Parted
 
 
@@ -28,6 +36,31 @@ async def test_what_makes_no_sense_for_a_program_is_not_offered(size: tuple[int,
         await pilot.pause()
         text = seen(pilot.app)
         assert not re.search(r"pause|batch size|optimizer's? next|image|lesson|accuracy", text)
+
+
+# Keys that mean something only after another one.
+_AFTER = {"escape": "right", "right_square_bracket": "left_square_bracket"}
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_each_key_of_the_help_changes_what_is_seen_and_does_no_harm(
+    size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a key saves the screen
+    keys = (OUTPUT_KEY, TYPE_KEY, NEXT_KEY, *LIST_KEYS, *PROGRAM_KEYS)
+    pressed = [name for key in keys for name in key.keys.split(",") if key.action != "quit"]
+    assert {"m", "s", "f", "i", "n", "z", "y", "g", "t", "p", "r", "S"} < {*pressed}
+    for name in [*pressed, "left", "up", "left_square_bracket"]:
+        async with program(size, Running()) as pilot:
+            app = pilot.app
+            if name in _AFTER:
+                await pilot.press(_AFTER[name])
+            before = app.export_screenshot()
+            await pilot.press(name)
+            await pilot.pause()
+            assert app.is_running
+            assert app.export_screenshot() != before, name
+            await pilot.press("escape")
 
 
 async def test_leaving_a_program_that_ran_already_takes_one_key() -> None:

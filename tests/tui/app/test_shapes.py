@@ -54,6 +54,37 @@ async def test_where_there_is_no_room_nothing_is_pushed_out(size: tuple[int, int
 
 
 @pytest.mark.parametrize("size", [*ROOMY, *NARROW])
+async def test_where_they_are_asked_for_the_shapes_have_the_lists_place_at_every_size(
+    size: tuple[int, int],
+) -> None:
+    async with program(size) as pilot:
+        app, before = pilot.app, await painted(pilot, SEEN)
+        modules = app.screen.query_one(InsideList)
+        beside = bool(modules.region.area)
+        await pilot.press(*["m"] * (2 if beside else 3))
+        text = await painted(pilot)
+        assert not modules.region.area
+        assert text.count("shapes seen") == 1
+        if size[1] > 7:
+            assert "int64 16 × 256" in text
+            assert "room for about 74 rows" in text
+        await pilot.press("s")  # they are always sorted by their peaks
+        assert await painted(pilot) == text
+        await pilot.press("m")
+        await pilot.pause()
+        assert await painted(pilot) == before
+
+
+async def test_one_shape_that_is_asked_for_is_told_and_so_is_none() -> None:
+    async with program((120, 40)) as pilot:
+        await painted(pilot, ShapesSeen(Shapes()))
+        await pilot.press("m", "m")
+        assert "shapes seen" in await painted(pilot)
+        one = ShapesSeen(Shapes(seen=ROWS[:1]))
+        assert "int64 16 × 256" in await painted(pilot, one)
+
+
+@pytest.mark.parametrize("size", [*ROOMY, *NARROW])
 async def test_one_shape_has_no_table(size: tuple[int, int]) -> None:
     async with program(size) as pilot:
         before = seen(pilot.app)

@@ -8,6 +8,7 @@ import re
 import msgspec
 import pytest
 from said import OBSERVED, PROGRESS, denied, inference, rank, training
+from vramtop.protocol.observed.driver import DriverSum
 from vramtop.protocol.observed.program import KindReport, ProgramReport
 from vramtop.protocol.observed.record import Input, Module, WatchedStep
 from vramtop.protocol.observed.report import (
@@ -181,20 +182,36 @@ def test_what_is_others_is_added_up_by_the_line_that_allocated_it() -> None:
 def test_what_a_change_would_save_is_called_predicted_and_comes_with_the_line_to_write() -> None:
     changes = (
         WhatIf("no state", 1000, 450, "exact", "torch.optim.SGD(parameters, lr)"),
-        WhatIf("less of something", 1400, 50, "at_most", "less()", "provided that it works"),
+        WhatIf("less of something", 1400, 50, "at_most", "less()"),
         WhatIf("hardly anything", 1440, 10, "exact", "nothing()"),
     )
     text = lines(msgspec.structs.replace(report(training()), what_if=changes))
     begin = next(at for at, line in enumerate(text) if "what if (predicted, not measured)" in line)
-    assert [line.split() for line in text[begin : begin + 6]] == [
+    assert [line.split() for line in text[begin : begin + 5]] == [
         ["peak", "saves", "what", "if", "(predicted,", "not", "measured)"],
         ["1000", "B", "450", "B", "no", "state"],
         ["torch.optim.SGD(parameters,", "lr)"],
         ["at", "most", "1.37", "KiB", "50", "B", "less", "of", "something"],
         ["less()"],
-        ["provided", "that", "it", "works"],
     ]
     assert "hardly anything" not in "\n".join(text)
+
+
+def test_the_drivers_figure_is_the_last_line_of_its_terms_and_what_remains_is_called_so() -> None:
+    found = DriverSum(
+        by="process", bytes=11_111, pinned=4_096,
+        terms={"context": 6_000, "libraries": 4_000, "step": 1_000, "cache": 111},
+    )  # fmt: skip
+    text = lines(msgspec.structs.replace(report(training()), driver=found))
+    begin = text.index("the driver's sum   bytes")
+    assert [line.split() for line in text[begin + 1 : begin + 7]] == [
+        ["context", "6,000", "5.86", "KiB", "what", "remains"],
+        ["libraries", "4,000", "3.91", "KiB", "what", "remains"],
+        ["step", "1,000", "1000", "B"],
+        ["cache", "111", "111", "B"],
+        ["process,", "by", "NVML", "11,111", "10.9", "KiB"],
+        ["pinned", "4,096", "4.00", "KiB", "beside:", "of", "the", "host's", "memory"],
+    ]
 
 
 def test_what_grows_is_told_with_who_holds_it() -> None:

@@ -23,7 +23,8 @@ from vramtop.protocol.observed.record import (
     Progress,
     Removed,
 )
-from vramtop.tui.programs import seen
+from vramtop.tui.gpus.vacancy import Holdings
+from vramtop.tui.programs import programs
 from vramtop.tui.programs.link import Attached
 from vramtop.tui.worker.link import Parted, ShapesSeen, Watched
 
@@ -60,10 +61,10 @@ class ScriptedViewer:
 async def link(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Attached]:
     """A link that asks NVML nothing; test_seen.py does, on simulated GPUs."""
 
-    async def nothing() -> dict[str, int]:
+    async def nothing() -> dict[str, Holdings]:
         return {}
 
-    monkeypatch.setattr(seen, "free_bytes", nothing)
+    monkeypatch.setattr(programs, "holdings", nothing)
     made = Attached(1)
     yield made
     await made.close()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from msgspec.structs import replace
 from recorded_program import STEPS
-from said import BATCH, KEPT, OBSERVED, OLD, WEIGHT, inference, training
-from vramtop.protocol.observed.record import Input, WatchedStep
+from said import BATCH, KEPT, OBSERVED, OLD, PROGRESS, WEIGHT, inference, training
+from vramtop.protocol.observed.record import Input, Pool, WatchedStep
 from vramtop.tui.programs.programs import Program
 from vramtop.tui.programs.seen import SeenSteps
 
@@ -92,10 +94,26 @@ def test_there_is_no_room_where_nobody_knows_what_is_free(step: WatchedStep, fre
 
 async def test_nvml_is_asked_what_is_free(nvml) -> None:
     nvml.has(devices=1, processes=f"5000001:0:{GIB}")
-    shapes = SeenSteps()
-    await shapes.learn(STEP, 7)
-    await shapes.learn(STEP, 8)
-    assert available(shapes) == RESERVED + 8 * GIB - 600 * MIB - GIB
+    program = Program(OBSERVED)
+    await program.learn(STEP)
+    await program.learn(STEP)
+    assert available(program.seen) == RESERVED + 8 * GIB - 600 * MIB - GIB
+
+
+async def test_nvml_is_asked_what_the_process_holds_until_the_allocators_figure_fits(nvml) -> None:
+    outside = 510 * MIB
+    nvml.has(devices=1, processes=f"{OBSERVED.pid}:0:{RESERVED + outside}")
+    program = Program(OBSERVED)
+    for _ in range(2):
+        pool = Pool(STEP.device, UUID.removeprefix("GPU-"), RESERVED, 1)
+        said = replace(PROGRESS, clock=time.monotonic(), pools=(pool,))
+        program.add(said)
+        await program.learn(said)
+    program.add(STEP)
+    (report,) = program.reports()
+    assert report.driver is not None
+    assert (report.driver.by, report.driver.bytes) == ("process", RESERVED + outside)
+    assert sum(report.driver.terms.values()) == RESERVED + outside
 
 
 def test_the_report_has_shapes_and_room_of_its_device() -> None:

@@ -13,6 +13,7 @@ from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import Palette, ink
 from vramtop.tui.widgets.panel import Panel
 from vramtop.tui.words import units
+from vramtop.tui.words.wording import RECOMPUTED
 
 _SHORT = ("params", "grads", "optim.", "data", "activ.", "temp.", "other")
 _TITLES: dict[Category, str] = dict(zip(ALL_CATEGORIES, _SHORT, strict=True))
@@ -112,7 +113,8 @@ def _title(listing: Listing) -> str:
 
 
 def _named(row: Row) -> str:
-    return f"{row.name} ({row.modules})" if row.modules > 1 else row.name
+    name = f"{row.name} ({row.modules})" if row.modules > 1 else row.name
+    return f"{name} {RECOMPUTED}" if row.recomputed else name
 
 
 def _width(row: Row) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rich.text import Text
-from vramtop.protocol.observed.shapes import Shape
+from vramtop.protocol.observed.shapes import Shape, Shapes
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import ink
 from vramtop.tui.widgets.panel import Panel
@@ -18,13 +18,19 @@ class ShapeTable(Panel[ShapesSeen | None]):
     """A row for each kind of step and shape, the highest peak first; then the room that is left."""
 
     def show(self, state: State) -> None:
-        """Show the state; a screen with something to show here has the class `shaped`."""
+        """Show the state; a screen with something to show here has the class `shaped`.
+
+        Where the shapes are asked for, they stand in the place of modules and lines: `by-shape`.
+        """
         self.screen.set_class(self.pick(state) is not None, "shaped")
+        self.screen.set_class(state.listing.what == "shapes", "by-shape")
         super().show(state)
 
     def pick(self, state: State) -> ShapesSeen | None:
-        """What was seen, once that is more than one shape."""
+        """What was seen, once that is more than one shape, or is asked for."""
         seen = state.shapes
+        if state.listing.what == "shapes":
+            return seen or ShapesSeen(Shapes())
         return seen if seen is not None and len(seen.shapes.seen) > 1 else None
 
     def draw(self, shown: ShapesSeen | None, width: int, height: int) -> Text:
