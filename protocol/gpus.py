@@ -7,21 +7,44 @@ Reasons under `memory`, `utilization` and `instances` concern several fields. On
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 from vramtop.protocol.messages import Message
+
+# What a process uses a GPU for, as NVML lists it: to compute (C), to draw (G), or both.
+ProcessType = Literal["C", "G", "C+G"]
+# Whether a process can be looked into: it is observed already, it can be, or it cannot be.
+Inside = Literal["observed", "possible", "impossible"]
 
 
 class GpuProcess(msgspec.Struct, frozen=True):
     """A process that holds memory on a GPU; `used` in bytes, its context included.
 
-    `user` and `command` are None where the process cannot be looked up: it has just ended, or it
-    belongs to another namespace.
+    `sm` and `bandwidth` are the percent of the latest sampled time, a second at most, in which its
+    kernels ran on this GPU, and in which the GPU's memory was read or written for it.
+
+    The rest is the operating system's, and the same on each GPU. It is None where the process
+    cannot be looked up: it has just ended, or it belongs to another namespace. `cpu` is in percent
+    of one core since the report before, None in the first. `resident` is the host memory in bytes.
+    `started` counts in seconds since 1970, `seconds` is for how long it has run. `obstacle` is the
+    reason, in a few words, where looking into it is impossible.
     """
 
     pid: int
     used: int | None = None
     user: str | None = None
     command: str | None = None
+    type: ProcessType | None = None
+    sm: int | None = None
+    bandwidth: int | None = None
+    cpu: float | None = None
+    resident: int | None = None
+    started: float | None = None
+    seconds: int | None = None
+    parent: int | None = None
+    inside: Inside | None = None
+    obstacle: str | None = None
 
 
 class Gpu(msgspec.Struct, frozen=True):
@@ -77,10 +100,15 @@ class Gpu(msgspec.Struct, frozen=True):
 
 
 class GpusReport(Message, frozen=True, tag="gpus"):
-    """All GPUs of the machine; `trouble` is why there is none, or why NVML does not answer."""
+    """All GPUs of the machine; `trouble` is why there is none, or why NVML does not answer.
+
+    `ancestors` are the processes above those on the GPUs, such as torchrun, as far as they hold no
+    memory on a GPU themselves. A process comes after its parent. What only a GPU tells is None.
+    """
 
     gpus: tuple[Gpu, ...] = ()
     driver_version: str | None = None
     cuda_version: str | None = None
     trouble: str | None = None
     refused: dict[str, str] = msgspec.field(default_factory=dict)
+    ancestors: tuple[GpuProcess, ...] = ()

@@ -10,15 +10,11 @@ import psutil
 _REMEMBERED = 1024
 
 
-def owner(pid: int) -> tuple[str | None, str | None]:
-    """The user and the command line of a process; None for what is not known.
+def owner(pid: int, born: float) -> tuple[str | None, str | None]:
+    """The user and the command line of a process that started at `born`; None where not known.
 
-    Answers are remembered by the pid and the time at which the process started.
+    Answers are remembered by both.
     """
-    try:
-        born = psutil.Process(pid).create_time()
-    except psutil.Error:
-        return None, None
     return _answer(_user, pid, born), _answer(_command, pid, born)
 
 

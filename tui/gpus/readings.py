@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
-from vramtop.protocol.gpus import Gpu, GpuProcess, GpusReport
+from vramtop.protocol.gpus import Gpu, GpuProcess, GpusReport, ProcessType
 
 from .conclusions import UNLISTED, keep_places, lost
-from .nvml import Absent, Answers, Down, Lost, Missing, Refused, Unsupported, ask, first, running
-from .owners import owner, printable
+from .nvml import (
+    Absent,
+    Answers,
+    Down,
+    Lost,
+    Missing,
+    Refused,
+    Unsupported,
+    ask,
+    first,
+    running,
+    sampled,
+)
+from .owners import printable
 from .plausible import plausible
+from .processes import Look, Processes
 
 NO_GPU = "the NVIDIA driver finds no GPU"
 
@@ -26,10 +40,13 @@ _SM, _MEMORY = 1, 2
 _UNCORRECTED, _SINCE_DRIVER_LOAD = 1, 0
 _UNKNOWN_STATE = 32
 _COMPUTING = "nvmlDeviceGetComputeRunningProcesses"
+_DRAWING = "nvmlDeviceGetGraphicsRunningProcesses"
 _ALSO_RUNNING = {
-    "graphics_processes": "nvmlDeviceGetGraphicsRunningProcesses",
+    "graphics_processes": _DRAWING,
     "mps_processes": "nvmlDeviceGetMPSComputeRunningProcesses",
 }
+# A sample of what a process uses of a GPU is at most a second old where it is at work.
+_SAMPLED_SECONDS = 2
 _IDLE = 0x1
 _THROTTLES = {
     0x2: "clocks set by an application",
@@ -44,9 +61,13 @@ _THROTTLES = {
 
 
 class Reader:
-    """Reads all GPUs, from one thread; remembers which GPUs there were."""
+    """Reads all GPUs, from one thread; remembers which GPUs there were.
 
-    def __init__(self) -> None:
+    `look` says which of their processes can be looked into.
+    """
+
+    def __init__(self, look: Look | None = None) -> None:
+        self._processes = Processes(look)
         self._open = False
         self._gpus: tuple[Gpu, ...] = ()
 
@@ -56,7 +77,7 @@ class Reader:
             if not self._open:
                 ask("nvmlInit")
                 self._open = True
-            report = self._report()
+            report = self._processes.complete(self._report())
         except Down as down:
             report = self._no_report(str(down))
         except Refused as refusal:
@@ -103,7 +124,8 @@ def _gpu(index: int, before: Gpu) -> Gpu:
     try:
         answers = Answers(ask("nvmlDeviceGetHandleByIndex", index))
         gpu = _identity(gpu, answers)
-        gpu = _limited(_condition(_holdings(gpu, answers), answers), answers, before)
+        held = _sampled(_holdings(gpu, answers), answers)
+        gpu = _limited(_condition(held, answers), answers, before)
     except Refused as refusal:
         gpu = replace(gpu, trouble=str(refusal))
     gpu = _divided(gpu, answers, before.instances)
@@ -143,13 +165,36 @@ def _processes(answers: Answers) -> tuple[GpuProcess, ...] | None:
     used = answers.take("processes", partial(running, _COMPUTING, answers.device))
     if used is None:
         return None
+    types: dict[int, ProcessType] = dict.fromkeys(used, "C")
     for field, name in _ALSO_RUNNING.items():
         others = answers.take(field, partial(running, name, answers.device))
         for pid, more in (others or {}).items():
             # Each list has all bytes of a process, so two lists can count the same bytes.
             before = used.get(pid)
             used[pid] = more if before is None else max(before, more or 0)
-    return tuple(GpuProcess(pid, held, *owner(pid)) for pid, held in used.items())
+            if name == _DRAWING:
+                types[pid] = "C+G" if pid in types else "G"
+            else:
+                types.setdefault(pid, "C")
+    return tuple(GpuProcess(pid, held, type=types[pid]) for pid, held in used.items())
+
+
+def _sampled(gpu: Gpu, answers: Answers) -> Gpu:
+    """The GPU with what each of its processes uses of it.
+
+    NVML has no sample of a process that has not worked lately, and none at all for instances.
+    """
+    if not gpu.processes:
+        return gpu
+    since = time.time_ns() // 1000 - _SAMPLED_SECONDS * 1_000_000
+    shares = answers.take("process_utilization", partial(sampled, answers.device, since))
+    if shares is None:
+        return gpu
+    processes = []
+    for process in gpu.processes:
+        sm, bandwidth = shares.get(process.pid, (0, 0))
+        processes.append(replace(process, sm=sm, bandwidth=bandwidth))
+    return replace(gpu, processes=tuple(processes))
 
 
 def _condition(gpu: Gpu, answers: Answers) -> Gpu:

@@ -82,11 +82,15 @@ def _find(pid: int) -> Target:
     addresses = _functions(pid, files)
     if not sockets.has_torch(pid):
         raise _without(pid, "has not imported torch")
-    folder, inner = sockets.folder(uid), facts["NSpid"].split()[-1]
-    place = Path(f"/proc/{pid}/root{folder}")
-    return Target(
-        pid, uid, folder, place / f"{inner}.sock", place / f"{inner}.failed", addresses
-    )  # fmt: skip
+    socket = socket_of(pid, uid)
+    failure = socket.with_suffix(".failed")
+    return Target(pid, uid, sockets.folder(uid), socket, failure, addresses)
+
+
+def socket_of(pid: int, uid: int) -> Path:
+    """The socket of a process of this user, if it is observed; raises `OSError`."""
+    inner = _facts(pid)["NSpid"].split()[-1]
+    return Path(f"/proc/{pid}/root{sockets.folder(uid)}/{inner}.sock")
 
 
 def _without(pid: int, why: str) -> CannotAttach:
@@ -139,15 +143,14 @@ def _is_libc(path: str) -> bool:
 
 def refusal(pid: int, scope: Path = _SCOPE) -> CannotAttach:
     """Why the system does not let us into a process of our own, and what helps."""
-    if scope.exists() and os.geteuid():
-        level = scope.read_text().strip()
-        if level in ("1", "2"):
-            return CannotAttach(
-                f"the system lets nobody trace process {pid} (ptrace_scope is {level}): "
-                f"use sudo, or sudo sysctl kernel.yama.ptrace_scope=0, {_RUN}"
-            )
-    if scope.exists() and scope.read_text().strip() == "3":
+    level = forbidding_scope(scope)
+    if level == "3":
         return CannotAttach(f"this system allows no tracing (ptrace_scope is 3); {_RUN}")
+    if level is not None:
+        return CannotAttach(
+            f"the system lets nobody trace process {pid} (ptrace_scope is {level}): "
+            f"use sudo, or sudo sysctl kernel.yama.ptrace_scope=0, {_RUN}"
+        )
     if not int(_facts(os.getpid())["CapEff"], 16) >> _TRACE & 1:
         return CannotAttach(
             f"no permission to trace process {pid}: in a container, give it SYS_PTRACE "
@@ -156,3 +159,9 @@ def refusal(pid: int, scope: Path = _SCOPE) -> CannotAttach:
     return CannotAttach(
         f"the system does not let process {pid} be traced; start the program with: vramtop run"
     )
+
+
+def forbidding_scope(scope: Path = _SCOPE) -> str | None:
+    """The system's ptrace_scope where it does not let us trace a process; None where it does."""
+    level = scope.read_text().strip() if scope.exists() else "0"
+    return level if level == "3" or (level in ("1", "2") and os.geteuid()) else None
