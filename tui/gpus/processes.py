@@ -86,13 +86,18 @@ class Processes:
         )
 
     def _cpu(self, pid: int, born: float, times: psutil._common.pcputimes) -> float | None:
-        """The percent of a core that it has had since the last look; None at the first."""
+        """The percent of a core that it has had since the last look; at the first, in its life."""
         now = _Worked(born, times.user + times.system, time.monotonic())
         before = self._worked.get(pid)
         self._worked[pid] = now
-        if before is None or before.born != born or now.at <= before.at:
-            return None
-        return max(0.0, 100 * (now.seconds - before.seconds) / (now.at - before.at))
+        if before is None or before.born != born:
+            before = _Worked(born, 0.0, now.at - (time.time() - born))
+        return share(now.seconds - before.seconds, now.at - before.at)
+
+
+def share(worked: float, seconds: float) -> float | None:
+    """The percent of these seconds in which somebody worked; None where there were none."""
+    return max(0.0, 100 * worked / seconds) if seconds > 0 else None
 
 
 def _processes(gpu: Gpu) -> list[GpuProcess]:
