@@ -79,6 +79,33 @@ def test_a_process_of_another_namespace_has_nothing_of_the_system(nvml: Machine)
     assert report.ancestors == ()
 
 
+def test_a_command_line_is_asked_for_until_it_is_known(
+    nvml: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nvml.has(devices=1, processes=f"{os.getpid()}:0:1")
+    reader = Reader()
+    with monkeypatch.context() as loading:
+        loading.setattr(psutil.Process, "cmdline", lambda _: [])
+        assert only_process(reader).command is None
+    command = only_process(reader).command
+    assert command is not None
+    monkeypatch.setattr(psutil.Process, "cmdline", lambda _: ["another", "command"])
+    assert only_process(reader).command == command
+
+
+def test_a_process_that_ends_while_it_is_looked_up_has_what_was_known(
+    nvml: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(process: psutil.Process) -> None:
+        raise psutil.NoSuchProcess(process.pid)
+
+    nvml.has(devices=1, processes=f"{os.getpid()}:0:1")
+    monkeypatch.setattr(psutil.Process, "oneshot", ended)
+    found = only_process(Reader())
+    assert (found.pid, found.used, found.cpu, found.resident) == (os.getpid(), 1, None, None)
+    assert (found.user, found.command) == (None, None)
+
+
 def test_processor_time_counts_from_one_report_to_the_next(nvml: Machine) -> None:
     with (
         running(WAIT) as (waiting, _),
