@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import pwd
+from contextlib import suppress
 from functools import lru_cache
 
 import psutil
 
-_REMEMBERED = 1024
 
+def owner(process: psutil.Process) -> tuple[str | None, str | None]:
+    """The user and the command line of a process; None for what is not known.
 
-def owner(pid: int, born: float) -> tuple[str | None, str | None]:
-    """The user and the command line of a process that started at `born`; None where not known.
-
-    Answers are remembered by both.
+    The command line is not known while a program is being loaded.
     """
-    return _answer(_user, pid, born), _answer(_command, pid, born)
+    user = command = None
+    with suppress(psutil.Error):
+        user = _name(process.uids().real)
+    with suppress(psutil.Error):
+        command = printable(" ".join(process.cmdline())) or None
+    return user, command
 
 
 def printable(text: str) -> str:
@@ -23,27 +27,10 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text).strip()
 
 
-class _NotYet(Exception):
-    """The command line is still empty, as it is while a program is being loaded."""
-
-
-def _answer(question: Callable[[int, float], str], pid: int, born: float) -> str | None:
+@lru_cache
+def _name(uid: int) -> str:
+    """The user's name, or else the number, as in a container."""
     try:
-        return question(pid, born)
-    except (psutil.Error, _NotYet):
-        return None
-
-
-@lru_cache(_REMEMBERED)  # it remembers answers, not exceptions
-def _user(pid: int, born: float) -> str:
-    del born
-    return str(psutil.Process(pid).username())
-
-
-@lru_cache(_REMEMBERED)
-def _command(pid: int, born: float) -> str:
-    del born
-    line = printable(" ".join(psutil.Process(pid).cmdline()))
-    if not line:
-        raise _NotYet
-    return line
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

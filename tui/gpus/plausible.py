@@ -13,6 +13,8 @@ from vramtop.protocol.gpus import Gpu, GpuProcess
 _RANGES = {
     "gpu_utilization": (0, 100),
     "memory_utilization": (0, 100),
+    "encoder": (0, 100),
+    "decoder": (0, 100),
     "fan": (0, 200),
     "temperature": (-50, 150),
     "slowdown_at": (1, 150),

@@ -18,29 +18,36 @@ from .owners import owner
 Look: TypeAlias = Callable[[int, float], tuple[Inside, str | None]]
 
 
-class _Worked(msgspec.Struct, frozen=True):
-    """For how long a process had worked, in seconds of a core, at a moment of a steady clock."""
+class _Known(msgspec.Struct):
+    """What is known of a process that started at `born`.
+
+    It had worked for so many `seconds` of a core `at` a moment of a steady clock.
+    """
 
     born: float
     seconds: float
     at: float
+    user: str | None = None
+    command: str | None = None
 
 
 class Processes:
     """Looks up processes, from one thread, and remembers how much each had worked before.
+
+    The user and the command line are asked for until they are known.
 
     `look` says which of those on a GPU can be looked into; without it nothing is said of that.
     """
 
     def __init__(self, look: Look | None = None) -> None:
         self._look = look
-        self._worked: dict[int, _Worked] = {}
+        self._known: dict[int, _Known] = {}
 
     def complete(self, report: GpusReport) -> GpusReport:
         """The report with what the system says of its processes, and with their ancestors."""
         on_gpus = {process.pid for gpu in report.gpus for process in _processes(gpu)}
         found = self._found(on_gpus)
-        self._worked = {pid: worked for pid, worked in self._worked.items() if pid in found}
+        self._known = {pid: known for pid, known in self._known.items() if pid in found}
         ancestors = tuple(process for pid, process in found.items() if pid not in on_gpus)
         gpus = tuple(_described(gpu, found) for gpu in report.gpus)
         return replace(report, gpus=gpus, ancestors=ancestors)
@@ -60,22 +67,26 @@ class Processes:
         return found
 
     def _process(self, pid: int, *, on_gpu: bool) -> GpuProcess | None:
+        cpu = resident = parent = None
         try:
             process = psutil.Process(pid)
             born = process.create_time()
         except psutil.Error:
             return None
-        user, command = owner(pid, born)
-        cpu = resident = parent = None
+        known = self._known.get(pid)
+        if known is None or known.born != born:
+            known = self._known[pid] = _Known(born, 0.0, time.monotonic() - (time.time() - born))
         with suppress(psutil.Error), process.oneshot():
             parent = process.ppid() or None
-            cpu = self._cpu(pid, born, process.cpu_times())
+            cpu = _cpu(process, known)
             resident = process.memory_info().rss
+            if known.command is None:
+                known.user, known.command = owner(process)
         inside, obstacle = self._look(pid, born) if self._look and on_gpu else (None, None)
         return GpuProcess(
             pid,
-            user=user,
-            command=command,
+            user=known.user,
+            command=known.command,
             cpu=cpu,
             resident=resident,
             started=born,
@@ -85,14 +96,19 @@ class Processes:
             obstacle=obstacle,
         )
 
-    def _cpu(self, pid: int, born: float, times: psutil._common.pcputimes) -> float | None:
-        """The percent of a core that it has had since the last look; None at the first."""
-        now = _Worked(born, times.user + times.system, time.monotonic())
-        before = self._worked.get(pid)
-        self._worked[pid] = now
-        if before is None or before.born != born or now.at <= before.at:
-            return None
-        return max(0.0, 100 * (now.seconds - before.seconds) / (now.at - before.at))
+
+def _cpu(process: psutil.Process, known: _Known) -> float | None:
+    """The percent of a core that it has had since the last look; at the first, since it started."""
+    times, now = process.cpu_times(), time.monotonic()
+    seconds = times.user + times.system
+    percent = share(seconds - known.seconds, now - known.at)
+    known.seconds, known.at = seconds, now
+    return percent
+
+
+def share(worked: float, seconds: float) -> float | None:
+    """The percent of these seconds in which somebody worked; None where there were none."""
+    return max(0.0, 100 * worked / seconds) if seconds > 0 else None
 
 
 def _processes(gpu: Gpu) -> list[GpuProcess]:

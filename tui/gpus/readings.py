@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from vramtop.protocol.gpus import Gpu, GpuProcess, GpusReport, ProcessType
 
 from .conclusions import UNLISTED, keep_places, lost
+from .host import HostReader
 from .nvml import (
     Absent,
     Answers,
@@ -28,17 +29,13 @@ from .nvml import (
 from .owners import printable
 from .plausible import plausible
 from .processes import Look, Processes
+from .sensors import condition, limited
 
 NO_GPU = "the NVIDIA driver finds no GPU"
 
 # NVML's own numbers for what is asked, and for what it answers.
 _MEMORY_V2 = 0x02000028
-_GPU_SENSOR = 0
-_SHUTDOWN, _SLOWDOWN = 0, 1
 _MOST_INSTANCES = 7
-_SM, _MEMORY = 1, 2
-_UNCORRECTED, _SINCE_DRIVER_LOAD = 1, 0
-_UNKNOWN_STATE = 32
 _COMPUTING = "nvmlDeviceGetComputeRunningProcesses"
 _DRAWING = "nvmlDeviceGetGraphicsRunningProcesses"
 _ALSO_RUNNING = {
@@ -47,17 +44,6 @@ _ALSO_RUNNING = {
 }
 # A sample of what a process uses of a GPU is at most a second old where it is at work.
 _SAMPLED_SECONDS = 2
-_IDLE = 0x1
-_THROTTLES = {
-    0x2: "clocks set by an application",
-    0x4: "software power cap",
-    0x8: "hardware slowdown",
-    0x10: "sync boost",
-    0x20: "software thermal slowdown",
-    0x40: "hardware thermal slowdown",
-    0x80: "hardware power brake",
-    0x100: "display clocks",
-}
 
 
 class Reader:
@@ -68,6 +54,7 @@ class Reader:
 
     def __init__(self, look: Look | None = None) -> None:
         self._processes = Processes(look)
+        self._host = HostReader()
         self._open = False
         self._gpus: tuple[Gpu, ...] = ()
 
@@ -78,6 +65,7 @@ class Reader:
                 ask("nvmlInit")
                 self._open = True
             report = self._processes.complete(self._report())
+            report = replace(report, host=self._host.read())
         except Down as down:
             report = self._no_report(str(down))
         except Refused as refusal:
@@ -123,9 +111,9 @@ def _gpu(index: int, before: Gpu) -> Gpu:
     gpu, answers = Gpu(index), Answers()
     try:
         answers = Answers(ask("nvmlDeviceGetHandleByIndex", index))
-        gpu = _identity(gpu, answers)
+        gpu = replace(_identity(gpu, answers), bus=_bus(answers))
         held = _sampled(_holdings(gpu, answers), answers)
-        gpu = _limited(_condition(held, answers), answers, before)
+        gpu = limited(condition(held, answers), answers, before)
     except Refused as refusal:
         gpu = replace(gpu, trouble=str(refusal))
     gpu = _divided(gpu, answers, before.instances)
@@ -139,6 +127,11 @@ def _identity(gpu: Gpu, answers: Answers) -> Gpu:
         uuid=answers.get("uuid", "nvmlDeviceGetUUID"),
         name=None if name is None else printable(name),
     )
+
+
+def _bus(answers: Answers) -> str | None:
+    pci = answers.get("bus", "nvmlDeviceGetPciInfo")
+    return None if pci is None else printable(pci.busId)
 
 
 def _holdings(gpu: Gpu, answers: Answers) -> Gpu:
@@ -195,69 +188,6 @@ def _sampled(gpu: Gpu, answers: Answers) -> Gpu:
         sm, bandwidth = shares.get(process.pid, (0, 0))
         processes.append(replace(process, sm=sm, bandwidth=bandwidth))
     return replace(gpu, processes=tuple(processes))
-
-
-def _condition(gpu: Gpu, answers: Answers) -> Gpu:
-    """The GPU with the values of its sensors."""
-    utilization = answers.get("utilization", "nvmlDeviceGetUtilizationRates")
-    number = answers.number
-    power = number("power", "nvmlDeviceGetPowerUsage")
-    power_cap = number("power_cap", "nvmlDeviceGetEnforcedPowerLimit")
-    state = answers.get("performance_state", "nvmlDeviceGetPerformanceState")
-    ecc = ("ecc_errors", "nvmlDeviceGetTotalEccErrors", _UNCORRECTED, _SINCE_DRIVER_LOAD)
-    return replace(
-        gpu,
-        gpu_utilization=None if utilization is None else utilization.gpu,
-        memory_utilization=None if utilization is None else utilization.memory,
-        temperature=number("temperature", "nvmlDeviceGetTemperature", _GPU_SENSOR),
-        power=None if power is None else power / 1000,
-        power_cap=None if power_cap is None else power_cap / 1000,
-        sm_clock=number("sm_clock", "nvmlDeviceGetClockInfo", _SM),
-        memory_clock=number("memory_clock", "nvmlDeviceGetClockInfo", _MEMORY),
-        fan=number("fan", "nvmlDeviceGetFanSpeed"),
-        performance_state=answers.known("performance_state", state, _UNKNOWN_STATE),
-        ecc_errors=answers.known(ecc[0], answers.get(*ecc)),
-        throttled=_throttled(answers),
-    )
-
-
-def _limited(gpu: Gpu, answers: Answers, before: Gpu) -> Gpu:
-    """The GPU with its temperature limits, which never change and so are asked for once."""
-    if gpu.uuid is not None and gpu.uuid == before.uuid and before.slowdown_at is not None:
-        return replace(gpu, slowdown_at=before.slowdown_at, shutdown_at=before.shutdown_at)
-    return replace(
-        gpu,
-        slowdown_at=_limit(answers.device, _SLOWDOWN),
-        shutdown_at=_limit(answers.device, _SHUTDOWN),
-    )
-
-
-def _limit(device: Any, kind: int) -> int | None:  # noqa: ANN401
-    """A limit in °C; None for the many GPUs that give none."""
-    try:
-        limit: int = ask("nvmlDeviceGetTemperatureThreshold", device, kind)
-    except Lost:
-        raise
-    except Refused:
-        return None
-    return limit
-
-
-def _throttled(answers: Answers) -> tuple[str, ...] | None:
-    bits = answers.take("throttled", _clock_reasons(answers.device))
-    if bits is None:
-        return None
-    names = [name for bit, name in _THROTTLES.items() if bits & bit]
-    unnamed = bits & ~(_IDLE | sum(_THROTTLES))
-    return (*names, f"reason {unnamed:#x}") if unnamed else tuple(names)
-
-
-def _clock_reasons(device: Any) -> Callable[[], int]:  # noqa: ANN401
-    return partial(
-        first,
-        partial(ask, "nvmlDeviceGetCurrentClocksEventReasons", device),
-        partial(ask, "nvmlDeviceGetCurrentClocksThrottleReasons", device),
-    )
 
 
 def _divided(gpu: Gpu, answers: Answers, known: Sequence[Gpu]) -> Gpu:

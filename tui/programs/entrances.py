@@ -10,17 +10,17 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
-import psutil
 from vramtop.protocol.gpus import Inside
 
 from . import sockets
-from .target import forbidding_scope, socket_of
+from .target import facts_of, forbidding_scope, socket_of
 
 NO_TORCH = "no PyTorch in it"
 ANOTHERS = "another user's"
 
 # A process without PyTorch may still import it.
 _AGAIN_SECONDS = 60.0
+_REMEMBERED = 1024
 
 
 class _Seen(msgspec.Struct, frozen=True):
@@ -52,15 +52,13 @@ class Entrances:
             return "impossible", "on Linux only"
         seen = self._seen.get(pid)
         if seen is None or seen.born != born or _may_have_changed(seen):
-            self._forget_ended()
+            if len(self._seen) >= _REMEMBERED:
+                self._seen.clear()
             seen = self._seen[pid] = _look(pid, born)
         if seen.socket is not None and _is_there(seen.socket, born):
             return "observed", None
         obstacle = seen.obstacle or self._refusal
         return ("possible", None) if obstacle is None else ("impossible", obstacle)
-
-    def _forget_ended(self) -> None:
-        self._seen = {pid: seen for pid, seen in self._seen.items() if psutil.pid_exists(pid)}
 
 
 def _refusal() -> str | None:
@@ -75,12 +73,13 @@ def _refusal() -> str | None:
 
 def _look(pid: int, born: float) -> _Seen:
     now = time.monotonic()
-    with suppress(psutil.Error, OSError):
-        uid = psutil.Process(pid).uids().effective
+    with suppress(OSError):
+        facts = facts_of(pid)
+        uid = int(facts["Uid"].split()[1])  # the effective one
         if os.geteuid() not in (uid, 0):
             return _Seen(born, None, ANOTHERS, now)
         obstacle = None if sockets.has_torch(pid) else NO_TORCH
-        return _Seen(born, socket_of(pid, uid), obstacle, now)
+        return _Seen(born, socket_of(pid, uid, facts), obstacle, now)
     return _Seen(born, None, "not ours to trace", now)
 
 

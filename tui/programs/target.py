@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def _find(pid: int) -> Target:
         raise CannotAttach(
             f"process {pid} belongs to {process.username()}: run vramtop as that user or as root"
         )
-    facts = _facts(pid)
+    facts = facts_of(pid)
     if int(facts["TracerPid"]):
         raise CannotAttach(f"process {pid} is held by a debugger, process {facts['TracerPid']}")
     if status == psutil.STATUS_STOPPED:
@@ -82,14 +83,14 @@ def _find(pid: int) -> Target:
     addresses = _functions(pid, files)
     if not sockets.has_torch(pid):
         raise _without(pid, "has not imported torch")
-    socket = socket_of(pid, uid)
+    socket = socket_of(pid, uid, facts)
     failure = socket.with_suffix(".failed")
     return Target(pid, uid, sockets.folder(uid), socket, failure, addresses)
 
 
-def socket_of(pid: int, uid: int) -> Path:
-    """The socket of a process of this user, if it is observed; raises `OSError`."""
-    inner = _facts(pid)["NSpid"].split()[-1]
+def socket_of(pid: int, uid: int, facts: Mapping[str, str]) -> Path:
+    """The socket of a process of this user, if it is observed; `facts` are its status."""
+    inner = facts["NSpid"].split()[-1]
     return Path(f"/proc/{pid}/root{sockets.folder(uid)}/{inner}.sock")
 
 
@@ -104,7 +105,8 @@ def _without(pid: int, why: str) -> CannotAttach:
     return CannotAttach(f"process {pid} {why}")
 
 
-def _facts(pid: int) -> dict[str, str]:
+def facts_of(pid: int) -> dict[str, str]:
+    """The lines of a process's status, by their names; raises `OSError`."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return {name: text.strip() for name, _, text in (line.partition(":") for line in lines)}
 
@@ -151,7 +153,7 @@ def refusal(pid: int, scope: Path = _SCOPE) -> CannotAttach:
             f"the system lets nobody trace process {pid} (ptrace_scope is {level}): "
             f"use sudo, or sudo sysctl kernel.yama.ptrace_scope=0, {_RUN}"
         )
-    if not int(_facts(os.getpid())["CapEff"], 16) >> _TRACE & 1:
+    if not int(facts_of(os.getpid())["CapEff"], 16) >> _TRACE & 1:
         return CannotAttach(
             f"no permission to trace process {pid}: in a container, give it SYS_PTRACE "
             f"(docker run --cap-add SYS_PTRACE), {_RUN}"

@@ -28,41 +28,27 @@ def process() -> Iterator[psutil.Popen]:
 
 
 def test_a_process_has_a_user_and_a_command_in_one_line(process: psutil.Popen) -> None:
-    user, command = owner(process.pid, process.create_time())
+    user, command = owner(process)
     assert user == getpass.getuser()
     assert command == f"{sys.executable} -c {SCRIPT} a [2Jb c"
 
 
 def test_a_process_that_has_ended_has_nobody(process: psutil.Popen) -> None:
-    born = process.create_time()
     process.kill()
     process.wait()
-    assert owner(process.pid, born) == (None, None)
+    assert owner(process) == (None, None)
 
 
-def test_a_process_that_ends_between_two_questions_has_nobody(
+def test_a_command_is_not_known_while_the_program_is_being_loaded(
     process: psutil.Popen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def ended(process: psutil.Process) -> str:
-        raise psutil.NoSuchProcess(process.pid)
-
-    monkeypatch.setattr(psutil.Process, "username", ended)
-    monkeypatch.setattr(psutil.Process, "cmdline", ended)
-    assert owner(process.pid, process.create_time()) == (None, None)
+    monkeypatch.setattr(psutil.Process, "cmdline", lambda _: [])
+    assert owner(process) == (getpass.getuser(), None)
 
 
-def test_a_process_is_looked_at_once(
+def test_a_user_without_a_name_is_a_number(
     process: psutil.Popen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = owner(process.pid, process.create_time())
-    monkeypatch.setattr(psutil.Process, "cmdline", lambda _: ["another", "command"])
-    assert owner(process.pid, process.create_time()) == first
-
-
-def test_a_command_that_is_not_known_yet_is_asked_for_again(
-    process: psutil.Popen, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as loading:
-        loading.setattr(psutil.Process, "cmdline", lambda _: [])
-        assert owner(process.pid, process.create_time()) == (getpass.getuser(), None)
-    assert SCRIPT in (owner(process.pid, process.create_time())[1] or "")
+    ids = process.uids()
+    monkeypatch.setattr(psutil.Process, "uids", lambda _: ids._replace(real=2_000_000_001))
+    assert owner(process)[0] == "2000000001"

@@ -45,6 +45,12 @@ def running(script: str) -> Iterator[tuple[psutil.Popen, str]]:
                     each.kill()
 
 
+def worked(process: psutil.Process) -> float:
+    """The seconds of a core that it has had."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
 def only_process(reader: Reader) -> GpuProcess:
     (process,) = only_gpu(reader).processes or ()
     return process
@@ -73,6 +79,33 @@ def test_a_process_of_another_namespace_has_nothing_of_the_system(nvml: Machine)
     assert report.ancestors == ()
 
 
+def test_a_command_line_is_asked_for_until_it_is_known(
+    nvml: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nvml.has(devices=1, processes=f"{os.getpid()}:0:1")
+    reader = Reader()
+    with monkeypatch.context() as loading:
+        loading.setattr(psutil.Process, "cmdline", lambda _: [])
+        assert only_process(reader).command is None
+    command = only_process(reader).command
+    assert command is not None
+    monkeypatch.setattr(psutil.Process, "cmdline", lambda _: ["another", "command"])
+    assert only_process(reader).command == command
+
+
+def test_a_process_that_ends_while_it_is_looked_up_has_what_was_known(
+    nvml: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(process: psutil.Process) -> None:
+        raise psutil.NoSuchProcess(process.pid)
+
+    nvml.has(devices=1, processes=f"{os.getpid()}:0:1")
+    monkeypatch.setattr(psutil.Process, "oneshot", ended)
+    found = only_process(Reader())
+    assert (found.pid, found.used, found.cpu, found.resident) == (os.getpid(), 1, None, None)
+    assert (found.user, found.command) == (None, None)
+
+
 def test_processor_time_counts_from_one_report_to_the_next(nvml: Machine) -> None:
     with (
         running(WAIT) as (waiting, _),
@@ -80,14 +113,24 @@ def test_processor_time_counts_from_one_report_to_the_next(nvml: Machine) -> Non
     ):
         nvml.has(devices=1, processes=f"{waiting.pid}:0:1,{busy.pid}:0:1")
         reader = Reader()
-        assert [each.cpu for each in only_gpu(reader).processes or ()] == [None, None]
-        before = sum(busy.cpu_times()[:2])
-        while sum(busy.cpu_times()[:2]) < before + 0.2:
+        only_gpu(reader)
+        at, before = time.monotonic(), worked(busy)
+        while worked(busy) < before + 0.2:
             time.sleep(0.01)  # it works meanwhile
         idle_share, busy_share = (each.cpu for each in only_gpu(reader).processes or ())
         assert idle_share == 0
-        assert busy_share is not None
-        assert 5 < busy_share < 130
+        seconds = time.monotonic() - at
+        assert busy_share == pytest.approx(100 * (worked(busy) - before) / seconds, rel=0.3)
+
+
+def test_processor_time_counts_at_first_from_the_start_of_a_process(nvml: Machine) -> None:
+    with running("print(flush=True)\nwhile True: pass") as (busy, _):
+        nvml.has(devices=1, processes=f"{busy.pid}:0:1")
+        while worked(busy) < 0.3:
+            time.sleep(0.01)  # it works meanwhile
+        share = only_process(Reader()).cpu
+        lived = time.time() - busy.create_time()
+        assert share == pytest.approx(100 * worked(busy) / lived, rel=0.3)
 
 
 def test_another_process_of_the_same_pid_has_no_earlier_time(
@@ -96,9 +139,10 @@ def test_another_process_of_the_same_pid_has_no_earlier_time(
     nvml.has(devices=1, processes=f"{os.getpid()}:0:1")
     reader = Reader()
     only_process(reader)
-    assert only_process(reader).cpu is not None
     monkeypatch.setattr(psutil.Process, "create_time", lambda _: 1.0)
-    assert only_process(reader).cpu is None
+    share = only_process(reader).cpu
+    assert share is not None
+    assert 0 < share < 1e-3  # in all its life, from 1970 on
 
 
 def test_processes_above_those_on_the_gpus_are_told_each_after_its_parent(nvml: Machine) -> None:
