@@ -67,7 +67,7 @@ class ProcessActions(StateApp):
         """Ask for words; only processes that have them are listed."""
         from vramtop.tui.screens.prompt import Prompt
 
-        hint = "words in the pid, the user or the command; nothing for all processes"
+        hint = "words in pid, user or command; nothing lists all processes"
         self.layers.open(Prompt("Filter", hint, self._view.words, str.strip, self._filter))
 
     def _filter(self, words: str) -> None:

@@ -18,7 +18,7 @@ from vramtop.tui.words import units
 
 from .room import HEIGHTS
 
-_MOST_LETTERS = 240  # of the command
+_MOST_LETTERS = 130  # of the command, in two lines
 _CHOICES = {
     "i": (signal.SIGINT, "as ctrl-C does"),
     "t": (signal.SIGTERM, "asks it to end"),

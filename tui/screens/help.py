@@ -21,7 +21,8 @@ _CHOOSING = (
     Entry("↑ ↓", "choose a GPU or a process, as a click and the wheel do"),
     Entry("tab", "from the GPUs to the processes, and back"),
     Entry("pgup pgdn", "a page up or down; home and end, the first and the last"),
-    Entry("← →", "the ends of long commands; a click on a title sorts by it"),
+    Entry("← →", "the whole command, also its end"),
+    Entry("click", "on a title sorts by it, once more the other way round"),
 )
 _INSIDE = Entry(
     "→ •", "a process with PyTorch that can be looked into; one that is observed already"

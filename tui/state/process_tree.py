@@ -24,7 +24,8 @@ def branches(processes: Mapping[int, GpuProcess], wanted: Mapping[int, int]) -> 
     `wanted` gives the order of those that are listed in any case. Of the others, a process is in
     the tree if it started one of these, or if several branches meet there. Process 1 is left out.
     """
-    above = {pid: list(_above(pid, processes)) for pid in wanted}
+    parents = _parents(processes, wanted)
+    above = {pid: list(_above(pid, parents)) for pid in wanted}
     shown = _shown(above, wanted)
     children: dict[int | None, list[int]] = {}
     first = {pid: pid for pid in wanted}
@@ -44,17 +45,33 @@ def branches(processes: Mapping[int, GpuProcess], wanted: Mapping[int, int]) -> 
     return list(_drawn(None, "", children, first))
 
 
-def _above(pid: int, processes: Mapping[int, GpuProcess]) -> Iterator[int]:
-    """The known processes above this one, the nearest first."""
-    seen = {pid}
-    while True:
-        process = processes.get(pid)
-        parent = process.parent if process else None
-        if parent is None or parent == _INIT or parent in seen or parent not in processes:
-            return
-        seen.add(parent)
-        yield parent
-        pid = parent
+def _parents(processes: Mapping[int, GpuProcess], wanted: Collection[int]) -> dict[int, int | None]:
+    """The parents of the wanted processes and of those above; None where none is known.
+
+    Numbers are used again while processes are looked up, so that two can seem to have started each
+    other. Such a circle is cut.
+    """
+    parents: dict[int, int | None] = {}
+    for pid in wanted:
+        line, at = {pid}, pid
+        while at not in parents:
+            process = processes.get(at)
+            parent = process.parent if process else None
+            if parent == _INIT or parent in line or parent not in processes:
+                parent = None
+            parents[at] = parent
+            if parent is None:
+                break
+            line.add(parent)
+            at = parent
+    return parents
+
+
+def _above(pid: int, parents: Mapping[int, int | None]) -> Iterator[int]:
+    """The processes above this one, the nearest first."""
+    while (above := parents.get(pid)) is not None:
+        yield above
+        pid = above
 
 
 def _shown(above: Mapping[int, Sequence[int]], wanted: Collection[int]) -> set[int]:

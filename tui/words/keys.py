@@ -104,8 +104,8 @@ PROCESS_KEYS = (
         "Processes: the other way round", "the other way round", "processes",
     ),
     Key("slash", "/", "filter_processes", "Processes: filter", "filter by words", "processes"),
-    Key("u", "u", "next_user", "Processes: next user's", "the next user's alone", "processes"),
-    Key("t", "t", "tree", "Processes: tree", "below those that started them", "processes"),
+    Key("u", "u", "next_user", "Processes: next user's", "only the next user's", "processes"),
+    Key("t", "t", "tree", "Processes: tree", "a tree, by who started whom", "processes"),
     Key("K", "K", "end_process", "Processes: end", "end one: INT, TERM, KILL", "processes"),
 )  # fmt: skip
 OUTPUT_KEY = Key("f", "f", "output", "Output: full size", "the program's output", "look")

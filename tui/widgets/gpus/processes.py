@@ -110,11 +110,16 @@ class ProcessTable(Panel[ProcessList]):
 
         The first step shows them with the folder of the program, which is left out otherwise.
         """
+        steps = -(-self._beyond // _SHIFT)
+        self._shift = max(0, min(self._shift + by, 1 + steps))
+        self.draw_again()
+
+    @property
+    def _beyond(self) -> int:
+        """How many characters of the longest command have no room."""
         room = self._cells[-1].width - 1 if self._cells else 0
         longest = max((len(row.branch) + len(self._command(row)) for row in self._rows), default=0)
-        most = 1 + -(-max(0, longest - room) // _SHIFT) if longest else 0
-        self._shift = max(0, min(self._shift + by, most))
-        self.draw_again()
+        return max(0, longest - room)
 
     def activate(self, *, active: bool) -> None:
         """Let the keys choose here, or no longer."""
@@ -217,7 +222,8 @@ class ProcessTable(Panel[ProcessList]):
             program, space, rest = text.partition(" ")
             text = program.rpartition("/")[2] + space + rest
         elif self._shift > 1:
-            text = "…" + text[(self._shift - 1) * _SHIFT + 1 :]
+            # The last step brings the end of the longest command to the end of the line.
+            text = "…" + text[min((self._shift - 1) * _SHIFT, self._beyond) + 1 :]
         branch = units.cut(row.branch, max(0, width - 1))
         return [
             Segment(f" {branch}", paper + ink(self.palette.muted)),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import msgspec
-from vramtop.tui.state.processes import all_rows
+from msgspec.structs import replace
+from vramtop.tui.state.processes import process_rows
 from vramtop.tui.state.state import State
 
 from .gpu_lines import lines_of
@@ -31,7 +32,9 @@ def wanted(state: State) -> Wanted:
         1 + sum(lines_of(gpu, detailed=detailed) for gpu in state.gpus.gpus)
         for detailed in (False, True)
     )
-    return Wanted(brief, detailed, 1 + max(1, len(all_rows(state.gpus))))
+    # A filter changes no share, so that nothing moves while one types.
+    every = replace(state.process_view, words="", user=None)
+    return Wanted(brief, detailed, 1 + max(1, len(process_rows(state.gpus, every))))
 
 
 class Shares(msgspec.Struct, frozen=True):
