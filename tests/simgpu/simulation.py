@@ -61,6 +61,7 @@ class SimulatedGpu:
         fastest: int | str = "",
         cublas: int | str = "",
         kernel: int | str = "",
+        shares: str = "",
     ) -> Environment:
         """A fresh machine; README.md has what the strings may say.
 
@@ -91,6 +92,7 @@ class SimulatedGpu:
             "SIMGPU_FASTEST": str(fastest),
             "SIMGPU_CUBLAS": str(cublas),
             "SIMGPU_KERNEL": str(kernel),
+            "SIMGPU_SHARES": shares,
         }
         for variable in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"):
             environment.pop(variable, None)

@@ -9,6 +9,7 @@ from .commands import COMMANDS
 from .denials import DENIALS
 from .fault import Fault
 from .figures import FIGURES
+from .gpus import GPUS
 from .inside import INSIDE
 from .monitor import MONITOR
 from .programs import PROGRAMS
@@ -22,6 +23,7 @@ FAULTS: tuple[Fault, ...] = (
     *WORKER,
     *FIGURES,
     *MONITOR,
+    *GPUS,
     *PROGRAMS,
     *REPORTS,
     *COMMANDS,

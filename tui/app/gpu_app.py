@@ -17,7 +17,7 @@ from vramtop.tui.state.folding import fold
 from vramtop.tui.state.program import outside
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.capabilities import Terminal
-from vramtop.tui.words.keys import GPU_KEYS, INSIDE_KEYS, Key
+from vramtop.tui.words.keys import GPU_APP_KEYS, GPU_KEYS, INSIDE_KEYS, Key
 from vramtop.tui.worker.link import Entering, Parted, Received, Watch, Watched
 
 from .config import Config
@@ -56,7 +56,7 @@ class GpuApp(StepApp):
     }
     DEFAULT_MODE: ClassVar[str] = "gpus"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(key.keys, key.action, key.help, show=False) for key in GPU_KEYS),
+        *(Binding(key.keys, key.action, key.help, show=False) for key in GPU_APP_KEYS),
         Binding("escape", "leave", "Call off", show=False),
         Binding("ctrl+c", "end", "Quit", show=False, priority=True),
     ]
@@ -171,8 +171,13 @@ class GpuApp(StepApp):
     # ---- keys -------------------------------------------------------------------------------
 
     def action_leave(self) -> None:
-        """Leave the moment; else the category; else the program. On the GPUs, call off."""
+        """Leave the moment; else the category; else the program. On the GPUs, call off.
+
+        Where there is nothing to call off, list all processes again.
+        """
         if not self.inside:
+            if self.state.inside is None and self.state.news is None and self.list_all():
+                return
             self._part()
             self.show(replace(self.state, news=None))
             self._make_room()

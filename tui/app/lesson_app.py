@@ -25,7 +25,7 @@ from vramtop.tui.widgets.headlines import SUCCESSOR_KEY
 from vramtop.tui.widgets.runs.trade import TradeChart
 from vramtop.tui.widgets.runs.visited import VisitedTable
 from vramtop.tui.widgets.step.split_bar import SplitBar
-from vramtop.tui.words.keys import KEYS, PROGRAM_KEYS, Key
+from vramtop.tui.words.keys import KEYS, PROCESS_KEYS, PROGRAM_KEYS, Key
 from vramtop.tui.worker.link import Link, Received, Watch, WorkerGone, WorkerLine
 
 from .config import Config
@@ -252,9 +252,12 @@ class VramtopApp(StepApp):
 
     def action_help(self) -> None:
         """What the keys do and what the words mean."""
-        from vramtop.tui.screens.help import Help, about_program
+        from vramtop.tui.screens.help import OVER_TRAINING_KEYS, Help, about_program
         from vramtop.tui.words import vocabulary as words
 
+        if self.gpu_screen is not None:
+            self.layers.open(Help(PROCESS_KEYS, (OVER_TRAINING_KEYS,)))
+            return
         lesson = words.READING, words.WORDS
         sections = lesson if self.state.lesson is not None else about_program(self.state)
         self.layers.open(Help(self.keys, sections))

@@ -77,8 +77,9 @@ def _watch() -> Watch:
     gc.enable()
     # Imported only now, so that the first frame does not wait for it.
     from vramtop.tui.gpus.sampler import Sampler
+    from vramtop.tui.programs.entrances import Entrances
 
-    return Sampler()
+    return Sampler(look=Entrances())
 
 
 async def _run(app: StateApp) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import PurePath
+from time import monotonic
 from typing import Any, ClassVar
 
 import msgspec
@@ -18,6 +19,7 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from vramtop.protocol.messages import Note
 from vramtop.tui.state.folding import fold
+from vramtop.tui.state.gpu_history import extended
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.capabilities import Terminal
 from vramtop.tui.terminal.palette import TEXTUAL_THEMES
@@ -93,12 +95,21 @@ class StateApp(App[int]):
     def on_mount(self) -> None:
         """Draw the first frame, then begin."""
         self.painter.paint_anew(self.state)
-        self.set_interval(WHOLE_SECONDS, lambda: self.painter.catch_up(self.state))
+        self.set_interval(WHOLE_SECONDS, self._second)
         # After a suspension, the terminal has lost the whole screen.
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.call_after_refresh(self.begin)
         if self._wrong is not None:
             self._warn(self._wrong)
+
+    def _second(self) -> None:
+        """Note what the GPUs are like now, and show what has changed."""
+        state = self.state
+        gpus = state.gpus.gpus if state.gpus else ()
+        history = extended(state.gpu_history, int(monotonic()), gpus)
+        if history is not state.gpu_history:
+            self.state = msgspec.structs.replace(state, gpu_history=history)
+        self.painter.catch_up(self.state)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's filters, then the translation into the terminal's characters."""

@@ -14,7 +14,8 @@ from vramtop.tui.widgets.panel import Panel
 from vramtop.tui.worker.link import Received, Watch
 
 from .config import Config
-from .state_app import FULL, NO_CONFIG, StateApp
+from .process_actions import ProcessActions
+from .state_app import FULL, NO_CONFIG
 from .step_walk import StepWalk
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 # A screen's widgets are imported by the screen, which is not always the first one.
 
 
-class StepApp(StateApp):
+class StepApp(ProcessActions):
     """What is looked at in a step, on the first screen of the stack."""
 
     def __init__(

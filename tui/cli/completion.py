@@ -14,6 +14,7 @@ _WORDS = {
     "command_format": ("table", "json", "csv"),
     "program_format": ("table", "json", "jsonl"),
     "diff_format": ("table", "json"),
+    "gpus_format": ("table", "json"),
 }
 _FOLDERS = ("data_dir",)
 _FILES = ("output", "words", "before", "after")

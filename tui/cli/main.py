@@ -56,6 +56,10 @@ def _start(options: Options | ProgramOptions) -> int:
         from .programs import start
 
         return start(options)
+    if options.way == "gpus":
+        return _show_gpus()
+    if options.way == "gpus once":
+        return _print_gpus(options.form)
     return _run(options)
 
 
@@ -68,13 +72,6 @@ def _run(options: Options) -> int:
     from vramtop.tui.terminal.capabilities import cannot_place
     from vramtop.tui.worker.packages import check_trainer
 
-    if options.way == "gpus":
-        _check_terminal("")
-        _check_cursor()
-        _defer_collection()
-        from vramtop.tui.app.monitor import show_gpus
-
-        return show_gpus()
     if options.way != "monitor":
         output.require()
     if options.model is not None:
@@ -121,6 +118,25 @@ def _run(options: Options) -> int:
     from vramtop.tui.app.monitor import monitor
 
     return monitor(runs[0], tour=options.tour)
+
+
+def _show_gpus() -> int:
+    _check_terminal("; without one use --once")
+    _check_cursor()
+    _defer_collection()
+    from vramtop.tui.app.monitor import show_gpus
+
+    return show_gpus()
+
+
+def _print_gpus(form: str) -> int:
+    """Print the GPUs once. It imports little: `watch` starts it every other second."""
+    from vramtop.tui.terminal import output
+
+    output.require()
+    from vramtop.tui.headless.gpus_once import print_gpus
+
+    return print_gpus("json" if form == "json" else "table")
 
 
 def _defer_collection() -> None:

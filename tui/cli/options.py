@@ -25,10 +25,11 @@ _NOT_WITH_PARAMETERS = {
     "optimizer": "--optimizer",
 }
 _WITH_PARAMETERS = ("dtype", "mixed", "lora", "shards", "zero")
+_OF_GPUS = {"command", "once", "gpus_format"}
 _OPTION = re.compile(r"--?[a-zA-Z][^=\s]*")
 
 
-Way = Literal["monitor", "gpus", "headless", "estimate", "fit", "sweep"]
+Way = Literal["monitor", "gpus", "gpus once", "headless", "estimate", "fit", "sweep"]
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -74,9 +75,13 @@ def parse(arguments: Sequence[str]) -> Options | ProgramOptions:
     )
     download = "download" in given
     if given.get("command") == "gpus":
-        if len(given) > 1:
-            raise SettingError("gpus trains nothing: it goes without other options")
-        return Options("gpus", settings, "64", None, "table", download)
+        if given.keys() - _OF_GPUS:
+            raise SettingError("gpus trains nothing: it goes with --once and --format alone")
+        form = _form(given.get("gpus_format"), ("table", "json"))
+        if form == "table" and "gpus_format" in given and "once" not in given:
+            raise SettingError("--format table goes with --once; without it there is the screen")
+        way: Way = "gpus once" if "once" in given or form == "json" else "gpus"
+        return Options(way, settings, "64", None, form, download)
     if "command" in given:
         _check_place(given)
         return Options(
@@ -99,7 +104,7 @@ def parse(arguments: Sequence[str]) -> Options | ProgramOptions:
     tour = "tour" in given
     if tour and "headless" in given:
         raise SettingError("--tour is shown on the screen: it goes without --headless")
-    way: Literal["headless", "monitor"] = "headless" if "headless" in given else "monitor"
+    way = "headless" if "headless" in given else "monitor"
     return Options(way, settings, given.get("one_batch_size", "64"), steps, form, download, tour)
 
 

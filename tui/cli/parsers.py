@@ -210,6 +210,10 @@ def _sweep(commands: _Commands) -> Parser:
 
 def _gpus(commands: _Commands) -> Parser:
     gpus = _command(commands, "gpus", "show the GPUs and their processes; nothing is trained")
+    group = gpus.add_argument_group("gpus")
+    group.add_argument("--once", action="store_true", help="print them once, without a screen")
+    text = "table or json (table); json prints them once too"
+    group.add_argument("--format", dest="gpus_format", metavar="FORM", help=text)
     about(gpus)
     return gpus
 

@@ -99,7 +99,7 @@ def _by_number(gpus: list[int], entry: str) -> int | None:
 
 def lost(gpu: Gpu, trouble: str) -> Gpu:
     """A GPU that cannot be asked: its index, and the fields that never change."""
-    return Gpu(gpu.index, gpu.uuid, gpu.name, total=gpu.total, trouble=trouble)
+    return Gpu(gpu.index, gpu.uuid, gpu.name, total=gpu.total, bus=gpu.bus, trouble=trouble)
 
 
 def keep_places(before: Sequence[Gpu], now: Sequence[Gpu]) -> tuple[Gpu, ...]:
@@ -118,7 +118,12 @@ def keep_places(before: Sequence[Gpu], now: Sequence[Gpu]) -> tuple[Gpu, ...]:
 
 
 def _recognized(gpu: Gpu, before: Gpu) -> Gpu:
-    known = replace(gpu, uuid=gpu.uuid or before.uuid, name=gpu.name or before.name)
+    known = replace(
+        gpu,
+        uuid=gpu.uuid or before.uuid,
+        name=gpu.name or before.name,
+        bus=gpu.bus or before.bus,
+    )
     return replace(known, total=before.total) if known.trouble else known
 
 

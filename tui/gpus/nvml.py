@@ -182,3 +182,17 @@ def _by_pid(processes: list[Any]) -> dict[int, int | None]:
         unknown = process.used == _NO_BYTES or before is None
         used[process.pid] = None if unknown else before + process.used
     return used
+
+
+def sampled(handle: Any, since: int) -> dict[int, tuple[int, int]]:  # noqa: ANN401 - opaque
+    """The percent of the time that each pid used the GPU's SMs, and its memory, at its last sample.
+
+    Only samples after `since` count, in microseconds since 1970. A process that has not worked has
+    none.
+    """
+    try:
+        samples = ask("nvmlDeviceGetProcessUtilization", handle, since)
+    except Absent:
+        return {}  # nobody has worked
+    latest = sorted(samples, key=lambda sample: int(sample.timeStamp))
+    return {sample.pid: (sample.smUtil, sample.memUtil) for sample in latest}

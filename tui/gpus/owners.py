@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import pwd
+from contextlib import suppress
 from functools import lru_cache
 
 import psutil
 
-_REMEMBERED = 1024
 
-
-def owner(pid: int) -> tuple[str | None, str | None]:
+def owner(process: psutil.Process) -> tuple[str | None, str | None]:
     """The user and the command line of a process; None for what is not known.
 
-    Answers are remembered by the pid and the time at which the process started.
+    The command line is not known while a program is being loaded.
     """
-    try:
-        born = psutil.Process(pid).create_time()
-    except psutil.Error:
-        return None, None
-    return _answer(_user, pid, born), _answer(_command, pid, born)
+    user = command = None
+    with suppress(psutil.Error):
+        user = _name(process.uids().real)
+    with suppress(psutil.Error):
+        command = printable(" ".join(process.cmdline())) or None
+    return user, command
 
 
 def printable(text: str) -> str:
@@ -27,27 +27,10 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text).strip()
 
 
-class _NotYet(Exception):
-    """The command line is still empty, as it is while a program is being loaded."""
-
-
-def _answer(question: Callable[[int, float], str], pid: int, born: float) -> str | None:
+@lru_cache
+def _name(uid: int) -> str:
+    """The user's name, or else the number, as in a container."""
     try:
-        return question(pid, born)
-    except (psutil.Error, _NotYet):
-        return None
-
-
-@lru_cache(_REMEMBERED)  # it remembers answers, not exceptions
-def _user(pid: int, born: float) -> str:
-    del born
-    return str(psutil.Process(pid).username())
-
-
-@lru_cache(_REMEMBERED)
-def _command(pid: int, born: float) -> str:
-    del born
-    line = printable(" ".join(psutil.Process(pid).cmdline()))
-    if not line:
-        raise _NotYet
-    return line
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

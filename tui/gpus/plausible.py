@@ -13,6 +13,8 @@ from vramtop.protocol.gpus import Gpu, GpuProcess
 _RANGES = {
     "gpu_utilization": (0, 100),
     "memory_utilization": (0, 100),
+    "encoder": (0, 100),
+    "decoder": (0, 100),
     "fan": (0, 200),
     "temperature": (-50, 150),
     "slowdown_at": (1, 150),
@@ -58,13 +60,17 @@ def _impossible_memory(gpu: Gpu) -> str | None:
 def _processes(
     gpu: Gpu, total: int | None, refused: dict[str, str]
 ) -> tuple[GpuProcess, ...] | None:
-    """The processes; one that seems to hold more bytes than the GPU has holds an unknown number."""
-    if gpu.processes is None or total is None:
-        return gpu.processes
+    """The processes; what one cannot hold or use of the GPU is unknown."""
+    if gpu.processes is None:
+        return None
     kept = []
     for process in gpu.processes:
-        if process.used is not None and process.used > total:
-            refused[f"memory of process {process.pid}"] = f"{process.used:,} B cannot be"
-            process = replace(process, used=None)  # noqa: PLW2901
-        kept.append(process)
+        used, sm, bandwidth = process.used, process.sm, process.bandwidth
+        if used is not None and total is not None and used > total:
+            refused[f"memory of process {process.pid}"] = f"{used:,} B cannot be"
+            used = None
+        if max(sm or 0, bandwidth or 0) > 100:
+            refused[f"utilization of process {process.pid}"] = f"{sm} % and {bandwidth} % cannot be"
+            sm = bandwidth = None
+        kept.append(replace(process, used=used, sm=sm, bandwidth=bandwidth))
     return tuple(kept)

@@ -2,51 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
-from vramtop.protocol.gpus import Gpu, GpuProcess, GpusReport
+from vramtop.protocol.gpus import Gpu, GpuProcess, GpusReport, ProcessType
 
 from .conclusions import UNLISTED, keep_places, lost
-from .nvml import Absent, Answers, Down, Lost, Missing, Refused, Unsupported, ask, first, running
-from .owners import owner, printable
+from .host import HostReader
+from .nvml import (
+    Absent,
+    Answers,
+    Down,
+    Lost,
+    Missing,
+    Refused,
+    Unsupported,
+    ask,
+    first,
+    running,
+    sampled,
+)
+from .owners import printable
 from .plausible import plausible
+from .processes import Look, Processes
+from .sensors import condition, limited
 
 NO_GPU = "the NVIDIA driver finds no GPU"
 
 # NVML's own numbers for what is asked, and for what it answers.
 _MEMORY_V2 = 0x02000028
-_GPU_SENSOR = 0
-_SHUTDOWN, _SLOWDOWN = 0, 1
 _MOST_INSTANCES = 7
-_SM, _MEMORY = 1, 2
-_UNCORRECTED, _SINCE_DRIVER_LOAD = 1, 0
-_UNKNOWN_STATE = 32
 _COMPUTING = "nvmlDeviceGetComputeRunningProcesses"
+_DRAWING = "nvmlDeviceGetGraphicsRunningProcesses"
 _ALSO_RUNNING = {
-    "graphics_processes": "nvmlDeviceGetGraphicsRunningProcesses",
+    "graphics_processes": _DRAWING,
     "mps_processes": "nvmlDeviceGetMPSComputeRunningProcesses",
 }
-_IDLE = 0x1
-_THROTTLES = {
-    0x2: "clocks set by an application",
-    0x4: "software power cap",
-    0x8: "hardware slowdown",
-    0x10: "sync boost",
-    0x20: "software thermal slowdown",
-    0x40: "hardware thermal slowdown",
-    0x80: "hardware power brake",
-    0x100: "display clocks",
-}
+# A sample of what a process uses of a GPU is at most a second old where it is at work.
+_SAMPLED_SECONDS = 2
 
 
 class Reader:
-    """Reads all GPUs, from one thread; remembers which GPUs there were."""
+    """Reads all GPUs, from one thread; remembers which GPUs there were.
 
-    def __init__(self) -> None:
+    `look` says which of their processes can be looked into.
+    """
+
+    def __init__(self, look: Look | None = None) -> None:
+        self._processes = Processes(look)
+        self._host = HostReader()
         self._open = False
         self._gpus: tuple[Gpu, ...] = ()
 
@@ -56,7 +64,8 @@ class Reader:
             if not self._open:
                 ask("nvmlInit")
                 self._open = True
-            report = self._report()
+            report = self._processes.complete(self._report())
+            report = replace(report, host=self._host.read())
         except Down as down:
             report = self._no_report(str(down))
         except Refused as refusal:
@@ -102,8 +111,9 @@ def _gpu(index: int, before: Gpu) -> Gpu:
     gpu, answers = Gpu(index), Answers()
     try:
         answers = Answers(ask("nvmlDeviceGetHandleByIndex", index))
-        gpu = _identity(gpu, answers)
-        gpu = _limited(_condition(_holdings(gpu, answers), answers), answers, before)
+        gpu = replace(_identity(gpu, answers), bus=_bus(answers))
+        held = _sampled(_holdings(gpu, answers), answers)
+        gpu = limited(condition(held, answers), answers, before)
     except Refused as refusal:
         gpu = replace(gpu, trouble=str(refusal))
     gpu = _divided(gpu, answers, before.instances)
@@ -117,6 +127,11 @@ def _identity(gpu: Gpu, answers: Answers) -> Gpu:
         uuid=answers.get("uuid", "nvmlDeviceGetUUID"),
         name=None if name is None else printable(name),
     )
+
+
+def _bus(answers: Answers) -> str | None:
+    pci = answers.get("bus", "nvmlDeviceGetPciInfo")
+    return None if pci is None else printable(pci.busId)
 
 
 def _holdings(gpu: Gpu, answers: Answers) -> Gpu:
@@ -143,76 +158,36 @@ def _processes(answers: Answers) -> tuple[GpuProcess, ...] | None:
     used = answers.take("processes", partial(running, _COMPUTING, answers.device))
     if used is None:
         return None
+    types: dict[int, ProcessType] = dict.fromkeys(used, "C")
     for field, name in _ALSO_RUNNING.items():
         others = answers.take(field, partial(running, name, answers.device))
         for pid, more in (others or {}).items():
             # Each list has all bytes of a process, so two lists can count the same bytes.
             before = used.get(pid)
             used[pid] = more if before is None else max(before, more or 0)
-    return tuple(GpuProcess(pid, held, *owner(pid)) for pid, held in used.items())
+            if name == _DRAWING:
+                types[pid] = "C+G" if pid in types else "G"
+            else:
+                types.setdefault(pid, "C")
+    return tuple(GpuProcess(pid, held, type=types[pid]) for pid, held in used.items())
 
 
-def _condition(gpu: Gpu, answers: Answers) -> Gpu:
-    """The GPU with the values of its sensors."""
-    utilization = answers.get("utilization", "nvmlDeviceGetUtilizationRates")
-    number = answers.number
-    power = number("power", "nvmlDeviceGetPowerUsage")
-    power_cap = number("power_cap", "nvmlDeviceGetEnforcedPowerLimit")
-    state = answers.get("performance_state", "nvmlDeviceGetPerformanceState")
-    ecc = ("ecc_errors", "nvmlDeviceGetTotalEccErrors", _UNCORRECTED, _SINCE_DRIVER_LOAD)
-    return replace(
-        gpu,
-        gpu_utilization=None if utilization is None else utilization.gpu,
-        memory_utilization=None if utilization is None else utilization.memory,
-        temperature=number("temperature", "nvmlDeviceGetTemperature", _GPU_SENSOR),
-        power=None if power is None else power / 1000,
-        power_cap=None if power_cap is None else power_cap / 1000,
-        sm_clock=number("sm_clock", "nvmlDeviceGetClockInfo", _SM),
-        memory_clock=number("memory_clock", "nvmlDeviceGetClockInfo", _MEMORY),
-        fan=number("fan", "nvmlDeviceGetFanSpeed"),
-        performance_state=answers.known("performance_state", state, _UNKNOWN_STATE),
-        ecc_errors=answers.known(ecc[0], answers.get(*ecc)),
-        throttled=_throttled(answers),
-    )
+def _sampled(gpu: Gpu, answers: Answers) -> Gpu:
+    """The GPU with what each of its processes uses of it.
 
-
-def _limited(gpu: Gpu, answers: Answers, before: Gpu) -> Gpu:
-    """The GPU with its temperature limits, which never change and so are asked for once."""
-    if gpu.uuid is not None and gpu.uuid == before.uuid and before.slowdown_at is not None:
-        return replace(gpu, slowdown_at=before.slowdown_at, shutdown_at=before.shutdown_at)
-    return replace(
-        gpu,
-        slowdown_at=_limit(answers.device, _SLOWDOWN),
-        shutdown_at=_limit(answers.device, _SHUTDOWN),
-    )
-
-
-def _limit(device: Any, kind: int) -> int | None:  # noqa: ANN401
-    """A limit in °C; None for the many GPUs that give none."""
-    try:
-        limit: int = ask("nvmlDeviceGetTemperatureThreshold", device, kind)
-    except Lost:
-        raise
-    except Refused:
-        return None
-    return limit
-
-
-def _throttled(answers: Answers) -> tuple[str, ...] | None:
-    bits = answers.take("throttled", _clock_reasons(answers.device))
-    if bits is None:
-        return None
-    names = [name for bit, name in _THROTTLES.items() if bits & bit]
-    unnamed = bits & ~(_IDLE | sum(_THROTTLES))
-    return (*names, f"reason {unnamed:#x}") if unnamed else tuple(names)
-
-
-def _clock_reasons(device: Any) -> Callable[[], int]:  # noqa: ANN401
-    return partial(
-        first,
-        partial(ask, "nvmlDeviceGetCurrentClocksEventReasons", device),
-        partial(ask, "nvmlDeviceGetCurrentClocksThrottleReasons", device),
-    )
+    NVML has no sample of a process that has not worked lately, and none at all for instances.
+    """
+    if not gpu.processes:
+        return gpu
+    since = time.time_ns() // 1000 - _SAMPLED_SECONDS * 1_000_000
+    shares = answers.take("process_utilization", partial(sampled, answers.device, since))
+    if shares is None:
+        return gpu
+    processes = []
+    for process in gpu.processes:
+        sm, bandwidth = shares.get(process.pid, (0, 0))
+        processes.append(replace(process, sm=sm, bandwidth=bandwidth))
+    return replace(gpu, processes=tuple(processes))
 
 
 def _divided(gpu: Gpu, answers: Answers, known: Sequence[Gpu]) -> Gpu:

@@ -11,6 +11,7 @@ from vramtop.protocol.gpus import GpusReport
 
 from .conclusions import lost
 from .nvml import NO_DRIVER
+from .processes import Look
 from .readings import Reader
 
 SECONDS = 1.0
@@ -24,11 +25,18 @@ class Sampler:
 
     After a failure of NVML or of one GPU, NVML is initialized anew. The waits between the attempts
     double up to `RETRY_SECONDS`; on a machine without a driver each is that long.
+
+    `look` says which processes can be looked into.
     """
 
     def __init__(
-        self, seconds: float = SECONDS, *, patience_seconds: float = PATIENCE_SECONDS
+        self,
+        seconds: float = SECONDS,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+        look: Look | None = None,
     ) -> None:
+        self._look = look
         self._seconds = seconds
         self._patience = patience_seconds
         self._loop = asyncio.get_running_loop()
@@ -89,7 +97,7 @@ class Sampler:
             self._hand_over(mistake)
 
     def _sample(self) -> None:
-        reader = Reader()
+        reader = Reader(self._look)
         failures, retry_at = 0, 0.0
         while not self._closing.is_set():
             self._asking_since = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def _find(pid: int) -> Target:
         raise CannotAttach(
             f"process {pid} belongs to {process.username()}: run vramtop as that user or as root"
         )
-    facts = _facts(pid)
+    facts = facts_of(pid)
     if int(facts["TracerPid"]):
         raise CannotAttach(f"process {pid} is held by a debugger, process {facts['TracerPid']}")
     if status == psutil.STATUS_STOPPED:
@@ -82,11 +83,15 @@ def _find(pid: int) -> Target:
     addresses = _functions(pid, files)
     if not sockets.has_torch(pid):
         raise _without(pid, "has not imported torch")
-    folder, inner = sockets.folder(uid), facts["NSpid"].split()[-1]
-    place = Path(f"/proc/{pid}/root{folder}")
-    return Target(
-        pid, uid, folder, place / f"{inner}.sock", place / f"{inner}.failed", addresses
-    )  # fmt: skip
+    socket = socket_of(pid, uid, facts)
+    failure = socket.with_suffix(".failed")
+    return Target(pid, uid, sockets.folder(uid), socket, failure, addresses)
+
+
+def socket_of(pid: int, uid: int, facts: Mapping[str, str]) -> Path:
+    """The socket of a process of this user, if it is observed; `facts` are its status."""
+    inner = facts["NSpid"].split()[-1]
+    return Path(f"/proc/{pid}/root{sockets.folder(uid)}/{inner}.sock")
 
 
 def _without(pid: int, why: str) -> CannotAttach:
@@ -100,7 +105,8 @@ def _without(pid: int, why: str) -> CannotAttach:
     return CannotAttach(f"process {pid} {why}")
 
 
-def _facts(pid: int) -> dict[str, str]:
+def facts_of(pid: int) -> dict[str, str]:
+    """The lines of a process's status, by their names; raises `OSError`."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return {name: text.strip() for name, _, text in (line.partition(":") for line in lines)}
 
@@ -139,16 +145,15 @@ def _is_libc(path: str) -> bool:
 
 def refusal(pid: int, scope: Path = _SCOPE) -> CannotAttach:
     """Why the system does not let us into a process of our own, and what helps."""
-    if scope.exists() and os.geteuid():
-        level = scope.read_text().strip()
-        if level in ("1", "2"):
-            return CannotAttach(
-                f"the system lets nobody trace process {pid} (ptrace_scope is {level}): "
-                f"use sudo, or sudo sysctl kernel.yama.ptrace_scope=0, {_RUN}"
-            )
-    if scope.exists() and scope.read_text().strip() == "3":
+    level = forbidding_scope(scope)
+    if level == "3":
         return CannotAttach(f"this system allows no tracing (ptrace_scope is 3); {_RUN}")
-    if not int(_facts(os.getpid())["CapEff"], 16) >> _TRACE & 1:
+    if level is not None:
+        return CannotAttach(
+            f"the system lets nobody trace process {pid} (ptrace_scope is {level}): "
+            f"use sudo, or sudo sysctl kernel.yama.ptrace_scope=0, {_RUN}"
+        )
+    if not int(facts_of(os.getpid())["CapEff"], 16) >> _TRACE & 1:
         return CannotAttach(
             f"no permission to trace process {pid}: in a container, give it SYS_PTRACE "
             f"(docker run --cap-add SYS_PTRACE), {_RUN}"
@@ -156,3 +161,9 @@ def refusal(pid: int, scope: Path = _SCOPE) -> CannotAttach:
     return CannotAttach(
         f"the system does not let process {pid} be traced; start the program with: vramtop run"
     )
+
+
+def forbidding_scope(scope: Path = _SCOPE) -> str | None:
+    """The system's ptrace_scope where it does not let us trace a process; None where it does."""
+    level = scope.read_text().strip() if scope.exists() else "0"
+    return level if level == "3" or (level in ("1", "2") and os.geteuid()) else None

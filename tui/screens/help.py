@@ -19,14 +19,32 @@ from vramtop.tui.words.vocabulary import READING_PROGRAM, WORDS_PROGRAM, Entry, 
 
 from .room import HEIGHTS
 
+_CHOOSING = (
+    Entry("↑ ↓", "choose a GPU or a process, as a click and the wheel do"),
+    Entry("tab", "from the GPUs to the processes, and back"),
+    Entry("pgup pgdn", "a page up or down; home and end, the first and the last"),
+    Entry("← →", "the whole command, also its end"),
+    Entry("click", "on a title sorts by it, once more the other way round"),
+)
+_INSIDE = Entry(
+    "→ •", "a process with PyTorch that can be looked into; one that is observed already"
+)
 GPU_SCREEN_KEYS = Section(
     "on this screen",
     (
-        Entry("↑ ↓", "choose a GPU or a process, as a click and the wheel do"),
-        Entry("tab", "from the GPUs to the processes, and back"),
+        *_CHOOSING,
         Entry("enter", "from a GPU to its processes; from a process to what it holds, by category"),
-        Entry("esc", "call off looking inside"),
-        Entry("pgup pgdn", "a page up or down; home and end, the first and the last"),
+        Entry("esc", "call off looking inside; else list all processes again"),
+        _INSIDE,
+    ),
+)
+OVER_TRAINING_KEYS = Section(
+    "on this screen",
+    (
+        *_CHOOSING,
+        Entry("enter", "move the training of the lesson to the chosen GPU"),
+        Entry("esc", "back to the training, whose other keys go on working"),
+        _INSIDE,
     ),
 )
 

@@ -172,7 +172,14 @@ def _parted(state: State, parted: Parted) -> State:
 
 def outside(state: State) -> State:
     """The state of the GPUs alone, once nobody looks inside a process; log and news stay."""
-    return State(life="none", gpus=state.gpus, log=state.log, news=state.news)
+    return State(
+        life="none",
+        gpus=state.gpus,
+        gpu_history=state.gpu_history,
+        process_view=state.process_view,
+        log=state.log,
+        news=state.news,
+    )
 
 
 def _printed_again(state: State, line: WorkerLine) -> State:

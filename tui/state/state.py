@@ -14,11 +14,13 @@ from vramtop.tui.worker.link import Entering, Modules, ShapesSeen, Watched
 
 from . import moments
 from .categories import CategoryFacts
+from .gpu_history import GpuHistory
 from .history import History
 from .lesson.facts import Lesson
 from .listing import Listing
 from .moments import Spot
 from .news import LogEntry, News
+from .processes import ProcessView
 from .walk import Walk
 
 # The worker's life; "none" where there is no worker.
@@ -52,6 +54,8 @@ class State(msgspec.Struct, frozen=True):
     - `watched`, `modules`, `shapes` and `driver` are what only a watched program has; None for the
       lesson. `listing` is how its modules and lines are listed.
     - `inside` is the process that is looked into from the GPUs, from the key on.
+    - `gpu_history` is what the GPUs were like over the last hour, `process_view` how the processes
+      on them are listed.
     """
 
     life: Life = "starting"
@@ -81,6 +85,8 @@ class State(msgspec.Struct, frozen=True):
     shapes: ShapesSeen | None = None
     driver: DriverSum | None = None
     inside: Entering | None = None
+    gpu_history: GpuHistory = GpuHistory()
+    process_view: ProcessView = ProcessView()
 
     @property
     def gpu(self) -> Gpu | None:

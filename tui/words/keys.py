@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-Group = Literal["batch", "training", "look", "screen"]
+Group = Literal["batch", "training", "processes", "look", "screen"]
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -96,6 +96,18 @@ KEYS = (
 LOOK_KEY = Key(
     "enter", "enter", "look_inside", "Process: look inside", "look inside a process", "look"
 )
+# Those for the list of processes, which the screen of GPUs has over a training too.
+PROCESS_KEYS = (
+    Key("s", "s", "sort_processes", "Processes: sort", "sort by the next column", "processes"),
+    Key(
+        "R", "R", "reverse_processes",
+        "Processes: the other way round", "the other way round", "processes",
+    ),
+    Key("slash", "/", "filter_processes", "Processes: filter", "filter by words", "processes"),
+    Key("u", "u", "next_user", "Processes: next user's", "only the next user's", "processes"),
+    Key("t", "t", "tree", "Processes: tree", "a tree, by who started whom", "processes"),
+    Key("K", "K", "end_process", "Processes: end", "end one: INT, TERM, KILL", "processes"),
+)  # fmt: skip
 OUTPUT_KEY = Key("f", "f", "output", "Output: full size", "the program's output", "look")
 TYPE_KEY = Key("i", "i", "type_line", "Input: type a line", "type a line to the program", "look")
 NEXT_KEY = Key("n", "n", "next_program", "Device or rank: next", "the next device, or rank", "look")
@@ -115,9 +127,9 @@ _PROGRAM_ACTIONS = (
     "moment(1)", "choose(1)", "leave", "scale", "trends", "gpus",
     "theme", "layout", "refresh", "save_screen", "help", "quit",
 )  # fmt: skip
-_GPU_ACTIONS = ("theme", "refresh", "save_screen", "help", "quit")
+_GPU_ACTIONS = ("refresh", "save_screen", "help", "quit")
 # The keys for a program that is watched, those where it is looked into from the GPUs, and those on
-# the GPUs.
+# the GPUs: of the app, and with those of the screen.
 PROGRAM_KEYS = tuple(key for key in KEYS if key.action in _PROGRAM_ACTIONS)
 INSIDE_KEYS = (
     NEXT_KEY,
@@ -125,7 +137,13 @@ INSIDE_KEYS = (
     *(key for key in PROGRAM_KEYS if key.action not in ("leave", "gpus", "quit")),
     *_BACK_KEYS,
 )
-GPU_KEYS = (LOOK_KEY, *(key for key in KEYS if key.action in _GPU_ACTIONS))
+# On the GPUs t shows the tree.
+GPU_APP_KEYS = (
+    LOOK_KEY,
+    Key("T", "T", "theme", "Theme: next", "the next theme", "screen"),
+    *(key for key in KEYS if key.action in _GPU_ACTIONS),
+)
+GPU_KEYS = (*PROCESS_KEYS, *GPU_APP_KEYS)
 
 
 def grouped(keys: Sequence[Key]) -> dict[Group, list[Key]]:

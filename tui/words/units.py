@@ -107,6 +107,15 @@ def seconds(value: float | None) -> str:
     return f"{thousandths:.2f} ms" if thousandths < 9.995 else f"{thousandths:.1f} ms"
 
 
+def duration(seconds: int) -> str:
+    """For how long something runs, `3:12:04`, `12d 03h`; at most eight characters."""
+    hours, rest = divmod(seconds, 3600)
+    if hours < 100:
+        return f"{hours}:{rest // 60:02}:{rest % 60:02}"
+    days, hours = divmod(hours, 24)
+    return f"{days}d {hours:02}h" if days < 1000 else f"{days}d"
+
+
 def rate(value: float | None) -> str:
     """A number a second, rounded to three digits: `103,000`."""
     if value is None:

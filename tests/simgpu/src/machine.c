@@ -96,3 +96,17 @@ bool next_other(const char **rest, Other *other) {
     other->place.instance = machine_instances((int)device) ? (int)instance : WHOLE;
     return true;
 }
+
+// pid:device:sm:memory
+bool next_share(const char **rest, Share *share) {
+    if (!*rest) *rest = getenv("SIMGPU_SHARES");
+    if (!*rest || !**rest) return false;
+    const char *entry = *rest;
+    unsigned long long pid, device, sm, memory;
+    bool read = take_number(rest, &pid) && take_char(rest, ':') && take_number(rest, &device) &&
+                take_char(rest, ':') && take_number(rest, &sm) && take_char(rest, ':') &&
+                take_number(rest, &memory);
+    if (!read || !take_end_of_entry(rest)) misconfigured("SIMGPU_SHARES", entry);
+    *share = (Share){(int)pid, (int)device, (unsigned)sm, (unsigned)memory};
+    return true;
+}

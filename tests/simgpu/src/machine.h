@@ -45,6 +45,15 @@ bool place_within(Place inner, Place outer);
 // Walks SIMGPU_OTHERS: start with *rest NULL; false at the end.
 bool next_other(const char **rest, Other *other);
 
+// What a process uses of a device, in percent of the time.
+typedef struct {
+    int pid, device;
+    unsigned sm, memory;
+} Share;
+
+// Walks SIMGPU_SHARES in the same way.
+bool next_share(const char **rest, Share *share);
+
 // Says what is wrong with the simulation's variables and ends the process: a typing error in a test
 // must not pass for a healthy machine.
 _Noreturn void misconfigured(const char *variable, const char *text);

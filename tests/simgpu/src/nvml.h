@@ -54,6 +54,12 @@ typedef struct {
 } Process; // of versions 2 and 3
 
 typedef struct {
+    unsigned pid;
+    unsigned long long at;             // microseconds since 1970
+    unsigned sm, memory, encoder, decoder; // percent
+} ProcessUtilization;
+
+typedef struct {
     unsigned multiprocessors, copy_engines, decoders, encoders, jpegs, optical_flows;
     unsigned gpu_slices, compute_slices;
     unsigned long long memory_mib;

@@ -93,7 +93,7 @@ async def test_enter_goes_to_the_processes_then_into_one(
         await begin(pilot, GPUS)
         await pilot.press("down", "enter")
         assert entered == []
-        assert "›   1     4711" in seen(alone)
+        assert "›    1    4711" in seen(alone)
         await pilot.press("enter")
         await until(pilot, lambda: "looking into process 4711…" in seen(alone))
         assert entered == [4711]
@@ -122,7 +122,7 @@ async def test_the_screen_goes_on_while_a_process_is_entered(
         await painted(pilot, report(make_gpu(0, gpu_utilization=99), *GPUS.gpus[1:]))
         assert "99%" in seen(alone)
         await pilot.press("down", "enter")
-        assert "›   1  5000001" in seen(alone)
+        assert "›    1 5000001" in seen(alone)
         assert "process 4711 is being entered; esc calls it off" in seen(alone)
         refused.set()
         await until(pilot, lambda: "! process 4711 has not imported torch" in seen(alone))
@@ -150,7 +150,7 @@ async def test_a_process_that_has_gone_is_a_line() -> None:
         await pilot.press("down", "enter", "down", "enter")
         await until(pilot, lambda: "! there is no process 5000001" in seen(alone))
         assert not alone.inside
-        assert "›   1  5000001" in seen(alone)
+        assert "›    1 5000001" in seen(alone)
 
 
 async def test_where_there_is_no_process_that_is_said(alone: GpuApp, entered: list[int]) -> None:
@@ -176,7 +176,7 @@ async def test_the_way_back_leaves_the_program(
         await until(pilot, lambda: script.closed)
         assert isinstance(alone.screen, GpusAlone)
         assert "▸ left train.py (pid 4711), which goes on" in seen(alone)
-        assert "›   1     4711" in seen(alone)
+        assert "›    1    4711" in seen(alone)
         assert alone.state.watched is None
         await pilot.press("q")
     assert alone.return_code == 0

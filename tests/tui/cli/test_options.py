@@ -126,6 +126,19 @@ def test_an_estimate_of_any_model_says_how_it_is_trained() -> None:
     assert options.model == Model(7 * 10**9, mixed="autocast", devices=8, stage=2)
 
 
+def test_the_gpus_are_shown_or_printed_once() -> None:
+    for line, way, form in (
+        ("gpus", "gpus", "table"),
+        ("gpus --once", "gpus once", "table"),
+        ("gpus --once --format table", "gpus once", "table"),
+        ("gpus --format json", "gpus once", "json"),
+        ("gpus --once --format json", "gpus once", "json"),
+    ):
+        options = parse(line.split())
+        assert isinstance(options, Options)
+        assert (options.way, options.form) == (way, form)
+
+
 def test_a_tour_is_for_the_screen() -> None:
     assert parse(["--tour", "--batch-size", "16"]).tour
     assert not parse([]).tour

@@ -34,8 +34,8 @@ def test_a_gpu_that_is_split_lists_its_instances(nvml: Machine) -> None:
     assert [part.index for part in gpu.instances] == [0, 4]
     assert [part.used for part in gpu.instances] == [GIB, 2 * GIB]
     assert [part.processes for part in gpu.instances] == [
-        (GpuProcess(ONE, GIB),),
-        (GpuProcess(OTHER, 2 * GIB),),
+        (GpuProcess(ONE, GIB, type="C"),),
+        (GpuProcess(OTHER, 2 * GIB, type="C"),),
     ]
     assert [part.temperature for part in gpu.instances] == [None, None]
     assert "instances" not in gpu.refused

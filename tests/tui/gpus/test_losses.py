@@ -58,7 +58,7 @@ def test_a_lost_gpu_keeps_its_place_and_recovers(nvml: Machine, function: str, c
     assert gpu.trouble in ("the GPU is lost", "the GPU needs a reset")
     # Without its handle nothing can be asked, not even whether it is split.
     split = None if function.startswith("nvmlDeviceGetHandle") else False
-    kept = Gpu(0, before.uuid, before.name, total=before.total, mig=split)
+    kept = Gpu(0, before.uuid, before.name, total=before.total, bus=before.bus, mig=split)
     assert gpu == replace(kept, trouble=gpu.trouble)
     nvml.fails({})
     assert only_gpu(reader).trouble is None
@@ -118,7 +118,7 @@ def test_a_driver_that_goes_in_the_middle_takes_all_numbers_with_it(
     report = reader.read()
     assert report.trouble == DOWN[code]
     assert report.gpus == tuple(
-        Gpu(gpu.index, gpu.uuid, gpu.name, total=gpu.total, trouble=DOWN[code])
+        Gpu(gpu.index, gpu.uuid, gpu.name, total=gpu.total, bus=gpu.bus, trouble=DOWN[code])
         for gpu in before.gpus
     )
     nvml.fails({})

@@ -4,6 +4,7 @@ import getpass
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -13,60 +14,41 @@ SCRIPT = "print(flush=True), input()"
 
 
 @pytest.fixture
-def process() -> Iterator[subprocess.Popen[bytes]]:
+def process() -> Iterator[psutil.Popen]:
     """A program that has been loaded and waits; its last argument speaks to terminals."""
-    with subprocess.Popen(
+    with psutil.Popen(
         [sys.executable, "-c", SCRIPT, "a\x1b[2Jb\nc"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as process:
-        assert process.stdout is not None
         process.stdout.readline()
         yield process
-        process.kill()
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
-def test_a_process_has_a_user_and_a_command_in_one_line(process: subprocess.Popen[bytes]) -> None:
-    user, command = owner(process.pid)
+def test_a_process_has_a_user_and_a_command_in_one_line(process: psutil.Popen) -> None:
+    user, command = owner(process)
     assert user == getpass.getuser()
     assert command == f"{sys.executable} -c {SCRIPT} a [2Jb c"
 
 
-def test_a_process_that_has_ended_has_nobody(process: subprocess.Popen[bytes]) -> None:
-    assert owner(process.pid) != (None, None)
+def test_a_process_that_has_ended_has_nobody(process: psutil.Popen) -> None:
     process.kill()
     process.wait()
-    assert owner(process.pid) == (None, None)
+    assert owner(process) == (None, None)
 
 
-def test_a_process_that_ends_between_two_questions_has_nobody(
-    process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+def test_a_command_is_not_known_while_the_program_is_being_loaded(
+    process: psutil.Popen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def ended(process: psutil.Process) -> str:
-        raise psutil.NoSuchProcess(process.pid)
-
-    monkeypatch.setattr(psutil.Process, "username", ended)
-    monkeypatch.setattr(psutil.Process, "cmdline", ended)
-    assert owner(process.pid) == (None, None)
+    monkeypatch.setattr(psutil.Process, "cmdline", lambda _: [])
+    assert owner(process) == (getpass.getuser(), None)
 
 
-def test_a_process_is_looked_at_once(
-    process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+def test_a_user_without_a_name_is_a_number(
+    process: psutil.Popen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = owner(process.pid)
-    monkeypatch.setattr(psutil.Process, "cmdline", lambda _: ["another", "command"])
-    assert owner(process.pid) == first
-
-
-def test_a_command_that_is_not_known_yet_is_asked_for_again(
-    process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as loading:
-        loading.setattr(psutil.Process, "cmdline", lambda _: [])
-        assert owner(process.pid) == (getpass.getuser(), None)
-    assert SCRIPT in (owner(process.pid)[1] or "")
-
-
-@pytest.mark.parametrize("pid", [0, 2**31, 2**32 - 1])
-def test_a_pid_of_another_namespace_has_nobody(pid: int) -> None:
-    assert owner(pid) == (None, None)
+    ids = process.uids()
+    monkeypatch.setattr(psutil.Process, "uids", lambda _: ids._replace(real=2_000_000_001))
+    assert owner(process)[0] == "2000000001"

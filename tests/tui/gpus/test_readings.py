@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -20,10 +21,11 @@ from gpus_read import (
     OTHER,
     TOO_SMALL,
     UNKNOWN,
+    idle,
     only_gpu,
 )
 from msgspec.structs import replace
-from vramtop.protocol.gpus import Gpu, GpuProcess
+from vramtop.protocol.gpus import Gpu
 from vramtop.tui.gpus.conclusions import occupancy, used_by
 from vramtop.tui.gpus.readings import NO_GPU, Reader
 
@@ -94,6 +96,9 @@ def test_a_gpu_says_what_nvidia_smi_shows(nvml: Machine) -> None:
         memory_clock=2619,
         fan=31,
         performance_state=0,
+        bus="00000000:01:00.0",
+        encoder=0,
+        decoder=0,
         ecc_errors=2,
         throttled=("software power cap", "hardware thermal slowdown", "reason 0x1000"),
         mig=False,
@@ -110,7 +115,7 @@ def test_processes_have_memory_user_and_command(nvml: Machine) -> None:
     assert (ours.pid, ours.used) == (pid, 3 * GIB)
     assert ours.user is not None
     assert Path(sys.executable).name in (ours.command or "")
-    assert foreign == GpuProcess(ONE, GIB, user=None, command=None)
+    assert foreign == idle(ONE, GIB)
     assert second.processes is not None
     assert [process.used for process in second.processes] == [None]
 
@@ -133,7 +138,7 @@ def test_more_processes_than_there_was_room_for_are_all_listed(nvml: Machine) ->
 
 def test_a_process_in_several_instances_holds_what_it_has_in_all(nvml: Machine) -> None:
     nvml.has(devices=1, processes=f"{ONE}:0:100,{OTHER}:0:5,{ONE}:0:20,{OTHER}:0:n")
-    assert only_gpu(Reader()).processes == (GpuProcess(ONE, 120), GpuProcess(OTHER, None))
+    assert only_gpu(Reader()).processes == (idle(ONE, 120), idle(OTHER))
 
 
 def test_a_process_that_computes_and_draws_is_listed_once(
@@ -146,6 +151,64 @@ def test_a_process_that_computes_and_draws_is_listed_once(
     processes = only_gpu(Reader()).processes
     assert processes is not None
     assert [(process.pid, process.used) for process in processes] == [(ONE, 100), (OTHER, None)]
+    assert {process.type for process in processes} == {"C+G"}
+
+
+def test_a_process_that_draws_is_told_from_one_that_computes(nvml: Machine) -> None:
+    nvml.has(devices=1, processes=f"{ONE}:0:100,{OTHER}:0:5:G")
+    processes = only_gpu(Reader()).processes
+    assert processes is not None
+    assert [(process.pid, process.type) for process in processes] == [(ONE, "C"), (OTHER, "G")]
+
+
+def test_a_process_has_a_share_of_each_gpu_that_it_keeps_busy(nvml: Machine) -> None:
+    nvml.has(
+        devices=2,
+        processes=f"{ONE}:0:100,{OTHER}:0:5,{ONE}:1:100",
+        SHARES=f"{ONE}:0:62:30,{ONE}:1:8:1,77:0:9:9",
+    )
+    first, second = Reader().read().gpus
+    used = [
+        (each.pid, each.sm, each.bandwidth)
+        for gpu in (first, second)
+        for each in gpu.processes or ()
+    ]
+    assert used == [(ONE, 62, 30), (OTHER, 0, 0), (ONE, 8, 1)]
+
+
+def test_shares_are_those_of_the_last_seconds(nvml: Machine) -> None:
+    nvml.has(devices=1, processes=f"{ONE}:0:100")
+    asked = []
+
+    def samples(_: object, since: int) -> list[SimpleNamespace]:
+        asked.append(time.time() - since / 1e6)
+        return [
+            SimpleNamespace(pid=ONE, timeStamp=stamp, smUtil=sm, memUtil=1)
+            for stamp, sm in ((2, 20), (3, 30), (1, 10))
+        ]
+
+    nvml.answers(nvmlDeviceGetProcessUtilization=samples)
+    (process,) = only_gpu(Reader()).processes or ()
+    assert process.sm == 30
+    assert 1 < asked[0] < 4
+
+
+@pytest.mark.parametrize("code", [NOT_SUPPORTED, NO_PERMISSION])
+def test_shares_that_nvml_does_not_tell_are_unknown(nvml: Machine, code: int) -> None:
+    nvml.has(devices=1, processes=f"{ONE}:0:100", SHARES=f"{ONE}:0:62:30")
+    nvml.fails({"nvmlDeviceGetProcessUtilization": code})
+    gpu = only_gpu(Reader())
+    (process,) = gpu.processes or ()
+    assert (process.used, process.sm, process.bandwidth) == (100, None, None)
+    assert gpu.refused["process_utilization"]
+
+
+def test_a_share_that_cannot_be_is_unknown(nvml: Machine) -> None:
+    nvml.has(devices=1, processes=f"{ONE}:0:100", SHARES=f"{ONE}:0:4000:30")
+    gpu = only_gpu(Reader())
+    (process,) = gpu.processes or ()
+    assert (process.sm, process.bandwidth) == (None, None)
+    assert gpu.refused[f"utilization of process {ONE}"] == "4000 % and 30 % cannot be"
 
 
 # ---- what a driver refuses ----------------------------------------------------------------------
@@ -177,7 +240,7 @@ def test_a_driver_with_the_first_forms_alone_is_read(nvml: Machine) -> None:
     assert gpu.refused["reserved"] == "this driver does not know it"
     assert (gpu.total, gpu.used) == (8 * GIB, GIB + RESERVED)
     assert gpu.total == gpu.used + (gpu.free or 0)
-    assert gpu.processes == (GpuProcess(ONE, GIB), GpuProcess(OTHER))
+    assert gpu.processes == (idle(ONE, GIB), idle(OTHER))
     assert "processes" not in gpu.refused
 
 
@@ -194,7 +257,7 @@ def test_a_driver_without_any_list_tells_no_processes(nvml: Machine) -> None:
 def test_a_driver_without_the_second_form_of_a_list_is_asked_the_third(nvml: Machine) -> None:
     nvml.has(devices=1, processes=f"{ONE}:0:{GIB}")
     nvml.fails({f"{COMPUTING}_v2": NOT_THERE})
-    assert only_gpu(Reader()).processes == (GpuProcess(ONE, GIB),)
+    assert only_gpu(Reader()).processes == (idle(ONE, GIB),)
 
 
 def test_an_older_driver_tells_by_its_older_name_what_holds_the_clocks(nvml: Machine) -> None:
@@ -281,7 +344,7 @@ def test_readings_that_cannot_be_are_not_available(nvml: Machine) -> None:
     gpu = only_gpu(Reader())
     assert (gpu.gpu_utilization, gpu.temperature) == (None, 54)
     assert gpu.refused["gpu_utilization"] == "37,100 cannot be"
-    assert gpu.processes == (GpuProcess(ONE, None),)
+    assert gpu.processes == (idle(ONE),)
 
 
 def test_the_limits_of_heat_are_asked_once(nvml: Machine) -> None:

@@ -45,9 +45,9 @@ async def test_our_gpu_and_our_process_are_marked(app: VramtopApp) -> None:
         screen = seen(app)
         assert marked(line_of(screen, "0 X100"))
         assert not marked(line_of(screen, "1 X100"))
-        assert marked(line_of(screen, f"0        {OURS} "))
-        assert "this session's trainer" in line_of(screen, f"0        {OURS} ")
-        assert not marked(line_of(screen, "1     4242"))
+        assert marked(line_of(screen, f"0      {OURS} "))
+        assert "this training" in line_of(screen, f"0      {OURS} ")
+        assert not marked(line_of(screen, "1   4242"))
 
 
 async def test_both_screens_tell_the_same_bytes_in_use(app: VramtopApp) -> None:

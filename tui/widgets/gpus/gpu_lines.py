@@ -21,13 +21,18 @@ _MARKS = 5  # the cursor, the trainer's mark, an index of two digits, a space
 _SHORTEST, _LONGEST = 10, 30  # names
 _INDENT = 6
 _LOAD, _HEAT = 5, 6
+_LABEL = Style(reverse=True)
+# The last seconds of the load, where the bar keeps so many columns.
+_PAST, _WIDE_PAST, _LEAST_BAR = 8, 12, 12
+_LEVELS = "▁▂▃▄▅▆▇█"
 
 
 class GpuEntry(msgspec.Struct, frozen=True):
     """A GPU, or an instance of one.
 
     `parts` are the holders of its memory, as far as they are known. `in_use` and `total` are bytes;
-    `by` names their source, NVML or CUDA. `ours` tells that the training runs there.
+    `by` names their source, NVML or CUDA. `ours` tells that the training runs there. `past` is the
+    load of the last seconds in percent, None where it is not known.
     """
 
     gpu: Gpu
@@ -37,6 +42,7 @@ class GpuEntry(msgspec.Struct, frozen=True):
     parts: tuple[HolderBytes, ...] = ()
     ours: bool = False
     instances: tuple[GpuEntry, ...] = ()
+    past: tuple[int | None, ...] = ()
 
 
 class ChosenLine(msgspec.Struct, frozen=True):
@@ -58,17 +64,23 @@ class GpuColumns:
 
     def __init__(self, entries: Sequence[GpuEntry], width: int) -> None:
         self.width = width
-        self.wide = width >= _WIDE
-        fixed = _MARKS + len(self.sensors(("",) * 6)) + len(self.memory("", "")) + 2
+        self.wide, self.past = width >= _WIDE, 0
+        fixed = _MARKS + len(self.sensors(("",) * 7)) + len(self.memory("", "")) + 2
         longest = max((len(_name(entry.gpu)) for entry in entries), default=0)
         self.name = max(_SHORTEST, min(longest, (width - fixed) // 2, _LONGEST))
         self.bar = max(0, width - fixed - self.name)
+        past = 1 + (_WIDE_PAST if self.wide else _PAST)
+        if self.bar - past >= _LEAST_BAR:
+            self.past, self.bar = past, self.bar - past
 
-    def sensors(self, figures: Sequence[str]) -> str:
-        """Utilization, temperature and power; where there is room, also clocks, state and fan."""
-        load, heat, power, clocks, state, fan = figures
-        line = f"{load:>{_LOAD}}{heat:>{_HEAT}}{power:>11}"
-        return f"{line}{clocks:>13}{state:>7}{fan:>6}" if self.wide else line
+    def sensors(self, figures: Sequence[str], past: str = "") -> str:
+        """Utilization, temperature and power; where there is room, also the others.
+
+        The `past` of the utilization stands beside it.
+        """
+        load, heat, power, clocks, state, fan, errors = figures
+        line = f"{load:>{_LOAD}}{past:>{self.past}}{heat:>{_HEAT}}{power:>11}"
+        return f"{line}{clocks:>13}{state:>7}{fan:>6}{errors:>5}" if self.wide else line
 
     def memory(self, used: str, total: str) -> str:
         """Bytes in use of the total."""
@@ -77,7 +89,7 @@ class GpuColumns:
 
     def head(self) -> str:
         """The line of titles."""
-        sensors = self.sensors(("util", "temp", "power", "sm/mem MHz", "state", "fan"))
+        sensors = self.sensors(("util", "temp", "power", "sm/mem MHz", "state", "fan", "ECC"))
         head = f"{'GPU':>{_MARKS - 1}} {'name':<{self.name}}{sensors}"
         return units.cut(f"{head}{self.memory('in use', 'total')}  who holds it", self.width)
 
@@ -104,9 +116,14 @@ def lines(
         rows = [line.append(f"  {gpu.trouble}", ink(colors.trouble))]
     else:
         start = line.cell_len + _LOAD
-        line.append(columns.sensors(_sensors(gpu)), ink(colors.text))
+        past = _past(entry.past, columns.past)
+        line.append(columns.sensors(_sensors(gpu), past), ink(colors.text))
+        line.stylize(ink(colors.muted), start, start + columns.past)
+        start += columns.past
         if heat := hot(gpu):
-            line.stylize(_style(heat, colors), start, start + _HEAT)
+            text = line.plain[start : start + _HEAT]
+            start += len(text) - len(text.lstrip())
+            line.stylize(_style(heat, colors), start, start + len(text.lstrip()))
         rows = [line.append_text(_memory(entry, columns, colors))]
     if _has_details(gpu, detailed=detailed):
         rows.append(_details(entry, columns, colors, complete=detailed))
@@ -116,9 +133,9 @@ def lines(
     ]
 
 
-def count(entry: GpuEntry, *, detailed: bool) -> int:
-    """How many lines `lines` gives, in any width."""
-    return 1 + _has_details(entry.gpu, detailed=detailed) + len(entry.instances)
+def lines_of(gpu: Gpu, *, detailed: bool) -> int:
+    """How many lines `lines` gives for this GPU, in any width."""
+    return 1 + _has_details(gpu, detailed=detailed) + len(gpu.instances)
 
 
 def _has_details(gpu: Gpu, *, detailed: bool) -> bool:
@@ -126,9 +143,12 @@ def _has_details(gpu: Gpu, *, detailed: bool) -> bool:
 
 
 def _style(sign: Sign, colors: Palette) -> Style:
+    """An error stands out like a label, also where there are no colours."""
     if sign.level == "plain":
         return ink(colors.muted)
-    return ink(colors.trouble, bold=sign.level == "error")
+    if sign.level == "warning":
+        return ink(colors.trouble)
+    return ink(colors.trouble, bold=True) + _LABEL
 
 
 def _name(gpu: Gpu) -> str:
@@ -143,6 +163,16 @@ def _sensors(gpu: Gpu) -> tuple[str, ...]:
         _pair(gpu.sm_clock, gpu.memory_clock, ""),
         units.MISSING if gpu.performance_state is None else f"P{gpu.performance_state}",
         _figure(gpu.fan, "%"),
+        units.MISSING if gpu.ecc_errors is None else units.count(gpu.ecc_errors),
+    )
+
+
+def _past(loads: Sequence[int | None], room: int) -> str:
+    """The last loads, each as high as it was."""
+    last = loads[len(loads) - max(0, room - 1) :] if len(loads) >= room else loads
+    return "".join(
+        " " if load is None else _LEVELS[min(load * len(_LEVELS) // 100, len(_LEVELS) - 1)]
+        for load in last
     )
 
 
@@ -181,8 +211,9 @@ def _details(entry: GpuEntry, columns: GpuColumns, colors: Palette, *, complete:
     if entry.by != "NVML":
         parts.append(Text(f"memory by {entry.by}", ink(colors.muted)))
     if complete and not columns.wide:
-        *_, clocks, state, fan = _sensors(entry.gpu)
-        parts.append(Text(f"{clocks} MHz · {state} · fan {fan}", ink(colors.muted)))
+        *_, clocks, state, fan, errors = _sensors(entry.gpu)
+        text = f"{clocks} MHz · {state} · fan {fan} · ECC {errors}"
+        parts.append(Text(text, ink(colors.muted)))
     if complete:
         parts += [holder_name(part, colors) for part in entry.parts]
         parts += [] if entry.parts else [Text(_no_parts(entry.gpu), ink(colors.muted))]
@@ -209,5 +240,5 @@ def _instance(
     line.append(f"{units.cut(name, room):<{room}}", ink(colors.text, bold=chosen is not None))
     if part.gpu.trouble is not None:
         return line.append(f"  {part.gpu.trouble}", ink(colors.trouble))
-    line.append(" " * len(columns.sensors(("",) * 6)))
+    line.append(" " * len(columns.sensors(("",) * 7)))
     return line.append_text(_memory(part, columns, colors))

@@ -7,27 +7,27 @@ from collections.abc import Sequence
 import msgspec
 from rich.text import Text
 from textual.events import Click, MouseScrollDown, MouseScrollUp
-from textual.geometry import Size
 from textual.message import Message
 from vramtop.protocol.gpus import Gpu
 from vramtop.tui.gpus.holders import of_gpu
 from vramtop.tui.gpus.whereabouts import accounts
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import ink
-from vramtop.tui.widgets.panel import Panel
 
-from . import gpu_lines, processes
-from .gpu_lines import GpuColumns, GpuEntry
+from . import gpu_lines
+from .gpu_lines import GpuColumns, GpuEntry, lines_of
+from .room import Shares, Wanted, wanted
+from .sharing import SharingPanel
 from .window import window
 
-_OTHER_LINES = 3  # of the screen: status, driver, keys
+_SECONDS = 12  # of the past that a line has room for
 
 
 class GpuList(msgspec.Struct, frozen=True):
-    """The GPUs in NVML's order, and how many rows their processes take."""
+    """The GPUs in NVML's order, and the lines that they and their processes want."""
 
     entries: tuple[GpuEntry, ...] = ()
-    processes: int = 0
+    lines: Wanted = Wanted()
 
 
 class GpuChoice(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ class GpuChoice(msgspec.Struct, frozen=True):
     part: int | None = None
 
 
-class GpuTable(Panel[GpuList]):
+class GpuTable(SharingPanel[GpuList]):
     """A line or two for each GPU, and one for each instance; keys, wheel or a click choose one.
 
     While it is `active`, keys choose here and not in the list of processes.
@@ -54,7 +54,6 @@ class GpuTable(Panel[GpuList]):
         self._chosen = GpuChoice(0)
         self._first = 0  # the first line in sight
         self._seen: list[GpuChoice] = []  # what each line below the head belongs to
-        self._counted: tuple[int, int] = (0, 0)
 
     @property
     def chosen(self) -> int | None:
@@ -104,37 +103,19 @@ class GpuTable(Panel[GpuList]):
         """The GPUs, with who holds their memory."""
         if state.gpus is None:
             return GpuList()
-        entries = tuple(_gpu(gpu, state) for gpu in state.gpus.gpus)
-        return GpuList(entries, len(processes.process_rows(state.gpus)))
+        entries = tuple(_gpu(place, gpu, state) for place, gpu in enumerate(state.gpus.gpus))
+        return GpuList(entries, wanted(state))
 
-    def draw_again(self) -> None:
-        """Draw again; where there are more GPUs or processes than before, ask for more room."""
-        super().draw_again()
-        shown = self._shown or GpuList()
-        counted = _count(shown.entries, detailed=True), shown.processes
-        if counted != self._counted:
-            self._counted = counted
-            self.refresh(layout=True)
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Two lines for each GPU where that is at most half of the screen, else one.
-
-        Up to half of the room is left to the processes.
-        """
-        del viewport, width
-        shown = self._shown or GpuList()
-        detailed = 1 + _count(shown.entries, detailed=True)
-        brief = 1 + _count(shown.entries, detailed=False)
-        wanted = detailed if 2 * detailed <= container.height else brief
-        room = max(2, container.height - _OTHER_LINES)
-        below = min(room // 2, 1 + max(1, shown.processes))
-        return min(wanted, room - below) if shown.entries else 0
+    def share(self, all_shares: Shares) -> int:
+        """That of the GPUs."""
+        return all_shares.gpus
 
     def draw(self, shown: GpuList, width: int, height: int) -> Text:
         """As many lines as there is room for, those of the chosen one among them."""
         colors, chosen = self.palette, self._at(self._stops())
         columns = GpuColumns(shown.entries, width)
-        detailed = height > _count(shown.entries, detailed=True)
+        every = sum(lines_of(entry.gpu, detailed=True) for entry in shown.entries)
+        detailed = height > every
         rows: list[tuple[GpuChoice, Text]] = []
         for place, entry in enumerate(shown.entries):
             here = gpu_lines.ChosenLine(chosen.part, self.active) if place == chosen.place else None
@@ -177,14 +158,17 @@ class GpuTable(Panel[GpuList]):
         return GpuChoice(max(0, min(self._chosen.place, stops[-1].place)))
 
 
-def _gpu(gpu: Gpu, state: State) -> GpuEntry:
+def _gpu(place: int, gpu: Gpu, state: State) -> GpuEntry:
     where = state.where
     here = where is not None and gpu is where.gpu
     instances = tuple(
         _held(part, state, here=where is not None and part is where.holding)
         for part in gpu.instances
     )
-    return msgspec.structs.replace(_held(gpu, state, here=here), instances=instances)
+    known = state.gpu_history.gpus
+    past = known[place].load[-_SECONDS:] if place < len(known) else ()
+    entry = _held(gpu, state, here=here)
+    return msgspec.structs.replace(entry, instances=instances, past=past)
 
 
 def _held(gpu: Gpu, state: State, *, here: bool) -> GpuEntry:
@@ -196,7 +180,3 @@ def _held(gpu: Gpu, state: State, *, here: bool) -> GpuEntry:
     parts = of_gpu(known, state.pid, measured.allocator if measured else None) or ()
     by = "CUDA" if account and account.by_cuda else "NVML"
     return GpuEntry(gpu, known.in_use, known.total, by, parts, here)
-
-
-def _count(entries: Sequence[GpuEntry], *, detailed: bool) -> int:
-    return sum(gpu_lines.count(entry, detailed=detailed) for entry in entries)

@@ -5,56 +5,46 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 from textual.events import Click, MouseScrollDown, MouseScrollUp
 from textual.message import Message
-from vramtop.protocol.gpus import Gpu, GpuProcess, GpusReport
+from textual.strip import Strip
+from vramtop.protocol.gpus import GpuProcess
+from vramtop.tui.state.processes import Column, ProcessRow, ProcessView, all_rows, process_rows
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import ink
 from vramtop.tui.widgets.panel import Panel
 from vramtop.tui.words import units
 
+from .process_columns import Cell, column_at, columns, heading, value
 from .window import Window, window
 
-_USER, _WIDE_USER = 10, 18
-_WIDE = 104
+_MARKS = 2  # the cursor, and the mark of our own process
 _WHEEL = 3  # rows
-
-
-class ProcessRow(msgspec.Struct, frozen=True):
-    """A process on a GPU. Where `process` is None, `refused` says why the list is missing.
-
-    `where` is the GPU's index, or like `0.1` for an instance. `place` is the GPU's place among the
-    GPUs.
-    """
-
-    place: int
-    where: str
-    process: GpuProcess | None
-    refused: str = ""
-
-    def same(self, other: ProcessRow) -> bool:
-        """Whether it is the same process on the same GPU; the bytes may differ."""
-        pids = [row.process and row.process.pid for row in (self, other)]
-        return self.where == other.where and pids[0] == pids[1]
+_SHIFT = 16  # columns by which the commands move
 
 
 class ProcessList(msgspec.Struct, frozen=True):
-    """All rows, GPU by GPU. `asked` says that NVML has answered.
+    """The rows of a view, out of `count`. `asked` says that NVML has answered.
 
     `pid` is that of the trainer or of the program that is watched; `trained` tells which.
     """
 
     rows: tuple[ProcessRow, ...]
+    count: int
+    view: ProcessView
     pid: int | None
     asked: bool
     trained: bool
 
 
 class ProcessTable(Panel[ProcessList]):
-    """A row for each process on each GPU, the largest of a GPU first; the trainer's is marked.
+    """A row for each process on each GPU; the trainer's is marked.
 
-    While it is `active`, keys choose a row here; the wheel or a click always can.
+    While it is `active`, keys choose a row here; the wheel or a click always can. A click on a
+    title sorts.
     """
 
     LIVE = True
@@ -62,28 +52,41 @@ class ProcessTable(Panel[ProcessList]):
     class Chosen(Message):
         """A row was chosen with the mouse."""
 
+    class Titled(Message):
+        """The title of a column was clicked."""
+
+        def __init__(self, column: Column) -> None:
+            super().__init__()
+            self.column: Column = column
+
     def __init__(self) -> None:
         super().__init__()
         self.active = False
         self._chosen = 0
         self._row: ProcessRow | None = None  # the chosen row when it was chosen
         self._frame = Window(0, 0, 0)
+        self._cells: tuple[Cell, ...] = ()
+        self._shift = 0  # steps by which the commands have moved to the left
+
+    @property
+    def _rows(self) -> Sequence[ProcessRow]:
+        return self._shown.rows if self._shown else ()
 
     @property
     def place(self) -> int | None:
         """The place of the chosen row's GPU among the GPUs; None where there is no row."""
-        rows = self._shown.rows if self._shown else ()
+        rows = self._rows
         return rows[self._at(rows)].place if rows else None
 
     @property
     def chosen(self) -> GpuProcess | None:
         """The chosen process; None where there is none, or where it is not known."""
-        rows = self._shown.rows if self._shown else ()
+        rows = self._rows
         return rows[self._at(rows)].process if rows else None
 
     def choose_on(self, place: int) -> bool:
         """Choose the first process of the GPU at that place; False where it has none."""
-        rows = self._shown.rows if self._shown else ()
+        rows = self._rows
         if rows and rows[self._at(rows)].place == place:
             return True
         first = next((at for at, row in enumerate(rows) if row.place == place), None)
@@ -99,8 +102,24 @@ class ProcessTable(Panel[ProcessList]):
 
     def move(self, by: int) -> None:
         """Choose the row `by` further down; negative is up."""
-        if self._shown and self._shown.rows:
-            self._choose(self._at(self._shown.rows) + by)
+        if self._rows:
+            self._choose(self._at(self._rows) + by)
+
+    def shift(self, by: int) -> None:
+        """Move the commands `by` steps to the left, so that their ends come into sight.
+
+        The first step shows them with the folder of the program, which is left out otherwise.
+        """
+        steps = -(-self._beyond // _SHIFT)
+        self._shift = max(0, min(self._shift + by, 1 + steps))
+        self.draw_again()
+
+    @property
+    def _beyond(self) -> int:
+        """How many characters of the longest command have no room."""
+        room = self._cells[-1].width - 1 if self._cells else 0
+        longest = max((len(row.branch) + len(self._command(row)) for row in self._rows), default=0)
+        return max(0, longest - room)
 
     def activate(self, *, active: bool) -> None:
         """Let the keys choose here, or no longer."""
@@ -108,7 +127,12 @@ class ProcessTable(Panel[ProcessList]):
         self.draw_again()
 
     def on_click(self, event: Click) -> None:
-        """Choose the row that was clicked on."""
+        """Choose the row that was clicked on, or sort by the column whose title was."""
+        if event.y == 0:
+            column = column_at(self._cells, event.x - _MARKS)
+            if column is not None:
+                self.post_message(self.Titled(column))
+            return
         row = self._frame.first + event.y - 1
         if self._frame.first <= row < self._frame.end:
             self._choose(row)
@@ -127,7 +151,7 @@ class ProcessTable(Panel[ProcessList]):
         self.post_message(self.Chosen())
 
     def _choose(self, row: int) -> None:
-        rows = self._shown.rows if self._shown else ()
+        rows = self._rows
         if rows:
             self._chosen = max(0, min(row, len(rows) - 1))
             self._row = rows[self._chosen]
@@ -139,72 +163,89 @@ class ProcessTable(Panel[ProcessList]):
         return next(same, max(0, min(self._chosen, len(rows) - 1)))
 
     def pick(self, state: State) -> ProcessList:
-        """The processes of all GPUs."""
-        report = state.gpus
+        """The processes of all GPUs, as they are to be listed."""
+        report, view = state.gpus, state.process_view
         asked = report is not None and report.trouble is None
-        rows = process_rows(report) if report else ()
-        return ProcessList(rows, state.pid, asked, state.lesson is not None)
+        rows = process_rows(report, view) if report else ()
+        count = len(all_rows(report)) if report else 0
+        return ProcessList(rows, count, view, state.pid, asked, state.lesson is not None)
 
-    def draw(self, shown: ProcessList, width: int, height: int) -> Text:
+    def draw(self, shown: ProcessList, width: int, height: int) -> list[Strip]:
         """As many rows as there is room for, and how many more there are."""
-        colors = self.palette
-        if not shown.rows:
+        muted = ink(self.palette.muted)
+        if not shown.count:
             text = "no process holds memory on a GPU" if shown.asked else ""
-            return Text(text, ink(colors.muted))
-        user = _WIDE_USER if width >= _WIDE else _USER
-        head = f"{'GPU':>5}{'pid':>9}  {'user':<{user}}{'memory':>10}  command"
-        table = Text(units.cut(head, width), ink(colors.muted))
+            return [self.strip(Text(units.cut(text, width), muted), width)]
+        self._cells = cells = columns(shown.rows, width - _MARKS)
+        head = " " * _MARKS + heading(cells, shown.view)
+        picture = [self.strip(Text(_with_filter(head, shown, width), muted), width)]
         chosen = self._at(shown.rows)
         self._frame = window(len(shown.rows), height - 1, chosen, self._frame.first)
         for at in range(self._frame.first, self._frame.end):
             here = self.active and at == chosen
-            line = self._line(shown.rows[at], shown, user, width, chosen=here)
-            table.append("\n").append_text(line)
+            picture.append(self._line(shown.rows[at], shown, cells, width, chosen=here))
         if self._frame.hidden:
-            table.append("\n").append(f"  {self._frame.hidden}", ink(colors.muted))
-        return table
+            picture.append(self.strip(Text(f"  {self._frame.hidden}", muted), width))
+        return picture
 
     def _line(
-        self, row: ProcessRow, shown: ProcessList, user: int, width: int, *, chosen: bool
-    ) -> Text:
-        colors, process = self.palette, row.process
+        self,
+        row: ProcessRow,
+        shown: ProcessList,
+        cells: Sequence[Cell],
+        width: int,
+        *,
+        chosen: bool,
+    ) -> Strip:
+        colors, paper, process = self.palette, self._paper, row.process
+        accent, muted = ink(colors.accent, bold=True), ink(colors.muted)
         cursor = "›" if chosen else " "
         if process is None:
-            text = f"{cursor} {row.where:>3}  processes {row.refused}"
-            return Text(units.cut(text, width), ink(colors.muted))
+            text = f"{cursor} {row.where:>{cells[0].width}}  processes {row.refused}"
+            return Strip([Segment(units.cut(text, width), paper + muted)])
         ours = process.pid == shown.pid
-        line = Text(cursor + ("▸" if ours else " "), ink(colors.accent, bold=True))
-        line.append(f"{row.where:>3}", ink(colors.muted))
-        owner = units.cut(process.user or units.MISSING, user)
-        used = units.MISSING if process.used is None else units.size(process.used)
-        cells = f"{process.pid:>9}  {owner:<{user}}{used:>10}  "
-        room = width - line.cell_len - len(cells)
-        line.append(cells, ink(colors.text, bold=ours or chosen))
-        command = process.command or units.MISSING
-        command = "this session's trainer" if ours and shown.trained else command
-        return line.append(units.cut(command, room), ink(colors.text if ours else colors.muted))
+        usual = ink(colors.text, bold=ours or chosen)
+        segments = [Segment(cursor + ("▸" if ours else " "), paper + accent)]
+        for cell in cells[:-1]:
+            style = muted if cell.column in ("GPU", "type") else usual
+            if cell.column == "inside":
+                style = muted if process.inside not in ("observed", "possible") else accent
+            segments.append(Segment(cell.text(value(cell, row, process)), paper + style))
+        segments += self._command_cell(row, cells[-1].width, usual if ours or chosen else muted)
+        return Strip(Segment.simplify(segments)).crop(0, width)
+
+    def _command_cell(self, row: ProcessRow, width: int, style: Style) -> list[Segment]:
+        """The branch, which stays, and so much of the command as has room."""
+        paper, room = self._paper, max(0, width - len(row.branch) - 1)
+        text = self._command(row)
+        if not self._shift and row.process and text == row.process.command:
+            program, space, rest = text.partition(" ")
+            text = program.rpartition("/")[2] + space + rest
+        elif self._shift > 1:
+            # The last step brings the end of the longest command to the end of the line.
+            text = "…" + text[min((self._shift - 1) * _SHIFT, self._beyond) + 1 :]
+        branch = units.cut(row.branch, max(0, width - 1))
+        return [
+            Segment(f" {branch}", paper + ink(self.palette.muted)),
+            Segment(units.cut(text, room), paper + style),
+        ]
+
+    def _command(self, row: ProcessRow) -> str:
+        process, shown = row.process, self._shown
+        if process is None or shown is None:
+            return ""
+        if shown.trained and process.pid == shown.pid:
+            return "this training"
+        return process.command or units.MISSING
 
 
-def process_rows(report: GpusReport) -> tuple[ProcessRow, ...]:
-    """The processes of all GPUs; those of an instance stand under the instance alone."""
-    gpus = enumerate(report.gpus)
-    return tuple(row for place, gpu in gpus for row in _of_gpu(place, gpu))
-
-
-def _of_gpu(place: int, gpu: Gpu) -> list[ProcessRow]:
-    found, listed = list[ProcessRow](), set[int]()
-    for part in gpu.instances:
-        found += _sorted(place, f"{gpu.index}.{part.index}", part.processes or ())
-        listed |= {process.pid for process in part.processes or ()}
-    rest = [process for process in gpu.processes or () if process.pid not in listed]
-    found += _sorted(place, str(gpu.index), rest)
-    if gpu.processes is None and gpu.trouble is None and not found:
-        reason = gpu.refused.get("processes")
-        text = f"not available: {reason}" if reason else "not available"
-        found.append(ProcessRow(place, str(gpu.index), None, text))
-    return found
-
-
-def _sorted(place: int, where: str, processes: Sequence[GpuProcess]) -> list[ProcessRow]:
-    largest_first = sorted(processes, key=lambda process: (-(process.used or 0), process.pid))
-    return [ProcessRow(place, where, process) for process in largest_first]
+def _with_filter(head: str, shown: ProcessList, width: int) -> str:
+    """The titles; at their end what is listed where that is not all."""
+    view = shown.view
+    parts = [f"/{view.words}"] if view.words else []
+    parts += [view.user] if view.user is not None else []
+    if not parts:
+        return units.cut(head, width)
+    listed = sum(bool(row.where) for row in shown.rows)
+    text = f"  {' · '.join(parts)} · {listed} of {shown.count}"
+    return units.cut(head, max(0, width - len(text))).ljust(width - len(text)) + text
