@@ -19,7 +19,7 @@ def test_the_monitor_alone_shows_the_gpus_and_starts_nothing(simgpu):
         r"driver 580\.65\.06 .* 2 GPUs",
         r"0 Simulated X100-0 +37%",
         r"1 Simulated X100-1 +37% .* 3\.59G/8\.00G",
-        rf"1 +{OTHER} +N/A +3\.00 GiB +N/A",
+        rf"1 +{OTHER} +C +N/A +3\.00G +0%",
     ):
         terminal.wait_for(pattern)
     assert psutil.Process(terminal.child.pid).children(recursive=True) == []

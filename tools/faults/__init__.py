@@ -9,6 +9,7 @@ from .commands import COMMANDS
 from .denials import DENIALS
 from .fault import Fault
 from .figures import FIGURES
+from .gpus import GPUS
 from .monitor import MONITOR
 from .programs import PROGRAMS
 from .reports import REPORTS
@@ -21,6 +22,7 @@ FAULTS: tuple[Fault, ...] = (
     *WORKER,
     *FIGURES,
     *MONITOR,
+    *GPUS,
     *PROGRAMS,
     *REPORTS,
     *COMMANDS,

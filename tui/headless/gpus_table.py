@@ -13,8 +13,9 @@ from vramtop.tui.words.units import MISSING
 
 from .columns import Column, fitting, lines
 
-_LEAST_NOTE, _LEAST_COMMAND, _LEAST_LONG_COMMAND = 24, 20, 40
-_NAME, _USER = 24, 12  # characters
+_LONG = 104  # characters in a line from which on sizes and reasons are written out
+_LEAST_NOTE, _LEAST_COMMAND = 24, 20
+_NAME, _SHORT_NAME, _USER = 24, 16, 12
 
 
 def text(report: GpusReport, at: float, room: int | None) -> list[str]:
@@ -73,7 +74,7 @@ def _of_gpus(gpus: Sequence[Gpu], room: int | None) -> list[str]:
         Column("GPU", [where for where, _, _ in entries]),
         Column("name", [_name(gpu, room) for _, gpu, _ in entries], right=False),
         Column("load", cells(lambda gpu: _with(gpu.gpu_utilization, "%"))),
-        Column("memory", ["" if gpu.trouble else _memory(gpu) for _, gpu, _ in entries]),
+        Column("memory", ["" if gpu.trouble else _memory(gpu, room) for _, gpu, _ in entries]),
         Column("used", ["" if gpu.trouble else _share(gpu) for _, gpu, _ in entries], rank=3),
         Column("temp", cells(lambda gpu: _with(gpu.temperature, "°C"))),
         Column("power", cells(_power)),
@@ -87,23 +88,14 @@ def _of_gpus(gpus: Sequence[Gpu], room: int | None) -> list[str]:
         Column("decoder", cells(lambda gpu: _with(gpu.decoder, "%")), rank=9),
         Column("bus", [gpu.bus or "" for _, gpu, _ in entries], rank=8),
     ]
-    notes = [_note(gpu) for _, gpu, _ in entries]
+    notes = [_note(gpu, room) for _, gpu, _ in entries]
     if any(notes):
         columns.append(Column("notes", notes, right=False, flexible=True))
     return lines(fitting(columns, room, _LEAST_NOTE), room)
 
 
 def _of_processes(rows: Sequence[tuple[str, GpuProcess]], room: int | None) -> list[str]:
-    """In little room without the reasons why one cannot look inside, and with shorter sizes."""
-    long = fitting(_columns(rows, room, short=False), room, _LEAST_LONG_COMMAND)
-    whole = len(long) == len(_columns(rows, room, short=False))
-    columns = long if whole else fitting(_columns(rows, room, short=True), room, _LEAST_COMMAND)
-    return lines(columns, room)
-
-
-def _columns(
-    rows: Sequence[tuple[str, GpuProcess]], room: int | None, *, short: bool
-) -> list[Column]:
+    short = _is_short(room)
     size = units.short if short else units.size
 
     def cells(of: Callable[[GpuProcess], str]) -> list[str]:
@@ -113,7 +105,7 @@ def _columns(
         name = process.user or MISSING
         return name if room is None else units.cut(name, _USER)
 
-    return [
+    columns = [
         Column("GPU", [where for where, _ in rows]),
         Column("pid", cells(lambda process: str(process.pid))),
         Column("user", cells(user), right=False),
@@ -124,9 +116,19 @@ def _columns(
         Column("CPU", cells(lambda process: _with(process.cpu, "%")), rank=1),
         Column("host", cells(lambda process: _bytes(process.resident, size)), rank=4),
         Column("time", cells(_time), rank=2),
-        Column("inside", cells(lambda process: _inside(process, short=short)), rank=3, right=False),
+        Column(
+            "inside" if short else "look inside",
+            cells(lambda process: _inside(process, short=short)),
+            rank=3,
+            right=False,
+        ),
         Column("command", cells(lambda each: each.command or MISSING), right=False, flexible=True),
     ]
+    return lines(fitting(columns, room, _LEAST_COMMAND), room)
+
+
+def _is_short(room: int | None) -> bool:
+    return room is not None and room < _LONG
 
 
 def _with(value: float | None, unit: str, before: str = "") -> str:
@@ -139,11 +141,12 @@ def _bytes(value: int | None, size: Callable[[int], str]) -> str:
 
 def _name(gpu: Gpu, room: int | None) -> str:
     name = MISSING if gpu.name is None else gpu.name.removeprefix("NVIDIA ")
-    return name if room is None else units.cut(name, _NAME)
+    return name if room is None else units.cut(name, _SHORT_NAME if _is_short(room) else _NAME)
 
 
-def _memory(gpu: Gpu) -> str:
-    return f"{_bytes(gpu.used, units.size)} / {_bytes(gpu.total, units.size)}"
+def _memory(gpu: Gpu, room: int | None) -> str:
+    size = units.short if _is_short(room) else units.size
+    return f"{_bytes(gpu.used, size)} / {_bytes(gpu.total, size)}"
 
 
 def _share(gpu: Gpu) -> str:
@@ -154,8 +157,9 @@ def _power(gpu: Gpu) -> str:
     return f"{units.number(gpu.power)} / {units.number(gpu.power_cap)} W"
 
 
-def _note(gpu: Gpu) -> str:
-    return gpu.trouble or ", ".join(sign.full for sign in signs(gpu))
+def _note(gpu: Gpu, room: int | None) -> str:
+    short = _is_short(room)
+    return gpu.trouble or ", ".join(sign.brief if short else sign.full for sign in signs(gpu))
 
 
 def _time(process: GpuProcess) -> str:
@@ -167,7 +171,7 @@ def _inside(process: GpuProcess, *, short: bool) -> str:
     if process.inside is None:
         return MISSING
     if process.inside == "impossible":
-        return "no" if short else f"no: {process.obstacle}"
+        return "no" if short else process.obstacle or "no"
     return "observed" if process.inside == "observed" else "yes"
 
 

@@ -39,7 +39,7 @@ def test_without_a_limit_each_reading_is_printed() -> None:
         assert f"  {reading}" in training, reading
     (foreign,) = (line for line in lines if "988" in line)
     assert foreign.count("N/A") == 3
-    assert "  no: another user's  " in foreign
+    assert "  another user's  " in foreign
 
 
 def test_the_first_lines_are_the_drivers_and_the_machines() -> None:
@@ -80,11 +80,14 @@ def test_an_instance_has_a_line_below_its_gpu_and_its_processes() -> None:
 
 
 def test_a_gpu_that_is_lost_says_so_and_keeps_its_place() -> None:
-    gone = Gpu(1, "GPU-1", "NVIDIA X100", trouble="the GPU is lost", bus="00000000:02:00.0")
-    lines = printed(make_gpu(0), gone, make_gpu(2), room=80)
+    gone = Gpu(
+        1, "GPU-1", "NVIDIA GeForce RTX 4090", trouble="the GPU is lost", bus="00000000:02:00.0"
+    )
+    lines = printed(make_gpu(0), gone, make_gpu(2, temperature=93, slowdown_at=90), room=80)
     assert [line.split()[0] for line in lines[4:7]] == ["0", "1", "2"]
     assert lines[5].endswith("the GPU is lost")
     assert "N/A" not in lines[5]
+    assert lines[6].endswith("! 93°C")
 
 
 def test_a_gpu_without_a_list_says_why_and_one_without_processes_that_there_are_none() -> None:
