@@ -12,7 +12,6 @@ from textual.screen import Screen
 from textual.worker import Worker
 from vramtop.protocol.split import Category
 from vramtop.tui.screens.gpus import GpusAlone
-from vramtop.tui.screens.help import GPU_SCREEN_KEYS, Help, about_program
 from vramtop.tui.state.folding import fold
 from vramtop.tui.state.program import outside
 from vramtop.tui.state.state import State
@@ -140,9 +139,10 @@ class GpuApp(StepApp):
         self.state = outside(self.state)
 
     def _make_room(self) -> None:
-        """Make room for the news below the GPUs where there are some."""
+        """Make room for the news and the log below the GPUs where there are some."""
         if not self.inside:
-            self.screen_stack[0].set_class(self.state.news is not None, "news")
+            there = {"news": self.state.news is not None, "logged": bool(self.state.log)}
+            self.screen_stack[0].update_classes(there)
 
     def choose(self, category: Category | None) -> None:
         """Choose this category; of *other*, ask the program who holds it."""
@@ -199,5 +199,7 @@ class GpuApp(StepApp):
 
     def action_help(self) -> None:
         """What the keys do, and for a program what the words mean."""
+        from vramtop.tui.screens.help import GPU_SCREEN_KEYS, Help, about_program
+
         sections = about_program(self.state) if self.inside else (GPU_SCREEN_KEYS,)
         self.layers.open(Help(self.keys, sections))

@@ -15,11 +15,9 @@ from vramtop.tui.terminal.capabilities import Terminal, believed
 from vramtop.tui.terminal.exits import INTERRUPTED
 from vramtop.tui.terminal.output import complain, say
 from vramtop.tui.worker.link import Watch
-from vramtop.tui.worker.succession import begin
 
 from .config import usual
 from .ending import Ending
-from .lesson_app import VramtopApp
 from .state_app import StateApp
 from .watched_driver import watched
 
@@ -32,6 +30,11 @@ def monitor(settings: Settings, *, tour: bool) -> int:
 
     With `tour` it begins with the guided tour.
     """
+    # The GPUs alone need none of this.
+    from vramtop.tui.worker.succession import begin
+
+    from .lesson_app import VramtopApp
+
     start = partial(begin, settings)
     app = VramtopApp(settings, start, _watch, _terminal(), usual(), tour=tour)
     asyncio.run(_run(app))

@@ -66,6 +66,7 @@ class StateApp(App[int]):
         # With NO_COLOR, keep the terminal's own colours instead of Textual's.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.state = state
+        self._css_colors: dict[str, str] | None = None
         self._watch = watch
         self._config = config
         self._choices, self._wrong = config.read()
@@ -85,12 +86,20 @@ class StateApp(App[int]):
         return CachedScreen(id="_default", classes=self._choices.layout)
 
     def refresh_css(self, animate: bool = True) -> None:
-        """Style all parts anew; before there are any, only take over the theme's colours."""
+        """Style all parts anew, with the theme's colours.
+
+        Textual would parse all styles here each time. While the colours are the same, what is
+        parsed already stays. Before there are any parts, nothing is parsed.
+        """
+        colors = self.get_css_variables()
+        if colors == self._css_colors:
+            self.stylesheet.update(self, animate=animate)
+            return
+        self._css_colors = colors
         if self.screen_stack:
             super().refresh_css(animate)
         else:
-            # Textual would parse all styles here, and once more when the first part is there.
-            self.stylesheet.set_variables(self.get_css_variables())
+            self.stylesheet.set_variables(colors)
 
     def on_mount(self) -> None:
         """Draw the first frame, then begin."""

@@ -230,7 +230,7 @@ async def test_over_a_question_the_letters_are_typed() -> None:
 async def test_on_the_screen_of_the_gpus_the_theme_can_be_chosen_too(config: Config) -> None:
     app = GpuApp(config=config)
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("t", "r")
+        await pilot.press("T", "r")
     assert config.read() == (Choices(theme="light", refresh=4), None)
 
 

@@ -14,19 +14,21 @@ import sys
 from collections.abc import Callable
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 import pytest
 from driver_sums import PROCESS
 from recorded_program import ENTRIES, Running, program_session
 from screens import Silent
+from server import PAST, SERVER, UNKNOWN
 from shapes_seen import SEEN
 from textual.pilot import Pilot
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.protocol.messages import Flow
 from vramtop.protocol.wire.recording import Reader
 from vramtop.tui.app.config import Config
+from vramtop.tui.app.gpu_app import GpuApp
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.app.program_app import ProgramApp
 from vramtop.tui.terminal.capabilities import Terminal
@@ -51,6 +53,9 @@ RECORDINGS = {name: Reader(DOCS / f"session-{name}.jsonl") for name in ("cpu", "
 SESSIONS = {name: list(recording) for name, recording in RECORDINGS.items()}
 
 
+Look = Literal["dark", "light", "no-color", "ascii"]
+
+
 class Scene(msgspec.Struct, frozen=True):
     """A screen of `size` columns and lines, and the keys pressed after the session's messages.
 
@@ -60,15 +65,17 @@ class Scene(msgspec.Struct, frozen=True):
 
     name: str
     size: tuple[int, int]
-    look: Literal["dark", "light", "no-color", "ascii"] = "dark"
+    look: Look = "dark"
     keys: tuple[str, ...] = ()
     until_pause: bool = True
-    session: Literal["cpu", "gpu", "program"] = "cpu"
+    session: Literal["cpu", "gpu", "program", "server"] = "cpu"
     more: tuple[Received, ...] = ()
 
     @property
-    def app(self) -> VramtopApp:
+    def app(self) -> VramtopApp | GpuApp:
         terminal = Terminal(characters="ascii" if self.look == "ascii" else "unicode")
+        if self.session == "server":
+            return GpuApp(terminal=terminal)
         if self.session == "program":
             return ProgramApp(Running(), terminal=terminal)
         return VramtopApp(Settings(), Silent().start, terminal=terminal, config=Config())
@@ -77,6 +84,8 @@ class Scene(msgspec.Struct, frozen=True):
     def messages(self) -> list[Any]:
         if self.session == "program":
             return [*program_session.shown(ENTRIES), *self.more]
+        if self.session == "server":
+            return [SERVER]
         said = [envelope.message for envelope in SESSIONS[self.session]]
         if not self.until_pause:
             return said
@@ -136,6 +145,12 @@ SCENES = (
         more=(DriverSaid(PROCESS),),
     ),
     Scene("program-moment-120x40", (120, 40), keys=("right",) * 9, session="program"),
+    *(
+        Scene(f"server-{width}x{height}-{look}", (width, height), look, session="server")
+        for width, height in ((80, 12), (80, 24), (120, 40), (200, 60))
+        for look in get_args(Look)
+    ),
+    Scene("server-tree-120x40", (120, 40), keys=("t", "tab", "down"), session="server"),
 )
 
 
@@ -150,6 +165,9 @@ def test_the_screen_looks_as_in_its_picture(
     async def hear(pilot: Pilot[int]) -> None:
         for message in scene.messages:
             app.receive(message)
+        # The monitor's own clock adds nothing to a past that is later than its present.
+        past = PAST if scene.session == "server" else UNKNOWN
+        app.state = msgspec.structs.replace(app.state, gpu_history=past)
         app.paint()
         await pilot.pause()
 

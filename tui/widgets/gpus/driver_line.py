@@ -1,9 +1,9 @@
-"""The first line of the GPU screen: the driver, and how many GPUs it has."""
+"""The first line of the GPU screen: the driver, its GPUs, and what the machine itself does."""
 
 from __future__ import annotations
 
 from rich.text import Text
-from vramtop.protocol.gpus import GpusReport
+from vramtop.protocol.gpus import GpusReport, Host
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.palette import ink
 from vramtop.tui.widgets.panel import Panel, between
@@ -28,5 +28,22 @@ class DriverLine(Panel[tuple[GpusReport | None]]):
         versions = f"NVIDIA driver {report.driver_version or units.MISSING}"
         versions += f" · CUDA {report.cuda_version or units.MISSING}"
         number = len(report.gpus)
-        count = Text(f"{number} GPU{'' if number == 1 else 's'}", ink(colors.muted))
-        return between(Text(versions, ink(colors.text)), count, width)
+        facts = [*_host(report.host), f"{number} GPU{'' if number == 1 else 's'}"]
+        while len(versions) + 2 + len(" · ".join(facts)) > width and len(facts) > 1:
+            facts.pop(0)
+        right = Text(" · ".join(facts), ink(colors.muted))
+        return between(Text(versions, ink(colors.text)), right, width)
+
+
+def _host(host: Host | None) -> list[str]:
+    """The machine's own load and memory, as far as they are known, the least wanted first."""
+    if host is None:
+        return []
+    found = []
+    if host.load is not None:
+        found.append(f"load {host.load[0]:.1f}")
+    if host.cpu is not None and host.cores is not None:
+        found.append(f"CPU {host.cpu:.0f}% of {host.cores}")
+    if host.used is not None and host.total is not None:
+        found.append(f"host {units.short(host.used)}/{units.short(host.total)}")
+    return found

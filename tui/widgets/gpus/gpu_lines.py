@@ -215,6 +215,8 @@ def _details(entry: GpuEntry, columns: GpuColumns, colors: Palette, *, complete:
         text = f"{clocks} MHz · {state} · fan {fan} · ECC {errors}"
         parts.append(Text(text, ink(colors.muted)))
     if complete:
+        bus = _figure(entry.gpu.memory_utilization, "%")
+        parts.append(Text(f"memory bus {bus}", ink(colors.muted)))
         parts += [holder_name(part, colors) for part in entry.parts]
         parts += [] if entry.parts else [Text(_no_parts(entry.gpu), ink(colors.muted))]
     line = Text("  ").join([Text(" " * (_MARKS - 2)), *parts])

@@ -78,7 +78,7 @@ async def test_a_new_second_draws_few_cells(alone: GpuApp) -> None:
         assert sum(a != b for was, now in rows for a, b in zip(was, now, strict=True)) < 20
 
 
-@pytest.mark.parametrize(("size", "shown"), [((120, 40), 8), ((120, 30), 4), ((80, 40), 6)])
+@pytest.mark.parametrize(("size", "shown"), [((120, 40), 8), ((120, 26), 4), ((80, 40), 6)])
 async def test_as_many_gpus_as_there_is_room_for(
     alone: GpuApp, size: tuple[int, int], shown: int
 ) -> None:
