@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 
@@ -51,3 +51,9 @@ def lt_bytes(environment: Mapping[str, str] = os.environ) -> int:
         return int(reported())
     configured = environment.get("CUBLASLT_WORKSPACE_SIZE", "")
     return _KIB * (int(configured) if configured.isdecimal() else _LT_KIB)
+
+
+def all_sizes(devices: Iterable[torch.device]) -> list[int]:
+    """The sizes in which workspaces are taken on these devices, in bytes; none on a CPU."""
+    sizes = {handle_bytes(device) for device in devices if device.type == "cuda"}
+    return sorted({*sizes, lt_bytes()} - {0}) if sizes else []

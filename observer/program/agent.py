@@ -17,6 +17,7 @@ from torch.optim.optimizer import Optimizer
 
 from ..private import in_backward
 from .denied import Denial, out_of_memory
+from .forking import Forking
 from .greeting import greeting
 from .main_thread import MainThread
 from .questions import Questions
@@ -40,7 +41,8 @@ class Agent:
 
     def __init__(self, send: Callable[[Message], None], *, since_start: bool) -> None:
         self._send, self._since_start = send, since_start
-        self._windows = Windows(self, self._denied)
+        self._windows = Windows(self, self._denied, since_start=since_start)
+        self.forking = Forking(self._windows, lambda: self._turn)
         self._main_thread = MainThread(self._search)
         self._questions = Questions(send, self._windows.numbers, self._spend)
         self._watching = False
@@ -105,6 +107,10 @@ class Agent:
     def end(self) -> None:
         """The process ends: send what is recorded completely, and how far the program came."""
         if self._watching:
+            if self._turn.acquire(timeout=_LEAVE_SECONDS):
+                with suppress(Exception):
+                    self._windows.finish()
+                self._turn.release()
             self._ship_all()
             self._send(self._progress())
 
@@ -179,7 +185,7 @@ class Agent:
         elif self._watching:
             self._windows.steps.count(id(optimizer))
             if self._windows.at_rest:  # as after nearly all steps, so this has to be fast
-                self._windows.steps.time(id(optimizer))
+                self._windows.pass_by(id(optimizer))
             elif self._windows.of_this_thread:
                 self._see(self._windows.optimizer_end, optimizer)
 
@@ -322,7 +328,7 @@ class Agent:
 
     def _ship(self, window: Window) -> None:
         began = time.thread_time()
-        extra, self._spent = self._spent + window.recorder_seconds, 0.0
+        extra, self._spent = self._spent + window.recorder.seconds, 0.0
         pacing = self._windows.pacing
         if window.source == "operators" and pacing.step_seconds is not None:
             # PyTorch takes longer for each operator, too, while a mode sees it.
@@ -339,12 +345,4 @@ class Agent:
             self._send(message)
 
     def _progress(self) -> Message:
-        windows, pacing = self._windows, self._windows.pacing
-        return {
-            "type": "progress",
-            "steps": windows.steps.most,
-            "watched": windows.shipped,
-            "step_seconds": pacing.step_seconds,
-            "seconds": pacing.seconds,
-            "watching_seconds": pacing.spent,
-        }
+        return {"type": "progress", **self._windows.progress()}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-VERSION = 3  # that of `protocol/observed/record.py`
+VERSION = 4  # that of `protocol/observed/record.py`
 
 
 def greeting(*, since_start: bool) -> dict[str, object]:

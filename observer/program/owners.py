@@ -82,6 +82,11 @@ class Owners:
         """Those that are alive."""
         return _alive(self._optimizers)
 
+    def optimizer_name(self, optimizer: int | None) -> str:
+        """The class of the optimizer of this `id`; empty where there is none."""
+        alive = {id(each): type(each).__name__ for each in self.optimizers()}
+        return alive.get(optimizer or 0, "")
+
     def search(self) -> None:
         """Look through all objects for modules, optimizers, and the addresses of tensors.
 

@@ -28,13 +28,18 @@ class Steps:
         self._counts[optimizer] += 1
         self._recent.append((get_ident(), optimizer))
 
-    def time(self, optimizer: int) -> None:
-        """That step was not watched; its time counts from the step before."""
+    def time(self, optimizer: int) -> bool:
+        """That step was not watched; its time counts from the step before.
+
+        Of several optimizers the steps of one are timed; returns whether this is the one.
+        """
         now, last = time.perf_counter(), self._last
-        if last is None or last[0] == optimizer or self.idle:
+        timed = last is None or last[0] == optimizer or self.idle
+        if timed:
             if last is not None and last[0] == optimizer:
                 self._pacing.plain_step(now - last[1])
             self._last, self._latest = (optimizer, now), now
+        return timed
 
     def watched(self) -> None:
         """That step was watched: no time counts from it."""

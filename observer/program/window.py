@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Set
+from copy import copy
 from threading import get_ident
 
 import torch
@@ -14,7 +15,7 @@ from torch import nn
 
 from ..ownership import tensors_in
 from ..private import autocast_itemsize, in_backward
-from ..workspaces import handle_bytes, lt_bytes
+from ..workspaces import all_sizes
 from .device_log import DeviceLog, Message
 from .hooks import others_in_backward, within_module, within_step
 from .lines import NOWHERE, Lines
@@ -30,16 +31,21 @@ _BEGINNINGS = ("window", "optimizer_end")  # the marks with which a step begins
 class Window:
     """Notes calls of modules, backward passes and optimizers' steps. It keeps no tensor alive.
 
-    `done` says what two periods it has recorded, once it has; then it is to be closed.
+    `done` says what two periods it has recorded, once it has; then it is to be closed. It is
+    `whole` if the program has made no step before.
     """
 
-    def __init__(self, recorder: Recorder, owners: Owners, periods: Periods) -> None:
+    def __init__(
+        self, recorder: Recorder, owners: Owners, periods: Periods, *, whole: bool = False
+    ) -> None:
         self.thread, self._thread_life = get_ident(), ThreadLife()
         self.done: Done | None = None
         self.abandoned = False  # it is no longer wanted, and its own thread is to close it
         self.source = recorder.source
-        self._recorder, self._owners, self._periods = recorder, owners, periods
-        self._logs = [DeviceLog(recorder, device) for device in recorder.devices]
+        self._whole = whole
+        self._told: Done | None = None  # the first step, where that was told
+        self.recorder, self._owners, self._periods = recorder, owners, periods
+        self.logs = [DeviceLog(recorder, device) for device in recorder.devices]
         self._modules: Table[int, list[str]] = Table()
         self._paths = owners.module_paths()
         self._running: list[int] = []
@@ -62,7 +68,7 @@ class Window:
         for optimizer in self._owners.optimizers():
             if id(optimizer) in stepping:
                 self._own.update(self._owners.of_optimizer(optimizer))
-        self._recorder.start()
+        self.recorder.start()
         self._mark("window")
         self._sight_all()
 
@@ -104,7 +110,7 @@ class Window:
         """A backward pass is about to make the gradients of its outputs: it begins here."""
         if not self._backward:
             self._outputs_at = self._marks
-            for log in self._logs:
+            for log in self.logs:
                 log.expect_mark()
 
     def backward(self) -> None:
@@ -173,13 +179,29 @@ class Window:
             self.stop()
             self._parameters.clear()
 
+    def so_far(self) -> Done | None:
+        """What it has recorded though it is not done: a step at least, and not yet told."""
+        done = self._periods.so_far(whole=self._whole)
+        return None if done == self._told else done
+
+    def first_step(self) -> Window | None:
+        """The program's first step, to tell while this goes on. Raises `CannotRecord`."""
+        done = self.so_far() if self._whole and self._told is None else None
+        if done is None or not 0 < len(self._owners.optimizers()) <= self._periods.stepped:
+            return None
+        recorder = self.recorder.so_far()
+        if recorder is None:
+            return None
+        self._told = done
+        self._sight_all()
+        told = copy(self)
+        told.done, told.recorder = done, recorder
+        told.logs = [log.told_by(recorder) for log in self.logs]
+        return told
+
     def stop(self) -> None:
         """Stop recording. It may be called twice."""
-        self._recorder.stop()
-
-    def forget(self) -> None:
-        """In a forked child: leave nothing of it there."""
-        self._recorder.forget()
+        self.recorder.stop()
 
     def messages(self, number: int) -> list[Message]:
         """What is to be sent of the window that is done, a message for each device."""
@@ -193,14 +215,14 @@ class Window:
             "seconds": self._times[end] - self._times[cut],
             "inputs": next((inputs for at, inputs in self._inputs if at > cut), []),
             "modules": self._modules.values,
-            "optimizer": self._optimizer_name(done),
+            "optimizer": self._owners.optimizer_name(done.optimizer),
             "tensors": sorted(self._owners.memory),
-            "workspace_sizes": _workspace_sizes(self._recorder),
+            "workspace_sizes": all_sizes(self.recorder.devices),
             "bucket_sizes": self._buckets,
             "autocast_sizes": self._autocast,
         }
         messages = []
-        for log in self._logs:
+        for log in self.logs:
             lines = Lines()
             messages.append(common | log.message(done.bounds, lines))
         return messages
@@ -231,15 +253,10 @@ class Window:
         """How long the window's periods took, all together."""
         return self._times[-1] - self._times[0]
 
-    @property
-    def recorder_seconds(self) -> float:
-        """What of that the recorder's own code took."""
-        return self._recorder.seconds
-
     # ---- notes ------------------------------------------------------------------------------
 
     def _mark(self, kind: str, *, expected: bool = False) -> int:
-        for log in self._logs:
+        for log in self.logs:
             log.mark(kind, expected=expected)
         self._times.append(time.perf_counter())
         self._latest = kind
@@ -253,7 +270,7 @@ class Window:
 
     def _note_running(self) -> None:
         running = self._running[-1] if self._running else NOWHERE
-        for log in self._logs:
+        for log in self.logs:
             log.runs(running)
 
     def _end_what_is_lost(self, calls: int = 0) -> None:
@@ -285,7 +302,7 @@ class Window:
             inputs.append({"dtype": dtype, "shape": list(tensor.shape)})
             if tensor.grad_fn is not None:
                 continue  # what another network has made of its batch
-            for log in self._logs:
+            for log in self.logs:
                 log.sight(
                     "batch_data",
                     [Owned(path, tensor)],
@@ -303,42 +320,29 @@ class Window:
         parameters = [
             each for each in self._alive_parameters() if only is None or id(each.tensor) in only
         ]
-        for log in self._logs:
+        for log in self.logs:
             log.sight_gradients(parameters, again=again)
 
     def _sight_state(self, *, again: bool) -> None:
         names = {id(each.tensor): each.path for each in self._alive_parameters()}
         state = list(self._owners.optimizer_state(names))
-        for log in self._logs:
+        for log in self.logs:
             log.sight_state(state, again=again)
 
     def _sight_all(self) -> None:
         """Note whose everything is that is alive here."""
         self._look_up_parameters()
         parameters = self._alive_parameters()
-        for log in self._logs:
+        for log in self.logs:
             log.sight("parameters", parameters, older=True)
         self._sight_state(again=True)
         self._sight_gradients(again=True)
 
     def _autocast_sizes(self) -> list[int]:
         """The bytes of the copies that autocast keeps of parameters, if it is enabled here."""
-        itemsize = autocast_itemsize(self._recorder.devices[0].type)
+        itemsize = autocast_itemsize(self.recorder.devices[0].type)
         return [
             each.tensor.numel() * itemsize
             for each in self._alive_parameters()
             if itemsize and each.trained and each.tensor.dtype is torch.float32
         ]
-
-    def _optimizer_name(self, done: Done) -> str:
-        for optimizer in self._owners.optimizers():
-            if id(optimizer) == done.optimizer:
-                return type(optimizer).__name__
-        return ""
-
-
-def _workspace_sizes(recorder: Recorder) -> list[int]:
-    """The sizes in which cuBLAS and cuBLASLt take their workspaces, in bytes; none on a CPU."""
-    if recorder.source != "trace":
-        return []
-    return sorted({*map(handle_bytes, recorder.devices), lt_bytes()} - {0})

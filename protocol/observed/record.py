@@ -13,7 +13,7 @@ from typing import Literal, Union
 
 import msgspec
 
-VERSION = 3  # raised whenever one of these messages changes its shape
+VERSION = 4  # raised whenever one of these messages changes its shape
 
 Owner = Literal["parameters", "gradients", "optimizer_state", "batch_data"]
 Kind = Literal["training", "inference"]
@@ -164,13 +164,24 @@ class WatchedStep(Message, frozen=True, tag="watched_step", kw_only=True):
     autocast_sizes: tuple[int, ...] = ()
 
 
+class Level(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The least that a GPU's allocator had given out right after a step, in bytes as asked for.
+
+    It was so after this step, of those that were looked at since the progress told before.
+    """
+
+    device: str
+    step: int
+    bytes: int
+
+
 class Progress(Message, frozen=True, tag="progress", kw_only=True):
     """How the program goes on: sent a few times a second while somebody watches.
 
     `steps` have passed since the observer came, None where no optimizer steps, since calls are not
     counted. `step_seconds` is the median of those that were not watched, None before there was one.
     Somebody has watched for so many `seconds`, of which watching took `watching_seconds`, by the
-    observer's own measurement.
+    observer's own measurement. `levels` has the GPUs on which an optimizer has stepped since.
     """
 
     steps: int | None
@@ -178,6 +189,7 @@ class Progress(Message, frozen=True, tag="progress", kw_only=True):
     step_seconds: float | None
     seconds: float
     watching_seconds: float
+    levels: tuple[Level, ...] = ()
 
 
 class Missing(Message, frozen=True, tag="missing"):

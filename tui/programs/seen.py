@@ -10,7 +10,7 @@ from vramtop.accounting.program.growth import Growing
 from vramtop.accounting.program.report import report
 from vramtop.accounting.program.room import room, rows_of
 from vramtop.accounting.program.shapes import Seen, seen
-from vramtop.protocol.observed.record import WatchedStep
+from vramtop.protocol.observed.record import Progress, WatchedStep
 from vramtop.protocol.observed.report import Growth, StepReport
 from vramtop.protocol.observed.shapes import Room, Shapes
 from vramtop.tui.gpus.vacancy import free_bytes
@@ -39,6 +39,15 @@ class SeenSteps:
         """What grows from step to step on the device of this one, the latest, as reported."""
         growing = self._growing.get(step.device)
         return growing.growth(step, reported) if growing else None
+
+    def hear(self, progress: Progress) -> None:
+        """Take in the levels after the steps that were not watched."""
+        for level in progress.levels:
+            self._growing.setdefault(level.device, Growing()).hear(level)
+
+    def rises(self, device: str) -> bool:
+        """Whether there is ever more memory given out on this device, by its levels."""
+        return device in self._growing and self._growing[device].rises
 
     async def learn(self, step: WatchedStep, steps: int | None) -> None:
         """Take in a step without holding up the event loop; NVML is asked what is free.

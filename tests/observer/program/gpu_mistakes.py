@@ -45,7 +45,7 @@ ALWAYS: tuple[Place, ...] = (
     (window.Window, "optimizer_end"),
     (window.Window, "close"),
     (window.Window, "messages"),
-    (window, "_workspace_sizes"),
+    (window, "all_sizes"),
     (device_log.DeviceLog, "sight"),
     (device_log, "_hardware"),
     (lines.Lines, "of_frames"),

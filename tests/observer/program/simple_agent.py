@@ -26,7 +26,7 @@ class Agent:
     def hello(self):
         return {
             "type": "observed",
-            "version": 3,
+            "version": 4,
             "pid": os.getpid(),
             "host": "here",
             "program": Path(sys.argv[0] or "python").name,
