@@ -158,8 +158,10 @@ def autocast_itemsize(device_type: str) -> int:
     return 0
 
 
-def saved_tensors(node: torch.autograd.graph.Node) -> list[Tensor]:
-    """What a node of the graph keeps for the backward pass.
+def saved_tensors(
+    node: torch.autograd.graph.Node, names: dict[type, tuple[str, ...]]
+) -> list[Tensor]:
+    """What a node of the graph keeps for the backward pass; `names` remembers where, by class.
 
     What hooks have packed is left out, since unpacking it may compute it again. Older PyTorch does
     not tell of hooks; there everything is left out.
@@ -167,13 +169,15 @@ def saved_tensors(node: torch.autograd.graph.Node) -> list[Tensor]:
     if not hasattr(torch._C._autograd.SavedTensor, "unpack_hook"):
         return []
     found: list[Tensor] = []
-    for name in dir(type(node)):
-        if name.startswith("_raw_saved_"):
-            with suppress(RuntimeError):
-                value = getattr(node, name)
-                for saved in value if isinstance(value, tuple | list) else (value,):
-                    if saved is not None and saved.unpack_hook is None and saved.data is not None:
-                        found.append(saved.data)
+    kind = type(node)
+    if kind not in names:
+        names[kind] = tuple(name for name in dir(kind) if name.startswith("_raw_saved_"))
+    for name in names[kind]:
+        with suppress(RuntimeError):
+            value = getattr(node, name)
+            for saved in value if isinstance(value, tuple | list) else (value,):
+                if saved is not None and saved.unpack_hook is None and saved.data is not None:
+                    found.append(saved.data)
     return found
 
 

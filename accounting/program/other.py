@@ -10,6 +10,7 @@ from vramtop.protocol.observed.report import Held
 
 from .blocks import Block
 from .origins import line_of
+from .ownership import Belonging, Sightings
 
 OLDER = "older than both recorded steps"
 KEPT = "kept since the step before"
@@ -39,6 +40,29 @@ def known_of(
             copies[block.size] -= 1
             known[block] = AUTOCAST
     return known
+
+
+def left_behind(
+    step: WatchedStep, belongings: Mapping[Block, Belonging], sightings: Sightings
+) -> int:
+    """The bytes that the first period has made and the program keeps beyond the second.
+
+    A batch that was fetched ahead is among them only if it went into calls of both periods.
+    """
+    return sum(
+        block.size
+        for block, belonging in belongings.items()
+        if block.release is None
+        and block.birth is not None
+        and block.birth < step.cut
+        and (
+            belonging == "other"
+            or (
+                belonging == "batch_data"
+                and any(each.place < step.cut for each in sightings.get(block, ()))
+            )
+        )
+    )
 
 
 def other_of(

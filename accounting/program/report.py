@@ -14,7 +14,7 @@ from .consistency import check
 from .largest import at_high_water
 from .layers import layers_of
 from .lines import lines_of
-from .other import known_of, other_of
+from .other import known_of, left_behind, other_of
 from .ownership import belongings_of, sightings_of
 from .phases import timeline_of
 from .tensors import tensors_of
@@ -61,8 +61,11 @@ def report(
         other=other_of(step, highest["other"], known),
         tensors=tensors_of(step, timeline, highest, sightings, known),
         blocks={category: len(blocks) for category, blocks in highest.items()},
+        left_behind=left_behind(step, belongings, sightings),
         unknown=tuple(
-            (block.address, block.size) for block in highest["other"] if block not in known
+            (block.address, block.size)
+            for block in sorted(highest["other"], key=lambda each: each.birth is None)
+            if block not in known
         ),
         what_if=what_if(Recorded(step, blocks, timeline, belongings, sightings, walked.totals))
         if predicting

@@ -17,6 +17,7 @@ from torch.optim.optimizer import Optimizer
 
 from ..private import in_backward
 from .denied import Denial, out_of_memory
+from .forking import Forking
 from .greeting import greeting
 from .main_thread import MainThread
 from .progress import Message, progress
@@ -39,7 +40,8 @@ class Agent:
 
     def __init__(self, send: Callable[[Message], None], *, since_start: bool) -> None:
         self._send, self._since_start = send, since_start
-        self._windows = Windows(self, self._denied)
+        self._windows = Windows(self, self._denied, since_start=since_start)
+        self.forking = Forking(self._windows, lambda: self._turn)
         self._main_thread = MainThread(self._search)
         self._questions = Questions(send, self._windows.numbers, self._spend)
         self._watching = False
@@ -104,6 +106,10 @@ class Agent:
     def end(self) -> None:
         """The process ends: send what is recorded completely, and how far the program came."""
         if self._watching:
+            if self._turn.acquire(timeout=_LEAVE_SECONDS):
+                with suppress(Exception):
+                    self._windows.finish()
+                self._turn.release()
             self._ship_all()
             self._send(progress(self._windows))
 
@@ -160,9 +166,9 @@ class Agent:
 
     def backward(self) -> None:
         """A backward pass begins."""
-        window = self._windows.window
-        if window is not None and not self._windows.of_this_thread and not in_backward():
-            window.not_alone()
+        windows = self._windows
+        if windows.window is not None and not windows.of_this_thread and not in_backward():
+            windows.window.not_alone()
         self._note(Window.backward)
 
     def backward_end(self, *, failed: bool) -> None:
@@ -184,7 +190,9 @@ class Agent:
             self._note_in_any_thread(Window.optimizer_end, optimizer)
             return
         try:
-            windows.steps.made(id(optimizer), plain=windows.window is None)
+            now = windows.steps.made(id(optimizer), plain=windows.window is None)
+            if at_rest and now >= windows.levels.due:
+                windows.read_levels(id(optimizer))
         except Exception as error:
             self._see(self._fail, error)
         if not at_rest and self._watching and windows.of_this_thread:
@@ -326,12 +334,11 @@ class Agent:
 
     def _ship(self, window: Window) -> None:
         began = time.thread_time()
-        extra, self._spent = self._spent + window.recorder_seconds, 0.0
-        pacing = self._windows.pacing
+        extra, self._spent = self._spent + window.recorder.seconds, 0.0
+        pacing, spend = self._windows.pacing, self._windows.pacing.spend
         if window.source == "operators" and pacing.step_seconds is not None:
             # PyTorch takes longer for each operator, too, while a mode sees it.
             extra = max(extra, window.seconds - 2 * pacing.step_seconds)
-        spend = pacing.spend
         try:
             messages = window.messages(self._windows.shipped + 1)
             self._windows.shipped += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from bisect import bisect_right
 from collections.abc import Iterable
+from copy import copy
 
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ class DeviceLog:
 
     def __init__(self, recorder: Recorder, device: torch.device) -> None:
         self.device = device
-        self._recorder = recorder
+        self.recorder = recorder
         self._marks: list[tuple[str, Reading]] = []
         self._sightings: list[tuple[int, int, str, int, str]] = []
         self._names = TensorNames()
@@ -37,16 +38,16 @@ class DeviceLog:
 
     def expect_mark(self) -> None:
         """Remember this place for the next mark, which may be set only later."""
-        self._expected = self._recorder.read(self.device)
+        self._expected = self.recorder.read(self.device)
 
     def mark(self, kind: str, *, expected: bool = False) -> None:
         """Mark that something happens: here, or at the place that `expect_mark` remembered."""
         reading = self._expected if expected else None
-        self._marks.append((kind, reading or self._recorder.read(self.device)))
+        self._marks.append((kind, reading or self.recorder.read(self.device)))
 
     def runs(self, module: int) -> None:
         """The module of this number runs from here on; -1 for none."""
-        self._running.append((self._recorder.read(self.device).place, module))
+        self._running.append((self.recorder.read(self.device).place, module))
 
     def sight(
         self, owner: str, owned: Iterable[Owned], *, older: bool, mark: int | None = None
@@ -63,14 +64,14 @@ class DeviceLog:
                 except (NotImplementedError, RuntimeError):
                     continue  # it has none of its own: `torch.func` works on such
                 if size := storage.nbytes():
-                    address = self._recorder.address(storage, older=older) + self._offset(tensor)
+                    address = self.recorder.address(storage, older=older) + self._offset(tensor)
                     found.append((address, owner, self._names.add(each, tensor, size), each.key))
-        here = self._recorder.read(self.device) if mark is None else self._marks[mark][1]
+        here = self.recorder.read(self.device) if mark is None else self._marks[mark][1]
         self._sightings += [(here.place, *sighting) for sighting in found]
 
     def _offset(self, tensor: Tensor) -> int:
         """Where in its memory a tensor begins, in bytes; 0 where an address is only a number."""
-        if self._recorder.source == "operators" or not tensor.numel():
+        if self.recorder.source == "operators" or not tensor.numel():
             return 0
         return int(tensor.storage_offset()) * tensor.itemsize
 
@@ -102,13 +103,19 @@ class DeviceLog:
 
     def note_free(self) -> None:
         """Note what of the whole GPU is free by CUDA, if the pool is as it was at the last mark."""
-        if self._recorder.source == "trace" and not torch.cuda.is_current_stream_capturing():
+        if self.recorder.source == "trace" and not torch.cuda.is_current_stream_capturing():
             try:
                 told = free_and_total(self.device)
             except RuntimeError:
                 return  # the step is told without it
-            if self._recorder.read(self.device).reserved == self._marks[-1][1].reserved:
+            if self.recorder.read(self.device).reserved == self._marks[-1][1].reserved:
                 self._free = told
+
+    def told_by(self, recorder: Recorder) -> DeviceLog:
+        """The same notes with what another recorder has recorded."""
+        log = copy(self)
+        log.recorder = recorder
+        return log
 
     @property
     def _begins(self) -> bool:
@@ -121,7 +128,7 @@ class DeviceLog:
         Raises `CannotRecord` where the allocations are not known completely.
         """
         begin, cut, end = (self._marks[bound][1].place for bound in bounds)
-        recorded = self._recorder.recorded(self.device, lines)
+        recorded = self.recorder.recorded(self.device, lines)
         blocks, block_lines = dict(recorded.blocks), dict(recorded.block_lines)
         for number in range(len(recorded.addresses) - 1, end - 1, -1):
             # The allocator went on after the window's end.
@@ -133,7 +140,7 @@ class DeviceLog:
                 blocks[address] = -size
         return {
             "device": str(self.device),
-            "source": self._recorder.source,
+            "source": self.recorder.source,
             "cut": cut - begin,
             "marks": self._marks_between(bounds, begin),
             "events": {
@@ -161,8 +168,7 @@ class DeviceLog:
             kind, (place, *figures) = self._marks[number]
             if number > first:
                 marks.append([place - begin, kind, *figures])
-            if number in bounds:
-                marks.append([place - begin, "period", *figures])
+            marks += [[place - begin, "period", *figures]] * bounds.count(number)
         return marks
 
     def _modules(self, sizes: list[int], begin: int, end: int) -> list[int]:

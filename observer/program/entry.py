@@ -79,7 +79,11 @@ class _Way:
             self._connection = Connection(agent, folder, monitor)
             if not self._knows_forks:
                 self._knows_forks = True
-                os.register_at_fork(after_in_child=self._in_child)
+                os.register_at_fork(
+                    before=self._before_fork,
+                    after_in_parent=self._after_fork,
+                    after_in_child=self._in_child,
+                )
             self._connection.start()
             # So that the first steps are watched, however short the program is.
             self._connection.wait()
@@ -113,6 +117,17 @@ class _Way:
         with suppress(Exception):
             if self._agent is not None:
                 self._agent.cuda_starts()
+
+    def _before_fork(self) -> None:
+        """The program forks. An error here would be shown to it."""
+        with suppress(Exception):
+            if self._agent is not None:
+                self._agent.forking.before()
+
+    def _after_fork(self) -> None:
+        with suppress(Exception):
+            if self._agent is not None:
+                self._agent.forking.after()
 
     def _in_child(self) -> None:
         """A forked child is another program, or a helper of this one."""

@@ -19,7 +19,7 @@ class FirstLines:
     """Lets CUDA's allocator note the line of each block."""
 
     def __init__(self) -> None:
-        self._noting = False
+        self._noting = self._paused = False
         self._history_calls = HistoryCalls(self.end)
 
     def begin(self) -> None:
@@ -36,7 +36,19 @@ class FirstLines:
         if noting:
             stop_history()
 
+    def pause(self) -> None:
+        """The program is about to fork: in the child nobody could end this."""
+        noting = self._noting
+        self.end()
+        self._paused = noting
+
+    def resume(self) -> None:
+        """It has forked: go on."""
+        paused, self._paused = self._paused, False
+        if paused:
+            self.begin()
+
     def forget(self) -> None:
         """In a forked child: hear nothing any more. The allocator is the parent's."""
-        self._noting = False
+        self._noting = self._paused = False
         self._history_calls.ignore()

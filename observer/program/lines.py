@@ -78,6 +78,11 @@ class Lines:
         return rank
 
 
+def is_library(file: str) -> bool:
+    """Whether this is a file of Python's own library."""
+    return file.startswith(_LIBRARY) and not any(part in file for part in _INSTALLED)
+
+
 _NONE, _PACKAGE, _OWN = 0, 1, 2
 
 
@@ -87,7 +92,7 @@ def rank_of(file: str) -> int:
         return _NONE
     if any(part in file for part in _INSTALLED):
         return _PACKAGE
-    return _NONE if file.startswith(_LIBRARY) else _OWN
+    return _NONE if is_library(file) else _OWN
 
 
 def shown(file: str) -> str:

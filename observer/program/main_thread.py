@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import _thread
 import ctypes
+import weakref
 from collections.abc import Callable
 
 _CALL = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
+# They must be there when they are called, which a child of the program does, too, where one was
+# pending when it was forked: there the observer is forgotten.
+_pointers: list[object] = []
 
 
 class MainThread:
@@ -15,7 +19,8 @@ class MainThread:
     def __init__(self, function: Callable[[], None]) -> None:
         self._function = function
         self._asked = False
-        self._pointer = _CALL(self._run)  # must be alive when it is called
+        self._pointer = _CALL(_Calling(self))
+        _pointers.append(self._pointer)
 
     def ask(self) -> None:
         """Let the main thread call the function, as soon as it runs Python code.
@@ -27,11 +32,23 @@ class MainThread:
             if ctypes.pythonapi.Py_AddPendingCall(self._pointer, None):
                 self._asked = False
 
-    def _run(self, _: object) -> int:
+    def call(self) -> None:
+        """Call the function: this is the main thread."""
+        self._asked = False
+        self._function()
+
+
+class _Calling:
+    """What Python calls. It does not keep alive what it calls."""
+
+    def __init__(self, asked: MainThread) -> None:
+        self._asked = weakref.ref(asked)
+
+    def __call__(self, _: object) -> int:
         # Nothing can be raised through C; an interrupt comes once more, when this is over.
         try:
-            self._asked = False
-            self._function()
+            if (asked := self._asked()) is not None:
+                asked.call()
         except Exception:
             return 0
         except BaseException:

@@ -135,6 +135,15 @@ class OperatorRecorder:
                 self._change(number, storage.nbytes())
         return number
 
+    def pause(self) -> None:
+        """Do nothing: a child leaves the dispatch mode by itself."""
+
+    def resume(self) -> None:
+        """Do nothing."""
+
+    def so_far(self) -> None:
+        """Nothing is told before the end."""
+
     def stop(self) -> None:
         """End. Modes that the program has entered meanwhile stay as they are."""
         self._recording = False

@@ -63,6 +63,30 @@ class Periods:
             return Done("training", tuple(self._steps[optimizer][-_BOUNDS:]), optimizer)
         return None
 
+    @property
+    def stepped(self) -> int:
+        """How many optimizers have stepped."""
+        return sum(map(bool, self._steps.values()))
+
+    def so_far(self, *, whole: bool) -> Done | None:
+        """What is complete though two periods are not; the first may be empty, and then the cut is
+        its begin. `whole` says that the first one began with the window, at mark 0.
+        """
+        kind: Kind = "training"
+        optimizer: int | None = None
+        marks = self._backward
+        if self.stepped:
+            fewest = min(len(each) for each in self._steps.values() if each)
+            alike = {who: each for who, each in self._steps.items() if len(each) == fewest}
+            optimizer = max(alike, key=lambda who: alike[who][-1])
+            marks = alike[optimizer]
+        elif not marks and not self._grad:
+            kind, marks = "inference", self._calls
+        bounds = [0] * whole + marks
+        if len(bounds) < _BOUNDS - 1:
+            return None
+        return Done(kind, tuple([bounds[0], *bounds][-_BOUNDS:]), optimizer)
+
     def optimizer_in_backward(self) -> None:
         """An optimizer has stepped within a backward pass, which bounds no step."""
         self._nested = True

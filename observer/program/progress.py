@@ -31,6 +31,7 @@ def progress(windows: Windows) -> Message:
         "watching_seconds": pacing.spent,
         "clock": clock,
         "pools": [_pool(device) for device in gpus_in_use()] if counted else [],
+        "levels": windows.levels.take(),
         "pinned": pinned_host_bytes() if on_cuda else None,
     }
 

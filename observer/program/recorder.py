@@ -59,6 +59,18 @@ class Recorder(Protocol):
         `older` says whether memory that was not seen before is older than the window.
         """
 
+    def pause(self) -> None:
+        """Let nothing record that a forked child could not end, in the thread that forks."""
+
+    def resume(self) -> None:
+        """Go on after `pause`, in the parent. Raises `CannotRecord`."""
+
+    def so_far(self) -> Recorder | None:
+        """What is recorded until now, while this one goes on; None where that cannot be told.
+
+        Raises `CannotRecord`.
+        """
+
     def stop(self) -> None:
         """End, in the thread that has begun. It is quick; `recorded` does the rest."""
 

@@ -42,9 +42,11 @@ class Steps:
         self._last: tuple[int, float] | None = None
         self._latest = -math.inf  # when a step was made, watched or not
 
-    def made(self, optimizer: int, *, plain: bool = True) -> None:
-        """An optimizer has made a step; the time of a plain one, not watched, counts."""
-        self._noted.append((graph_task(), get_ident(), optimizer, perf_counter(), plain))
+    def made(self, optimizer: int, *, plain: bool = True) -> float:
+        """An optimizer has made a step, at the time returned; a plain one is not watched."""
+        now = perf_counter()
+        self._noted.append((graph_task(), get_ident(), optimizer, now, plain))
+        return now
 
     def _count(self) -> None:
         with self._counting:

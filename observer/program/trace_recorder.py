@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from copy import copy
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import UntypedStorage
@@ -21,6 +23,18 @@ from .recorder import CannotRecord, Reading, Recorded
 
 MOST_ENTRIES = 2**18  # an allocation and its release take three
 _TRIES = 100
+_BUSY = "another thread of the program allocates all the time"
+
+
+class _Part(NamedTuple):
+    """A history without a gap: the snapshot at its end, and the places of its begin and its end.
+
+    Places are allocations and releases since the process began, by the number of the GPU.
+    """
+
+    snapshot: dict[str, Any]
+    begin: dict[int, int]
+    end: dict[int, int]
 
 
 def gpus_in_use() -> list[torch.device]:
@@ -35,7 +49,8 @@ def gpus_in_use() -> list[torch.device]:
 class TraceRecorder:
     """Lets the allocator itself note each allocation and release on these GPUs.
 
-    Where the program records this history already, it is read and goes on.
+    Where the program records this history already, it is read and goes on. The history ends while
+    the program forks: in a child nobody could end it without a lock that another thread may hold.
     """
 
     source: Literal["trace", "operators"] = "trace"
@@ -43,18 +58,46 @@ class TraceRecorder:
     def __init__(self, devices: list[torch.device]) -> None:
         self.devices = devices
         self.seconds = 0.0  # what the allocator takes to note each is not told
-        self._ours = self._theirs = False
+        self.ours = self._theirs = False
         self._history_calls = HistoryCalls(self._give_way)
-        self._snapshot: dict[str, Any] = {}
-        self._ends: dict[int, int] = {}
-        self._begun: dict[int, int] = {}
+        self.parts: list[_Part] = []
+        self._begun: dict[int, int] = {}  # the place at which all began
+        self._since: dict[int, int] = {}  # the one at which the history began, empty where none is
 
     def start(self) -> None:
         """Begin. Raises `CannotRecord`."""
-        self._ours = not history_enabled()
+        self.ours = not history_enabled()
+        self._begin_part()
+        self._begun = self._since
+
+    def pause(self) -> None:
+        """End the history for a moment, if it is ours."""
+        if self.ours:
+            self._end_part()
+            self.ours = True
+
+    def resume(self) -> None:
+        """Go on after `pause`. Raises `CannotRecord`."""
+        if self.ours and not self._since:
+            self._begin_part()
+
+    def so_far(self) -> TraceRecorder | None:
+        """What is recorded until now, while this one goes on; None where the history is not ours.
+
+        Raises `CannotRecord`.
+        """
+        if not self.ours:
+            return None
+        self.pause()
+        told = copy(self)
+        told.ours, told.parts = False, list(self.parts)
+        self.resume()
+        return told
+
+    def _begin_part(self) -> None:
         for _ in range(_TRIES):
             before = self._counts()
-            if self._ours:
+            if self.ours:
                 try:
                     start_history(MOST_ENTRIES, lines=True)
                 except (AttributeError, RuntimeError, TypeError) as error:
@@ -62,10 +105,23 @@ class TraceRecorder:
                     raise CannotRecord(f"this allocator keeps no trace: {reason}") from error
             # Another thread may have allocated meanwhile.
             if self._counts() == before:
-                self._begun = before
+                self._since = before
                 self._history_calls.hear()
                 return
-        raise CannotRecord("another thread of the program allocates all the time")
+        raise CannotRecord(_BUSY)
+
+    def _end_part(self) -> None:
+        self._history_calls.ignore()
+        try:
+            for _ in range(_TRIES if self._since and not self._theirs else 0):
+                ends = self._counts()
+                snapshot = allocator_snapshot(self.devices[0])
+                if self._counts() == ends:
+                    self.parts.append(_Part(snapshot, self._since, ends))
+                    self._since = {}
+                    break
+        finally:
+            self._stop_history()
 
     def read(self, device: torch.device) -> Reading:
         """The place now, and the allocator's figures."""
@@ -83,20 +139,11 @@ class TraceRecorder:
 
     def stop(self) -> None:
         """End; the snapshot is taken now."""
-        self._history_calls.ignore()
-        try:
-            for _ in range(_TRIES if self._begun and not self._theirs else 0):
-                self._ends = self._counts()
-                snapshot = allocator_snapshot(self.devices[0])
-                if self._counts() == self._ends:
-                    self._snapshot = snapshot
-                    break
-        finally:
-            self._stop_history()
+        self._end_part()
 
     def forget(self) -> None:
         """In a forked child: hear nothing any more. The allocator is the parent's."""
-        self._ours = False
+        self.ours = False
         self._history_calls.ignore()
 
     def _give_way(self) -> None:
@@ -106,30 +153,26 @@ class TraceRecorder:
         self._stop_history()
 
     def _stop_history(self) -> None:
-        ours, self._ours = self._ours, False
+        ours, self.ours = self.ours, False
         if ours:
             try:
                 stop_history()
             except BaseException:
-                self._ours = True  # another try may follow
+                self.ours = True  # another try may follow
                 raise
 
     def recorded(self, device: torch.device, lines: Lines) -> Recorded:
         """What there was. Raises `CannotRecord` where that is not complete."""
         if self._theirs:
             raise CannotRecord("the program has begun or ended to record the allocator's history")
-        if not self._snapshot:
-            raise CannotRecord("another thread of the program allocates all the time")
-        entries = self._entries(device.index)
-        count = self._ends[device.index] - self._begun[device.index]
-        if len(entries) < count:
-            raise CannotRecord(
-                f"the allocator's trace has {len(entries):,} of the step's {count:,} events"
-            )
-        entries = entries[len(entries) - count :]
+        if self._since or not self.parts:
+            raise CannotRecord(_BUSY)
+        if any(before.end != after.begin for before, after in pairwise(self.parts)):
+            raise CannotRecord("another thread of the program allocates while it forks")
+        entries = [entry for part in self.parts for entry in _entries(part, device.index)]
         freed = [entry["action"] == "free_completed" for entry in entries]
         blocks, block_lines = {}, {}
-        for segment in self._snapshot["segments"]:
+        for segment in self.parts[-1].snapshot["segments"]:
             if segment["device"] != device.index:
                 continue
             for block in segment["blocks"]:
@@ -150,15 +193,23 @@ class TraceRecorder:
             block_lines,
         )
 
-    def _entries(self, index: int) -> list[dict[str, Any]]:
-        return [
-            entry
-            for entry in self._snapshot["device_traces"][index]
-            if entry["action"] in ("alloc", "free_completed")
-        ]
-
     def _counts(self) -> dict[int, int]:
         return {
             device.index: allocations_and_releases(allocator_statistics(device.index))
             for device in self.devices
         }
+
+
+def _entries(part: _Part, index: int) -> list[dict[str, Any]]:
+    """The allocations and releases of a part on this GPU. Raises `CannotRecord`."""
+    entries = [
+        entry
+        for entry in part.snapshot["device_traces"][index]
+        if entry["action"] in ("alloc", "free_completed")
+    ]
+    count = part.end[index] - part.begin[index]
+    if len(entries) < count:
+        raise CannotRecord(
+            f"the allocator's trace has {len(entries):,} of the step's {count:,} events"
+        )
+    return entries[len(entries) - count :]

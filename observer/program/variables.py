@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
@@ -12,12 +11,11 @@ from types import (
     FunctionType,
     GeneratorType,
     MemberDescriptorType,
-    TracebackType,
 )
 from typing import Any, NamedTuple, cast
 
 from .frame_locals import is_ours, local_variables, running_frames
-from .lines import rank_of, shown
+from .lines import is_library, rank_of, shown
 
 _LOCAL, _CLOSURE, _ATTRIBUTE, _GLOBAL = range(4)
 
@@ -26,23 +24,33 @@ class Variable(NamedTuple):
     """A variable of the program, and what it refers to.
 
     Of several the highest `order` is the best: the program's own before those of packages, lasting
-    ones before those of functions.
+    ones before those of functions. One that is `vague` belongs to an object of Python's own library
+    or to a function that has ended: who holds that object, or the frame, says more.
     """
 
     order: tuple[int, int]
     name: str
     where: str
     value: object
+    vague: bool = False
+
+    @property
+    def of_closure(self) -> bool:
+        """Whether a function that does not run has it."""
+        return self.order[1] == _CLOSURE
 
 
 class Variables:
-    """Knows the local variables of all functions that run now, by the `id` of what they hold."""
+    """Knows the local variables of all functions that run now, by the `id` of what they hold.
+
+    `running` are these functions' frames, by `id`.
+    """
 
     def __init__(self) -> None:
+        self.running: set[int] = set()
         self._locals: dict[int, Variable] = {}
-        self._running: set[int] = set()
         for frame in running_frames():
-            self._running.add(id(frame))
+            self.running.add(id(frame))
             for variable in _of_frame(frame, _LOCAL):
                 known = self._locals.get(id(variable.value))
                 if known is None or known.order <= variable.order:  # the outermost function
@@ -63,7 +71,7 @@ class Variables:
         if kind is dict:
             return _of_module(each) if _is_module(each) else ()
         if kind is FrameType:
-            return () if id(referrer) in self._running else _of_ended(each)
+            return () if id(referrer) in self.running else _of_frame(each, _CLOSURE, vague=True)
         if kind is GeneratorType:
             return _of_frame(each.gi_frame, _CLOSURE)
         if kind is CoroutineType:
@@ -95,19 +103,13 @@ def _of_module(names: dict[str, object]) -> Iterator[Variable]:
         yield Variable((rank_of(file or where), _GLOBAL), name, f" in {where}", value)
 
 
-def _of_frame(frame: FrameType | None, kind: int, why: str = "") -> Iterator[Variable]:
+def _of_frame(frame: FrameType | None, kind: int, *, vague: bool = False) -> Iterator[Variable]:
     if frame is None or is_internal(frame):
         return
     code = frame.f_code
-    where = f" in {_called(code.co_name)} of {shown(code.co_filename)}{why}"
+    where = f" in {_called(code.co_name)} of {shown(code.co_filename)}"
     for name, value in local_variables(frame):
-        yield Variable((rank_of(code.co_filename), kind), name, where, value)
-
-
-def _of_ended(frame: FrameType) -> Iterator[Variable]:
-    """The local variables of a function that has ended, but not for whoever keeps its frame."""
-    kept = any(type(each) is TracebackType for each in gc.get_referrers(frame))
-    return _of_frame(frame, _CLOSURE, ", kept by a traceback" if kept else "")
+        yield Variable((rank_of(code.co_filename), kind), name, where, value, vague)
 
 
 def _of_function(function: FunctionType) -> Iterator[Variable]:
@@ -131,8 +133,9 @@ def _of_class(kind: type) -> Iterator[Variable]:
 def _of_object(owner: object) -> Iterator[Variable]:
     kind = type(owner)
     order, file = _order(kind)
+    vague = of_library(kind)
     for name, value in _attributes(owner):
-        yield Variable(order, name, f" of {kind.__name__}{file}", value)
+        yield Variable(order, name, f" of {kind.__name__}{file}", value, vague)
 
 
 def _attributes(owner: object) -> Iterator[tuple[str, object]]:
@@ -145,12 +148,22 @@ def _attributes(owner: object) -> Iterator[tuple[str, object]]:
                     yield name, member.__get__(owner)
 
 
+def of_library(kind: type) -> bool:
+    """Whether a class is one of Python's own library."""
+    return is_library(_file(kind))
+
+
 def _order(kind: type) -> tuple[tuple[int, int], str]:
     """How good a name with this class is, and in which file the class is."""
-    module = sys.modules.get(kind.__module__)
-    file = getattr(module, "__file__", None)
-    where = shown(file) if isinstance(file, str) else ""
-    return (rank_of(file or "__main__"), _ATTRIBUTE), f" in {where}" if where else ""
+    file = _file(kind)
+    where = f" in {shown(file)}" if file else ""
+    return (rank_of(file or "__main__"), _ATTRIBUTE), where
+
+
+def _file(kind: type) -> str:
+    """The file in which a class is; empty where it is in none."""
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    return file if isinstance(file, str) else ""
 
 
 def _called(function: str) -> str:

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Set
+from copy import copy
 from threading import get_ident
 
 import torch
 from torch import nn
 
 from ..ownership import tensors_in
-from ..private import autocast_itemsize, in_backward
+from ..private import in_backward
 from ..workspaces import workspace_sizes
 from .called import Called
 from .device_log import DeviceLog, Message
 from .hooks import others_in_backward, within_module, within_step
 from .lines import NOWHERE, Lines
-from .owners import Owned, Owners, WeaklyOwned
+from .owners import Owned, Owners
+from .parameters import Parameters
 from .periods import Done, Periods
 from .recorder import Recorder
 from .thread_life import ThreadLife
@@ -30,16 +32,21 @@ _BEGINNINGS = ("window", "optimizer_end")  # the marks with which a step begins
 class Window:
     """Notes calls of modules, backward passes and optimizers' steps. It keeps no tensor alive.
 
-    `done` says what two periods it has recorded, once it has; then it is to be closed.
+    `done` says what two periods it has recorded, once it has; then it is to be closed. It is
+    `whole` if the program has made no step before.
     """
 
-    def __init__(self, recorder: Recorder, owners: Owners, periods: Periods) -> None:
+    def __init__(
+        self, recorder: Recorder, owners: Owners, periods: Periods, *, whole: bool = False
+    ) -> None:
         self.thread, self._thread_life = get_ident(), ThreadLife()
         self.done: Done | None = None
         self.abandoned = False  # it is no longer wanted, and its own thread is to close it
         self.source = recorder.source
-        self._recorder, self._owners, self._periods = recorder, owners, periods
-        self._logs = [DeviceLog(recorder, device) for device in recorder.devices]
+        self._whole = whole
+        self._told: Done | None = None  # the first step, where that was told
+        self.recorder, self._owners, self._periods = recorder, owners, periods
+        self.logs = [DeviceLog(recorder, device) for device in recorder.devices]
         self._called = Called()
         self._paths = owners.module_paths()
         self._running: list[int] = []
@@ -52,7 +59,7 @@ class Window:
         self._times: list[float] = []
         self._inputs: list[tuple[int, list[Message]]] = []
         self._alone, self._own = True, set[int]()
-        self._parameters: list[WeaklyOwned] = []
+        self._parameters = Parameters(owners)
 
     def begin(self, stepping: Iterable[int] = ()) -> None:
         """Begin to record, in a thread in which these optimizers step. Raises `CannotRecord`."""
@@ -61,7 +68,7 @@ class Window:
         for optimizer in self._owners.optimizers():
             if id(optimizer) in stepping:
                 self._own.update(self._owners.of_optimizer(optimizer))
-        self._recorder.start()
+        self.recorder.start()
         self._mark("window")
         self._sight_all()
 
@@ -76,7 +83,7 @@ class Window:
             if id(module) not in self._paths:
                 self._owners.add_module(module)
                 self._paths = self._owners.module_paths()
-                self._look_up_parameters()
+                self._parameters.look_up()
             if not self._alone and (fresh := self._owners.of_module(module) - self._own):
                 self._own |= fresh
                 self._sight_gradients(again=True)
@@ -113,7 +120,7 @@ class Window:
         """A backward pass is about to make the gradients of its outputs: it begins here."""
         if not self._backward:
             self._outputs_at = self._marks
-            for log in self._logs:
+            for log in self.logs:
                 log.expect_mark()
 
     def backward(self) -> None:
@@ -175,25 +182,45 @@ class Window:
         """Stop recording. The window may be done or not."""
         try:
             if self.done is not None:
-                self._sight_all()
-                for log in self._logs:
-                    log.note_free()
-                self._at_end = {
-                    "bucket_sizes": self._owners.buckets(),
-                    "bucket_views": self._owners.bucket_views(),
-                    "autocast_sizes": self._autocast_sizes(),
-                }
+                self._look_around()
         finally:
             self.stop()
             self._parameters.clear()
 
+    def so_far(self) -> Done | None:
+        """What it has recorded though it is not done: a step at least, and not yet told."""
+        done = self._periods.so_far(whole=self._whole)
+        return None if done == self._told else done
+
+    def first_step(self) -> Window | None:
+        """The program's first step, to tell while this goes on. Raises `CannotRecord`."""
+        done = self.so_far() if self._whole and self._told is None else None
+        if done is None or not 0 < len(self._owners.optimizers()) <= self._periods.stepped:
+            return None
+        recorder = self.recorder.so_far()
+        if recorder is None:
+            return None
+        self._told = done
+        self._look_around()
+        told = copy(self)
+        told.done, told.recorder = done, recorder
+        told.logs = [log.told_by(recorder) for log in self.logs]
+        return told
+
+    def _look_around(self) -> None:
+        """Note what there is at the end of a step."""
+        self._sight_all()
+        for log in self.logs:
+            log.note_free()
+        self._at_end = {
+            "bucket_sizes": self._owners.buckets(),
+            "bucket_views": self._owners.bucket_views(),
+            "autocast_sizes": self._parameters.autocast_sizes(self.recorder.devices[0].type),
+        }
+
     def stop(self) -> None:
         """Stop recording. It may be called twice."""
-        self._recorder.stop()
-
-    def forget(self) -> None:
-        """In a forked child: leave nothing of it there."""
-        self._recorder.forget()
+        self.recorder.stop()
 
     def messages(self, number: int) -> list[Message]:
         """What is to be sent of the window that is done, a message for each device."""
@@ -211,11 +238,11 @@ class Window:
             "single": self._called.single,
             "optimizer": self._owners.optimizer_name(done.optimizer),
             "tensors": sorted(self._owners.memory),
-            "workspace_sizes": workspace_sizes(self._recorder.devices),
+            "workspace_sizes": workspace_sizes(self.recorder.devices),
             **self._at_end,
         }
         messages = []
-        for log in self._logs:
+        for log in self.logs:
             lines = Lines()
             messages.append(common | log.message(done.bounds, lines))
         return messages
@@ -246,15 +273,10 @@ class Window:
         """How long the window's periods took, all together."""
         return self._times[-1] - self._times[0]
 
-    @property
-    def recorder_seconds(self) -> float:
-        """What of that the recorder's own code took."""
-        return self._recorder.seconds
-
     # ---- notes ------------------------------------------------------------------------------
 
     def _mark(self, kind: str, *, expected: bool = False) -> int:
-        for log in self._logs:
+        for log in self.logs:
             log.mark(kind, expected=expected)
         self._times.append(time.perf_counter())
         self._latest = kind
@@ -268,7 +290,7 @@ class Window:
 
     def _note_running(self) -> None:
         running = self._running[-1] if self._running else NOWHERE
-        for log in self._logs:
+        for log in self.logs:
             log.runs(running)
 
     def _end_what_is_lost(self, calls: int = 0) -> None:
@@ -284,12 +306,6 @@ class Window:
             self._stepping.clear()
             self._mark("optimizer_end")
 
-    def _look_up_parameters(self) -> None:
-        self._parameters = [each.weakly() for each in self._owners.parameters()]
-
-    def _alive_parameters(self) -> list[Owned]:
-        return [owned for each in self._parameters if (owned := each.alive()) is not None]
-
     def _sight_inputs(self, name: str, value: object, *, at_end: bool = False) -> None:
         """Note what goes into the latest call. PyTorch tells named arguments only at its end."""
         found = list(tensors_in(value))
@@ -300,13 +316,9 @@ class Window:
             inputs.append({"dtype": dtype, "shape": list(tensor.shape)})
             if tensor.grad_fn is not None:
                 continue  # what another network has made of its batch
-            for log in self._logs:
-                log.sight(
-                    "batch_data",
-                    [Owned(path, tensor)],
-                    older=at_end,
-                    mark=called_at if at_end else None,
-                )
+            mark = called_at if at_end else None
+            for log in self.logs:
+                log.sight("batch_data", [Owned(path, tensor)], older=at_end, mark=mark)
 
     def _sight_gradients(self, *, again: bool, only: Set[int] | None = None) -> None:
         """Note the gradients of these parameters, of all that no other thread may write to.
@@ -316,31 +328,22 @@ class Window:
         if only is None and not self._alone:
             only = self._own
         parameters = [
-            each for each in self._alive_parameters() if only is None or id(each.tensor) in only
+            each for each in self._parameters.alive() if only is None or id(each.tensor) in only
         ]
-        for log in self._logs:
+        for log in self.logs:
             log.sight_gradients(parameters, again=again)
 
     def _sight_state(self, *, again: bool) -> None:
-        names = {id(each.tensor): each.path for each in self._alive_parameters()}
+        names = {id(each.tensor): each.path for each in self._parameters.alive()}
         state = list(self._owners.optimizer_state(names))
-        for log in self._logs:
+        for log in self.logs:
             log.sight_state(state, again=again)
 
     def _sight_all(self) -> None:
         """Note whose everything is that is alive here."""
-        self._look_up_parameters()
-        parameters = self._alive_parameters()
-        for log in self._logs:
+        self._parameters.look_up()
+        parameters = self._parameters.alive()
+        for log in self.logs:
             log.sight("parameters", parameters, older=True)
         self._sight_state(again=True)
         self._sight_gradients(again=True)
-
-    def _autocast_sizes(self) -> list[int]:
-        """The bytes of the copies that autocast keeps of parameters, if it is enabled here."""
-        itemsize = autocast_itemsize(self._recorder.devices[0].type)
-        return [
-            each.tensor.numel() * itemsize
-            for each in self._alive_parameters()
-            if itemsize and each.trained and each.tensor.dtype is torch.float32
-        ]

@@ -13,11 +13,12 @@ from torch import nn
 from torch.optim.optimizer import Optimizer
 
 from ..accounts import unaccounted
-from ..private import compiles, may_change_modes
+from ..private import compiles, in_backward, may_change_modes
 from ..private_cuda import call_when_out_of_memory
 from .choice import fitting_recorder
 from .first_lines import FirstLines
 from .hooks import Hooks, Witness, within_module
+from .levels import Levels
 from .numbers import Numbers
 from .owners import Owners
 from .pacing import Pacing
@@ -39,7 +40,13 @@ class Windows:
     at a time may call any of it, but for what is asked of `of_this_thread`, `window` and `due`.
     """
 
-    def __init__(self, witness: Witness, denied: Callable[[int, int, int, int], None]) -> None:
+    def __init__(
+        self,
+        witness: Witness,
+        denied: Callable[[int, int, int, int], None],
+        *,
+        since_start: bool,
+    ) -> None:
         self.hooks = Hooks(witness)
         self.owners = Owners()
         self.numbers = Numbers()
@@ -47,6 +54,7 @@ class Windows:
         self._denied, self._hears_denials = denied, False
         self._look_again_at = 0.0
         self._first_lines = FirstLines()
+        self._at_start = since_start  # nothing of the program was seen yet
         self.begin_again()
 
     def begin_again(self) -> None:
@@ -54,6 +62,7 @@ class Windows:
         self.closed: deque[Window] = deque()
         self.pacing = Pacing()
         self.steps = Steps(self.pacing)
+        self.levels = Levels()
         self.shipped = 0
         self._inferences = 0
         self._searched_at = -1
@@ -98,6 +107,7 @@ class Windows:
             return False
         self.abandon()
         self.steps.forget_recent()
+        self._at_start = since_start and self.steps.most is None
         return True
 
     def call(self, module: nn.Module, args: tuple[object, ...]) -> None:
@@ -133,6 +143,11 @@ class Windows:
             self.open()
             self.note(Window.begin_after, optimizer)
 
+    def read_levels(self, optimizer: int) -> None:
+        """An optimizer has made a step at rest, and a reading is due. No lock is held."""
+        if not in_backward():
+            self.pacing.spend_apart(self.levels.read(optimizer, self.steps.most))
+
     def note(self, what: Callable[..., None], *args: object) -> None:
         """Something happens in the window, which may complete it. Raises `CannotRecord`."""
         window = self.window
@@ -142,8 +157,19 @@ class Windows:
             # This thread has got its number. The dispatch mode has ended with the other one.
             raise CannotRecord(THREAD_ENDED)
         what(window, *args)
-        if window.done is not None and self._may_close(window):
+        if window.done is None:
+            if (told := window.first_step()) is not None:
+                self.closed.append(told)
+        elif self._may_close(window):
             self._close(window)
+
+    def finish(self) -> None:
+        """The program ends: close the window with the steps that it has, if any."""
+        window = self.window
+        if window is not None and not window.abandoned:
+            window.done = window.so_far()
+            if window.done is not None:
+                self._close(window)
 
     # ---- a window ---------------------------------------------------------------------------
 
@@ -166,7 +192,8 @@ class Windows:
             optimizers=bool(self.owners.optimizers()) and self.hooks.sees_optimizers,
             inference=not self.steps.stepping or self._inferences == 0,
         )
-        self.window = Window(recorder, self.owners, periods)
+        self.window = Window(recorder, self.owners, periods, whole=self._at_start)
+        self._at_start = False
         if self.steps.in_other_threads:
             self.window.not_alone()
         self.window.begin(recent)
@@ -261,6 +288,18 @@ class Windows:
             self.closed.clear()
         return self.window is None and not self.hooks.any
 
+    def pause(self) -> None:
+        """The program is about to fork: let the allocator note nothing meanwhile."""
+        self._first_lines.pause()
+        if self.window is not None:
+            self.window.recorder.pause()
+
+    def resume(self) -> None:
+        """It has forked: go on. Raises `CannotRecord`."""
+        self._first_lines.resume()
+        if self.window is not None:
+            self.window.recorder.resume()
+
     def forget(self) -> None:
         """In a forked child: let go of everything, and leave CUDA alone."""
         self._first_lines.forget()
@@ -269,7 +308,7 @@ class Windows:
         self.hooks.leave_modules()
         self.hooks.leave_optimizers()
         if window is not None:
-            window.forget()
+            window.recorder.forget()
 
     def _may_close(self, window: Window) -> bool:
         """Whether this thread can end what records the window: a dispatch mode is its thread's."""

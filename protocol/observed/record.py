@@ -188,6 +188,17 @@ class Pool(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     turnover: int
 
 
+class Level(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The least that a GPU's allocator had given out right after a step, in bytes as asked for.
+
+    It was so after this step, of those that were looked at since the progress told before.
+    """
+
+    device: str
+    step: int
+    bytes: int
+
+
 class Progress(Message, frozen=True, tag="progress", kw_only=True):
     """How the program goes on: sent a few times a second while somebody watches.
 
@@ -196,7 +207,7 @@ class Progress(Message, frozen=True, tag="progress", kw_only=True):
     Somebody has watched for so many `seconds`, of which watching took `watching_seconds`, by the
     observer's own measurement. `pools` were read when the machine's monotonic clock showed `clock`
     seconds. `pinned` are the bytes of the host's memory that PyTorch has pinned for CUDA, None
-    where it does not tell.
+    where it does not tell. `levels` has the GPUs on which an optimizer has stepped since.
     """
 
     steps: int | None
@@ -207,6 +218,7 @@ class Progress(Message, frozen=True, tag="progress", kw_only=True):
     clock: float = 0.0
     pools: tuple[Pool, ...] = ()
     pinned: int | None = None
+    levels: tuple[Level, ...] = ()
 
 
 class Missing(Message, frozen=True, tag="missing"):

@@ -104,15 +104,16 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Growth(msgspec.Struct, frozen=True, kw_only=True):
-    """A category that holds more after each watched step than after the one before.
+    """A category that holds more after each step than after the one before.
 
-    At the end of step `since` it had `before` bytes, at the end of step `until` `bytes`. At this
-    rate the device is full in `steps_left` steps at most: it may be sooner, where other processes
-    or the allocator's rounding take their part. `kept` is what one step left to the next, by the
-    line that made it; `held` by who holds it, as far as the program was asked.
+    `category` is None while it is known only that all of them together do. At the end of step
+    `since` there were `before` bytes of it, at the end of step `until` `bytes`. At this rate the
+    device is full in `steps_left` steps at most: it may be sooner, where other processes or the
+    allocator's rounding take their part. `kept` is what one step left to the next, by the line that
+    made it; `held` by who holds it, as far as the program was asked.
     """
 
-    category: Category
+    category: Category | None
     since: int
     until: int
     before: int
@@ -167,9 +168,11 @@ class StepReport(msgspec.Struct, frozen=True, kw_only=True):
     `unattributed` is the allocator's requested bytes less all categories and the workspace, the
     largest over all boundaries; None on a device whose allocator does not tell. `curve` begins with
     what there was when the step began. `tensors` has the largest of each category at its high
-    water, `blocks` how many it has there. `unknown` has the addresses and sizes of the blocks of
-    `other` that only the program itself can name, the largest first. `what_if` has the changes to
-    the program that would lower the peak, the most bytes first.
+    water, `blocks` how many it has there. `left_behind` are the bytes that the step before has made
+    and the program keeps. `unknown` has the addresses and sizes of the blocks of `other` that only
+    the program itself can name: first those that the step before has left, each time the largest
+    first. `what_if` has the changes to the program that
+    would lower the peak, the most bytes first.
     """
 
     kind: Kind
@@ -187,5 +190,6 @@ class StepReport(msgspec.Struct, frozen=True, kw_only=True):
     other: tuple[Held, ...]
     tensors: dict[Category, tuple[TensorFacts, ...]]
     blocks: dict[Category, int]
+    left_behind: int = 0
     unknown: tuple[tuple[int, int], ...] = ()
     what_if: tuple[WhatIf, ...] = ()

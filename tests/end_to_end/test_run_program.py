@@ -208,7 +208,7 @@ def test_a_monitor_that_is_killed_leaves_what_was_watched(script: Path, tmp_path
             [sys.executable, "-c", "import torch; torch.nn.Linear(1, 1); raise SystemExit(3)"],
             3,
             "python ended before a step of it was watched: "
-            "that takes three steps, or three calls without gradients",
+            "it made no step, and no call without gradients, from beginning to end",
         ),
     ],
 )

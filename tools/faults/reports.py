@@ -140,9 +140,37 @@ REPORTS = (
     Fault(
         "what was filled once grows for ever",
         "accounting/program/growth.py",
-        "return since if rises >= _LEAST_RISES and still else None",
-        "return since if rises >= _LEAST_RISES else None",
+        "        if last.split.of(category) <= late.split.of(category):\n            return None\n",
+        "",
         _GROWTH,
+    ),
+    Fault(
+        "batches that grow are a leak",
+        "accounting/program/growth.py",
+        "if levels is None or report.left_behind < _LEAST_PART * levels.bytes_a_step:",
+        "if levels is None:",
+        _GROWTH,
+    ),
+    Fault(
+        "a batch that is fetched ahead is left behind",
+        "accounting/program/other.py",
+        "and any(each.place < step.cut for each in sightings.get(block, ()))",
+        "",
+        _GROWTH,
+    ),
+    Fault(
+        "levels without a trend rise",
+        "accounting/program/levels.py",
+        "_RISING = 12",
+        "_RISING = 5",
+        ("tests/accounting/program/test_levels.py",),
+    ),
+    Fault(
+        "a rise that lasts for hours is forgotten where it has fallen since",
+        "accounting/program/levels.py",
+        " and self._scales[0][-1].bytes >= scale[-1].bytes",
+        "",
+        ("tests/accounting/program/test_levels.py",),
     ),
     Fault(
         "what fell in between grows all the same",
@@ -154,7 +182,7 @@ REPORTS = (
     Fault(
         "who holds what grows is not asked",
         "tui/programs/programs.py",
-        "all_ = all_ or self.growth(device, step) is not None",
+        "all_=self.growth(device, step) is not None",
         "",
         ("tests/tui/programs/test_programs.py",),
     ),

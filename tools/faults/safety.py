@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from .fault import Fault
 
+_CHILDREN = ("tests/observer/program/test_forking.py",)
+_FIRST_STEPS = ("tests/observer/program/test_first_steps.py",)
 _HISTORIES = ("tests/observer/program/test_histories.py",)
+_HOLDERS = ("tests/observer/program/test_holders.py",)
+_LEAKS = ("tests/observer/program/test_leaks.py",)
+_LEVELS = ("tests/observer/program/test_levels.py",)
 _HOOKS = ("tests/observer/program/test_hooks.py",)
 _LINES = ("tests/observer/program/test_lines.py",)
 _LOG = ("tests/observer/program/test_device_log.py",)
@@ -16,6 +21,90 @@ _UNCHANGED = ("tests/observer/program/test_unchanged.py",)
 
 SAFETY = (
     Fault(
+        "a graph is that of any tensor within it",
+        "observer/program/graphs.py",
+        "                    self._above.setdefault(begins, number)\n",
+        "                    pass\n",
+        _HOLDERS,
+    ),
+    Fault(
+        "a traceback keeps nothing",
+        "observer/program/paths.py",
+        "if type(each) is FrameType else None",
+        "if False else None",
+        _HOLDERS,
+    ),
+    Fault(
+        "who holds an object of Python's library is not looked for",
+        "observer/program/variables.py",
+        "vague = of_library(kind)",
+        "vague = False",
+        _HOLDERS,
+    ),
+    Fault(
+        "memory of an error is named by a closure of what has failed",
+        "observer/program/holders.py",
+        " or (variable.of_closure and path.has_errors(reached))",
+        "",
+        _HOLDERS,
+    ),
+    Fault(
+        "the level is the latest one and not the least",
+        "observer/program/levels.py",
+        "if least is None or held <= least[0]:",
+        "if True:",
+        _LEVELS,
+    ),
+    Fault(
+        "levels are not read after steps that are not watched",
+        "observer/program/agent.py",
+        "if at_rest and now >= windows.levels.due:",
+        "if at_rest and now < 0:",
+        (*_LEVELS, *_LEAKS),
+    ),
+    Fault(
+        "the allocator notes what a forked child does",
+        "observer/program/windows.py",
+        "            self.window.recorder.pause()\n",
+        "            pass\n",
+        _ON_GPUS,
+    ),
+    Fault(
+        "the first lines are noted in a forked child",
+        "observer/program/windows.py",
+        "        self._first_lines.pause()\n",
+        "",
+        _CHILDREN,
+    ),
+    Fault(
+        "what was recorded before a fork is lost",
+        "observer/program/trace_recorder.py",
+        "for part in self.parts for entry",
+        "for part in self.parts[-1:] for entry",
+        _ON_GPUS,
+    ),
+    Fault(
+        "half a cycle of two optimizers is a step",
+        "observer/program/window.py",
+        "not 0 < len(self._owners.optimizers()) <= self._periods.stepped",
+        "self._periods.stepped == 0",
+        _FIRST_STEPS,
+    ),
+    Fault(
+        "a program of one step has none",
+        "observer/program/agent.py",
+        "                    self._windows.finish()\n",
+        "                    pass\n",
+        _FIRST_STEPS,
+    ),
+    Fault(
+        "the first step is told twice",
+        "observer/program/window.py",
+        "return None if done == self._told else done",
+        "return done",
+        _FIRST_STEPS,
+    ),
+    Fault(
         "what the allocator notes can be ended in one thread only",
         "observer/private_cuda.py",
         "global_record_annotations=True",
@@ -25,14 +114,14 @@ SAFETY = (
     Fault(
         "a history that failed to stop goes on",
         "observer/program/trace_recorder.py",
-        "                self._ours = True  # another try may follow\n",
+        "                self.ours = True  # another try may follow\n",
         "",
         _ON_GPUS,
     ),
     Fault(
         "a forked child hears of histories",
         "observer/program/windows.py",
-        "            window.forget()",
+        "            window.recorder.forget()",
         "            pass",
         _ON_GPUS,
     ),
@@ -46,8 +135,8 @@ SAFETY = (
     Fault(
         "the program's own history is ended with ours",
         "observer/program/trace_recorder.py",
-        "self._ours = not history_enabled()",
-        "self._ours = True",
+        "self.ours = not history_enabled()",
+        "self.ours = True",
         _HISTORIES,
     ),
     Fault(
@@ -95,8 +184,8 @@ SAFETY = (
     Fault(
         "a view lies where its memory begins",
         "observer/program/device_log.py",
-        "self._recorder.address(storage, older=older) + self._offset(tensor)",
-        "self._recorder.address(storage, older=older)",
+        "self.recorder.address(storage, older=older) + self._offset(tensor)",
+        "self.recorder.address(storage, older=older)",
         _LOG,
     ),
     Fault(

@@ -33,7 +33,6 @@ from .seen import SeenSteps
 from .viewer import CannotView, Viewer
 
 _KINDS: tuple[Kind, ...] = ("training", "inference")
-_LEAST_STEPS = 3
 _NO_PROGRESS = Progress(
     steps=None, watched=0, step_seconds=None, seconds=0.0, watching_seconds=0.0
 )  # fmt: skip
@@ -73,6 +72,7 @@ class Program:
             case Progress():
                 self.progress = message
                 self.driver.hear(message)
+                self.seen.hear(message)
             case OutOfMemory():
                 self.out_of_memory[message.device] = autopsy(message)
             case Missing() | Removed():
@@ -131,12 +131,14 @@ class Program:
     def too_short(self) -> str:
         """Why a program that has ended was too short to be watched; empty where it was not.
 
-        A step is recorded together with the one before it, from the end of a third one on.
+        A step is recorded from its beginning, which for one that is entered in its midst is the end
+        of the step before.
         """
         steps = self.progress.steps
         if steps is None:
-            return ": that takes three steps, or three calls without gradients"
-        return f": that takes three steps, and it made {steps}" if steps < _LEAST_STEPS else ""
+            return ": it made no step, and no call without gradients, from beginning to end"
+        least = 1 if self.observed.since_start else 2
+        return ": it made no step from beginning to end" if steps < least else ""
 
     @property
     def watched(self) -> int:
@@ -187,20 +189,29 @@ class Program:
         """What grows from step to step there, by the report of the latest of the first kind."""
         return self.seen.growth(self.latest[device, step.kind], step)
 
-    def unasked(self, device: str, *, all_: bool = False) -> tuple[int, ...]:
+    def unasked(self, device: str) -> tuple[int, ...]:
         """The blocks of which the program is to be asked who holds them."""
-        steps = (self._step(device, kind) for kind in _KINDS)
-        step = next((step for step in steps if step is not None), None)
+        step = self._first_step(device)
         if step is None:
             return ()
-        all_ = all_ or self.growth(device, step) is not None
-        return self.names.unasked(device, step, all_=all_)
+        return self.names.unasked(device, step, all_=self.growth(device, step) is not None)
+
+    def grows_unheld(self, device: str) -> bool:
+        """Whether its levels rise there, and nobody is known yet who holds what grows."""
+        step = self._first_step(device) if self.seen.rises(device) else None
+        growth = self.growth(device, step) if step is not None else None
+        return growth is not None and not growth.held
 
     def ask(self, viewer: Viewer, device: str, addresses: tuple[int, ...]) -> None:
         """Ask it who holds the memory at these addresses, if there are any."""
         if addresses and not self.names.waiting:
             self.names.waiting = True
             viewer.ask_who(device, addresses)
+
+    def _first_step(self, device: str) -> StepReport | None:
+        """The report of the latest step of the first kind that there is."""
+        steps = (self._step(device, kind) for kind in _KINDS)
+        return next((step for step in steps if step is not None), None)
 
     def _step(self, device: str, kind: Kind, *, predicting: bool = False) -> StepReport | None:
         step = self.latest.get((device, kind))
@@ -232,18 +243,27 @@ async def follow(
 ) -> None:
     """Watch a program to its end. `heard` is called after each message was taken in.
 
-    Now and then the program is asked who holds what is in *other*.
+    Now and then the program is asked who holds what is in *other*, and as soon as that grows.
     """
     viewer.watch()
     look_at = 1
+    asked: set[str] = set()  # devices on which something has begun to grow
     try:
         async for message in viewer.messages():
             program.add(message)
             await program.learn(message)
-            if isinstance(message, WatchedStep) and message.number >= look_at:
-                look_at = 2 * message.number
-                unasked = await asyncio.to_thread(program.unasked, message.device)
-                program.ask(viewer, message.device, unasked)
+            if isinstance(message, WatchedStep):
+                due = message.number >= look_at
+                look_at = 2 * message.number if due else look_at
+                if due or await asyncio.to_thread(program.grows_unheld, message.device):
+                    unasked = await asyncio.to_thread(program.unasked, message.device)
+                    program.ask(viewer, message.device, unasked)
+            if isinstance(message, Progress):
+                rising = {each.device for each in message.levels if program.seen.rises(each.device)}
+                for device in rising - asked if not program.names.waiting else ():
+                    asked.add(device)
+                    unasked = await asyncio.to_thread(program.unasked, device)
+                    program.ask(viewer, device, unasked)
             heard(program, message)
         program.lost = not (program.ended or program.removed)
     except CannotView as reason:

@@ -9,7 +9,7 @@ from vramtop.accounting.program.growth import Growing
 from vramtop.accounting.program.report import report
 from vramtop.accounting.program.room import room, rows_of
 from vramtop.accounting.program.shapes import Seen, seen
-from vramtop.protocol.observed.record import WatchedStep
+from vramtop.protocol.observed.record import Progress, WatchedStep
 from vramtop.protocol.observed.report import Growth, StepReport
 from vramtop.protocol.observed.shapes import Room, Shapes
 
@@ -37,6 +37,15 @@ class SeenSteps:
         """What grows from step to step on the device of this one, the latest, as reported."""
         growing = self._growing.get(step.device)
         return growing.growth(step, reported) if growing else None
+
+    def hear(self, progress: Progress) -> None:
+        """Take in the levels after the steps that were not watched."""
+        for level in progress.levels:
+            self._growing.setdefault(level.device, Growing()).hear(level)
+
+    def rises(self, device: str) -> bool:
+        """Whether there is ever more memory given out on this device, by its levels."""
+        return device in self._growing and self._growing[device].rises
 
     def add(self, step: WatchedStep, steps: int | None, free: Mapping[str, int]) -> None:
         """Take in a step; `free` are the bytes that nobody holds on each GPU, by NVML's UUID.

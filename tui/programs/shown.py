@@ -202,9 +202,13 @@ class Shown:
 
     def _growing(self, growth: Growth | None) -> Iterator[Received]:
         """What grows from step to step: a line once, and another once its holders are known."""
-        if growth is None or (growth.category, bool(growth.held)) in self._told:
+        if growth is None:
             return
-        self._told |= {(growth.category, False), (growth.category, bool(growth.held))}
+        # What grows by its levels alone turns out to be that later.
+        category = growth.category or "other"
+        if (category, bool(growth.held)) in self._told:
+            return
+        self._told |= {(category, False), (category, bool(growth.held))}
         yield Note("; ".join(filter(None, (grows(growth), whose(growth)))))
 
     def _on(self, device: str) -> Watched:

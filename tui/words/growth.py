@@ -14,8 +14,9 @@ _MOST = 3  # lines or holders that are named
 
 def grows(growth: Growth) -> str:
     """What grows, by how much, and what that leads to."""
+    what = "memory" if growth.category is None else NAMES[growth.category]
     text = (
-        f"{NAMES[growth.category]} grows by {_a_step(growth)} a step, from "
+        f"{what} grows by {_a_step(growth)} a step, from "
         f"{units.size(growth.before)} after step {growth.since:,} to "
         f"{units.size(growth.bytes)} after step {growth.until:,}"
     )

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
-from fake import FakeProgram
+from fake import FakeProgram, nothing_in
 from vramtop.accounting.program.growth import Growing
 from vramtop.accounting.program.report import report
-from vramtop.protocol.observed.record import Hardware
+from vramtop.protocol.observed.record import Hardware, Level
 from vramtop.protocol.observed.report import Growth, Held
 
 LOSS = 40
@@ -95,6 +95,66 @@ def test_what_has_fallen_counts_from_its_lowest_point_on() -> None:
     growth = after(list(enumerate(older, start=10)), kept=0)
     assert growth is not None
     assert (growth.since, growth.before, growth.bytes) == (12, 1000, 1300)
+
+
+def rising(growing: Growing, each: int, first: int = 4) -> None:
+    """Levels of 120 steps that rise by this many bytes a step."""
+    for step in range(first, first + 120, 10):
+        growing.hear(Level("cuda:0", step, 7000 + each * step))
+
+
+def test_levels_that_rise_and_one_watched_step_that_leaves_most_of_it_are_enough() -> None:
+    growing = Growing()
+    assert watched(growing, 3, 1000, name="history in train.py") is None
+    rising(growing, 2 * LOSS + 1)
+    assert watched(growing, 124, 1000) is None  # it leaves less than half
+    growing = Growing()
+    rising(growing, 2 * LOSS)
+    growth = watched(growing, 3, 1000, name="history in train.py")
+    assert growth is not None
+    assert (growth.category, growth.since, growth.until) == (None, 4, 114)
+    assert (growth.before, growth.bytes) == (7000 + 4 * 2 * LOSS, 7000 + 114 * 2 * LOSS)
+    assert growth.kept[0].line == "train.py:14"
+    assert growth.held == (Held(1000, 1, "history in train.py", ""),)
+    # The step's peak has grown since it was watched.
+    peak = 1000 + LOSS + 500
+    assert growth.steps_left == (CARD.total_bytes - peak) // (2 * LOSS) - (114 - 3)
+
+
+def test_levels_that_rise_and_two_watched_steps_tell_the_category() -> None:
+    growing = Growing()
+    watched(growing, 3, 1000, kept=0)
+    rising(growing, LOSS)
+    growth = watched(growing, 123, 1000 + 60 * LOSS, kept=0)
+    assert growth is not None
+    assert (growth.category, growth.before, growth.bytes) == ("other", 1000, 1000 + 60 * LOSS)
+    assert watched(growing, 124, 1000 + 60 * LOSS, kept=0) is None
+
+
+def test_batches_that_grow_are_no_leak_whatever_the_levels_say() -> None:
+    growing = Growing()
+    watched(growing, 3, 1000, kept=0)
+    rising(growing, LOSS)
+    assert watched(growing, 123, 1000 + 59 * LOSS, kept=0) is None
+
+
+def test_a_batch_that_steps_keep_and_use_again_counts_as_left_behind() -> None:
+    def left(*, again: bool) -> int:
+        program = FakeProgram()
+        batch = 0
+        for number in range(2):
+            program.period()
+            if number == 0:
+                batch = program.take(LOSS)
+            with program.call(*([batch] if number or again else [])):
+                program.give(program.take(500))
+            nothing_in(program.backward())
+            nothing_in(program.optimizer())
+        program.period()
+        return program.report().left_behind
+
+    assert left(again=True) == LOSS
+    assert left(again=False) == 0  # it was fetched ahead
 
 
 def test_where_the_allocator_does_not_tell_all_nothing_is_said() -> None:

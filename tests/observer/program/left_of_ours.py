@@ -38,9 +38,25 @@ def _sockets() -> Iterator[str]:
             yield target
 
 
+def noted() -> list[str]:
+    """What CUDA's allocator notes in this child of a process that uses CUDA."""
+    if not torch.cuda._is_in_bad_fork():
+        return []  # it has none
+    before = _annotations()
+    with torch.profiler.record_function("in a child"):
+        pass
+    recording = ["a history"] if torch._C._cuda_isHistoryEnabled() else []
+    return recording + ["annotations"] * (_annotations() != before)
+
+
+def _annotations() -> int:
+    """How many annotations the allocator has noted."""
+    return len(torch._C._cuda_memorySnapshot(None).get("external_annotations", ()))
+
+
 def work(_: int = 0) -> list[str]:
     """What is left of an observer in this process before and after it works with PyTorch."""
-    before = left()
+    before = [*left(), *noted()]
     model = classifier()
     with torch.no_grad():
         model(torch.ones(2, 12))

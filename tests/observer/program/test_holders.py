@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import logging
+import logging.handlers
 import sys
 import threading
 import weakref
@@ -20,6 +22,9 @@ HERE = "test_holders.py"
 history: list[Tensor] = []
 cache: dict[str, Any] = {}
 logs: list[dict[str, Tensor]] = []
+errors: list[Exception] = []
+records = logging.handlers.MemoryHandler(1 << 20, flushLevel=logging.CRITICAL + 1)
+means: dict[str, Tensor] = {}
 
 
 def address(tensor: Tensor) -> int:
@@ -40,7 +45,7 @@ def ends_here(text: str) -> str:
 def time_enough_and_nothing_held(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(module, "LIMIT_SECONDS", 30.0)
     yield
-    for each in (history, cache, logs):
+    for each in (history, cache, logs, errors, records.buffer, means):
         each.clear()
 
 
@@ -163,8 +168,73 @@ def test_a_traceback_keeps_the_variables_of_functions_that_have_ended() -> None:
         fail()
     except ValueError as error:
         kept = error
-    assert name(places[0]) == f"big in fail() of {HERE}, kept by a traceback"
+    function = sys._getframe().f_code.co_name
+    assert name(places[0]) == f"the traceback of ValueError in kept in {function}() of {HERE}"
     assert kept.__traceback__ is not None
+
+
+def test_errors_that_are_kept_name_all_that_their_tracebacks_keep_however_deep() -> None:
+    def fail(depth: int) -> None:
+        big = torch.ones(7)
+        places.append(address(big))
+        if depth:
+            fail(depth - 1)
+        raise ValueError
+
+    places: list[int] = []
+    for _ in range(40):
+        try:
+            fail(9)
+        except ValueError as error:
+            errors.append(error)
+    found = holders(CPU, places)
+    assert len(places) == 400
+    assert {ends_here(found[each]) for each in places} == {
+        f"the traceback of ValueError in errors in {HERE}"
+    }
+
+
+def test_the_closure_of_a_function_that_has_failed_is_no_name_for_it() -> None:
+    def run() -> None:
+        inputs = torch.ones(7)
+        places.append(address(inputs))
+
+        def fail() -> None:
+            raise ValueError(inputs.shape)
+
+        fail()
+
+    places: list[int] = []
+    try:
+        run()
+    except ValueError as error:
+        errors.append(error)
+    assert name(places[0]) == f"the traceback of ValueError in errors in {HERE}"
+
+
+def test_records_of_a_log_are_named_by_the_handler_that_keeps_them() -> None:
+    for number in range(40):
+        loss = torch.ones(2)
+        record = logging.LogRecord("train", 20, "", 0, "%s: %s", (number, loss), None)
+        records.emit(record)
+    places = [address(each.args[1]) for each in records.buffer]  # type: ignore[index,arg-type]
+    del loss, record
+    found = holders(CPU, places)
+    assert {ends_here(found[each]) for each in places} == {f"records in {HERE}"}
+    assert len(found) == 40
+
+
+def test_a_list_that_holds_it_comes_before_an_error_that_does_too() -> None:
+    def fail() -> None:
+        history.append(torch.ones(7))
+        inner = history[0]
+        raise ValueError(inner.shape)
+
+    try:
+        fail()
+    except ValueError as error:
+        errors.append(error)
+    assert name(address(history[0])) == f"history in {HERE}"
 
 
 def kept_graphs() -> int:
@@ -176,6 +246,23 @@ def kept_graphs() -> int:
 
 def test_what_the_graph_of_a_loss_keeps_is_named_by_that_loss() -> None:
     assert name(kept_graphs()) == f"the graph of history in {HERE}"
+
+
+def test_the_graphs_that_a_running_mean_keeps_are_named_by_the_mean() -> None:
+    layers = torch.nn.Sequential(
+        torch.nn.Linear(4, 4), torch.nn.Tanh(), torch.nn.Linear(4, 4), torch.nn.Tanh()
+    )
+    means["mean"] = torch.zeros(())
+    inputs = []
+    for _ in range(30):
+        # PyTorch keeps the Python objects of what a module took or made as long as the graph.
+        layers[1].register_forward_pre_hook(lambda _, given: inputs.append(address(given[0])))
+        layers[2].register_forward_pre_hook(lambda _, given: inputs.append(address(given[0])))
+        means["mean"] = means["mean"] * 0.9 + layers(torch.ones(2, 4)).square().mean() * 0.1
+    kept = set(inputs)
+    found = holders(CPU, sorted(kept))
+    assert {ends_here(each) for each in found.values()} == {f"the graph of means['mean'] in {HERE}"}
+    assert len(found) >= 30
 
 
 def test_what_hooks_have_packed_is_never_unpacked() -> None:

@@ -23,7 +23,8 @@ pytestmark = pytest.mark.usefixtures("nothing_else_there", "nothing_is_left")
 
 def test_a_window_that_is_given_up_takes_its_hooks_with_it() -> None:
     before = hooks_in()
-    opened = Windows(Agent(lambda _: None, since_start=False), lambda *_: None)
+    agent = Agent(lambda _: None, since_start=False)
+    opened = Windows(agent, lambda *_: None, since_start=False)
     opened.open()
     assert opened.hooks.any
     opened.abandon()

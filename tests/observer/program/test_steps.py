@@ -28,7 +28,11 @@ def test_each_optimizers_steps_are_counted() -> None:
 def test_those_within_backward_passes_are_not() -> None:
     steps = Steps(Pacing())
     weight = torch.ones(3, requires_grad=True)
-    weight.register_post_accumulate_grad_hook(lambda _: steps.made(1))
+
+    def update(_: torch.Tensor) -> None:
+        steps.made(1)
+
+    weight.register_post_accumulate_grad_hook(update)
     weight.sum().backward()
     assert weight.grad is not None
     assert steps.most is None

@@ -182,7 +182,7 @@ async def test_what_was_watched_is_in_the_file_while_it_is_watched(
         (
             (Ended(),),
             "train.py ended before a step of it was watched: "
-            "that takes three steps, or three calls without gradients",
+            "it made no step, and no call without gradients, from beginning to end",
         ),
         ((Removed("a hook failed"),), "train.py: no step could be watched: a hook failed"),
         ((Missing("no account"), Ended()), "train.py: no step could be watched: no account"),

@@ -128,12 +128,18 @@ def test_the_count_of_watched_steps_knows_the_latest() -> None:
 def test_why_nothing_was_watched_is_said_in_one_line() -> None:
     assert (
         heard(Ended()).why_nothing == "train.py ended before a step of it was watched: "
-        "that takes three steps, or three calls without gradients"
+        "it made no step, and no call without gradients, from beginning to end"
     )
-    short = msgspec.structs.replace(PROGRESS, steps=2)
-    assert heard(short, Ended()).why_nothing == (
-        "train.py ended before a step of it was watched: that takes three steps, and it made 2"
-    )
+    for since_start, steps in ((True, 0), (False, 1)):
+        who = msgspec.structs.replace(OBSERVED, since_start=since_start)
+        short = msgspec.structs.replace(PROGRESS, steps=steps)
+        assert heard(short, Ended(), observed=who).why_nothing == (
+            "train.py ended before a step of it was watched: it made no step from beginning to end"
+        )
+        enough = msgspec.structs.replace(PROGRESS, steps=steps + 1)
+        assert heard(enough, Ended(), observed=who).why_nothing == (
+            "train.py ended before a step of it was watched"
+        )
     assert heard(PROGRESS, Ended()).why_nothing == "train.py ended before a step of it was watched"
     assert heard(observed=rank(3, 4)).why_nothing == "train.py, rank 3: no step was watched yet"
     for reason in (Missing("another dispatch mode"), Removed("another dispatch mode")):

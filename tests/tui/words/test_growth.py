@@ -26,6 +26,10 @@ def test_the_rate_the_ends_and_the_steps_left_are_told() -> None:
     assert grows(replace(GROWTH, steps_left=None)).endswith("after step 3,000")
 
 
+def test_what_grows_by_levels_alone_is_all_memory() -> None:
+    assert grows(replace(GROWTH, category=None)).startswith("memory grows by 1.02 KiB a step")
+
+
 def test_less_than_a_byte_a_step_is_no_zero() -> None:
     assert "grows by 0.05 B a step" in grows(replace(GROWTH, bytes=2**20 + 100))
 
