@@ -45,7 +45,7 @@ def watched(size: Size) -> None:
                 steps = screen.steps() - before
                 if steps <= 0:
                     sys.exit(f"no steps went on, on this screen:\n{screen.text()}")
-                said = re.search(r"watching +(\S+( of \S+ s)?)", screen.text())
+                said = re.search(r"watching +(\S+( of \S+ s| ?%)?)", screen.text())
                 print(f"{name}: {cost}; {steps} steps; watching {said[1] if said else 'N/A'}")
         finally:
             screen.child.send("qqq")
