@@ -66,7 +66,8 @@ class Growing:
         last = self._ends[-1]
         if not risen:
             levels = self._levels.rise
-            if levels is None or report.left_behind < _LEAST_PART * levels.bytes_a_step:
+            left = sum(each.bytes for each in report.left_behind)
+            if levels is None or left < _LEAST_PART * levels.bytes_a_step:
                 return None
             return _growth_by_levels(levels, last, step, report)
         first, category = max(risen, key=lambda each: _grown(each[0], last, each[1]))
@@ -109,7 +110,7 @@ def _growth_by_levels(rise: Rise, at: _End, step: WatchedStep, report: StepRepor
         before=rise.first.bytes,
         bytes=rise.last.bytes,
         steps_left=None if left is None else max(0, left - since),
-        kept=_kept(report),
+        kept=report.left_behind,
         held=_held(report),
     )
 
@@ -126,13 +127,9 @@ def _growth(
         before=first.split.of(category),
         bytes=last.split.of(category),
         steps_left=_steps_left(step, report, grown / (last.step - first.step)),
-        kept=_kept(report) if other else (),
+        kept=report.left_behind if other else (),
         held=_held(report) if other else (),
     )
-
-
-def _kept(report: StepReport) -> tuple[Held, ...]:
-    return tuple(each for each in report.other if each.what == KEPT)
 
 
 def _held(report: StepReport) -> tuple[Held, ...]:

@@ -44,25 +44,19 @@ def known_of(
 
 def left_behind(
     step: WatchedStep, belongings: Mapping[Block, Belonging], sightings: Sightings
-) -> int:
-    """The bytes that the first period has made and the program keeps beyond the second.
+) -> tuple[Held, ...]:
+    """What the first period has made and the program keeps beyond the second, by line.
 
-    A batch that was fetched ahead is among them only if it went into calls of both periods.
+    A batch that was fetched ahead is among it only if it went into calls of both periods.
     """
-    return sum(
-        block.size
-        for block, belonging in belongings.items()
-        if block.release is None
-        and block.birth is not None
-        and block.birth < step.cut
-        and (
-            belonging == "other"
-            or (
-                belonging == "batch_data"
-                and any(each.place < step.cut for each in sightings.get(block, ()))
-            )
-        )
-    )
+    by_line: defaultdict[str, list[int]] = defaultdict(list)
+    for block, belonging in belongings.items():
+        if block.release is None and block.birth is not None and block.birth < step.cut:
+            again = any(each.place < step.cut for each in sightings.get(block, ()))
+            if belonging == "other" or (belonging == "batch_data" and again):
+                by_line[line_of(step, block.line)].append(block.size)
+    held = [Held(sum(sizes), len(sizes), KEPT, line) for line, sizes in by_line.items()]
+    return tuple(sorted(held, key=lambda each: -each.bytes))
 
 
 def other_of(

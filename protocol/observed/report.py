@@ -168,8 +168,8 @@ class StepReport(msgspec.Struct, frozen=True, kw_only=True):
     `unattributed` is the allocator's requested bytes less all categories and the workspace, the
     largest over all boundaries; None on a device whose allocator does not tell. `curve` begins with
     what there was when the step began. `tensors` has the largest of each category at its high
-    water, `blocks` how many it has there. `left_behind` are the bytes that the step before has made
-    and the program keeps. `unknown` has the addresses and sizes of the blocks of `other` that only
+    water, `blocks` how many it has there. `left_behind` is what the step before has made and the
+    program keeps, by line. `unknown` has the addresses and sizes of the blocks of `other` that only
     the program itself can name: first those that the step before has left, each time the largest
     first. `what_if` has the changes to the program that
     would lower the peak, the most bytes first.
@@ -190,6 +190,6 @@ class StepReport(msgspec.Struct, frozen=True, kw_only=True):
     other: tuple[Held, ...]
     tensors: dict[Category, tuple[TensorFacts, ...]]
     blocks: dict[Category, int]
-    left_behind: int = 0
+    left_behind: tuple[Held, ...] = ()
     unknown: tuple[tuple[int, int], ...] = ()
     what_if: tuple[WhatIf, ...] = ()

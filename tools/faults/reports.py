@@ -147,15 +147,15 @@ REPORTS = (
     Fault(
         "batches that grow are a leak",
         "accounting/program/growth.py",
-        "if levels is None or report.left_behind < _LEAST_PART * levels.bytes_a_step:",
+        "if levels is None or left < _LEAST_PART * levels.bytes_a_step:",
         "if levels is None:",
         _GROWTH,
     ),
     Fault(
         "a batch that is fetched ahead is left behind",
         "accounting/program/other.py",
-        "and any(each.place < step.cut for each in sightings.get(block, ()))",
-        "",
+        "again = any(each.place < step.cut for each in sightings.get(block, ()))",
+        "again = True",
         _GROWTH,
     ),
     Fault(

@@ -56,6 +56,12 @@ def test_a_rise_that_steps_of_all_sizes_hide_shows_on_a_coarser_scale() -> None:
     assert rise.last.step - rise.first.step > 500
 
 
+def test_what_has_fallen_since_does_not_rise_on_a_coarser_scale_either() -> None:
+    grown = [1000 + number for number in range(48)]
+    assert rise_of([*grown[:47], 1046, 1047]) is not None
+    assert rise_of([*grown, 500]) is None
+
+
 def test_a_rise_that_has_ended_is_none_soon() -> None:
     grown = [min(1000 + number, 1048) for number in range(60)]
     assert rise_of(grown[:48]) is not None
