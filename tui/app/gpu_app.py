@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from msgspec.structs import replace
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from vramtop.tui.screens.inside import InsideScreen
 
 
+_PROGRAM_STYLES = Path(__file__).with_name("app.tcss")
+
+
 def _inside() -> InsideScreen:
     # Imported only now, so that the first frame does not wait for it.
     from vramtop.tui.screens.inside import InsideScreen
@@ -48,7 +51,7 @@ class GpuApp(StepApp):
     Each of the two is a mode with a stack of screens. `enter` begins to look into a process.
     """
 
-    CSS_PATH: ClassVar[str | list[str | PurePath]] = ["app.tcss", "../screens/gpus.tcss"]
+    CSS_PATH: ClassVar[str | list[str | PurePath]] = ["base.tcss", "../screens/gpus.tcss"]
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "gpus": GpusAlone,
         "program": _inside,
@@ -125,7 +128,9 @@ class GpuApp(StepApp):
         self._make_room()
 
     def _show_program(self) -> None:
-        """Show the program's screen."""
+        """Show the program's screen, whose styles the first frame has not waited for."""
+        if not self.stylesheet.has_source(str(_PROGRAM_STYLES)):
+            self.stylesheet.read(_PROGRAM_STYLES)
         self.switch_mode("program")
         self.screen.add_class(self._choices.layout)
         # A screen handles this first of all once its parts are there.

@@ -50,7 +50,7 @@ class StateApp(App[int]):
     """
 
     TITLE = "vramtop"
-    CSS_PATH: ClassVar[str | list[str | PurePath]] = "app.tcss"
+    CSS_PATH: ClassVar[str | list[str | PurePath]] = ["base.tcss", "app.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
         Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True),

@@ -10,6 +10,7 @@ import pytest
 from textual.css import stylesheet
 from textual.css.model import RuleSet
 from textual.dom import DOMNode
+from vramtop.tui.app.gpu_app import GpuApp
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.widgets.lines import KeyLine
 
@@ -49,3 +50,25 @@ def test_nvml_is_not_imported_before_it() -> None:
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout == "set()\n"
+
+
+async def test_the_gpus_wait_for_no_styles_but_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    parse, parsed = stylesheet.parse, list[str]()
+
+    def counting(scope: str, css: str, read_from: tuple[str, str], **rest) -> Iterator[RuleSet]:
+        parsed.append(read_from[0].rpartition("/")[2])
+        return parse(scope, css, read_from, **rest)
+
+    monkeypatch.setattr(stylesheet, "parse", counting)
+    async with GpuApp().run_test(size=(120, 40)):
+        pass
+    assert [name for name in parsed if name.endswith(".tcss")] == ["base.tcss", "gpus.tcss"]
+
+
+def test_the_gpus_wait_for_nothing_of_the_lesson() -> None:
+    code = (
+        "import sys, vramtop.tui.app.monitor, vramtop.tui.app.gpu_app; "
+        "'vramtop.tui.screens.main', 'psutil'} & {*sys.modules}))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "[]\n"
