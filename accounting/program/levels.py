@@ -23,9 +23,14 @@ class Rise(NamedTuple):
     last: Level
 
     @property
+    def steps(self) -> int:
+        """From the first to the last."""
+        return self.last.step - self.first.step
+
+    @property
     def bytes_a_step(self) -> float:
         """By how many bytes they rise in a step, on the average."""
-        return (self.last.bytes - self.first.bytes) / (self.last.step - self.first.step)
+        return (self.last.bytes - self.first.bytes) / self.steps
 
 
 class Levels:

@@ -246,7 +246,8 @@ class OutOfMemory(Message, frozen=True, tag="out_of_memory", kw_only=True):
     parameters that had none. `differentiable` says that what forward made could be differentiated,
     `evaluates` that the outermost module was in evaluation mode.
 
-    `sightings` say whose the memory at an address is. The request was made on `stream`.
+    `sightings` say whose the memory at an address is. The request was made on `stream`. `uuid` is
+    the GPU's, without a prefix, empty where PyTorch does not tell.
     """
 
     device: str
@@ -267,6 +268,7 @@ class OutOfMemory(Message, frozen=True, tag="out_of_memory", kw_only=True):
     operator: str = ""
     steps: int | None = None
     inputs: tuple[Input, ...] = ()
+    uuid: str = ""
     optimizer: str = ""
     new_state: bool = False
     differentiable: bool = True

@@ -9,7 +9,13 @@ from contextlib import suppress
 
 import psutil
 from vramtop.protocol.messages import Note
-from vramtop.protocol.observed.record import Ended, FromObserver, Removed, WatchedStep
+from vramtop.protocol.observed.record import (
+    Ended,
+    FromObserver,
+    OutOfMemory,
+    Removed,
+    WatchedStep,
+)
 from vramtop.protocol.wire.envelope import Envelope, Stamp
 from vramtop.protocol.wire.framing import ToWorker
 from vramtop.tui.worker.link import Parted, Received
@@ -131,6 +137,8 @@ class ProgramLink:
         try:
             async for message in viewer.messages():
                 program.add(message)
+                if isinstance(message, OutOfMemory):
+                    await program.seen.look_around(message, viewer.observed.pid)
                 if isinstance(message, WatchedStep):
                     await program.seen.learn(message, program.progress.steps)
                 self._heard(program, message)

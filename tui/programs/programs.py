@@ -6,10 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from vramtop.accounting.program.autopsy import autopsy
 from vramtop.accounting.program.consistency import NoReport
 from vramtop.accounting.program.report import report
-from vramtop.protocol.observed.autopsy import Autopsy
 from vramtop.protocol.observed.program import KindReport, ProgramReport
 from vramtop.protocol.observed.record import (
     Ended,
@@ -48,7 +46,7 @@ class Program:
     observed: Observed
     progress: Progress = _NO_PROGRESS
     latest: dict[tuple[str, Kind], WatchedStep] = field(default_factory=dict)
-    out_of_memory: dict[str, Autopsy] = field(default_factory=dict)
+    out_of_memory: dict[str, OutOfMemory] = field(default_factory=dict)
     names: Names = field(default_factory=Names)
     seen: SeenSteps = field(default_factory=SeenSteps)
     trouble: str = ""
@@ -68,7 +66,7 @@ class Program:
                 self.progress = message
                 self.seen.hear(message)
             case OutOfMemory():
-                self.out_of_memory[message.device] = autopsy(message)
+                self.out_of_memory[message.device] = message
             case Missing() | Removed():
                 self.trouble = message.reason
                 self.removed = isinstance(message, Removed)
@@ -122,7 +120,7 @@ class Program:
         """The report of this device."""
         found = [self._step(device, kind, predicting=True) for kind in _KINDS]
         steps = [each for each in found if each is not None]
-        who = self.observed
+        who, denied = self.observed, self.out_of_memory.get(device)
         return ProgramReport(
             pid=who.pid,
             rank=who.rank,
@@ -145,7 +143,7 @@ class Program:
             lines=steps[0].lines if steps else (),
             other=steps[0].other if steps else (),
             what_if=steps[0].what_if if steps else (),
-            out_of_memory=self.out_of_memory.get(device),
+            out_of_memory=self.seen.autopsy(denied) if denied is not None else None,
             shapes=self.seen.of(device),
             room=self.seen.room(device),
             growth=self.growth(device, steps[0]) if steps else None,
@@ -217,6 +215,8 @@ async def follow(
     try:
         async for message in viewer.messages():
             program.add(message)
+            if isinstance(message, OutOfMemory):
+                await program.seen.look_around(message, program.observed.pid)
             if isinstance(message, WatchedStep):
                 await program.seen.learn(message, program.progress.steps)
                 due = message.number >= look_at

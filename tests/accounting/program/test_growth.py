@@ -131,6 +131,15 @@ def test_levels_that_rise_and_two_watched_steps_tell_the_category() -> None:
     assert watched(growing, 124, 1000 + 60 * LOSS, kept=0) is None
 
 
+def test_two_watched_steps_near_each_other_leave_the_rate_to_the_levels() -> None:
+    growing = Growing()
+    watched(growing, 3, 1000, kept=0)
+    rising(growing, LOSS)
+    growth = watched(growing, 57, 1000 + 53 * LOSS, kept=0)
+    assert growth is not None
+    assert (growth.category, growth.since, growth.until) == (None, 4, 114)
+
+
 def test_batches_that_grow_are_no_leak_whatever_the_levels_say() -> None:
     growing = Growing()
     watched(growing, 3, 1000, kept=0)
