@@ -19,7 +19,7 @@ from typing import Any
 from leaks import LEAKS
 
 DEVICE = (sys.argv[1:2] or ["cuda:0"])[0]
-SECONDS = (sys.argv[2:3] or ["120"])[0]  # asking who holds it takes some of the 1 % of the time
+SECONDS = (sys.argv[2:3] or ["30"])[0]  # asking who holds it takes some of the 1 % of the time
 NAMES = sys.argv[3:] or list(LEAKS)
 PROGRAM = Path(__file__).with_name("leaks.py")
 VRAMTOP = str(Path(sys.executable).with_name("vramtop"))
@@ -58,7 +58,7 @@ def main() -> None:
         named += right
         print(
             f"{name:13} {'right' if right else 'WRONG'}  {each:>9,.0f} B a step of "
-            f"{growth['category']}, made at {', '.join(lines) or 'no known line'}, "
+            f"{growth['category'] or 'memory'}, made at {', '.join(lines) or 'no known line'}, "
             f"held by {', '.join(held) or 'nobody known'}",
             flush=True,
         )

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from vramtop.protocol.observed.driver import DriverSum, Term
-from vramtop.protocol.observed.record import Pool, Progress, WatchedStep
+from vramtop.protocol.observed.pools import Pool
+from vramtop.protocol.observed.record import Progress, WatchedStep
 from vramtop.protocol.observed.report import StepReport
 
 

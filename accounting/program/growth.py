@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-from vramtop.protocol.observed.record import Level, WatchedStep
+from vramtop.protocol.observed.pools import Level
+from vramtop.protocol.observed.record import WatchedStep
 from vramtop.protocol.observed.report import Growth, Held, Split, StepReport
 from vramtop.protocol.split import Category
 
@@ -64,13 +65,15 @@ class Growing:
             return None
         risen = [(rise, category) for category in _LASTING if (rise := self._rise(category))]
         last = self._ends[-1]
+        levels = self._levels.rise
         if not risen:
-            levels = self._levels.rise
             left = sum(each.bytes for each in report.left_behind)
             if levels is None or left < _LEAST_PART * levels.bytes_a_step:
                 return None
             return _growth_by_levels(levels, last, step, report)
         first, category = max(risen, key=lambda each: _grown(each[0], last, each[1]))
+        if levels is not None and last.step - first.step < _LEAST_PART * levels.steps:
+            return _growth_by_levels(levels, last, step, report)  # they tell the rate far better
         return _growth(first, last, category, step, report)
 
     def _rise(self, category: Category) -> _End | None:

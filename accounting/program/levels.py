@@ -9,7 +9,7 @@ from collections import deque
 from itertools import pairwise
 from typing import NamedTuple
 
-from vramtop.protocol.observed.record import Level
+from vramtop.protocol.observed.pools import Level
 
 # That so many numbers without a trend rise one after the other comes once in 479 million times.
 _RISING = 12
@@ -23,9 +23,14 @@ class Rise(NamedTuple):
     last: Level
 
     @property
+    def steps(self) -> int:
+        """From the first to the last."""
+        return self.last.step - self.first.step
+
+    @property
     def bytes_a_step(self) -> float:
         """By how many bytes they rise in a step, on the average."""
-        return (self.last.bytes - self.first.bytes) / (self.last.step - self.first.step)
+        return (self.last.bytes - self.first.bytes) / self.steps
 
 
 class Levels:

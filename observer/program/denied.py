@@ -96,12 +96,14 @@ def _of_window(seen: Scene, window: Window | None) -> Message:
 def _figures(denial: Denial) -> Message:
     statistics = allocator_statistics(denial.gpu)
     reserved = statistics["reserved_bytes"]["all"]["current"]
+    properties = torch.cuda.get_device_properties(denial.gpu)
     return {
         "wanted": denial.wanted,
         "free": max(0, min(denial.free, denial.allowed - reserved)),
         "limit": denial.allowed,
         "device_free": denial.free,
-        "device_total": torch.cuda.get_device_properties(denial.gpu).total_memory,
+        "device_total": properties.total_memory,
+        "uuid": str(getattr(properties, "uuid", "")),
         "reserved": reserved,
         "requested": statistics["requested_bytes"]["all"]["current"],
     }

@@ -70,6 +70,17 @@ class Pinned(msgspec.Struct, frozen=True):
     by: AliveBlock
 
 
+class Other(msgspec.Struct, frozen=True):
+    """Another process on the GPU; `bytes` include its context, None where NVML does not tell.
+
+    `command` is empty where the process cannot be looked up.
+    """
+
+    pid: int
+    command: str
+    bytes: int | None
+
+
 class Autopsy(msgspec.Struct, frozen=True, kw_only=True):
     """An out of memory, as it was before anything was freed.
 
@@ -78,7 +89,8 @@ class Autopsy(msgspec.Struct, frozen=True, kw_only=True):
     known. Of the `reserved` bytes, `in_use` are made up of `parameters`, `gradients`,
     `optimizer_state` and the `rest`; gradients are None where they are in the rest. `outside` is
     what the device held beside the allocator: other processes, CUDA's own, the driver's.
-    `free_pieces` is None where the allocator did not tell.
+    `free_pieces` is None where the allocator did not tell. `others` are the other processes that
+    NVML named right after it, those with the most bytes first; None where nobody was asked.
     """
 
     count: int
@@ -104,3 +116,4 @@ class Autopsy(msgspec.Struct, frozen=True, kw_only=True):
     largest: tuple[AliveBlock, ...]
     pinned: tuple[Pinned, ...]
     suggestions: tuple[Suggestion, ...]
+    others: tuple[Other, ...] | None = None

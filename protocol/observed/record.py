@@ -13,6 +13,8 @@ from typing import Literal, Union
 
 import msgspec
 
+from .pools import Level, Pool
+
 VERSION = 4  # raised whenever one of these messages changes its shape
 
 Owner = Literal["parameters", "gradients", "optimizer_state", "batch_data"]
@@ -175,30 +177,6 @@ class WatchedStep(Message, frozen=True, tag="watched_step", kw_only=True):
     cuda_total: int | None = None
 
 
-class Pool(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """The memory that the caching allocator of a GPU has from the driver, in bytes.
-
-    `uuid` is the GPU's, without a prefix. All that was ever taken from the driver and given back is
-    the `turnover`: where it is the same at two moments, the pool has not changed between them.
-    """
-
-    device: str
-    uuid: str
-    reserved: int
-    turnover: int
-
-
-class Level(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """The least that a GPU's allocator had given out right after a step, in bytes as asked for.
-
-    It was so after this step, of those that were looked at since the progress told before.
-    """
-
-    device: str
-    step: int
-    bytes: int
-
-
 class Progress(Message, frozen=True, tag="progress", kw_only=True):
     """How the program goes on: sent a few times a second while somebody watches.
 
@@ -275,7 +253,8 @@ class OutOfMemory(Message, frozen=True, tag="out_of_memory", kw_only=True):
     parameters that had none. `differentiable` says that what forward made could be differentiated,
     `evaluates` that the outermost module was in evaluation mode.
 
-    `sightings` say whose the memory at an address is. The request was made on `stream`.
+    `sightings` say whose the memory at an address is. The request was made on `stream`. `uuid` is
+    the GPU's, without a prefix, empty where PyTorch does not tell.
     """
 
     device: str
@@ -296,6 +275,7 @@ class OutOfMemory(Message, frozen=True, tag="out_of_memory", kw_only=True):
     operator: str = ""
     steps: int | None = None
     inputs: tuple[Input, ...] = ()
+    uuid: str = ""
     optimizer: str = ""
     new_state: bool = False
     differentiable: bool = True

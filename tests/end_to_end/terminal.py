@@ -66,7 +66,10 @@ class Terminal:
             try:
                 self._read()
             except pexpect.EOF as error:
-                raise AssertionError(f"ended, and {lacking} in:\n{self.text()}") from error
+                self.child.close()
+                how = f"exit code {self.child.exitstatus}, signal {self.child.signalstatus}"
+                text = f"ended with {how}, and {lacking} in:\n{self.text()}"
+                raise AssertionError(f"{text}\n{self.raw[-2000:]!r}") from error
 
     def wait_until_measured(self):
         """Wait until the screen shows a settled step of a batch of 64."""

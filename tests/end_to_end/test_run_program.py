@@ -45,6 +45,16 @@ model = nn.Sequential(nn.Linear(1024, 1024, bias=False), nn.Linear(1024, 1 << 20
 model[0].cuda()
 model.cuda()
 """
+ONE_LONG_SEQUENCE = """
+import torch
+from torch import nn
+embedding = nn.Embedding(100, 1024).cuda()
+optimizer = torch.optim.SGD(embedding.parameters(), 0.1)
+for step in range(5):
+    length = 128 if step < 4 else 1 << 17
+    embedding(torch.zeros(8, length, dtype=torch.int64, device="cuda")).square().mean().backward()
+    optimizer.step()
+"""
 KILLED = "import os, torch; torch.nn.Linear(1, 1); os.kill(os.getpid(), 9)"
 
 
@@ -235,6 +245,43 @@ def test_a_program_that_runs_out_of_memory_before_its_first_step_is_told_why(
     its_own, _, ours = done.stderr.partition("train.py · pid")
     assert "OutOfMemoryError" in its_own
     assert "Out of memory on cuda:0: 4.00 GiB wanted, 3.90 GiB free.\nWhere: train.py:6\n" in ours
+
+
+def test_a_program_that_runs_out_beside_another_process_is_told_which_and_how_much_it_holds(
+    simgpu: SimulatedGpu, script: Path, tmp_path: Path
+) -> None:
+    script.write_text(RUNS_OUT)
+    total, held = 8 * 2**30, 9 * 2**29
+    # It draws too, so that two of NVML's lists have it; one that holds other memory is not there.
+    machine = simgpu.environment(total=total, devices=2, others=f"77:0:{held},78:1:{held}")
+    command = ("run", "--headless", "--output", str(tmp_path / "o"), sys.executable, str(script))
+    done = vramtop(*command, env=machine)
+    (report,) = json.loads((tmp_path / "o").read_text())
+    found = report["out_of_memory"]
+    assert [(each["pid"], each["bytes"]) for each in found["others"]] == [(77, held)]
+    assert {"remedy": "others", "bytes": found["outside"]} in found["suggestions"]
+    assert found["outside"] == held + (510 + 600) * 2**20  # a context, and the driver
+    assert "Other processes then: 4.50 GiB of " in done.stderr
+    assert "(pid 77)" in done.stderr or "of pid 77" in done.stderr
+
+
+def test_one_long_sequence_is_told_with_its_shape_and_that_of_the_steps_before(
+    simgpu: SimulatedGpu, script: Path, tmp_path: Path
+) -> None:
+    script.write_text(ONE_LONG_SEQUENCE)
+    machine = simgpu.environment(total=5 * 2**30, devices=1)
+    command = ("run", "--headless", "--output", str(tmp_path / "o"), sys.executable, str(script))
+    done = vramtop(*command, env=machine)
+    assert done.returncode == 1
+    (report,) = json.loads((tmp_path / "o").read_text())
+    found = report["out_of_memory"]
+    assert (found["steps"], found["phase"], found["line"]) == (4, "forward", "train.py:8")
+    assert found["inputs"] == [{"dtype": "int64", "shape": [8, 1 << 17]}]
+    assert report["shapes"]["seen"][0]["inputs"] == [{"dtype": "int64", "shape": [8, 128]}]
+    text = " ".join(done.stderr.split())
+    assert "When: in forward, after 4 steps, of int64 8 × 131,072" in text
+    assert "Its inputs are 1,024.0 times the largest of " in text
+    assert "watched before, int64 8 × 128." in text
 
 
 def test_a_program_that_was_killed_is_said_to_be_and_the_next_look_removes_its_socket() -> None:

@@ -19,15 +19,26 @@ class Heard:
 
     async def until(self, message: type[Received], /, **values: object) -> Received:
         """The next message of this type with these values."""
+        return (await self.until_all((message, values)))[-1]
 
-        async def first() -> Received:
+    async def until_all(self, *wanted: tuple[type[Received], dict[str, object]]) -> list[Received]:
+        """The next messages until each of these types with its values has come, in any order."""
+        missing = list(wanted)
+
+        async def come() -> list[Received]:
+            new: list[Received] = []
             async for envelope in self._coming:
                 self.messages.append(envelope.message)
-                new = envelope.message
-                if isinstance(new, message) and all(
-                    getattr(new, name) == value for name, value in values.items()
-                ):
+                new.append(envelope.message)
+                missing[:] = [each for each in missing if not _fits(new[-1], *each)]
+                if not missing:
                     return new
             raise AssertionError("it ended")
 
-        return await asyncio.wait_for(first(), TIMEOUT_SECONDS)
+        return await asyncio.wait_for(come(), TIMEOUT_SECONDS)
+
+
+def _fits(message: Received, kind: type[Received], values: dict[str, object]) -> bool:
+    return isinstance(message, kind) and all(
+        getattr(message, name) == value for name, value in values.items()
+    )

@@ -22,8 +22,15 @@ _BEFORE_UNIT = re.compile(r"(?<=\d) (?=[KMGTP]?i?B\b)")
 def block(report: ProgramReport, found: Autopsy) -> Iterator[Text | Table]:
     """All that is known of it."""
     where, when = autopsy.place(found), autopsy.moment(found)
+    larger, others = autopsy.larger_line(found, report.shapes), autopsy.others_line(found)
     yield Text(
-        _lines(headline(report, found), where and f"Where: {where}", when and f"When: {when}")
+        _lines(
+            headline(report, found),
+            where and f"Where: {where}",
+            when and f"When: {when}",
+            larger and f"{larger[0].upper()}{larger[1:]}.",
+            others and f"{others[0].upper()}{others[1:]}.",
+        )
     )
     yield Text()
     yield _held(found)

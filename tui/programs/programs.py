@@ -7,11 +7,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from vramtop.accounting.program.autopsy import autopsy
 from vramtop.accounting.program.consistency import NoReport
 from vramtop.accounting.program.driver import Asked, DriverFigures
 from vramtop.accounting.program.report import report
-from vramtop.protocol.observed.autopsy import Autopsy
 from vramtop.protocol.observed.program import KindReport, ProgramReport
 from vramtop.protocol.observed.record import (
     Ended,
@@ -52,7 +50,7 @@ class Program:
     observed: Observed
     progress: Progress = _NO_PROGRESS
     latest: dict[tuple[str, Kind], WatchedStep] = field(default_factory=dict)
-    out_of_memory: dict[str, Autopsy] = field(default_factory=dict)
+    out_of_memory: dict[str, OutOfMemory] = field(default_factory=dict)
     names: Names = field(default_factory=Names)
     seen: SeenSteps = field(default_factory=SeenSteps)
     driver: DriverFigures = field(default_factory=DriverFigures)
@@ -74,7 +72,7 @@ class Program:
                 self.driver.hear(message)
                 self.seen.hear(message)
             case OutOfMemory():
-                self.out_of_memory[message.device] = autopsy(message)
+                self.out_of_memory[message.device] = message
             case Missing() | Removed():
                 self.trouble = message.reason
                 self.removed = isinstance(message, Removed)
@@ -95,6 +93,8 @@ class Program:
                 uuid = message.hardware.uuid if message.hardware is not None else ""
                 free = await self._ask_driver({message.device: uuid}) if uuid else {}
                 await asyncio.to_thread(self.seen.add, message, self.progress.steps, free)
+            case OutOfMemory():
+                await self.seen.look_around(message, self.observed.pid)
             case _:
                 pass
 
@@ -155,7 +155,7 @@ class Program:
         """The report of this device."""
         found = [self._step(device, kind, predicting=True) for kind in _KINDS]
         steps = [each for each in found if each is not None]
-        who = self.observed
+        who, denied = self.observed, self.out_of_memory.get(device)
         return ProgramReport(
             pid=who.pid,
             rank=who.rank,
@@ -178,7 +178,7 @@ class Program:
             lines=steps[0].lines if steps else (),
             other=steps[0].other if steps else (),
             what_if=steps[0].what_if if steps else (),
-            out_of_memory=self.out_of_memory.get(device),
+            out_of_memory=self.seen.autopsy(denied) if denied is not None else None,
             shapes=self.seen.of(device),
             room=self.seen.room(device),
             growth=self.growth(device, steps[0]) if steps else None,

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+import psutil
+from vramtop.accounting.program.autopsy import autopsy
 from vramtop.accounting.program.consistency import NoReport
 from vramtop.accounting.program.growth import Growing
 from vramtop.accounting.program.report import report
 from vramtop.accounting.program.room import room, rows_of
 from vramtop.accounting.program.shapes import Seen, seen
-from vramtop.protocol.observed.record import Progress, WatchedStep
+from vramtop.protocol.observed.autopsy import Autopsy, Other
+from vramtop.protocol.observed.record import OutOfMemory, Progress, WatchedStep
 from vramtop.protocol.observed.report import Growth, StepReport
 from vramtop.protocol.observed.shapes import Room, Shapes
+from vramtop.tui.gpus.vacancy import processes_on
 
 
 class SeenSteps:
@@ -21,6 +26,7 @@ class SeenSteps:
         self._seen: dict[str, Seen] = {}
         self._rooms: dict[str, Room] = {}
         self._growing: dict[str, Growing] = {}
+        self._others: dict[str, tuple[Other, ...]] = {}  # at the latest out of memory
         # At the latest step of training, and the one with the highest peak.
         self._available: dict[str, int] = {}
         self._highest: dict[str, StepReport] = {}
@@ -46,6 +52,24 @@ class SeenSteps:
     def rises(self, device: str) -> bool:
         """Whether there is ever more memory given out on this device, by its levels."""
         return device in self._growing and self._growing[device].rises
+
+    async def look_around(self, denied: OutOfMemory, pid: int) -> None:
+        """Ask NVML which other processes are on the GPU on which process `pid` ran out of memory.
+
+        Where NVML does not list that process though it is there, it has other numbers for all.
+        """
+        found = await processes_on(f"GPU-{denied.uuid}") if denied.uuid else None
+        if found is None or (psutil.pid_exists(pid) and pid not in {each.pid for each in found}):
+            self._others.pop(denied.device, None)
+            return
+        others = [
+            Other(each.pid, each.command or "", each.used) for each in found if each.pid != pid
+        ]
+        self._others[denied.device] = tuple(sorted(others, key=lambda each: -(each.bytes or 0)))
+
+    def autopsy(self, denied: OutOfMemory) -> Autopsy:
+        """What is known of an out of memory, with who else was on the GPU."""
+        return msgspec.structs.replace(autopsy(denied), others=self._others.get(denied.device))
 
     def add(self, step: WatchedStep, steps: int | None, free: Mapping[str, int]) -> None:
         """Take in a step; `free` are the bytes that nobody holds on each GPU, by NVML's UUID.

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import psutil
 from msgspec.structs import replace
-from vramtop.accounting.program.autopsy import autopsy
 from vramtop.accounting.program.consistency import NoReport
 from vramtop.accounting.program.report import report
 from vramtop.protocol.messages import (
@@ -27,7 +26,7 @@ from vramtop.protocol.observed.autopsy import Autopsy
 from vramtop.protocol.observed.driver import DriverSum
 from vramtop.protocol.observed.record import FromObserver, Progress, WatchedStep
 from vramtop.protocol.observed.report import Growth, StepReport
-from vramtop.protocol.observed.shapes import NewPeak
+from vramtop.protocol.observed.shapes import NewPeak, Shapes
 from vramtop.protocol.split import Category, Split
 from vramtop.tui.words import autopsy as words
 from vramtop.tui.words import shapes
@@ -125,7 +124,8 @@ class Shown:
             case record.Missing():
                 yield from self._missing(said.reason)
             case record.OutOfMemory():
-                yield from _out_of_memory(said.device, autopsy(said))
+                seen = self._seen_steps.of(said.device)
+                yield from _out_of_memory(said.device, self._seen_steps.autopsy(said), seen)
             case _:
                 pass
 
@@ -255,7 +255,7 @@ def _resident(pid: int) -> int | None:
     return None
 
 
-def _out_of_memory(device: str, found: Autopsy) -> Iterator[Received]:
+def _out_of_memory(device: str, found: Autopsy, seen: Shapes) -> Iterator[Received]:
     """What the status line says of it, and then the log."""
     details = (f"out of memory on {device}", words.times(found), words.moment(found))
     yield OutOfMemory(
@@ -267,5 +267,8 @@ def _out_of_memory(device: str, found: Autopsy) -> Iterator[Received]:
         free=found.free,
     )
     yield Note(words.held_line(found))
+    for line in (words.others_line(found), words.larger_line(found, seen)):
+        if line:
+            yield Note(line)
     for each in found.suggestions[:1]:
         yield Note(f"suggestion: {words.suggestion(found, each)}")

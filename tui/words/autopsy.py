@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from vramtop.protocol.observed.autopsy import AliveBlock, Autopsy, Pinned, Suggestion
+from collections.abc import Sequence
+from math import prod
+
+from vramtop.protocol.observed.autopsy import AliveBlock, Autopsy, Other, Pinned, Suggestion
+from vramtop.protocol.observed.record import Input
+from vramtop.protocol.observed.shapes import Shapes
 
 from . import units
 from .shapes import inputs
 
+_MOST_OTHERS, _COMMAND = 3, 40  # processes that are named, and columns of each
 THE_REST = "the rest"
 _OWNERS = {
     "parameters": "parameters",
@@ -54,6 +60,44 @@ def held_line(found: Autopsy) -> str:
     parts = ", ".join(f"{name} {units.size(size)}" for name, size in held(found) if size)
     whole = f"{units.size(found.in_use)} of {units.size(found.reserved)} reserved"
     return f"held then {whole}" + (f": {parts}" if parts else "")
+
+
+def others_line(found: Autopsy) -> str:
+    """`other processes then: 2.00 GiB of python serve.py (pid 77)`; empty where none is known."""
+    named = [f"{_bytes_of(each)} of {_process(each)}" for each in found.others or ()]
+    more = len(named) - _MOST_OTHERS
+    parts = named[:_MOST_OTHERS] + ([f"{more:,} more"] if more > 0 else [])
+    return f"other processes then: {', '.join(parts)}" if parts else ""
+
+
+def larger_line(found: Autopsy, seen: Shapes) -> str:
+    """Where its inputs were larger than those of all steps watched before; empty where not."""
+    size = _elements(found.inputs)
+    before = [each for each in seen.seen if len(each.inputs) == len(found.inputs)]
+    if not size or not before:
+        return ""
+    largest = max(before, key=lambda each: _elements(each.inputs))
+    times = size / (_elements(largest.inputs) or 1)
+    if times <= 1:
+        return ""
+    watched = sum(each.watched for each in before)
+    return (
+        f"its inputs are {times:,.1f} times the largest of {_several(watched, 'step')} watched "
+        f"before, {inputs(largest.inputs)}"
+    )
+
+
+def _elements(given: Sequence[Input]) -> int:
+    return sum(prod(each.shape) for each in given)
+
+
+def _bytes_of(other: Other) -> str:
+    return units.NOTHING if other.bytes is None else units.size(other.bytes)
+
+
+def _process(other: Other) -> str:
+    command = units.cut(other.command, _COMMAND)
+    return f"{command} (pid {other.pid})" if command else f"pid {other.pid}"
 
 
 def free_line(found: Autopsy) -> str:

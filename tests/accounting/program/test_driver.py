@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from vramtop.accounting.program.driver import Asked, DriverFigures
 from vramtop.accounting.program.report import report
 from vramtop.protocol.observed.driver import DriverSum
-from vramtop.protocol.observed.record import Pool, Progress, WatchedStep
+from vramtop.protocol.observed.pools import Pool
+from vramtop.protocol.observed.record import Progress, WatchedStep
 
 CONTEXT = 700
 ROUNDING, UNUSED, WORKSPACE = 512, 2048 - 512, 50

@@ -9,7 +9,8 @@ import pytest
 from fake import FakeProgram, nothing_in
 from vramtop.accounting.program.growth import Growing
 from vramtop.accounting.program.report import report
-from vramtop.protocol.observed.record import Hardware, Level
+from vramtop.protocol.observed.pools import Level
+from vramtop.protocol.observed.record import Hardware
 from vramtop.protocol.observed.report import Growth, Held
 
 LOSS = 40
@@ -129,6 +130,15 @@ def test_levels_that_rise_and_two_watched_steps_tell_the_category() -> None:
     assert growth is not None
     assert (growth.category, growth.before, growth.bytes) == ("other", 1000, 1000 + 60 * LOSS)
     assert watched(growing, 124, 1000 + 60 * LOSS, kept=0) is None
+
+
+def test_two_watched_steps_near_each_other_leave_the_rate_to_the_levels() -> None:
+    growing = Growing()
+    watched(growing, 3, 1000, kept=0)
+    rising(growing, LOSS)
+    growth = watched(growing, 57, 1000 + 53 * LOSS, kept=0)
+    assert growth is not None
+    assert (growth.category, growth.since, growth.until) == (None, 4, 114)
 
 
 def test_batches_that_grow_are_no_leak_whatever_the_levels_say() -> None:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable
 
 from vramtop.accounting.program.levels import Levels, Rise
-from vramtop.protocol.observed.record import Level
+from vramtop.protocol.observed.pools import Level
 
 GPU = "cuda:0"
 

@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 from recorded_program import STEPS
 from said import BATCH, KEPT, OBSERVED, OLD, PROGRESS, WEIGHT, inference, training
-from vramtop.protocol.observed.record import Input, Pool, WatchedStep
+from vramtop.protocol.observed.pools import Pool
+from vramtop.protocol.observed.record import Input, WatchedStep
 from vramtop.tui.programs.programs import Program
 from vramtop.tui.programs.seen import SeenSteps
 

@@ -39,8 +39,8 @@ async def test_a_command_that_waits_for_input_says_so_and_is_answered(
     run: Run, code: str, asks: str, typed: str, answer: str
 ) -> None:
     link, heard = await run(sys.executable, "-c", code)
-    await heard.until(WorkerLine, text=asks)
-    await heard.until(AwaitsInput, waits=True)
+    # That it waits may be seen before what it has printed is read.
+    await heard.until_all((WorkerLine, {"text": asks}), (AwaitsInput, {"waits": True}))
     assert link.type_line(typed)
     await heard.until(WorkerLine, text=answer)
     link.end(signal.SIGKILL)
@@ -53,8 +53,7 @@ async def test_a_command_that_only_sleeps_or_was_answered_does_not_wait_for_inpu
     link, heard = await run("sh", "-c", f'{sys.executable} -c "{code}"; true')
     await heard.until(AwaitsInput, waits=True)
     assert link.type_line("")
-    await heard.until(WorkerLine, text="gone")
-    await heard.until(AwaitsInput, waits=False)
+    await heard.until_all((WorkerLine, {"text": "gone"}), (AwaitsInput, {"waits": False}))
 
 
 async def test_a_command_prints_on_a_terminal_of_its_own_and_keeps_its_exit_code(run: Run) -> None:

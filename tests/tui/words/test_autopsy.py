@@ -8,8 +8,9 @@ import pytest
 from msgspec.structs import replace
 from said import denied
 from vramtop.accounting.program.autopsy import autopsy
-from vramtop.protocol.observed.autopsy import FreePieces, Remedy, Suggestion
-from vramtop.protocol.observed.record import Module
+from vramtop.protocol.observed.autopsy import FreePieces, Other, Remedy, Suggestion
+from vramtop.protocol.observed.record import Input, Module
+from vramtop.protocol.observed.shapes import Shape, Shapes
 from vramtop.tui.words import autopsy as words
 
 MIB = 2**20
@@ -65,3 +66,29 @@ def test_gradients_that_nobody_read_are_in_the_rest() -> None:
     unread = autopsy(replace(denied(), gradients=None))
     assert "gradients" not in dict(words.held(unread))
     assert sum(dict(words.held(unread)).values()) == unread.in_use
+
+
+def test_other_processes_are_named_with_their_bytes_and_only_some_of_many() -> None:
+    assert words.others_line(FOUND) == words.others_line(replace(FOUND, others=())) == ""
+    one = Other(77, "python serve.py", 2 * MIB)
+    text = words.others_line(replace(FOUND, others=(one, Other(78, "", None))))
+    assert text == "other processes then: 2.00 MiB of python serve.py (pid 77), – of pid 78"
+    assert words.others_line(replace(FOUND, others=(one,) * 5)).endswith(", 2 more")
+
+
+def shape(*sides: int, watched: int = 1) -> Shape:
+    return Shape(
+        kind="training", inputs=(Input("int64", sides),), watched=watched, peak=MIB,
+        latest_peak=MIB, seconds=0.1, first_step=1, peak_step=1,
+    )  # fmt: skip
+
+
+def test_inputs_larger_than_all_before_are_compared_with_the_largest_of_them() -> None:
+    seen = Shapes(seen=(shape(8, 128, watched=11), shape(8, 512), shape(8, 256)))
+    found = replace(FOUND, inputs=(Input("int64", (8, 4096)),))
+    assert words.larger_line(found, seen) == (
+        "its inputs are 8.0 times the largest of 13 steps watched before, int64 8 × 512"
+    )
+    for inputs in ((Input("int64", (8, 512)),), (), (Input("int64", (8, 4096)),) * 2):
+        assert words.larger_line(replace(FOUND, inputs=inputs), seen) == ""
+    assert words.larger_line(found, Shapes()) == ""
