@@ -31,7 +31,8 @@ for _ in range(6):
         optimizer.zero_grad(set_to_none=zero != "zeros")
     loss.backward()
     optimizer.step()
-print(torch.cuda.memory_stats()["requested_bytes.all.peak"], flush=True)
+peak = torch.cuda.memory_stats()["requested_bytes.all.peak"]
+os.write(1, b"%d\\n" % peak)  # at once, so that the lines of two ranks do not mix
 torch.distributed.destroy_process_group()
 """
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2")

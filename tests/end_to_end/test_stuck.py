@@ -10,7 +10,8 @@ import psutil
 import pytest
 from terminal import Terminal, close, recorded, running_still
 
-# The key `t` makes the app stuck: in its event loop, in a handler that waits, in the main thread.
+# The key for the next theme makes the app stuck: in its event loop, in a handler that waits, in the
+# main thread.
 STUCK = {
     "loop": "def stuck(self):\n    begun()\n    while True: pass",
     "handler": "async def stuck(self):\n    begun()\n    await asyncio.Event().wait()",
@@ -32,7 +33,10 @@ sys.exit(cli.main({arguments}))
 
 
 def terminal_of(stuck, mark, *arguments, deaf_to=()):
-    """A monitor on a recorded worker that `t` makes stuck; `mark` is a file made right before."""
+    """A monitor on a recorded worker that the key for the next theme makes stuck.
+
+    `mark` is a file made right before.
+    """
     program = PROGRAM.format(
         folder=str(Path(__file__).parent),
         mark=str(mark),
@@ -76,7 +80,7 @@ def test_ctrl_c_and_signals_end_a_stuck_app_within_three_seconds(stuck, tmp_path
     terminals = {way: terminal_of(stuck, tmp_path / way, "gpus") for way in ways}
     for terminal in terminals.values():
         terminal.wait_for("quit")
-        terminal.child.send("t")
+        terminal.child.send("T")
     for way in ways:
         wait_for(tmp_path / way)
     asked = time.monotonic()

@@ -100,13 +100,13 @@ def test_the_gpus_alone_need_a_cursor_and_say_so_in_one_line():
 def test_what_was_chosen_in_one_monitor_is_chosen_in_the_next(config):
     first = Terminal(80, 24, "gpus")
     first.wait_for("quit")
-    first.child.send("t")
+    first.child.send("T")
     first.wait_for("light theme")
     first.quit()
     assert json.loads(config.read_text()) == {"theme": "light"}
     second = Terminal(80, 24, "gpus")
     second.wait_for("quit")
-    second.child.send("t")
+    second.child.send("T")
     second.wait_for("high-contrast theme")
     second.quit()
 
