@@ -68,7 +68,8 @@ async def test_the_gpus_wait_for_no_styles_but_their_own(monkeypatch: pytest.Mon
 def test_the_gpus_wait_for_nothing_of_the_lesson() -> None:
     code = (
         "import sys, vramtop.tui.app.monitor, vramtop.tui.app.gpu_app; "
-        "'vramtop.tui.screens.main', 'psutil'} & {*sys.modules}))"
+        "late = {'vramtop.tui.app.lesson_app', 'vramtop.tui.screens.main', 'psutil'}; "
+        "print(late & {*sys.modules})"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout == "[]\n"
+    assert said.stdout == "set()\n"
