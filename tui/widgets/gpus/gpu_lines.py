@@ -109,7 +109,8 @@ def lines(
     own = chosen and chosen.of(None)
     gpu = entry.gpu
     line = _marks(entry, colors, own)
-    line.append(f"{gpu.index:>2} ", ink(colors.muted))
+    # Each change of style takes the terminal 40 bytes, and loads change each second.
+    line.append(f"{gpu.index:>2} ", ink(colors.text))
     name = f"{units.cut(_name(gpu), columns.name):<{columns.name}}"
     line.append(name, ink(colors.text, bold=own is not None))
     if gpu.trouble is not None:
@@ -188,11 +189,8 @@ def _pair(value: float | None, other: float | None, unit: str) -> str:
 
 def _marks(entry: GpuEntry, colors: Palette, chosen: ChosenLine | None) -> Text:
     accent = ink(colors.accent, bold=True)
-    return (
-        Text()
-        .append("›" if chosen and chosen.cursor else " ", accent)
-        .append("▸" if entry.ours else " ", accent)
-    )
+    marks = ("›" if chosen and chosen.cursor else " ") + ("▸" if entry.ours else " ")
+    return Text().append(marks, accent if marks.strip() else ink(colors.text))
 
 
 def _memory(entry: GpuEntry, columns: GpuColumns, colors: Palette) -> Text:

@@ -10,15 +10,13 @@ import msgspec
 from rich.segment import Segment
 from rich.text import Text
 from textual.strip import Strip
-from vramtop.protocol.gpus import Gpu
 from vramtop.tui.state.gpu_history import GpuHistory, GpuPast
 from vramtop.tui.state.state import State
-from vramtop.tui.terminal.palette import ink
+from vramtop.tui.terminal.palette import Palette, ink
 from vramtop.tui.widgets.panel import between
 from vramtop.tui.widgets.runs.curves import per_cell, places
 from vramtop.tui.widgets.runs.drawn_curve import DrawnCurve
 from vramtop.tui.widgets.runs.scales import Scale
-from vramtop.tui.words import units
 
 from .room import CHART_LINES, Grid, Shares, Wanted, grid, wanted
 from .sharing import SharingPanel
@@ -30,23 +28,36 @@ _PERCENT = Scale(0, 100)
 
 
 class ChartFacts(msgspec.Struct, frozen=True):
-    """The GPUs as they are, and as they were; `lines` are those that the lists beside them want."""
+    """What so many GPUs were like; `lines` are those that the lists beside the charts want."""
 
-    gpus: tuple[Gpu, ...]
+    count: int
     history: GpuHistory
     lines: Wanted
+
+
+class _Drawn(msgspec.Struct, frozen=True):
+    """All that the charts look like depends on; of the time, the last whole column."""
+
+    cells: Grid
+    width: int
+    lines: int
+    axis: TimeAxis
+    columns: int
+    colors: Palette
 
 
 class HistoryCharts(SharingPanel[ChartFacts]):
     """Beside one another, the load and the memory of as many GPUs as there is room for.
 
-    The GPU that is chosen elsewhere is among them.
+    The GPU that is chosen elsewhere is among them. A column is drawn once it is over: the longer
+    the axis, the less often there is something to send to the terminal.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._chosen = 0
         self._curves = defaultdict[str, DrawnCurve](DrawnCurve)
+        self._known: tuple[_Drawn, list[Strip]] | None = None
 
     def choose(self, place: int) -> None:
         """Let the GPU at that place be among those shown."""
@@ -59,97 +70,89 @@ class HistoryCharts(SharingPanel[ChartFacts]):
         return all_shares.charts
 
     def pick(self, state: State) -> ChartFacts:
-        """The GPUs and their history."""
-        gpus = state.gpus.gpus if state.gpus else ()
-        return ChartFacts(gpus, state.gpu_history, wanted(state))
+        """The GPUs' history."""
+        count = len(state.gpus.gpus) if state.gpus else 0
+        return ChartFacts(count, state.gpu_history, wanted(state))
 
     def draw(self, shown: ChartFacts, width: int, height: int) -> list[Strip]:
         """An empty line, then the charts."""
-        count, lines = len(shown.gpus), height - 1
+        count, lines, history = shown.count, height - 1, shown.history
         if not count or lines < CHART_LINES - 1:
             return []
         cells = grid(
             count, width, lines, self._chosen, narrowest=_NARROWEST + _GAP, least=CHART_LINES - 1
         )
-        blank = Strip.blank(width, self._paper)
-        picture = [blank]
+        own = _width(cells, width)
+        now = history.at[-1] if history.at else 0
+        axis = time_axis(history.began, now)
+        columns = _columns(own) * (now - axis.start) // axis.span
+        drawn = _Drawn(cells, width, lines, axis, columns, self.palette)
+        if self._known is None or self._known[0] != drawn:
+            self._known = drawn, self._charts(shown, drawn, own)
+        return self._known[1]
+
+    def _charts(self, shown: ChartFacts, drawn: _Drawn, own: int) -> list[Strip]:
+        cells, axis = drawn.cells, drawn.axis
+        at = shown.history.at
+        old = bisect_left(at, axis.start)
+        # No more than the columns that are over.
+        end = bisect_left(at, axis.start + -(-drawn.columns * axis.span // _columns(own)))
+        seconds = [second - axis.start for second in at[old:end]]
+        columns = places(seconds, axis.span, _columns(own))
+        picture = [Strip.blank(drawn.width, self._paper)]
         for row in range(cells.rows):
             # Lines that cannot be shared out evenly go to the first rows.
-            own = (lines - row - 1) // cells.rows + 1
+            lines = (drawn.lines - row - 1) // cells.rows + 1
             first = cells.first + row * cells.columns
-            here = range(first, min(first + cells.columns, cells.end))
-            beside = [self._gpu(shown, place, _room(cells, width), own) for place in here]
-            picture += [Strip.join(self._apart(each)) for each in zip(*beside, strict=True)]
+            beside = list[list[Strip]]()
+            for place in range(first, min(first + cells.columns, cells.end)):
+                known = place < len(shown.history.gpus)
+                past = shown.history.gpus[place] if known else GpuPast()
+                for what, values in (("load", past.load), ("memory", past.memory)):
+                    name = f"GPU {place} {what}"
+                    chart = self._chart(
+                        name, values[old:end], columns=columns, axis=axis, width=own, lines=lines
+                    )
+                    beside.append(chart)
+            picture += [self._apart(each) for each in zip(*beside, strict=True)]
         return picture
 
-    def _apart(self, strips: Sequence[Strip]) -> list[Strip]:
+    def _apart(self, strips: Sequence[Strip]) -> Strip:
         """These, with gaps between them."""
         gap, found = Strip.blank(_GAP, self._paper), list[Strip]()
         for strip in strips:
             found += [gap, strip] if found else [strip]
-        return found
-
-    def _gpu(self, shown: ChartFacts, place: int, width: int, lines: int) -> list[Strip]:
-        """The two charts of one GPU."""
-        gpu, history = shown.gpus[place], shown.history
-        known = place < len(history.gpus)
-        past = history.gpus[place] if known else GpuPast()
-        at = history.at if known else ()
-        axis = time_axis(history.began, at[-1]) if at else time_axis(0, 0)
-        left = (width - _GAP) // 2
-        load = units.MISSING if gpu.gpu_utilization is None else f"{gpu.gpu_utilization}%"
-        charts = [
-            self._chart(place, what, forms, _since(axis, at, values), width=room, lines=lines)
-            for what, forms, values, room in (
-                ("load", (load,), past.load, left),
-                ("memory", _memory(gpu), past.memory, width - _GAP - left),
-            )
-        ]
-        return [Strip.join(self._apart(each)) for each in zip(*charts, strict=True)]
+        return Strip.join(found)
 
     def _chart(
-        self, place: int, what: str, forms: Sequence[str], past: _Past, *, width: int, lines: int
+        self,
+        name: str,
+        values: tuple[float | None, ...],
+        *,
+        columns: Sequence[slice],
+        axis: TimeAxis,
+        width: int,
+        lines: int,
     ) -> list[Strip]:
-        """One chart: its name, the value now in a form that fits, its axis, and the curve."""
-        colors, room = self.palette, width - _GUTTER
-        what, name = f"GPU {place} {what} ", Text(past.axis.name, ink(colors.muted))
-        spare = width - len(what) - name.cell_len - 1
-        value = next((form for form in forms if len(form) <= spare), forms[-1])
-        title = Text(what, ink(colors.muted)).append(value, ink(colors.text))
-        strips = [self.strip(between(title, name, width), width)]
-        across, _ = per_cell(braille=True)
-        columns = places(past.at, past.axis.span, room * across)
-        curve = self._curves[what]
-        rows = curve.rows(past.values, columns, _PERCENT, lines - 1, braille=True)
+        """One chart: its name, how long its axis is, and the curve."""
+        muted = ink(self.palette.muted)
+        strips = [self.strip(between(Text(name, muted), Text(axis.name, muted), width), width)]
+        rows = self._curves[name].rows(values, columns, _PERCENT, lines - 1, braille=True)
         marks = {0: "100%", lines - 2: "0"}
-        gutter, style = self._paper + ink(colors.muted), self._paper + ink(colors.accent)
+        gutter, style = self._paper + muted, self._paper + ink(self.palette.accent)
         for number, row in enumerate(rows):
             mark = Segment(f"{marks.get(number, ''):>{_GUTTER - 1}} ", gutter)
             strips.append(Strip([mark, Segment(row, style)]))
         return strips
 
 
-class _Past(msgspec.Struct, frozen=True):
-    """Values on an axis, and the seconds from its start at which they were sampled."""
-
-    axis: TimeAxis
-    at: tuple[int, ...]
-    values: tuple[float | None, ...]
+def _width(cells: Grid, width: int) -> int:
+    """The width of one chart: each GPU has two."""
+    count = 2 * cells.columns
+    return (width - _GAP * (count - 1)) // count
 
 
-def _since(axis: TimeAxis, at: Sequence[int], values: tuple[float | None, ...]) -> _Past:
-    """The values that are not older than the axis."""
-    old = bisect_left(at, axis.start)
-    return _Past(axis, tuple(second - axis.start for second in at[old:]), values[old:])
-
-
-def _room(cells: Grid, width: int) -> int:
-    return (width - _GAP * (cells.columns - 1)) // cells.columns
-
-
-def _memory(gpu: Gpu) -> tuple[str, ...]:
-    """The memory in use, in words and in fewer."""
-    if gpu.in_use is None or not gpu.total:
-        return (units.MISSING,)
-    share = units.share(gpu.in_use, gpu.total)
-    return f"{share} · {units.short(gpu.in_use)}/{units.short(gpu.total)}", share
+def _columns(width: int) -> int:
+    """How many columns of dots a chart has."""
+    across, _ = per_cell(braille=True)
+    return (width - _GUTTER) * across

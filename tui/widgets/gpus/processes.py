@@ -205,9 +205,11 @@ class ProcessTable(Panel[ProcessList]):
             return Strip([Segment(units.cut(text, width), paper + muted)])
         ours = process.pid == shown.pid
         usual = ink(colors.text, bold=ours or chosen)
-        segments = [Segment(cursor + ("▸" if ours else " "), paper + accent)]
+        marks = cursor + ("▸" if ours else " ")
+        segments = [Segment(marks, paper + (accent if marks.strip() else usual))]
         for cell in cells[:-1]:
-            style = muted if cell.column in ("GPU", "type") else usual
+            # Each change of style takes the terminal 40 bytes, and times change each second.
+            style = usual
             if cell.column == "inside":
                 style = muted if process.inside not in ("observed", "possible") else accent
             segments.append(Segment(cell.text(value(cell, row, process)), paper + style))
