@@ -119,11 +119,11 @@ SAFETY = (
         _ON_GPUS,
     ),
     Fault(
-        "a forked child hears of histories",
+        "a forked child goes on recording operators",
         "observer/program/windows.py",
         "            window.recorder.forget()",
         "            pass",
-        _ON_GPUS,
+        _CHILDREN,
     ),
     Fault(
         "hooks stay where a window is given up",

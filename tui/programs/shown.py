@@ -147,6 +147,9 @@ class Shown:
             )
         )
         self._steps = said.watched if said.steps is None else said.steps
+        if self._latest is not None and self._seen_steps.rises(self._watched.device):
+            step, reported, _ = self._latest
+            yield from self._growing(self._seen_steps.growth(step, reported))
         yield Sample(
             step=self._steps,
             phase="zero_grad",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 from vramtop.observer.program.agent import Agent
 from watched import watched
 
@@ -36,6 +38,17 @@ print("fine")
 
 def test_before_the_first_window_nothing_is_noted_in_a_child(simgpu: SimulatedGpu) -> None:
     assert simgpu.run_torch(_BEFORE_ANY_WINDOW, simgpu.environment(devices=1)) == "fine\n"
+
+
+def test_a_child_leaves_the_mode_that_sees_operators() -> None:
+    with watched() as observed:
+        observed.agent.begin()
+        assert _get_current_dispatch_mode_stack()
+        child = os.fork()
+        if not child:
+            observed.agent.forget()
+            os._exit(len(_get_current_dispatch_mode_stack()))
+        assert os.waitpid(child, 0)[1] == 0
 
 
 def test_who_forks_while_something_is_noted_waits_only_for_a_moment() -> None:

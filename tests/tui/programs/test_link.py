@@ -18,6 +18,7 @@ from vramtop.protocol.observed.record import (
     Holder,
     Holders,
     Input,
+    Level,
     Missing,
     Observed,
     Progress,
@@ -317,6 +318,25 @@ async def test_what_grows_has_a_line_once_and_another_once_its_holder_is_known(
     assert named == (
         "Other grows by 2 B a step, from 100 B after step 40 to 600 B after step 240; "
         "held by history in train.py (600 B)"
+    )
+
+
+async def test_what_grows_by_its_levels_has_a_line_before_another_step_is_watched(
+    link: Attached,
+) -> None:
+    heard, program = Heard(link), ScriptedViewer()
+    link.follow(program)  # type: ignore[arg-type]
+    for number in (1, 2):
+        program.said.put_nowait(replace(PASSED, steps=3 * number))
+        program.said.put_nowait(training(number, old=3 * number))
+    for step in range(10, 130, 10):
+        level = Level("cuda:0", step, 1000 + step)
+        program.said.put_nowait(replace(PASSED, steps=step, levels=(level,)))
+    await heard.until(Sample, step=120)
+    notes = [each.text for each in heard.messages if isinstance(each, Note)]
+    (line,) = (note for note in notes if "grows" in note)
+    assert (
+        line == "memory grows by 1 B a step, from 1010 B after step 10 to 1.09 KiB after step 120"
     )
 
 
