@@ -9,6 +9,7 @@ from .commands import COMMANDS
 from .denials import DENIALS
 from .fault import Fault
 from .figures import FIGURES
+from .gpu_screen import GPU_SCREEN
 from .gpus import GPUS
 from .inside import INSIDE
 from .monitor import MONITOR
@@ -24,6 +25,7 @@ FAULTS: tuple[Fault, ...] = (
     *FIGURES,
     *MONITOR,
     *GPUS,
+    *GPU_SCREEN,
     *PROGRAMS,
     *REPORTS,
     *COMMANDS,
