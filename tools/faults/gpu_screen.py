@@ -68,6 +68,13 @@ GPU_SCREEN = (
         _KEYS,
     ),
     Fault(
+        "another process is chosen when the order changes before somebody has moved",
+        "tui/widgets/gpus/processes.py",
+        "        self._choose(self._at(self._rows))\n",
+        "",
+        _KEYS,
+    ),
+    Fault(
         "the end of a long command stays out of sight",
         "tui/widgets/gpus/processes.py",
         "steps = -(-self._beyond // _SHIFT)",

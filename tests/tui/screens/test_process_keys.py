@@ -252,14 +252,17 @@ async def test_over_a_training_the_same_keys_work_and_its_own_go_on(
     assert script.changes == [{"batch_size": 128}]
 
 
-async def test_a_process_stays_chosen_while_the_order_changes(alone: GpuApp) -> None:
+@pytest.mark.parametrize(("moves", "pid"), [((), 61), (("down",), 41)])
+async def test_a_process_stays_chosen_while_the_order_changes(
+    alone: GpuApp, moves: tuple[str, ...], pid: int
+) -> None:
     async with alone.run_test(size=(80, 24)) as pilot:
         await begin(pilot, machine())
-        await pilot.press("tab", "down")
-        for key in ("s", "R", "t", "s"):
+        await pilot.press("tab", *moves)
+        for key in ("t", "s", "R", "t", "s"):
             await pilot.press(key)
             await pilot.pause()
-            assert re.search(r"^ › +0 +41 ", seen(alone), re.MULTILINE), seen(alone)
+            assert re.search(rf"^ › +0 +{pid} ", seen(alone), re.MULTILINE), seen(alone)
 
 
 async def test_capital_t_chooses_the_theme_and_inside_t_does(alone: GpuApp) -> None:

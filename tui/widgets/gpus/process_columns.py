@@ -42,7 +42,7 @@ def columns(rows: Sequence[ProcessRow], width: int) -> tuple[Cell, ...]:
     cells = [
         Cell("GPU", where),
         Cell("pid", pid + 1),
-        Cell("type", 6 if long else 4),
+        Cell("type", 6 if long else 5),
         Cell("user", user + 2),
         Cell("memory", 11 if long else 7),
         Cell("SM", 5),

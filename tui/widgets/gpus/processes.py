@@ -122,8 +122,9 @@ class ProcessTable(Panel[ProcessList]):
         return max(0, longest - room)
 
     def activate(self, *, active: bool) -> None:
-        """Let the keys choose here, or no longer."""
+        """Let the keys choose here, or no longer. What they are at stays chosen in any order."""
         self.active = active
+        self._choose(self._at(self._rows))
         self.draw_again()
 
     def on_click(self, event: Click) -> None:
