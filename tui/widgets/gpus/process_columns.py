@@ -68,9 +68,9 @@ def heading(cells: Sequence[Cell], view: ProcessView) -> str:
 
 
 def _title(cell: Cell) -> str:
-    """The column's name, or a shorter one, with room for the arrow."""
+    """The column's name, or a shorter one, with room for a space and the arrow."""
     short = {"type": "C/G", "memory": "mem", "inside": ""}.get(cell.column, cell.column)
-    return short if len(cell.column) + 1 > cell.width else cell.column
+    return short if len(cell.column) + 2 > cell.width else cell.column
 
 
 def column_at(cells: Sequence[Cell], x: int) -> Column | None:
