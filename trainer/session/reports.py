@@ -241,7 +241,8 @@ class Reports:
         if noise is None:
             self.note("no memory to spare for estimating the gradient's noise")
         else:
-            self._outbox.offer(noise, at_once=False)
+            # A later round may not know the scale any more, so it replaces none before it.
+            self._outbox.post(noise, at_once=False)
 
     def gave_back(self, size: int | None) -> None:
         """The allocator gave `size` bytes back to the driver; None where it has no cache."""
