@@ -27,6 +27,7 @@ from .window import Window
 from .windows import THREAD_ENDED, Windows
 
 _PROGRESS_SECONDS = 0.5
+_SOON_SECONDS = 0.02
 _LEAVE_SECONDS = 0.5  # for which `leave` waits until all hooks are out
 _PAUSES = 0.01, 1.0  # between two tries to take out hooks, the first and the longest
 
@@ -292,6 +293,7 @@ class Agent:
             self._wake.clear()
             try:
                 self._questions.look()
+                began = time.thread_time()
                 self._ship_all()
                 now = time.perf_counter()
                 if now - sent >= _PROGRESS_SECONDS and self._watching:
@@ -306,7 +308,8 @@ class Agent:
                 with self._turn:
                     self._fail(error)
                 return
-            due = self._windows.pacing.wait()
+            self._spend(time.thread_time() - began)
+            due = _SOON_SECONDS if self._windows.lacks_hooks else self._windows.pacing.wait()
             self._wake.wait(min(_PROGRESS_SECONDS, due or _PROGRESS_SECONDS))
 
     def _look_for_work(self) -> None:
@@ -333,18 +336,14 @@ class Agent:
                 self._ship(self._windows.closed.popleft())
 
     def _ship(self, window: Window) -> None:
-        began = time.thread_time()
-        extra, self._spent = self._spent + window.recorder.seconds, 0.0
-        pacing, spend = self._windows.pacing, self._windows.pacing.spend
-        if window.source == "operators" and pacing.step_seconds is not None:
-            # PyTorch takes longer for each operator, too, while a mode sees it.
-            extra = max(extra, window.seconds - 2 * pacing.step_seconds)
+        spent, self._spent = self._spent, 0.0
+        cost, spend = self._windows.cost(window, spent), self._windows.pacing.spend
         try:
             messages = window.messages(self._windows.shipped + 1)
             self._windows.shipped += 1
         except CannotRecord as reason:
             messages = [{"type": "missing", "reason": str(reason)}]
-            spend = pacing.spend_in_vain
-        spend(extra + time.thread_time() - began)
+            spend = self._windows.pacing.spend_in_vain
+        spend(cost)
         for message in (progress(self._windows), *messages):
             self._send(message)

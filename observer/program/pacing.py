@@ -6,7 +6,9 @@ import time
 from collections import deque
 from statistics import median
 
-MOST_SHARE = 0.006  # what cannot be measured must fit into one part in a hundred, too
+MOST_SHARE = 0.008  # what cannot be measured must fit into one part in a hundred, too
+_NOTING_SECONDS = 3e-6  # by which a step becomes longer that is only counted, with empty caches
+_LEAST_PART = 4  # of that share, watching gets one part at least, however short the steps are
 LEAST_SECONDS = 0.5  # from a watched step to the next one
 _KEPT = 32
 _SOON_AGAIN = 3  # times
@@ -14,11 +16,16 @@ _MOST_DOUBLED = 7  # to about a minute
 
 
 class Pacing:
-    """Adds up what watching takes of the program's time: `spent`, in seconds."""
+    """Adds up what watching takes of the program's time: `spent`, in seconds.
+
+    What it took `once`, at the beginning, is part of that. The next watched steps need not wait for
+    it.
+    """
 
     def __init__(self) -> None:
         self._began = time.perf_counter()
         self.spent = 0.0
+        self.once = 0.0
         self._latest = 0.0
         self._next = 0.0  # what the next watched step will take: as the cheaper of the latest two
         self._due = self._began
@@ -63,7 +70,14 @@ class Pacing:
     @property
     def _affordable(self) -> float:
         """When all that was spent, with the next step, is small enough."""
-        return self._began + (self.spent + self._next) / MOST_SHARE
+        return self._began + (self.spent - self.once + self._next) / self._share
+
+    @property
+    def _share(self) -> float:
+        """The share of the time that is left for watched steps, with the others noted."""
+        step = self.step_seconds
+        noting = _NOTING_SECONDS / step if step else 0.0
+        return max(MOST_SHARE - noting, MOST_SHARE / _LEAST_PART)
 
     def wait(self) -> float:
         """The seconds until the next watched step is due."""

@@ -57,6 +57,8 @@ class Window:
         self._at_end: Message = {}
         self._latest, self._began_at = "", 0  # a mark, and the number of the one that began a step
         self._times: list[float] = []
+        self._opened = time.perf_counter()
+        self.seconds = 0.0  # how long it was open, once it is closed
         self._inputs: list[tuple[int, list[Message]]] = []
         self._alone, self._own = True, set[int]()
         self._parameters = Parameters(owners)
@@ -186,6 +188,7 @@ class Window:
         finally:
             self.stop()
             self._parameters.clear()
+            self.seconds = time.perf_counter() - self._opened
 
     def so_far(self) -> Done | None:
         """What it has recorded though it is not done: a step at least, and not yet told."""
@@ -267,11 +270,6 @@ class Window:
     def thread_has_ended(self) -> bool:
         """Whether the thread that began the window is gone, so that it is never done."""
         return self._thread_life.is_over
-
-    @property
-    def seconds(self) -> float:
-        """How long the window's periods took, all together."""
-        return self._times[-1] - self._times[0]
 
     # ---- notes ------------------------------------------------------------------------------
 

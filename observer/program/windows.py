@@ -29,6 +29,7 @@ from .window import Window
 
 _REFUSED = 32  # calls with which no window could open, until that is told
 _SEARCH_PAUSE = 100  # times what a search took, after a request that was denied
+_HOOKS_SECONDS = 2.0  # for which steps wait for the hooks of optimizers
 _OFTEN = 8  # watched steps, after which the program's objects are searched again
 THREAD_ENDED = "the program's thread ended before two of its steps were recorded"
 
@@ -66,6 +67,7 @@ class Windows:
         self.shipped = 0
         self._inferences = 0
         self._searched_at = -1
+        self.searching = 0.0  # seconds
         self._refused = 0
         self.due = False
 
@@ -82,6 +84,11 @@ class Windows:
         if window is None or window.abandoned or self.hooks.lack_optimizers:
             return False
         return not window.thread_has_ended
+
+    @property
+    def lacks_hooks(self) -> bool:
+        """Whether optimizers are not seen yet, which a moment will change: steps are theirs."""
+        return self.hooks.lack_optimizers and self.pacing.seconds < _HOOKS_SECONDS
 
     @property
     def lost_its_thread(self) -> bool:
@@ -206,8 +213,11 @@ class Windows:
 
     def search(self) -> None:
         """Look for the program's modules and optimizers, in a thread of its own."""
+        began = time.perf_counter()
         self._searched_at = self.shipped
         self.owners.search()
+        self.searching += (took := time.perf_counter() - began)
+        self.pacing.once = self.pacing.once or took
 
     def look_again(self) -> None:
         """Look for new modules and optimizers, in any thread, in a hundredth of the time."""
@@ -216,6 +226,16 @@ class Windows:
             self.owners.search()
             ended = time.perf_counter()
             self._look_again_at = ended + _SEARCH_PAUSE * (ended - began)
+
+    def cost(self, window: Window, spent: float) -> float:
+        """The seconds by which a window made the program slower; `spent` were spent on its notes."""
+        searching, self.searching = self.searching, 0.0
+        spent += window.recorder.seconds
+        plain = self.pacing.step_seconds
+        if window.source != "operators" or plain is None:
+            return spent
+        # PyTorch takes longer for each operator, too, while a mode sees it.
+        return max(spent, searching + window.seconds - 2 * plain)
 
     def search_again(self) -> None:
         """Look for modules that are new, and see the calls of those too."""
@@ -264,7 +284,7 @@ class Windows:
             if self.window.abandoned:
                 self.hooks.watch_modules(self.owners.outside_compiled())
             return True
-        if self.pacing.wait():
+        if self.pacing.wait() or self.lacks_hooks:
             return True
         self.due = True
         if self.steps.idle:

@@ -9,12 +9,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
+from vramtop.observer.program import hooks, windows
 from vramtop.observer.program.hooks import (
     going_through_hooks,
     others_in_backward,
     within_module,
     within_step,
 )
+from watched import watched
 
 
 def _sgd() -> torch.optim.SGD:
@@ -145,3 +147,35 @@ def test_only_other_threads_backward_passes_are_others() -> None:
     thread.join()
     run(mine)
     assert mine.answers == [False, True, False]
+
+
+def test_steps_are_waited_for_until_the_hooks_of_optimizers_are_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They can't be put in while an optimizer goes through its hooks, as short steps often do."""
+    found = iter([True] * 5)
+    asked = hooks.going_through_hooks
+    monkeypatch.setattr(hooks, "going_through_hooks", lambda: next(found, False) or asked())
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def step() -> None:
+        model(torch.ones(3, 4)).sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    with watched(due=False) as seen:
+        seen.until("watched_step", step)
+        assert seen.of("watched_step")[0]["optimizer"] == "SGD"
+    assert next(found, None) is None
+
+
+def test_steps_are_bounded_otherwise_where_these_hooks_never_get_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hooks, "going_through_hooks", lambda: True)
+    monkeypatch.setattr(windows, "_HOOKS_SECONDS", 0.1)
+    model = nn.Linear(4, 2)
+    with watched(due=False) as seen:
+        seen.until("watched_step", lambda: model(torch.ones(3, 4)).sum().backward())
+        assert seen.of("watched_step")[0]["kind"] == "training"

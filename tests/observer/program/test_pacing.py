@@ -41,6 +41,29 @@ def test_after_the_first_which_costs_more_each_leaves_it_at_one_part_in_a_hundre
         assert paces.spent / paces.seconds == pytest.approx(pacing.MOST_SHARE)
 
 
+def test_what_is_spent_once_makes_the_next_ones_wait_for_nothing(clock: list[float]) -> None:
+    paces = Pacing()
+    paces.once = 0.4
+    paces.spend(0.5)
+    paces.spend(0.1)
+    clock[0] += paces.wait()
+    assert paces.spent == pytest.approx(0.6)
+    assert (paces.spent - paces.once + 0.1) / paces.seconds == pytest.approx(pacing.MOST_SHARE)
+
+
+@pytest.mark.parametrize(("step", "left"), [(3.0, 1), (0.75e-3, 0.5), (1e-6, 0.25)])
+def test_where_steps_are_short_their_notes_take_a_part_of_the_share(
+    clock: list[float], step: float, left: float
+) -> None:
+    paces = Pacing()
+    paces.plain_step(step)
+    for _ in range(4):
+        paces.spend(0.1)
+        clock[0] += paces.wait()
+    paces.spend(0.1)
+    assert paces.spent / paces.seconds == pytest.approx(left * pacing.MOST_SHARE, rel=1e-3)
+
+
 def test_what_comes_to_nothing_is_tried_again_soon_and_each_time_later(clock: list[float]) -> None:
     paces = Pacing()
     for pause in (0.5, 1, 2):
