@@ -228,7 +228,7 @@ class Windows:
             self._look_again_at = ended + _SEARCH_PAUSE * (ended - began)
 
     def cost(self, window: Window, spent: float) -> float:
-        """The seconds by which a window made the program slower; `spent` were spent on its notes."""
+        """The seconds by which a window slowed the program; `spent` were spent on its notes."""
         searching, self.searching = self.searching, 0.0
         spent += window.recorder.seconds
         plain = self.pacing.step_seconds

@@ -99,6 +99,10 @@ class VramtopApp(StepApp):
 
     def begin(self) -> None:
         """Start the worker, and look at the GPUs."""
+        # The training rests while the monitor is suspended. It is asked to at once: a suspended
+        # process does nothing.
+        self.app_suspend_signal.subscribe(self, lambda _: self._rest(), immediate=True)
+        self.app_resume_signal.subscribe(self, lambda _: self._wake())
         # An error in `_listen` ends the app with its traceback.
         self._listener = self.run_worker(self._listen())
         super().begin()
@@ -113,12 +117,16 @@ class VramtopApp(StepApp):
             return
         if self.painter.seconds != PACE_SECONDS:
             commands.pace(self.painter.seconds)
-        # The training rests while the monitor is suspended. It is asked to at once: a suspended
-        # process does nothing.
-        self.app_suspend_signal.subscribe(self, lambda _: commands.rest(), immediate=True)
-        self.app_resume_signal.subscribe(self, lambda _: commands.wake())
         async for envelope in messages:
             self.receive(envelope.message)
+
+    def _rest(self) -> None:
+        if self.training.commands is not None:
+            self.training.commands.rest()
+
+    def _wake(self) -> None:
+        if self.training.commands is not None:
+            self.training.commands.wake()
 
     def react(self, before: State, message: Received) -> None:
         """Act on a message that is already in the state."""

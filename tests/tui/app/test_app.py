@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 import pytest
 from made import BEGUN, HELLO, configured, measured, out_of_memory, sample
 from msgspec.structs import replace
@@ -33,6 +36,25 @@ async def test_while_the_monitor_is_suspended_the_training_rests(
         app.app_resume_signal.publish(app)
         await pilot.pause()
         assert script.sent[-1] == Pause(script.sent[-1].command, False)
+
+
+async def test_an_app_that_ends_while_its_worker_starts_ends_without_an_error(
+    app: VramtopApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = app.training.start
+
+    async def late() -> object:
+        started = await start()
+        with suppress(asyncio.CancelledError):
+            while app.is_running:
+                await asyncio.sleep(0)
+        return started
+
+    monkeypatch.setattr(app.training, "start", late)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        app.exit()
+    assert app.return_code == 0
 
 
 async def test_a_training_that_was_paused_stays_so_when_a_suspended_monitor_goes_on(
