@@ -7,8 +7,9 @@ one training goes on, alone on a core, while somebody watches it for some second
 in turn; a ratio compares neighbours. `median step` leaves out the steps that are watched: it says
 whether the others became slower, and is told best by many short rounds (60 of 1.5 s). `long steps`
 says how much time the watched ones took beyond what a step takes within the same second, and is
-told best by long rounds (4 of 40 s). While nobody watches, all that the observer does is what its
-own threads do, which the system counts in nanoseconds.
+told best by long rounds (4 of 40 s). `processor time` is that of all the training's threads: what
+other processes take of the core does not count there. While nobody watches, all that the observer
+does is what its own threads do, which the system counts in nanoseconds.
 
 First three short trainings of equal length must end with equal weights, to the bit: plain, with an
 observer that sleeps, and watched; otherwise the benchmark ends with an error. A simulated GPU
@@ -55,6 +56,18 @@ class Window(NamedTuple):
     end: float
     others: float
     share: float | None = None
+
+
+class Steps(NamedTuple):
+    """At the end of each step the clock, and the processor time that the training had had."""
+
+    ends: array[float]
+    ran: array[float]
+
+    def within(self, window: Window) -> Steps:
+        """Those that ended in a window."""
+        part = slice(bisect_left(self.ends, window.begin), bisect_left(self.ends, window.end))
+        return Steps(self.ends[part], self.ran[part])
 
 
 def command(name: str, steps: int, times: Path) -> list[str]:
@@ -137,20 +150,25 @@ def compare(name: str) -> None:
         last = unwatched(training.pid)
         training.terminate()
         training.wait()
-        ends = array("d", times.read_bytes())
-    print(f"{name} on {DEVICE}: {len(ends):,} steps, {ROUNDS} rounds of {SECONDS:g} s")
+        both = array("d", times.read_bytes())
+    steps = Steps(both[: len(both) // 2], both[len(both) // 2 :])
+    print(f"{name} on {DEVICE}: {len(steps.ends):,} steps, {ROUNDS} rounds of {SECONDS:g} s")
     before = [pair[0] for pair in pairs]
     after = [*before[1:], last]
-    for what, measure in (("steps a second", rate), ("median step", step_rate)):
+    for what, measure in (
+        ("steps a second", rate),
+        ("steps a second of processor time", processor_rate),
+        ("median step", step_rate),
+    ):
         # A watched window lies between two others, whose mean is without a drift of the machine.
         ratios = [
-            2 * measure(ends, seen) / (measure(ends, one) + measure(ends, other))
+            2 * measure(steps, seen) / (measure(steps, one) + measure(steps, other))
             for one, (_, seen), other in zip(before, pairs, after, strict=True)
         ]
-        noise = [measure(ends, b) / measure(ends, a) for a, b in zip(before, after, strict=True)]
+        noise = [measure(steps, b) / measure(steps, a) for a, b in zip(before, after, strict=True)]
         print(f"  watched / not watched, by {what}: {words(ratios)}; noise {words(noise)}")
     shares = [seen.share or 0.0 for _, seen in pairs]
-    long = [mean(excess(ends, each[at]) for each in pairs) for at in (0, 1)]
+    long = [mean(excess(steps, each[at]) for each in pairs) for at in (0, 1)]
     print(
         f"  watching by its own measurement: {mean(shares):.2%} of the time; by the training's "
         f"clock its long steps took {long[1]:.2%}, and {long[0]:.2%} where nobody watched"
@@ -159,21 +177,26 @@ def compare(name: str) -> None:
     print(f"  threads besides the main one: {asleep:.4%} of a core asleep, {awake:.2%} watched")
 
 
-def rate(ends: array[float], window: Window) -> float:
+def rate(steps: Steps, window: Window) -> float:
     """Steps a second in a window."""
-    steps = within(ends, window)
-    return (len(steps) - 1) / (steps[-1] - steps[0])
+    ends = steps.within(window).ends
+    return (len(ends) - 1) / (ends[-1] - ends[0])
 
 
-def step_rate(ends: array[float], window: Window) -> float:
+def processor_rate(steps: Steps, window: Window) -> float:
+    """Steps a second of the training's processor time in a window."""
+    ran = steps.within(window).ran
+    return (len(ran) - 1) / (ran[-1] - ran[0])
+
+
+def step_rate(steps: Steps, window: Window) -> float:
     """The reciprocal of the median step's seconds."""
-    steps = within(ends, window)
-    return 1 / median(b - a for a, b in pairwise(steps))
+    return 1 / median(b - a for a, b in pairwise(steps.within(window).ends))
 
 
-def excess(ends: array[float], window: Window) -> float:
+def excess(steps: Steps, window: Window) -> float:
     """The share of the time by which long steps took longer than the median one of their second."""
-    took = [b - a for a, b in pairwise(within(ends, window))]
+    took = [b - a for a, b in pairwise(steps.within(window).ends)]
     beyond, whole, at = 0.0, sum(took), 0
     while at < len(took):
         second, length = [], 0.0
@@ -184,11 +207,6 @@ def excess(ends: array[float], window: Window) -> float:
         usual = median(second)
         beyond += sum(each - usual for each in second if each > LONG * usual)
     return beyond / whole
-
-
-def within(ends: array[float], window: Window) -> array[float]:
-    """The ends of the steps in a window."""
-    return ends[bisect_left(ends, window.begin) : bisect_left(ends, window.end)]
 
 
 def words(ratios: list[float]) -> str:

@@ -9,10 +9,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from command import TIMEOUT_SECONDS, VRAMTOP, vramtop
@@ -228,15 +228,24 @@ def test_why_nothing_was_watched_is_one_line(command: list[str], code: int, line
     assert [*Path(os.environ["VRAMTOP_SOCKETS"]).glob("run-*")] == []
 
 
+def run_out(
+    script: Path, machine: Mapping[str, str]
+) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+    """What is said of a program that ends for want of memory, and its result."""
+    output = script.with_name("o")
+    command = (sys.executable, str(script))
+    done = vramtop("run", "--headless", "--output", str(output), *command, env=machine)
+    assert done.returncode == 1
+    (report,) = json.loads(output.read_text())
+    return done, report
+
+
 def test_a_program_that_runs_out_of_memory_before_its_first_step_is_told_why(
-    simgpu: SimulatedGpu, script: Path, tmp_path: Path
+    simgpu: SimulatedGpu, script: Path
 ) -> None:
     script.write_text(RUNS_OUT)
     machine = simgpu.environment(total=5 * 2**30, devices=1)
-    command = ("run", "--headless", "--output", str(tmp_path / "o"), sys.executable, str(script))
-    done = vramtop(*command, env=machine)
-    assert done.returncode == 1
-    (report,) = json.loads((tmp_path / "o").read_text())
+    done, report = run_out(script, machine)
     found = report["out_of_memory"]
     assert (report["device"], report["kinds"], found["count"]) == ("cuda:0", [], 1)
     assert (found["wanted"], found["line"]) == (2**32, "train.py:6")
@@ -248,15 +257,13 @@ def test_a_program_that_runs_out_of_memory_before_its_first_step_is_told_why(
 
 
 def test_a_program_that_runs_out_beside_another_process_is_told_which_and_how_much_it_holds(
-    simgpu: SimulatedGpu, script: Path, tmp_path: Path
+    simgpu: SimulatedGpu, script: Path
 ) -> None:
     script.write_text(RUNS_OUT)
     total, held = 8 * 2**30, 9 * 2**29
     # It draws too, so that two of NVML's lists have it; one that holds other memory is not there.
     machine = simgpu.environment(total=total, devices=2, others=f"77:0:{held},78:1:{held}")
-    command = ("run", "--headless", "--output", str(tmp_path / "o"), sys.executable, str(script))
-    done = vramtop(*command, env=machine)
-    (report,) = json.loads((tmp_path / "o").read_text())
+    done, report = run_out(script, machine)
     found = report["out_of_memory"]
     assert [(each["pid"], each["bytes"]) for each in found["others"]] == [(77, held)]
     assert {"remedy": "others", "bytes": found["outside"]} in found["suggestions"]
@@ -266,14 +273,11 @@ def test_a_program_that_runs_out_beside_another_process_is_told_which_and_how_mu
 
 
 def test_one_long_sequence_is_told_with_its_shape_and_that_of_the_steps_before(
-    simgpu: SimulatedGpu, script: Path, tmp_path: Path
+    simgpu: SimulatedGpu, script: Path
 ) -> None:
     script.write_text(ONE_LONG_SEQUENCE)
     machine = simgpu.environment(total=5 * 2**30, devices=1)
-    command = ("run", "--headless", "--output", str(tmp_path / "o"), sys.executable, str(script))
-    done = vramtop(*command, env=machine)
-    assert done.returncode == 1
-    (report,) = json.loads((tmp_path / "o").read_text())
+    done, report = run_out(script, machine)
     found = report["out_of_memory"]
     assert (found["steps"], found["phase"], found["line"]) == (4, "forward", "train.py:8")
     assert found["inputs"] == [{"dtype": "int64", "shape": [8, 1 << 17]}]
