@@ -18,6 +18,7 @@ from typing import Protocol, TypeAlias
 
 import torch
 from torch import nn
+from torch.compiler import is_dynamo_compiling
 from torch.nn.modules import module as modules
 from torch.nn.modules.module import (
     register_module_forward_hook,
@@ -103,12 +104,13 @@ class Hooks:
             return
         witness = self._witness
 
+        # Dynamo takes the first condition for a constant, and so guards nothing of what follows.
         def before(optimizer: Optimizer, *_: object) -> None:
-            if not torch.compiler.is_compiling():
+            if not is_dynamo_compiling() and self._replaced:
                 witness.optimizer(optimizer)
 
         def after(optimizer: Optimizer, *_: object) -> None:
-            if not torch.compiler.is_compiling():
+            if not is_dynamo_compiling():
                 witness.optimizer_end(optimizer)
 
         self._of_optimizers = [
