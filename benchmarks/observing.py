@@ -49,8 +49,8 @@ LONG = 1.2  # times the median step of the same second; a watched step takes lon
 
 
 class Window(NamedTuple):
-    """When it began and ended, by `time.monotonic()`; which share of it was spent by threads other
-    than the main one; and what watching cost by its own measurement."""
+    """When it began and ended, by `time.monotonic()`; which share of a core threads took that are not
+    the training's; and what watching cost by its own measurement."""
 
     begin: float
     end: float
@@ -97,9 +97,10 @@ def digests(name: str, folder: Path) -> list[str]:
 
 
 def others(pid: int) -> int:
-    """Nanoseconds that all threads but the main one have run."""
+    """Nanoseconds that all threads have run, but the main one and PyTorch's for backward passes."""
     tasks = (each for each in Path(f"/proc/{pid}/task").iterdir() if each.name != str(pid))
-    return sum(int(each.joinpath("schedstat").read_text().split()[0]) for each in tasks)
+    ours = (each for each in tasks if not each.joinpath("comm").read_text().startswith("pt_"))
+    return sum(int(each.joinpath("schedstat").read_text().split()[0]) for each in ours)
 
 
 def unwatched(pid: int) -> Window:
@@ -174,7 +175,7 @@ def compare(name: str) -> None:
         f"clock its long steps took {long[1]:.2%}, and {long[0]:.2%} where nobody watched"
     )
     asleep, awake = (mean(each[at].others for each in pairs) for at in (0, 1))
-    print(f"  threads besides the main one: {asleep:.4%} of a core asleep, {awake:.2%} watched")
+    print(f"  threads besides the training's: {asleep:.4%} of a core asleep, {awake:.2%} watched")
 
 
 def rate(steps: Steps, window: Window) -> float:
