@@ -49,8 +49,8 @@ LONG = 1.2  # times the median step of the same second; a watched step takes lon
 
 
 class Window(NamedTuple):
-    """When it began and ended, by `time.monotonic()`; which share of a core threads took that are not
-    the training's; and what watching cost by its own measurement."""
+    """When it began and ended, by `time.monotonic()`; what share of a core threads took that are
+    not the training's; and what watching cost by its own measurement."""
 
     begin: float
     end: float
