@@ -149,7 +149,7 @@ def compare(name: str) -> None:
             for _ in range(ROUNDS)
         ]
         last = unwatched(training.pid)
-        training.terminate()
+        training.send_signal(signal.SIGUSR2)
         training.wait()
         both = array("d", times.read_bytes())
     steps = Steps(both[: len(both) // 2], both[len(both) // 2 :])

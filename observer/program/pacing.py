@@ -6,7 +6,7 @@ import time
 from collections import deque
 from statistics import median
 
-MOST_SHARE = 0.0075  # what cannot be measured must fit into one part in a hundred, too
+MOST_SHARE = 0.006  # what cannot be measured must fit into one part in a hundred, too
 _NOTING_SECONDS = 4e-6  # by which a step becomes longer that is only counted, with empty caches
 _LEAST_PART = 4  # of that share, watching gets one part at least, however short the steps are
 LEAST_SECONDS = 0.5  # from a watched step to the next one

@@ -51,7 +51,7 @@ def test_what_is_spent_once_makes_the_next_ones_wait_for_nothing(clock: list[flo
     assert (paces.spent - paces.once + 0.1) / paces.seconds == pytest.approx(pacing.MOST_SHARE)
 
 
-@pytest.mark.parametrize(("step", "left"), [(3.0, 1), (1.6e-3, 2 / 3), (1e-6, 0.25)])
+@pytest.mark.parametrize(("step", "left"), [(3.0, 1), (2e-3, 2 / 3), (1e-6, 0.25)])
 def test_where_steps_are_short_their_notes_take_a_part_of_the_share(
     clock: list[float], step: float, left: float
 ) -> None:
