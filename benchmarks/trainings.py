@@ -25,7 +25,10 @@ from torch.nn.functional import cross_entropy
 
 
 class Clock:
-    """The ends of all steps. SIGUSR2 ends the training after the present step; Lightning ends at a SIGTERM."""
+    """The ends of all steps. SIGUSR2 ends the training after the present step.
+
+    A SIGTERM would let Lightning end the process.
+    """
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
