@@ -67,7 +67,7 @@ class Windows:
         self.shipped = 0
         self._inferences = 0
         self._searched_at = -1
-        self.searching = 0.0  # seconds
+        self.searching = self._excess = 0.0  # seconds
         self._refused = 0
         self.due = False
 
@@ -228,14 +228,18 @@ class Windows:
             self._look_again_at = ended + _SEARCH_PAUSE * (ended - began)
 
     def cost(self, window: Window, spent: float) -> float:
-        """The seconds by which a window slowed the program; `spent` were spent on its notes."""
+        """The seconds by which a window slowed the program; `spent` were spent on its notes.
+
+        PyTorch takes longer, too, for what it records. A window may also be long since the program
+        did something else in it, as an evaluation; so the shorter of the latest two counts.
+        """
         searching, self.searching = self.searching, 0.0
         spent += window.recorder.seconds
         plain = self.pacing.step_seconds
-        if window.source != "operators" or plain is None:
+        if plain is None:
             return spent
-        # PyTorch takes longer for each operator, too, while a mode sees it.
-        return max(spent, searching + window.seconds - 2 * plain)
+        before, self._excess = self._excess, window.seconds - 2 * plain
+        return max(spent, searching + min(before, self._excess))
 
     def search_again(self) -> None:
         """Look for modules that are new, and see the calls of those too."""

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from vramtop.observer.program import pacing
+from vramtop.observer.program.agent import Agent
+from vramtop.observer.program.numbers import Numbers
+from vramtop.observer.program.operator_recorder import OperatorRecorder
 from vramtop.observer.program.pacing import Pacing
+from vramtop.observer.program.periods import Periods
+from vramtop.observer.program.window import Window
 from watched import wait_until, watched
 
 
@@ -101,3 +107,17 @@ def test_the_search_of_who_holds_what_is_time_of_watching() -> None:
         told = len(seen.of("progress"))
         wait_until(lambda: len(seen.of("progress")) > told)
         assert seen.of("progress")[-1]["watching_seconds"] > 0  # type: ignore[operator]
+
+
+def test_a_window_costs_what_it_took_beyond_its_steps_if_the_one_before_did_too() -> None:
+    windows = Agent(lambda _: None, since_start=False)._windows
+    windows.pacing.plain_step(1.0)
+    recorder = OperatorRecorder(torch.device("cpu"), Numbers())
+    window = Window(recorder, windows.owners, Periods())
+    costs = []
+    for seconds in (3.0, 60.0, 2.5, 2.25):  # in the second one the program evaluates
+        window.seconds = seconds
+        costs.append(windows.cost(window, spent=0.125))
+    assert costs == [0.125, 1.0, 0.5, 0.25]
+    windows.searching = 4.0
+    assert windows.cost(window, spent=4.125) == 4.25
