@@ -78,6 +78,8 @@ class Painter:
             return
         self._moved = now
         self.catch_up(state)  # in the same frame as what moves
+        if self._painted is state:
+            return
         for part in self._parts():
             if part.LIVE:
                 part.show(state)
