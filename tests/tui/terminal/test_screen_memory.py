@@ -104,9 +104,7 @@ def test_a_new_size_makes_all_be_sent_until_the_screen_was_drawn_in_it() -> None
 
 
 @pytest.mark.parametrize("other", ["\x1b[2J", "\x1b[?1049h", "plain text", "\x1b_Ga=T;AAAA\x1b\\"])
-def test_after_what_may_change_the_screen_in_another_way_all_is_sent(
-    terminal: Terminal, other: str
-) -> None:
+def test_after_what_may_change_the_screen_in_another_way_all_is_sent(other: str) -> None:
     memory = ScreenMemory()
     memory.thinned(screen(), SIZE)
     assert memory.thinned(other, SIZE) == other
