@@ -44,10 +44,10 @@ TERMINAL = (
         _MEMORY,
     ),
     Fault(
-        "the last column is left as others are",
+        "after characters of two cells the way goes on from where they should end",
         "tui/terminal/screen_memory.py",
-        "if run.even and end < self._size[0] else _NOWHERE",
-        "if run.even else _NOWHERE",
+        "at = (x + len(text), run.y) if run.even else _NOWHERE",
+        "at = (x + len(text), run.y)",
         _MEMORY,
     ),
     Fault(

@@ -103,10 +103,9 @@ class ScreenMemory:
         for run in update.runs:
             for x, text in _changes(run, self._lines[run.y]):
                 sent += [_move(at, (x, run.y)), self._pen.change(run.style), text]
-                # Terminals do not agree on how wide some characters are, and on where they are
-                # after the last column.
-                end = x + len(text)
-                at = (end, run.y) if run.even and end < self._size[0] else _NOWHERE
+                # Terminals do not agree on how wide some characters are. From behind the last
+                # column, where they do not agree either, nothing is reached but by its address.
+                at = (x + len(text), run.y) if run.even else _NOWHERE
             self._note(run)
         self._cursor = update.cursor
         return "".join([*sent, _move(at, update.cursor)])

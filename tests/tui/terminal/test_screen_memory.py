@@ -131,6 +131,8 @@ def test_characters_of_two_cells_are_always_sent(terminal: Terminal) -> None:
     sent = terminal.write(wide)
     assert "名前" in sent
     assert "name" not in sent
+    # What follows them is reached by its address.
+    assert "\x1b[3;5H" in terminal.write(line(2, run("名前", RED), run("Name", RED)))
 
 
 def test_the_last_column_is_left_by_its_address(terminal: Terminal) -> None:
