@@ -34,7 +34,11 @@ OWN = {
 }
 READING = r"\b54\s*[°']?C\b"  # the temperature that the simulated GPUs have
 # Readings of a device to print: its temperature, its power, and the bytes in use.
-FIGURES = {"°C": r"(\d+)\s*°?'?C\b", "W": r"(\d+)W?\s*/\s*\d+\s*W", "memory": r"[\d.]+\s*[GM]iB"}
+FIGURES = {
+    "°C": r"(\d+)\s*°?'?C\b",
+    "W": r"(\d+)W?\s*/\s*\d+\s*W",
+    "memory": r"[\d.]+\s*[GM](?:iB)?\b",
+}
 
 
 def machine() -> dict[str, str]:

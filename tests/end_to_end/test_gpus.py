@@ -34,9 +34,10 @@ def test_the_monitor_alone_shows_the_gpus_and_starts_nothing(simgpu):
     terminal.quit()
 
 
-def test_a_machine_without_a_driver_is_said_to_have_none_and_looked_at_on():
+def test_on_a_machine_without_a_driver_it_says_so_and_still_has_its_help():
     terminal = Terminal(80, 24, "gpus")
     terminal.wait_for("no NVIDIA driver here")
+    assert "N/A" not in terminal.text()
     terminal.child.send("?")
     terminal.wait_for("choose a GPU")
     terminal.quit("qq")

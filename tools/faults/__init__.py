@@ -18,6 +18,7 @@ from .reports import REPORTS
 from .safety import SAFETY
 from .screen import SCREEN
 from .splits import SPLITS
+from .terminal import TERMINAL
 from .worker import WORKER
 
 FAULTS: tuple[Fault, ...] = (
@@ -34,4 +35,5 @@ FAULTS: tuple[Fault, ...] = (
     *SAFETY,
     *DENIALS,
     *INSIDE,
+    *TERMINAL,
 )

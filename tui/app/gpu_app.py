@@ -13,6 +13,7 @@ from textual.worker import Worker
 from vramtop.protocol.split import Category
 from vramtop.tui.screens.gpus import GpusAlone
 from vramtop.tui.state.folding import fold
+from vramtop.tui.state.frozen import held_or_not
 from vramtop.tui.state.program import outside
 from vramtop.tui.state.state import State
 from vramtop.tui.terminal.capabilities import Terminal
@@ -131,6 +132,7 @@ class GpuApp(StepApp):
         """Show the program's screen, whose styles the first frame has not waited for."""
         if not self.stylesheet.has_source(str(_PROGRAM_STYLES)):
             self.stylesheet.read(_PROGRAM_STYLES)
+        self.state = replace(self.state, held_gpus=None)
         self.switch_mode("program")
         self.screen.add_class(self._choices.layout)
         # A screen handles this first of all once its parts are there.
@@ -190,6 +192,14 @@ class GpuApp(StepApp):
             super().action_leave()
         else:
             self._back()
+
+    def action_hold(self) -> None:
+        """Hold the picture of the GPUs, or let it follow them again."""
+        if self.inside:
+            return
+        self.show(held_or_not(self.state))
+        held = self.state.held_gpus is not None
+        self.say("the picture is held; space lets it go on" if held else "it goes on")
 
     async def action_quit(self) -> None:
         """Back to the GPUs; from there, leave with exit code 0."""

@@ -25,7 +25,7 @@ from vramtop.tui.widgets.headlines import SUCCESSOR_KEY
 from vramtop.tui.widgets.runs.trade import TradeChart
 from vramtop.tui.widgets.runs.visited import VisitedTable
 from vramtop.tui.widgets.step.split_bar import SplitBar
-from vramtop.tui.words.keys import KEYS, PROCESS_KEYS, PROGRAM_KEYS, Key
+from vramtop.tui.words.keys import KEYS, PROCESS_KEYS, PROGRAM_KEYS, THEME_KEY, Key
 from vramtop.tui.worker.link import Link, Received, Watch, WorkerGone, WorkerLine
 
 from .config import Config
@@ -264,7 +264,7 @@ class VramtopApp(StepApp):
         from vramtop.tui.words import vocabulary as words
 
         if self.gpu_screen is not None:
-            self.layers.open(Help(PROCESS_KEYS, (OVER_TRAINING_KEYS,)))
+            self.layers.open(Help((*PROCESS_KEYS, THEME_KEY), (OVER_TRAINING_KEYS,)))
             return
         lesson = words.READING, words.WORDS
         sections = lesson if self.state.lesson is not None else about_program(self.state)

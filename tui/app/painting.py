@@ -10,6 +10,7 @@ from typing import Protocol
 from vramtop.protocol.gpus import GpusReport
 from vramtop.protocol.lesson.messages import Evaluated, Noise
 from vramtop.protocol.messages import Measured, Sample
+from vramtop.tui.state.frozen import in_sight
 from vramtop.tui.state.state import State
 from vramtop.tui.worker.link import Modules, Received, ShapesSeen, Watched, WorkerLine
 
@@ -64,8 +65,9 @@ class Painter:
     def paint_anew(self, state: State) -> None:
         """Show this state in all parts, those that are new too."""
         self._painted, self._whole = state, monotonic()
+        seen = in_sight(state)
         for part in self._parts():
-            part.show(state)
+            part.show(seen)
 
     def catch_up(self, state: State) -> None:
         """Show this state in all parts, unless that was done less than a second ago."""
@@ -78,9 +80,12 @@ class Painter:
             return
         self._moved = now
         self.catch_up(state)  # in the same frame as what moves
+        if self._painted is state:
+            return
+        seen = in_sight(state)
         for part in self._parts():
             if part.LIVE:
-                part.show(state)
+                part.show(seen)
 
 
 def waited_for(before: State, after: State, message: Received) -> bool:

@@ -17,6 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
+from vramtop.protocol.gpus import GpusReport
 from vramtop.protocol.messages import Note
 from vramtop.tui.state.folding import fold
 from vramtop.tui.state.gpu_history import extended
@@ -41,6 +42,7 @@ from .saving import CannotSave, save, screenshot
 
 FULL = Terminal()  # a terminal that can show everything
 NO_CONFIG = Config()
+_LATE_SECONDS = 2  # without a report, which comes once a second where anything has changed
 
 
 class StateApp(App[int]):
@@ -112,13 +114,18 @@ class StateApp(App[int]):
             self._warn(self._wrong)
 
     def _second(self) -> None:
-        """Note what the GPUs are like now, and show what has changed."""
-        state = self.state
-        gpus = state.gpus.gpus if state.gpus else ()
-        history = extended(state.gpu_history, int(monotonic()), gpus)
-        if history is not state.gpu_history:
-            self.state = msgspec.structs.replace(state, gpu_history=history)
+        """Show what has changed. GPUs of which there is no news are still as they were."""
+        known = self.state.gpu_history.at
+        if known and monotonic() - known[-1] >= _LATE_SECONDS:
+            self._note_gpus()
         self.painter.catch_up(self.state)
+
+    def _note_gpus(self) -> None:
+        """Note what the GPUs are like now."""
+        gpus = self.state.gpus.gpus if self.state.gpus else ()
+        history = extended(self.state.gpu_history, int(monotonic()), gpus)
+        if history is not self.state.gpu_history:
+            self.state = msgspec.structs.replace(self.state, gpu_history=history)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's filters, then the translation into the terminal's characters."""
@@ -159,6 +166,9 @@ class StateApp(App[int]):
     def receive(self, message: Received) -> None:
         """Fold a message into the state, say what no panel shows, and show what it changes."""
         before, self.state = self.state, fold(self.state, message)
+        if isinstance(message, GpusReport):
+            # In the state that shows the report, so that both are drawn at once.
+            self._note_gpus()
         if happened := event(before, self.state, covered=len(self.screen_stack) > 1):
             self.say(happened.text, "error" if happened.trouble else "information")
         self.react(before, message)

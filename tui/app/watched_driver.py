@@ -1,4 +1,5 @@
-"""Textual's driver of the terminal: it rests while nothing is typed, and tells `Ending` of the end.
+"""Textual's driver of the terminal: it rests while nothing is typed, sends only what has changed,
+and tells `Ending` of the end.
 
 The parser of what terminals send is a private name of Textual's, which is used here alone.
 """
@@ -14,6 +15,7 @@ from textual.constants import ESCAPE_DELAY
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Key
 from textual.message import Message
+from vramtop.tui.terminal.screen_memory import ScreenMemory
 
 from .ending import ASKED_SECONDS, LEAVING_SECONDS, Ending
 from .state_app import StateApp
@@ -23,14 +25,26 @@ _READ_BYTES = 4096
 
 def watched(app: StateApp, ending: Ending) -> type[LinuxDriver]:
     """The class of the driver for this app."""
+    memory = ScreenMemory()
 
     class WatchedDriver(LinuxDriver):
         """Reads keys in a thread of its own, so that ctrl-C is seen whatever the app does.
+
+        Textual sends each line from where its widget begins, in many short styles; most of that
+        stands there already and is left out.
 
         The thread ends once `_reading`, the end of a pipe that it does not read, is closed.
         """
 
         _reading: int | None = None
+
+        def write(self, data: str) -> None:
+            """Send what the terminal does not show yet."""
+            try:
+                size = os.get_terminal_size(self.fileno)
+            except OSError:  # the terminal is gone
+                size = os.terminal_size((0, 0))
+            super().write(memory.thinned(data, size))
 
         def start_application_mode(self) -> None:
             """Take over the terminal, and start the thread."""

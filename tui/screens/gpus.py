@@ -18,7 +18,7 @@ from vramtop.tui.widgets.gpus.processes import ProcessTable
 from vramtop.tui.widgets.hints import ENDS, Hint, KeyHints
 from vramtop.tui.widgets.lines import Log, NewsLine
 from vramtop.tui.widgets.status import StatusLine
-from vramtop.tui.words.keys import PROCESS_KEYS
+from vramtop.tui.words.keys import PROCESS_KEYS, THEME_KEY
 
 from .room import TooSmall, adapt
 
@@ -149,13 +149,22 @@ class GpuScreen(CachedScreen):
 class GpusAlone(GpuScreen):
     """The same without a training, where somebody can look inside a process."""
 
-    HINTS = (("↑ ↓", "choose"), ("enter", "look inside"), ("tab", "list"), *_HINTS)
+    HINTS = (
+        ("↑ ↓", "choose"),
+        ("enter", "look inside"),
+        ("tab", "list"),
+        *_HINTS,
+        ("space", "hold"),
+    )
 
 
 class GpusOverProgram(GpuScreen):
     """The same over a program."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("escape,g", "dismiss", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("escape,g", "dismiss", "Close"),
+        Binding(THEME_KEY.keys, f"app.{THEME_KEY.action}", THEME_KEY.help, show=False),
+    ]
     ENDS = (("esc", "back"), *ENDS)
 
     def compose(self) -> ComposeResult:

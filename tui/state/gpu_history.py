@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from vramtop.protocol.gpus import Gpu
+from vramtop.protocol.gpus import Gpu, GpusReport
 
 MAX_SECONDS = 3600
 
@@ -27,6 +27,13 @@ class GpuHistory(msgspec.Struct, frozen=True):
     at: tuple[int, ...] = ()
     gpus: tuple[GpuPast, ...] = ()
     began: int = 0
+
+
+class HeldGpus(msgspec.Struct, frozen=True):
+    """A report on the GPUs, and their history up to it, that the screen goes on to show."""
+
+    gpus: GpusReport
+    history: GpuHistory
 
 
 def extended(history: GpuHistory, seconds: int, gpus: Sequence[Gpu]) -> GpuHistory:

@@ -14,7 +14,7 @@ from vramtop.tui.worker.link import Entering, Modules, ShapesSeen, Watched
 
 from . import moments
 from .categories import CategoryFacts
-from .gpu_history import GpuHistory
+from .gpu_history import GpuHistory, HeldGpus
 from .history import History
 from .lesson.facts import Lesson
 from .listing import Listing
@@ -55,7 +55,7 @@ class State(msgspec.Struct, frozen=True):
       lesson. `listing` is how its modules and lines are listed.
     - `inside` is the process that is looked into from the GPUs, from the key on.
     - `gpu_history` is what the GPUs were like over the last hour, `process_view` how the processes
-      on them are listed.
+      on them are listed. While `held_gpus` are there, the screen shows those.
     """
 
     life: Life = "starting"
@@ -86,6 +86,7 @@ class State(msgspec.Struct, frozen=True):
     driver: DriverSum | None = None
     inside: Entering | None = None
     gpu_history: GpuHistory = GpuHistory()
+    held_gpus: HeldGpus | None = None
     process_view: ProcessView = ProcessView()
 
     @property

@@ -138,9 +138,11 @@ INSIDE_KEYS = (
     *_BACK_KEYS,
 )
 # On the GPUs t shows the tree.
+THEME_KEY = Key("T", "T", "theme", "Theme: next", "the next theme", "screen")
 GPU_APP_KEYS = (
     LOOK_KEY,
-    Key("T", "T", "theme", "Theme: next", "the next theme", "screen"),
+    Key("space", "space", "hold", "Picture: hold or go on", "hold the picture, or go on", "look"),
+    THEME_KEY,
     *(key for key in KEYS if key.action in _GPU_ACTIONS),
 )
 GPU_KEYS = (*PROCESS_KEYS, *GPU_APP_KEYS)

@@ -98,6 +98,11 @@ def test_a_sample_that_comes_a_second_later_takes_the_rest_along(wall: Wall) -> 
     assert wall.calm.shown == [wall.state]
 
 
+def test_what_takes_the_rest_along_shows_each_part_once(wall: Wall) -> None:
+    wall.hear(GpusReport(driver_version="1"))
+    assert wall.hear(GpusReport(driver_version="2"), later=1) == (1, 1)
+
+
 def test_a_part_that_came_later_is_shown_the_same_state(wall: Wall) -> None:
     wall.painter.paint(wall.state)
     assert not wall.calm.shown

@@ -119,6 +119,7 @@ async def test_an_escape_without_more_is_the_key(app: VramtopApp, keyboard: Keyb
         keyboard.until_heard("escape")
         keyboard.type("\x1b[A")
         keyboard.until_heard("escape", "up")
+    assert keyboard.keys == ["escape", "up"]
 
 
 async def test_it_ends_while_it_rests_and_begins_again(app: VramtopApp, keyboard: Keyboard) -> None:

@@ -210,6 +210,7 @@ async def test_help_tells_only_of_keys_that_do_something(alone: GpuApp) -> None:
             "Processes: tree",
             "Processes: end",
             "Process: look inside",
+            "Picture: hold or go on",
             "Theme: next",
             "Refresh rate: next",
             "Screen: save",

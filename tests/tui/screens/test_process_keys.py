@@ -274,6 +274,51 @@ async def test_capital_t_chooses_the_theme_and_inside_t_does(alone: GpuApp) -> N
         assert alone.theme == "light"
 
 
+async def test_capital_t_chooses_the_theme_over_a_training_too(app: VramtopApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await begin(pilot, *TRAINING, machine())
+        await pilot.press("g", "T")
+        await pilot.pause()
+        assert app.theme == "light"
+        assert isinstance(app.screen, TrainingGpus)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_space_holds_the_picture_until_it_is_pressed_again(
+    alone: GpuApp, size: tuple[int, int]
+) -> None:
+    async with alone.run_test(size=size) as pilot:
+        await begin(pilot, machine())
+        await pilot.press("space")
+        await pilot.pause()
+        assert "held" in seen(alone)
+        listed, heard = pids(alone), machine()
+        ended = replace(heard, gpus=tuple(replace(gpu, processes=()) for gpu in heard.gpus))
+        await painted(pilot, ended)
+        assert pids(alone) == listed
+        await pilot.press("space")
+        await pilot.pause()
+        assert pids(alone) == []
+        assert "held" not in seen(alone)
+
+
+async def test_in_a_picture_that_is_held_one_sorts_and_filters(alone: GpuApp) -> None:
+    async with alone.run_test(size=(80, 24)) as pilot:
+        await begin(pilot, machine())
+        await pilot.press("space", "s")
+        await pilot.pause()
+        assert "pid↑" in heading(alone)
+        assert pids(alone) == [41, 61, 42, 70]
+        assert "held · space goes on" in seen(alone)
+
+
+async def test_before_anything_is_known_there_is_nothing_to_hold(alone: GpuApp) -> None:
+    async with alone.run_test(size=(80, 24)) as pilot:
+        await pilot.press("space")
+        await painted(pilot, machine())
+        assert len(pids(alone)) == 4
+
+
 async def test_what_one_sees_is_kept_while_reports_come(alone: GpuApp) -> None:
     async with alone.run_test(size=(80, 24)) as pilot:
         await begin(pilot, machine())

@@ -276,7 +276,7 @@ async def test_a_tour_can_be_asked_for_before_there_is_a_worker(script: Script) 
 async def test_it_comes_back_to_the_main_screen_first(app: VramtopApp) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await begin(pilot)
-        await pilot.press("g", "T")
+        await pilot.press("i", "T")
         await pilot.pause()
         assert len(app.screen_stack) == 1
         assert place(app) == 0

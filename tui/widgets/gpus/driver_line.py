@@ -9,24 +9,31 @@ from vramtop.tui.terminal.palette import ink
 from vramtop.tui.widgets.panel import Panel, between
 from vramtop.tui.words import units
 
+_HELD = "held · space goes on"
 
-class DriverLine(Panel[tuple[GpusReport | None]]):
-    """The driver and how many GPUs it has, or in a calm colour why there are none to show."""
 
-    def pick(self, state: State) -> tuple[GpusReport | None]:
-        """What NVML said last; None before it has said anything."""
-        return (state.gpus,)
+class DriverLine(Panel[tuple[GpusReport | None, bool]]):
+    """The driver and how many GPUs it has, or in a calm colour why there are none to show.
 
-    def draw(self, shown: tuple[GpusReport | None], width: int, height: int) -> Text:
+    While the picture is held, it says so in the place of the machine's own load.
+    """
+
+    def pick(self, state: State) -> tuple[GpusReport | None, bool]:
+        """What NVML said last, None before it has said anything; whether that is held."""
+        return state.gpus, state.held_gpus is not None
+
+    def draw(self, shown: tuple[GpusReport | None, bool], width: int, height: int) -> Text:
         """One line."""
         del height
-        (report,), colors = shown, self.palette
+        (report, held), colors = shown, self.palette
         if report is None:
             return Text("asking NVML…", ink(colors.muted))
         if report.trouble is not None:
             return Text(units.cut(report.trouble, width), ink(colors.text))
         versions = f"NVIDIA driver {report.driver_version or units.MISSING}"
         versions += f" · CUDA {report.cuda_version or units.MISSING}"
+        if held:
+            return between(Text(versions, ink(colors.text)), Text(_HELD, ink(colors.accent)), width)
         number = len(report.gpus)
         facts = [*_host(report.host), f"{number} GPU{'' if number == 1 else 's'}"]
         while len(versions) + 2 + len(" · ".join(facts)) > width and len(facts) > 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 from msgspec.structs import replace
-from vramtop.tui.state.processes import process_rows
+from vramtop.tui.state.processes import all_rows, process_rows
 from vramtop.tui.state.state import State
 
 from .gpu_lines import lines_of
@@ -34,7 +34,8 @@ def wanted(state: State) -> Wanted:
     )
     # A filter changes no share, so that nothing moves while one types.
     every = replace(state.process_view, words="", user=None)
-    return Wanted(brief, detailed, 1 + max(1, len(process_rows(state.gpus, every))))
+    rows = process_rows(state.gpus, every) if every.tree else all_rows(state.gpus)
+    return Wanted(brief, detailed, 1 + max(1, len(rows)))
 
 
 class Shares(msgspec.Struct, frozen=True):

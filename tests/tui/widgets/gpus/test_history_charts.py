@@ -13,6 +13,8 @@ from scripted import begin, seen
 from textual.pilot import Pilot
 from vramtop.tui.app.gpu_app import GpuApp
 from vramtop.tui.state.gpu_history import GpuHistory, GpuPast
+from vramtop.tui.state.state import State
+from vramtop.tui.widgets.gpus.gpu_table import GpuTable
 from vramtop.tui.widgets.gpus.history_charts import HistoryCharts
 
 LATER = 10**9  # seconds that the monitor's own clock does not reach meanwhile
@@ -144,6 +146,18 @@ async def test_what_is_wrong_is_a_label_also_without_colours(
         for strip in alone.screen._compositor.render_strips():
             labels += [s.text for s in strip if (s.style or Style()).reverse]
         assert labels == ["!91°C", "! 91°C, slowdown at 90°C", "! hardware slowdown"]
+
+
+async def test_a_report_is_noted_in_the_state_that_shows_it(
+    alone: GpuApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a GPU's line, with the load of the last seconds, is drawn once a second."""
+    states = list[State]()
+    monkeypatch.setattr(GpuTable, "show", lambda _, state: states.append(state))
+    async with alone.run_test(size=(120, 40)):
+        alone.receive(report(make_gpu(0, gpu_utilization=12)))
+        assert states[-1].gpus is not None
+        assert states[-1].gpu_history.gpus[0].load == (12,)
 
 
 async def test_the_monitor_samples_the_gpus_each_second(alone: GpuApp) -> None:
