@@ -43,7 +43,7 @@ _LESSON_KEYS = (
 _KEYS = (
     ("↑ ↓", "tensors"),
     ("← →", "moment"),
-    ("m", "modules, lines"),
+    ("m", "modules, lines, shapes"),
     ("g", "GPUs"),
     ("y", "trends"),
     ("z", "scale"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import re
 
 import msgspec
 import pytest
+from printed_table import lines
 from said import OBSERVED, PROGRESS, denied, inference, rank, training
 from vramtop.protocol.observed.driver import DriverSum
 from vramtop.protocol.observed.program import KindReport, ProgramReport
@@ -21,9 +21,7 @@ from vramtop.protocol.observed.report import (
     Split,
     WhatIf,
 )
-from vramtop.tui.headless.program_table import page
 from vramtop.tui.programs.programs import Program
-from vramtop.tui.terminal.output import drawn
 
 LARGE = Split(
     parameters=13_421_772_800, gradients=13_421_772_800, optimizer_state=26_843_545_600,
@@ -31,19 +29,7 @@ LARGE = Split(
 )  # fmt: skip
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.fixture(autouse=True)
-def eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "dumb")  # no colours
-    monkeypatch.setenv("COLUMNS", "80")
-
-
-def lines(*reports: ProgramReport) -> list[str]:
-    return [line.rstrip() for line in drawn(Terminal(), page(reports)).splitlines()]
+pytestmark = pytest.mark.usefixtures("eighty_columns")
 
 
 def report(*messages: object, observed: object = OBSERVED) -> ProgramReport:

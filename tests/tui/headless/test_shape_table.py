@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
 from msgspec.structs import replace
+from printed_table import lines
 from said import OBSERVED, PROGRESS, inference, training
 from vramtop.protocol.observed.program import ProgramReport
 from vramtop.protocol.observed.record import Input, WatchedStep
 from vramtop.protocol.observed.shapes import LeftBehind, Room, Shape, Shapes
-from vramtop.tui.headless.program_table import page
 from vramtop.tui.programs.programs import Program
-from vramtop.tui.terminal.output import drawn
 
 LARGE = 10**13
 ROOM = Room(
@@ -21,15 +18,7 @@ ROOM = Room(
 )  # fmt: skip
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.fixture(autouse=True)
-def eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "dumb")  # no colours
-    monkeypatch.setenv("COLUMNS", "80")
+pytestmark = pytest.mark.usefixtures("eighty_columns")
 
 
 def report(*steps: WatchedStep) -> ProgramReport:
@@ -39,10 +28,6 @@ def report(*steps: WatchedStep) -> ProgramReport:
         program.add(step)
         program.seen.add(step, 40 * number, {})
     return program.reports()[0]
-
-
-def lines(report: ProgramReport) -> list[str]:
-    return [line.rstrip() for line in drawn(Terminal(), page([report])).splitlines()]
 
 
 def of_length(length: int, kept: int) -> WatchedStep:

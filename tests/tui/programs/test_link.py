@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator
 
 import pytest
 from heard import Heard
 from msgspec.structs import replace
-from recorded_program import ENTRIES, REPORT, STEPS
+from recorded_program import REPORT, STEPS
 from said import denied, training
+from scripted_viewer import OBSERVED, ScriptedViewer
 from vramtop.protocol.messages import Measured, Note, OutOfMemory, Program, Sample
 from vramtop.protocol.observed.record import (
     Ended,
@@ -20,7 +20,6 @@ from vramtop.protocol.observed.record import (
     Input,
     Level,
     Missing,
-    Observed,
     Progress,
     Removed,
 )
@@ -31,31 +30,6 @@ from vramtop.tui.worker.link import Parted, ShapesSeen, Watched
 
 PASSED = Progress(steps=0, watched=1, step_seconds=0.1, seconds=9.0, watching_seconds=0.09)
 MIB = 2**20
-OBSERVED = next(each.said for each in ENTRIES if isinstance(each.said, Observed))
-
-
-class ScriptedViewer:
-    """A viewer of a program that says what a test lets it say."""
-
-    def __init__(self, rank: int | None = None, *, pid: int = 2**22 - 1) -> None:
-        world = None if rank is None else 2
-        self.observed = replace(OBSERVED, pid=pid, rank=rank, world_size=world)
-        self.said: asyncio.Queue[FromObserver | None] = asyncio.Queue()
-        self.watching = self.closed = False
-        self.asked: list[tuple[str, tuple[int, ...]]] = []
-
-    def watch(self) -> None:
-        self.watching = True
-
-    def ask_who(self, device: str, addresses: tuple[int, ...]) -> None:
-        self.asked.append((device, addresses))
-
-    async def messages(self) -> AsyncIterator[FromObserver]:
-        while (message := await self.said.get()) is not None:
-            yield message
-
-    async def close(self) -> None:
-        self.closed = True
 
 
 @pytest.fixture
@@ -125,7 +99,8 @@ async def test_a_process_that_becomes_another_program_is_shown_on(link: Attached
     after.said.put_nowait(Ended())
     after.said.put_nowait(None)
     await heard.until(Parted, over=True)
-    await link.close()
+    shown = [each.program for each in heard.messages if isinstance(each, Watched)]
+    assert list(dict.fromkeys(shown)) == [OBSERVED.program, "next.py"]
 
 
 async def test_the_next_rank_is_shown_with_its_latest_step_and_stays(link: Attached) -> None:
