@@ -21,12 +21,14 @@ class ScriptedViewer:
         self.said: asyncio.Queue[FromObserver | None] = asyncio.Queue()
         self.watching = self.closed = False
         self.asked: list[tuple[str, tuple[int, ...]]] = []
+        self.was_asked = asyncio.Event()
 
     def watch(self) -> None:
         self.watching = True
 
     def ask_who(self, device: str, addresses: tuple[int, ...]) -> None:
         self.asked.append((device, addresses))
+        self.was_asked.set()
 
     async def messages(self) -> AsyncIterator[FromObserver]:
         while (message := await self.said.get()) is not None:

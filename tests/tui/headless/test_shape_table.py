@@ -71,17 +71,18 @@ def test_shapes_that_have_no_row_are_counted_by_steps() -> None:
         (
             ROOM,
             "Room for about 1,234 rows, now 16 (estimate):\n"
-            "8.77 MiB a row, measured from 8 to 16 rows.",
+            "8.77 MiB a row of int64 16 × 128, measured from 8 to 16 rows.",
         ),
         (
             replace(ROOM, by="proportion", fewer_rows=None, proved_rows=32),
             "Room for about 1,234 rows, now 16 (estimate; 32 proved):\n"
-            "8.77 MiB a row, if batch data, activations and temporaries grow with it.",
+            "8.77 MiB a row of int64 16 × 128, if batch data, activations and temporaries\n"
+            "grow with it.",
         ),
         (
             replace(ROOM, most_rows=16),
             "Room for no more than these 16 rows (estimate):\n"
-            "8.77 MiB a row, measured from 8 to 16 rows.",
+            "8.77 MiB a row of int64 16 × 128, measured from 8 to 16 rows.",
         ),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 
@@ -313,6 +314,8 @@ async def test_what_grows_by_its_levels_has_a_line_before_another_step_is_watche
     assert (
         line == "memory grows by 1 B a step, from 1010 B after step 10 to 1.09 KiB after step 120"
     )
+    await asyncio.wait_for(program.was_asked.wait(), 10)  # though nobody has pressed a key
+    assert len(program.asked) == 1
 
 
 async def test_another_device_begins_with_its_own_shapes_and_no_new_peak(link: Attached) -> None:
