@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import psutil
-from msgspec.structs import replace
 from vramtop.accounting.program.autopsy import autopsy
 from vramtop.accounting.program.consistency import NoReport
 from vramtop.accounting.program.growth import Growing
@@ -67,7 +66,7 @@ class SeenSteps:
 
     def autopsy(self, denied: OutOfMemory) -> Autopsy:
         """What is known of an out of memory, with who else was on the GPU."""
-        return replace(autopsy(denied), others=self._others.get(denied.device))
+        return autopsy(denied, self._others.get(denied.device))
 
     def add(self, step: WatchedStep, steps: int | None, free: Mapping[str, int]) -> None:
         """Take in a step; `free` are the bytes that nobody holds on each GPU, by NVML's UUID.

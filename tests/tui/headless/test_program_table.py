@@ -263,6 +263,19 @@ def test_an_out_of_memory_is_told_in_full() -> None:
         assert "\n".join(lines(measured)).endswith(f"\n{OUT_OF_MEMORY}")
 
 
+def test_blocks_that_nobody_can_name_are_not_listed() -> None:
+    measured = report(denied())
+    assert measured.out_of_memory is not None
+    nobodys = tuple(
+        msgspec.structs.replace(each, owner=None, line="")
+        for each in measured.out_of_memory.largest
+    )
+    found = msgspec.structs.replace(measured.out_of_memory, largest=nobodys)
+    text = "\n".join(lines(msgspec.structs.replace(measured, out_of_memory=found)))
+    assert "In use" in text
+    assert "allocated at" not in text
+
+
 def test_of_other_processes_an_out_of_memory_is_a_line() -> None:
     large = msgspec.structs.replace(training(), blocks=())
     shown = report(large, observed=rank(0))
