@@ -175,7 +175,7 @@ REPORTS = (
     Fault(
         "an estimate is proved beyond what it said of the rows",
         "accounting/program/room.py",
-        "min(rows, before.most_rows)",
+        "min(rows, room.most_rows)",
         "rows",
         _ROOM,
     ),
