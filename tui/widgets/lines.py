@@ -83,7 +83,10 @@ class Log(Panel[tuple[LogEntry, ...]]):
             pieces = wrap(line, width, subsequent_indent="  ") or [""]
             left = room - len(lines)
             if len(pieces) > left and lines:
-                begun = [*pieces[: left - 1], units.cut(" ".join(pieces[left - 1 :]), width)]
+                begun = [
+                    *pieces[: left - 1],
+                    units.cut(" ".join(map(str.strip, pieces[left - 1 :])), width),
+                ]
                 lines = [Text(piece, style) for piece in begun if left > 0] + lines
                 break
             lines = [Text(piece, style) for piece in pieces] + lines

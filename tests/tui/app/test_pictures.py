@@ -55,10 +55,10 @@ SESSIONS = {name: list(recording) for name, recording in RECORDINGS.items()}
 
 
 INSIDE = next(each for each in reversed(MESSAGES) if isinstance(each, Modules))
-# As if the program let each block's second half be computed again in backward.
+# As if the program let each block's attention be computed again in backward.
 RECOMPUTED = replace(
     INSIDE,
-    layers=tuple(replace(layer, recomputed=".mlp" in layer.name) for layer in INSIDE.layers),
+    layers=tuple(replace(layer, recomputed=".attention" in layer.name) for layer in INSIDE.layers),
 )
 
 Look = Literal["dark", "light", "no-color", "ascii"]
