@@ -244,6 +244,7 @@ async def test_an_out_of_memory_says_what_was_held(link: Attached) -> None:
     heard, program = Heard(link), ScriptedViewer()
     link.follow(program)  # type: ignore[arg-type]
     program.said.put_nowait(denied(count=3))
+    await heard.until(Sample, step=1204)  # so that no later word of that step seems to follow it
     told = await heard.until(OutOfMemory)
     assert isinstance(told, OutOfMemory)
     assert told.phase == "forward"
