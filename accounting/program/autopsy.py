@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from vramtop.protocol.observed.autopsy import AliveBlock, Autopsy, FreePieces, Pinned
+from vramtop.protocol.observed.autopsy import AliveBlock, Autopsy, FreePieces, Other, Pinned
 from vramtop.protocol.observed.record import Block, OutOfMemory, Segment, Sighting
 
 from .naming import label_of
@@ -16,8 +16,8 @@ SMALL_SEGMENT = 2 * 2**20  # bytes that the allocator asks for where a small req
 _LARGEST, _PINNED = 5, 3
 
 
-def autopsy(denied: OutOfMemory) -> Autopsy:
-    """What is known of a denied request."""
+def autopsy(denied: OutOfMemory, others: tuple[Other, ...] | None = None) -> Autopsy:
+    """What is known of a denied request; `others` are the other processes, None where unknown."""
     owned = denied.parameters + (denied.gradients or 0) + denied.optimizer_state
     blocks = _Blocks(denied)
     found = Autopsy(
@@ -44,6 +44,7 @@ def autopsy(denied: OutOfMemory) -> Autopsy:
         largest=blocks.largest(),
         pinned=blocks.pinned(),
         suggestions=(),
+        others=others,
     )
     return msgspec.structs.replace(found, suggestions=remedies(denied, found))
 

@@ -24,7 +24,8 @@ it. For the same reason a block that is kept counts as a batch only if it went i
 second period.
 
 `workspace` is memory of cuBLAS: it would be `other`, is never released, has exactly a workspace's
-size, and no tensor lies in it.
+size, and no tensor lies in it. In the program's first step, with no period before it, cuBLAS may
+have made it.
 """
 
 from __future__ import annotations
@@ -102,8 +103,11 @@ class _Judge:
         stretch = self._birth(block)
         if self._went_into_call(block) and not (stretch is not None and stretch.called):
             return "batch_data"
-        if stretch is None or self._kept(block):
-            return "workspace" if self._is_workspace(block) else "other"
+        if stretch is None or self._kept(block) or self._cut == 0:
+            if self._is_workspace(block):
+                return "workspace"
+            if stretch is None or self._kept(block):
+                return "other"
         if stretch.phase == "load" and stretch.before_call:
             return "batch_data" if _lasts_until(block, self._calls) else "temporaries"
         if stretch.phase != "forward":

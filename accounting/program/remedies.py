@@ -5,7 +5,8 @@ speak:
 
 1. `nothing`: the request is larger than the device. Then no other rule speaks.
 2. `limit`: the device had as much free as was wanted, and the program's own limit denied it.
-3. `others`: more than half of the device is held outside of the program's allocator.
+3. `others`: more than half of the device is held outside of the program's allocator, and it is not
+   known that no other process is there.
 4. `expandable`: as much as was wanted lay free in pieces, outside of expandable segments.
 5. `no_grad`: a module in evaluation mode ran, and kept what a backward pass would need.
 6. `zero_grad`: outside of backward passes and optimizers' steps there were gradients; with what was
@@ -36,7 +37,7 @@ def remedies(denied: OutOfMemory, found: Autopsy) -> tuple[Suggestion, ...]:
 def _of_any(denied: OutOfMemory, found: Autopsy) -> Iterator[Suggestion]:
     if denied.free < denied.wanted <= denied.device_free:
         yield Suggestion("limit", denied.device_free)
-    if 2 * found.outside > denied.device_total:
+    if 2 * found.outside > denied.device_total and found.others != ():
         yield Suggestion("others", found.outside)
     pieces = found.free_pieces
     expandable = any(segment.expandable for segment in denied.segments)

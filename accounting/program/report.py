@@ -81,7 +81,7 @@ def _allocator(step: WatchedStep, walked: Walk) -> Allocator | None:
     allocated = [mark.allocated for mark in marks if mark.allocated is not None]
     reserved = [mark.reserved for mark in marks if mark.reserved is not None]
     return Allocator(
-        requested_peak=walked.peak.bytes + walked.workspace,
+        requested_peak=walked.requested_peak,
         allocated_peak=max(allocated, default=None),
         reserved=max(reserved, default=None),
         workspace=walked.workspace,

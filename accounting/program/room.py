@@ -2,64 +2,128 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from vramtop.protocol.observed.record import Input
-from vramtop.protocol.observed.report import Moment, StepReport
-from vramtop.protocol.observed.shapes import Room, Shape
+from msgspec.structs import replace
+from vramtop.protocol.observed.record import Input, WatchedStep
+from vramtop.protocol.observed.shapes import Room
+
+from .course import Course, course_of, rows_of
+from .fitting import Scaling, comparable, most_rows
+
+_FINENESS = 256  # smaller parts of the memory change no estimate
 
 
-class _Growth(NamedTuple):
-    """How many `more` rows fit, negative where not even these do, and what each of them takes.
+class RoomEstimate:
+    """The estimate for one device, made anew where a watched step of training has changed anything.
 
-    `fewer_rows` had the shape that it was measured against, None where there was none.
+    `room` is None where nothing is known to grow with the batch.
     """
 
-    more: int
-    bytes_per_row: int
-    fewer_rows: int | None = None
+    def __init__(self) -> None:
+        self.room: Room | None = None
+        self._basis: _Basis | None = None
+
+    def add(self, step: WatchedStep, peak: int, available: int | None) -> None:
+        """Take in a step of training with this peak.
+
+        The program's allocator can have so many bytes `available`; None where nobody knows.
+        """
+        room = self.room
+        if room is not None and alike(room.inputs, step.inputs):
+            self.room = room = replace(room, proved_rows=_proved(room, rows_of(step.inputs)))
+        changed = self._extend(step, peak)
+        if available is None or self._basis is None:
+            return
+        if changed or room is None or _differs(room.available, available):
+            self.room = _estimate(room, self._basis, available) or room
+
+    def _extend(self, step: WatchedStep, peak: int) -> bool:
+        """Make the step a part of the basis, if it tells more."""
+        basis = self._basis
+        higher = basis is None or basis.higher(peak, step.inputs)
+        if not higher and basis is not None and not basis.nearer(step.inputs):
+            return False
+        course = course_of(step)
+        if course is None:
+            return False
+        if basis is None:
+            self._basis = _Basis(course, peak)
+        else:
+            self._basis = basis.below(course, peak) if higher else basis._replace(fewer=course)
+        return True
 
 
-def room(
-    before: Room | None,
-    shapes: Iterable[Shape],
-    highest: StepReport,
-    latest: Sequence[Input],
-    available: int,
-) -> Room | None:
-    """The estimate after one more watched step of training, whose inputs were the `latest`.
+class _Basis(NamedTuple):
+    """What an estimate is made from.
 
-    `shapes` has that step's, and `highest` is the step of training with the highest peak, of
-    several the one with the most rows. `available` are the bytes that the program's allocator could
-    have of the device. None where nothing is known to grow with the batch.
+    It is the step with the highest peak, of several the one with the most rows; and, of those with
+    fewer rows and else the same inputs, the one with the most.
     """
-    training = [shape for shape in shapes if shape.kind == "training" and rows_of(shape.inputs)]
-    if not training:
-        return before
-    largest = max(training, key=lambda shape: (shape.peak, rows_of(shape.inputs)))
-    budget = available - (highest.allocator.workspace if highest.allocator else 0)
-    growth = _by_slope(largest, training, budget)
-    if growth is None and highest.inputs == largest.inputs:
-        growth = _by_proportion(highest, budget)
-    if growth is None:
-        return before
-    rows = rows_of(largest.inputs)
+
+    highest: Course
+    peak: int
+    fewer: Course | None = None
+
+    def higher(self, peak: int, inputs: Sequence[Input]) -> bool:
+        """Whether a step with this peak and these inputs would be the highest.
+
+        A little more with as many rows changes nothing that an estimate would show.
+        """
+        if rows_of(inputs) > self.highest.rows:
+            return peak >= self.peak
+        return peak > self.peak and _differs(self.peak, peak)
+
+    def nearer(self, inputs: Sequence[Input]) -> bool:
+        """Whether a step with these inputs would be the one with fewer rows."""
+        least = self.fewer.rows if self.fewer is not None else 0
+        within = least < rows_of(inputs) < self.highest.rows
+        return within and alike(inputs, self.highest.inputs)
+
+    def below(self, highest: Course, peak: int) -> _Basis:
+        """The basis with a step that is higher than its highest one."""
+        candidates = [
+            each
+            for each in (self.highest, self.fewer)
+            if each is not None and each.rows < highest.rows and alike(each.inputs, highest.inputs)
+        ]
+        return _Basis(highest, peak, max(candidates, key=lambda each: each.rows, default=None))
+
+
+def _estimate(before: Room | None, basis: _Basis, available: int) -> Room | None:
+    """An estimate from a basis; None where nothing grows."""
+    course, fewer = basis.highest, basis.fewer
+    if fewer is not None and not comparable(course, fewer):
+        fewer = None
+    scaling = Scaling(course, fewer)
+    if not scaling.grows:
+        return None
+    most = most_rows(scaling, available)
+    with_one_more = course.requested(scaling.sizes(most + 1))
+    still = before is not None and alike(before.inputs, course.inputs)
     return Room(
-        inputs=largest.inputs,
-        rows=rows,
-        most_rows=rows + max(0, growth.more),
-        bytes_per_row=growth.bytes_per_row,
-        by="proportion" if growth.fewer_rows is None else "slope",
-        fewer_rows=growth.fewer_rows,
+        inputs=course.inputs,
+        rows=course.rows,
+        most_rows=most,
+        bytes_per_row=with_one_more - course.requested(scaling.sizes(most)),
+        by="proportion" if fewer is None else "slope",
+        fewer_rows=None if fewer is None else fewer.rows,
         available=available,
-        proved_rows=_proved(before, largest.inputs, latest),
+        proved_rows=before.proved_rows if still and before is not None else None,
     )
 
 
-def rows_of(inputs: Sequence[Input]) -> int:
-    """The rows of a batch: the first dimension of the first input that has one, or else 0."""
-    return next((each.shape[0] for each in inputs if each.shape), 0)
+def _proved(room: Room, rows: int) -> int | None:
+    """The most rows that were named and that a step then had, after one with so many."""
+    if rows <= room.rows:
+        return room.proved_rows
+    return max(room.proved_rows or 0, min(rows, room.most_rows))
+
+
+def _differs(before: int, now: int) -> bool:
+    """Whether so many bytes are others by more than a little."""
+    return abs(now - before) > before // _FINENESS
 
 
 def alike(some: Sequence[Input], others: Sequence[Input]) -> bool:
@@ -74,51 +138,3 @@ def _differ_in_rows(one: Input, other: Input, rows: tuple[int, int]) -> bool:
     """Whether these inputs have so many rows, and else the same shape."""
     both = bool(one.shape and other.shape) and (one.shape[0], other.shape[0]) == rows
     return both and (one.dtype, one.shape[1:]) == (other.dtype, other.shape[1:])
-
-
-def _by_slope(largest: Shape, training: Iterable[Shape], budget: int) -> _Growth | None:
-    """From the peaks of two shapes, the second with the most rows below the first's."""
-    rows = rows_of(largest.inputs)
-    fewer = [
-        shape
-        for shape in training
-        if alike(shape.inputs, largest.inputs) and rows_of(shape.inputs) < rows
-    ]
-    if not fewer:
-        return None
-    nearest = max(fewer, key=lambda shape: rows_of(shape.inputs))
-    added, grown = rows - rows_of(nearest.inputs), largest.peak - nearest.peak
-    if grown <= 0:
-        return None
-    more = (budget - largest.peak) * added // grown
-    return _Growth(more, grown // added, rows_of(nearest.inputs))
-
-
-def _by_proportion(report: StepReport, budget: int) -> _Growth | None:
-    """From one step: the moment at which what grows with the rows runs out first."""
-    rows = rows_of(report.inputs)
-    growing = [(moment.split.total, grows) for moment in report.curve if (grows := _grows(moment))]
-    if not growing:
-        return None
-    more, grows = min(((budget - total) * rows // grows, grows) for total, grows in growing)
-    return _Growth(more, grows // rows)
-
-
-def _grows(moment: Moment) -> int:
-    """The bytes at a moment that are taken to grow with the rows."""
-    split = moment.split
-    passing = split.temporaries if moment.phase in ("forward", "backward") else 0
-    return split.batch_data + split.activations + passing
-
-
-def _proved(before: Room | None, largest: Sequence[Input], inputs: Sequence[Input]) -> int | None:
-    """The most rows that an estimate said would fit and that a step then had, now or earlier.
-
-    Forgotten once the estimate is of inputs that differ in more than their rows.
-    """
-    if before is None or not alike(before.inputs, largest):
-        return None
-    rows = rows_of(inputs)
-    if not alike(before.inputs, inputs) or rows <= before.rows:
-        return before.proved_rows
-    return max(before.proved_rows or 0, min(rows, before.most_rows))

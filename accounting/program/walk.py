@@ -22,8 +22,9 @@ _COLUMNS: dict[Belonging, int] = {
 class Walk(NamedTuple):
     """What a walk found.
 
-    `highest_at` has the first place at which each category is at its high water. `workspace` never
-    changes. `unattributed` is None where no mark has a reading.
+    `highest_at` has the first place at which each category is at its high water. `workspace` is
+    what there is of it at the end, `requested_peak` the most of all bytes together. `unattributed`
+    is None where no mark has a reading.
     """
 
     curve: tuple[Moment, ...]
@@ -32,6 +33,7 @@ class Walk(NamedTuple):
     highest_at: dict[Category, int]
     boundaries: dict[Phase, Split]
     workspace: int
+    requested_peak: int
     unattributed: int | None
 
     @property
@@ -52,14 +54,20 @@ def walk(
     split, total = Split(*columns), sum(columns)
     curve = [Moment(watched[0].phase, split)]
     peak = Peak(total, watched[0].phase, "", "", split)
+    requested_peak = total + workspace
     high, highest_at = list(columns), [step.cut] * len(columns)
     boundaries: dict[Phase, Split] = {}
     unattributed = _unattributed(watched[0].since, total + workspace)
     for stretch in watched:
         phase = stretch.phase
         for number in range(stretch.begin, stretch.end):
-            size = step.events.sizes[number]
-            column = _COLUMNS[belongings[blocks.of_event[number]]]
+            size, belonging = step.events.sizes[number], belongings[blocks.of_event[number]]
+            if belonging == "workspace":
+                workspace += size
+                requested_peak = max(requested_peak, total + workspace)
+                curve.append(Moment(phase, split))
+                continue
+            column = _COLUMNS[belonging]
             columns[column] += size
             total += size
             split = Split(*columns)
@@ -68,6 +76,7 @@ def walk(
             curve.append(Moment(phase, split, line, module))
             if columns[column] > high[column]:
                 high[column], highest_at[column] = columns[column], number + 1
+            requested_peak = max(requested_peak, total + workspace)
             if total > peak.bytes:
                 peak = Peak(total, phase, module, line, split)
         unattributed += _unattributed(stretch.until, total + workspace)
@@ -82,6 +91,7 @@ def walk(
         highest_at=dict(zip(ALL_CATEGORIES, highest_at, strict=True)),
         boundaries=boundaries,
         workspace=workspace,
+        requested_peak=requested_peak,
         unattributed=max(unattributed, key=abs, default=None),
     )
 
@@ -89,7 +99,7 @@ def walk(
 def _alive_at(
     place: int, blocks: Blocks, belongings: Mapping[Block, Belonging]
 ) -> tuple[list[int], int]:
-    """The bytes of each category at a place, and those of workspaces, which never change."""
+    """The bytes of each category at a place, and those of workspaces."""
     columns, workspace = [0] * len(ALL_CATEGORIES), 0
     for block in blocks:
         if not block.alive_at(place):

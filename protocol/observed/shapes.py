@@ -75,18 +75,20 @@ class Shapes(msgspec.Struct, frozen=True, kw_only=True):
 class Room(msgspec.Struct, frozen=True, kw_only=True):
     """An estimate of the largest batch that fits, in rows: the first dimension of the inputs.
 
-    It is made from the training steps with the highest peak, which had `rows` of these `inputs`. Of
+    It is made from the training step with the highest peak, which had `rows` of these `inputs`. Of
     the device the program's allocator could have `available` bytes: what it has, and what is free.
-    With `most_rows` it would need about all of them. `by` says how `bytes_per_row` is known:
+    The first steps of a training with so many rows are replayed through a simulated allocator,
+    which rounds up and leaves gaps as PyTorch's does; with `most_rows` they fit. `by` says how the
+    sizes of blocks with more rows are known:
 
-    - `slope`: measured, from the peaks of these steps and of others that had `fewer_rows` and else
-      the same inputs.
+    - `slope`: measured, from that step and another that had `fewer_rows` and else the same inputs.
     - `proportion`: from one shape. Batch data, activations, and temporaries in forward and backward
-      are taken to grow with the rows, all else to stay. It is the growth at the moment that would
-      run out first. As some of these do not grow, more may fit.
+      are taken to grow with the rows, all else to stay. As some of these do not grow, more may fit.
 
-    Neither counts what the allocator rounds up or cannot join. `proved_rows` were watched after an
-    estimate from fewer rows had said that as many fit; None where there was no such step.
+    `bytes_per_row` is by how much the peak would then grow with another row. Not counted are
+    buffers that an operator takes only for larger batches, and other streams. `proved_rows` were
+    watched after an estimate from fewer rows had said that as many fit; None where there was no
+    such step.
     """
 
     inputs: tuple[Input, ...]

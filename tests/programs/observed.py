@@ -9,9 +9,12 @@ from typing import NamedTuple
 import msgspec
 from vramtop.accounting.program.report import report
 from vramtop.protocol.observed.record import FromObserver, WatchedStep
-from vramtop.protocol.split import ALL_CATEGORIES
+from vramtop.protocol.split import ALL_CATEGORIES, Category
 
 Counted = dict[str, dict[str, int]]
+
+# The categories whose bytes belong to modules.
+OF_MODULES: tuple[Category, ...] = ("parameters", "gradients", "optimizer_state", "activations")
 
 
 class Observed(NamedTuple):
@@ -52,7 +55,7 @@ def read(result: Path) -> Observed:
 def assert_as_counted(observed: Observed, device: str) -> None:
     """Each boundary has the bytes that the program counted, and no byte is nobody's.
 
-    The program's lines have all bytes of each category.
+    The program's lines have all bytes of each category, and its modules those of theirs.
     """
     latest = observed.latest(device)
     assert latest.keys() & observed.counted.keys(), observed.messages
@@ -68,4 +71,7 @@ def assert_as_counted(observed: Observed, device: str) -> None:
         for category in ALL_CATEGORIES:
             of_lines = sum(line.split.of(category) for line in reported.lines)
             assert of_lines == reported.high_water.of(category)
+        for category in OF_MODULES:
+            of_modules = sum(getattr(layer, category) for layer in reported.layers)
+            assert of_modules == reported.high_water.of(category)
         assert reported.unattributed == (None if device == "cpu" else 0)

@@ -12,6 +12,7 @@ from torch import nn
 SHORT, LONG, SENTENCES, WORDS, FEATURES = 8, 12, 4, 50, 16
 FEW, MORE = 4096, 6144  # rows
 LIMIT = 1024 << 20  # bytes that the allocator may have
+EXACTLY = 2048  # what fits is found to one part in so many
 
 
 def _until_watched(run: Run, *shapes: tuple[int, ...]) -> Iterator[None]:
@@ -65,7 +66,7 @@ def rows_vary(run: Run) -> None:
         step(MORE)
     run.leave()
     fits, fails = MORE, 256 * MORE
-    while fails - fits > fits // 256:
+    while fails - fits > fits // EXACTLY:
         torch.cuda.empty_cache()
         rows = (fits + fails) // 2
         try:

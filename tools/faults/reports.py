@@ -7,7 +7,7 @@ from .fault import Fault
 _TESTS = ("tests/accounting/program/",)
 _GROWTH = ("tests/accounting/program/test_growth.py",)
 _SHAPES = ("tests/accounting/program/test_shapes.py",)
-_ROOM = ("tests/accounting/program/test_room.py",)
+_ROOM = ("tests/accounting/program/test_room.py", "tests/accounting/program/test_course.py")
 _SEEN = ("tests/tui/programs/test_seen.py", "tests/tui/programs/test_link.py")
 
 REPORTS = (
@@ -111,15 +111,71 @@ REPORTS = (
     ),
     Fault(
         "what the optimizer's step needs for a moment grows with the rows of the batch",
-        "accounting/program/room.py",
-        'split.temporaries if moment.phase in ("forward", "backward") else 0',
-        "split.temporaries",
+        "accounting/program/course.py",
+        'stretch is None or stretch.phase in ("forward", "backward")',
+        "True",
         _ROOM,
+    ),
+    Fault(
+        "a data set of which batches are parts grows with the rows",
+        "accounting/program/course.py",
+        " or self._whole(block)",
+        " or True",
+        _ROOM,
+    ),
+    Fault(
+        "the optimizer's state is there before the first step",
+        "accounting/program/course.py",
+        '"optimizer_state": "optimizer", ',
+        "",
+        _ROOM,
+    ),
+    Fault(
+        "what grew with the square of the rows grows with the rows",
+        "accounting/program/fitting.py",
+        "    if size * before**2 == less * now**2:\n        return -(-size * rows**2 // now**2)\n",
+        "",
+        _ROOM,
+    ),
+    Fault(
+        "sums take no buffers for larger batches",
+        "accounting/program/fitting.py",
+        "in course.sums.items()",
+        "in ()",
+        _ROOM,
+    ),
+    Fault(
+        "a program's first step, which makes what stays, is a basis for the room",
+        "accounting/program/course.py",
+        "if not rows or step.cut == 0:",
+        "if not rows:",
+        _ROOM,
+    ),
+    Fault(
+        "cuBLAS's workspace is a part of a program's first peak",
+        "accounting/program/ownership.py",
+        " or self._cut == 0:",
+        ":",
+        ("tests/accounting/program/test_workspaces.py",),
+    ),
+    Fault(
+        "the exit code hides the out of memory of which a program has died",
+        "tui/state/program.py",
+        "news=state.news if dead_of_it else parted",
+        "news=parted",
+        ("tests/tui/app/test_program_keys.py",),
+    ),
+    Fault(
+        "an out of memory from which a program went on is what it died of",
+        "tui/state/program.py",
+        " and not followed",
+        "",
+        ("tests/tui/app/test_program_keys.py",),
     ),
     Fault(
         "an estimate is proved beyond what it said of the rows",
         "accounting/program/room.py",
-        "min(rows, before.most_rows)",
+        "min(rows, room.most_rows)",
         "rows",
         _ROOM,
     ),

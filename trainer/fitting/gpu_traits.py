@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 import torch
+from vramtop.accounting.reductions import PROCESSORS, THREADS
 from vramtop.observer.accounts import unaccounted
 from vramtop.observer.workspaces import handle_bytes, lt_bytes
 from vramtop.trainer.device.alloc_conf import divisions, unmodelled
@@ -21,8 +22,8 @@ class GpuTraits:
     `caching`). `unmodelled` names its other settings, which the simulated allocator ignores.
     """
 
-    processors: int = 132
-    threads: int = 2048
+    processors: int = PROCESSORS
+    threads: int = THREADS
     workspace: int = 33_554_432
     lt_workspace: int = 0
     divisions: tuple[int, ...] = ()

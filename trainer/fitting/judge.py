@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from vramtop.accounting.caching import NoRoom
 from vramtop.accounting.records import StepLog
 from vramtop.protocol.lesson.messages import Predicted
 from vramtop.protocol.lesson.settings import Settings
 from vramtop.trainer.device import memory
 
 from .bisection import bisect
-from .caching import NoRoom
 from .gpu_traits import GpuTraits
 from .placing import LEAST
 from .predictor import Predictor, Shape, predict

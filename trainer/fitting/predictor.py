@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from vramtop.accounting.records import StepLog
+from vramtop.accounting.reductions import sum_buffers
 from vramtop.observer.ownership import Owners
 from vramtop.observer.private import fake_tensor_mode, foreach_devices, skip_capture_check
 from vramtop.observer.recording import Arguments, Keywords, Operator, Recording
@@ -25,7 +26,6 @@ from vramtop.trainer.training.ledger import RecordedStep
 from vramtop.trainer.training.training import Training
 
 from .gpu_traits import GpuTraits
-from .reductions import sum_buffers
 from .replay import Replay
 
 Shape = tuple[int, int, int]
@@ -135,4 +135,5 @@ class _SumBuffers:
         """Add the buffers if the operator was a sum over rows."""
         if operator is torch.ops.aten.sum.dim_IntList and isinstance(args[0], Tensor):
             rows, columns = args[0].shape
-            recording.pass_through(*sum_buffers(rows, columns, self._gpu))
+            gpu = self._gpu
+            recording.pass_through(*sum_buffers(rows, columns, gpu.processors, gpu.threads))

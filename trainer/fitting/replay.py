@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 
 import torch
+from vramtop.accounting.caching import Allocator, Block
 from vramtop.accounting.records import StepLog
 from vramtop.protocol.split import AllocatorMemory, Phase, Reading
 
-from .caching import Allocator, Block
 from .gpu_traits import GpuTraits
 
 _WITH_BIAS = str(torch.ops.aten.addmm.default)

@@ -34,7 +34,7 @@ def block(report: ProgramReport, found: Autopsy) -> Iterator[Text | Table]:
     )
     yield Text()
     yield _held(found)
-    if found.largest:
+    if any(each.owner or each.line for each in found.largest):
         yield Text()
         yield _largest(found)
     pinned = [f"  {autopsy.pinned_line(each)}" for each in found.pinned]

@@ -15,7 +15,7 @@ from vramtop.protocol.wire.framing import ToWorker
 from vramtop.tui.worker.link import Parted, Received
 
 from . import inject
-from .programs import Program
+from .programs import Program, ask_of_growth
 from .shown import Shown
 from .target import CannotAttach
 from .viewer import CannotView, Viewer, connect
@@ -114,7 +114,8 @@ class ProgramLink:
     def ask_who(self) -> None:
         """Ask the program that is shown who holds what is in *other*.
 
-        Looking for them takes the program a tenth of a second, so this is not done by itself.
+        Looking for them takes the program a tenth of a second, so by itself this is done only once
+        something grows.
         """
         if self._shown is not None:
             shown = self._shown
@@ -127,6 +128,7 @@ class ProgramLink:
         self._viewers[shown], self._programs[shown] = viewer, program
         self._choose()
         viewer.watch()
+        asked: set[str] = set()
         reason: str | None = None
         try:
             async for message in viewer.messages():
@@ -139,6 +141,7 @@ class ProgramLink:
                     reason = ""
                 if self._shown is shown:
                     await self._show(shown, message)
+                    await ask_of_growth(viewer, program, message, asked)
         except CannotView as error:
             reason = str(error)
         if reason is None:

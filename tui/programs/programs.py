@@ -247,29 +247,43 @@ async def follow(
     """
     viewer.watch()
     look_at = 1
-    asked: set[str] = set()  # devices on which something has begun to grow
+    asked: set[str] = set()
     try:
         async for message in viewer.messages():
             program.add(message)
             await program.learn(message)
-            if isinstance(message, WatchedStep):
-                due = message.number >= look_at
-                look_at = 2 * message.number if due else look_at
-                if due or await asyncio.to_thread(program.grows_unheld, message.device):
-                    unasked = await asyncio.to_thread(program.unasked, message.device)
-                    program.ask(viewer, message.device, unasked)
-            if isinstance(message, Progress):
-                rising = {each.device for each in message.levels if program.seen.rises(each.device)}
-                for device in rising - asked if not program.names.waiting else ():
-                    asked.add(device)
-                    unasked = await asyncio.to_thread(program.unasked, device)
-                    program.ask(viewer, device, unasked)
+            if isinstance(message, WatchedStep) and message.number >= look_at:
+                look_at = 2 * message.number
+                unasked = await asyncio.to_thread(program.unasked, message.device)
+                program.ask(viewer, message.device, unasked)
+            await ask_of_growth(viewer, program, message, asked)
             heard(program, message)
         program.lost = not (program.ended or program.removed)
     except CannotView as reason:
         program.trouble = str(reason)
     finally:
         await viewer.close()
+
+
+async def ask_of_growth(
+    viewer: Viewer, program: Program, message: FromObserver, asked: set[str]
+) -> None:
+    """After a message was taken in, ask the program who holds what grows, as soon as it does.
+
+    `asked` are the devices on which something has begun to grow.
+    """
+    match message:
+        case WatchedStep() if await asyncio.to_thread(program.grows_unheld, message.device):
+            devices = {message.device}
+        case Progress() if not program.names.waiting:
+            rising = {each.device for each in message.levels if program.seen.rises(each.device)}
+            devices = rising - asked
+            asked |= devices
+        case _:
+            return
+    for device in devices:
+        unasked = await asyncio.to_thread(program.unasked, device)
+        program.ask(viewer, device, unasked)
 
 
 def reports(programs: Iterable[Program]) -> list[ProgramReport]:

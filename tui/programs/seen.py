@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
 import psutil
 from vramtop.accounting.program.autopsy import autopsy
 from vramtop.accounting.program.consistency import NoReport
 from vramtop.accounting.program.growth import Growing
 from vramtop.accounting.program.report import report
-from vramtop.accounting.program.room import room, rows_of
+from vramtop.accounting.program.room import RoomEstimate
 from vramtop.accounting.program.shapes import Seen, seen
 from vramtop.protocol.observed.autopsy import Autopsy, Other
 from vramtop.protocol.observed.record import OutOfMemory, Progress, WatchedStep
@@ -24,12 +23,10 @@ class SeenSteps:
 
     def __init__(self) -> None:
         self._seen: dict[str, Seen] = {}
-        self._rooms: dict[str, Room] = {}
+        self._rooms: dict[str, RoomEstimate] = {}
         self._growing: dict[str, Growing] = {}
         self._others: dict[str, tuple[Other, ...]] = {}  # at the latest out of memory
-        # At the latest step of training, and the one with the highest peak.
-        self._available: dict[str, int] = {}
-        self._highest: dict[str, StepReport] = {}
+        self._available: dict[str, int] = {}  # at the latest step of training
 
     def of(self, device: str) -> Shapes:
         """The shapes of the steps on this device."""
@@ -37,7 +34,7 @@ class SeenSteps:
 
     def room(self, device: str) -> Room | None:
         """By how much the batch could grow there; None where that is not known."""
-        return self._rooms.get(device)
+        return self._rooms[device].room if device in self._rooms else None
 
     def growth(self, step: WatchedStep, reported: StepReport) -> Growth | None:
         """What grows from step to step on the device of this one, the latest, as reported."""
@@ -69,7 +66,7 @@ class SeenSteps:
 
     def autopsy(self, denied: OutOfMemory) -> Autopsy:
         """What is known of an out of memory, with who else was on the GPU."""
-        return msgspec.structs.replace(autopsy(denied), others=self._others.get(denied.device))
+        return autopsy(denied, self._others.get(denied.device))
 
     def add(self, step: WatchedStep, steps: int | None, free: Mapping[str, int]) -> None:
         """Take in a step; `free` are the bytes that nobody holds on each GPU, by NVML's UUID.
@@ -85,27 +82,21 @@ class SeenSteps:
         before = self._seen.get(step.device, Seen())
         self._seen[step.device] = seen(before, reported, step.seconds, steps)
         if step.kind == "training":
-            self._estimate(step, reported, free)
+            self._estimate(step, reported.peak.bytes, free)
 
-    def _estimate(self, step: WatchedStep, reported: StepReport, free: Mapping[str, int]) -> None:
+    def _estimate(self, step: WatchedStep, peak: int, free: Mapping[str, int]) -> None:
         """Estimate the room, from the second step on.
 
         A program that has ended by the time when NVML is asked holds nothing any more. So the
         lesser of two steps' figures counts.
         """
-        device, now = step.device, _available(step, free)
-        highest = max(self._highest.get(device, reported), reported, key=_peak_and_rows)
-        self._highest[device] = highest
-        before = self._available.pop(device, None)
-        if now is None:
-            return
-        self._available[device] = now
-        if before is None:
-            return
-        shapes, last = self.of(device).seen, self._rooms.get(device)
-        new = room(last, shapes, highest, step.inputs, min(before, now))
-        if new is not None:
-            self._rooms[device] = new
+        now = _available(step, free)
+        before = self._available.pop(step.device, None)
+        if now is not None:
+            self._available[step.device] = now
+        available = None if now is None or before is None else min(before, now)
+        estimate = self._rooms.setdefault(step.device, RoomEstimate())
+        estimate.add(step, peak, available)
 
 
 def _available(step: WatchedStep, free: Mapping[str, int]) -> int | None:
@@ -113,7 +104,3 @@ def _available(step: WatchedStep, free: Mapping[str, int]) -> int | None:
     reserved = step.marks[-1].reserved
     unused = free.get(f"GPU-{step.hardware.uuid}") if step.hardware is not None else None
     return None if reserved is None or unused is None else reserved + unused
-
-
-def _peak_and_rows(report: StepReport) -> tuple[int, int]:
-    return report.peak.bytes, rows_of(report.inputs)

@@ -71,6 +71,7 @@ class Shown:
         self._program: Program | None = None
         self._kind: record.Kind | None = None  # of the latest step
         self._steps, self._greeted = 0, False
+        self._step_seconds: float | None = None
         self._noted: set[str] = set()
         self._told: set[tuple[Category, bool]] = set()
         self._latest: _Latest | None = None
@@ -124,6 +125,8 @@ class Shown:
             case record.Missing():
                 yield from self._missing(said.reason)
             case record.OutOfMemory():
+                if said.steps is not None:
+                    yield self._sample(said.steps)
                 seen = self._seen_steps.of(said.device)
                 yield from _out_of_memory(said.device, self._seen_steps.autopsy(said), seen)
             case _:
@@ -150,10 +153,15 @@ class Shown:
         if self._latest is not None and self._seen_steps.rises(self._watched.device):
             step, reported, _ = self._latest
             yield from self._growing(self._seen_steps.growth(step, reported))
-        yield Sample(
-            step=self._steps,
+        self._step_seconds = said.step_seconds
+        yield self._sample(self._steps)
+
+    def _sample(self, steps: int) -> Sample:
+        """So many steps have passed."""
+        return Sample(
+            step=steps,
             phase="zero_grad",
-            step_seconds=said.step_seconds,
+            step_seconds=self._step_seconds,
             resident=_resident(self.observed.pid),
         )
 

@@ -123,7 +123,7 @@ class Started(ProgramLink):
         """The command may go on with another program, or without being watched."""
         if reason:
             self.say(Parted(f"{reason}; the program goes on", over=False, trouble=True))
-        else:
+        elif self._process is None or shown.observed.pid != self._process.pid:
             self.say(Note(f"{shown.name} has ended"))
 
     # ---- the command ------------------------------------------------------------------------

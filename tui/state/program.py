@@ -163,11 +163,22 @@ def _watched(state: State, new: Watched) -> State:
 
 
 def _parted(state: State, parted: Parted) -> State:
-    """The state after the program's end, or ours in it; what was measured last stays."""
+    """The state after the program's end, or ours in it; what was measured last stays.
+
+    So does the news of an out of memory of which a program has died.
+    """
     life: Life = "gone"
     if parted.over:
         life = "failed" if parted.trouble else "ended"
-    return logged(replace(state, life=life, news=parted), parted)
+    dead_of_it = life == "failed" and _ran_out_last(state)
+    return logged(replace(state, life=life, news=state.news if dead_of_it else parted), parted)
+
+
+def _ran_out_last(state: State) -> bool:
+    """Whether no step has followed on the latest out of memory."""
+    marks, points = state.history.out_of_memory, state.history.points
+    followed = bool(marks and points) and marks[-1].at < points[-1].at
+    return isinstance(state.news, OutOfMemory) and not followed
 
 
 def outside(state: State) -> State:

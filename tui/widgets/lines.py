@@ -43,7 +43,7 @@ _LESSON_KEYS = (
 _KEYS = (
     ("↑ ↓", "tensors"),
     ("← →", "moment"),
-    ("m", "modules, lines"),
+    ("m", "modules, lines, shapes"),
     ("g", "GPUs"),
     ("y", "trends"),
     ("z", "scale"),
@@ -81,7 +81,13 @@ class Log(Panel[tuple[LogEntry, ...]]):
         for line in newest_first:
             style = ink(colors.muted if lines else colors.text)
             pieces = wrap(line, width, subsequent_indent="  ") or [""]
-            if len(lines) + len(pieces) > room and lines:
+            left = room - len(lines)
+            if len(pieces) > left and lines:
+                begun = [
+                    *pieces[: left - 1],
+                    units.cut(" ".join(map(str.strip, pieces[left - 1 :])), width),
+                ]
+                lines = [Text(piece, style) for piece in begun if left > 0] + lines
                 break
             lines = [Text(piece, style) for piece in pieces] + lines
         shown_lines = lines[max(0, len(lines) - room) :] if room > 0 else []

@@ -33,12 +33,12 @@ def room(room: Room) -> str:
 
 
 def growth(room: Room) -> str:
-    """What a row takes, and how that is known: `8.77 MiB a row, measured from 8 to 16 rows`."""
+    """What a row takes: `8.77 MiB a row of int64 16 × 128, measured from 8 to 16 rows`."""
     if room.fewer_rows is None:
         known = "if batch data, activations and temporaries grow with it"
     else:
         known = f"measured from {room.fewer_rows:,} to {room.rows:,} rows"
-    return f"{units.size(room.bytes_per_row)} a row, {known}"
+    return f"{units.size(room.bytes_per_row)} a row of {inputs(room.inputs)}, {known}"
 
 
 def left_behind(left: LeftBehind) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from vramtop.accounting.program.autopsy import autopsy
-from vramtop.protocol.observed.autopsy import Autopsy, FreePieces, Suggestion
+from vramtop.protocol.observed.autopsy import Autopsy, FreePieces, Other, Suggestion
 from vramtop.protocol.observed.record import Block, Name, OutOfMemory, Segment, Sighting
 
 MIB = 2**20
@@ -128,6 +128,10 @@ def test_what_others_hold_is_told_where_it_is_most_of_the_device() -> None:
     assert found(**half).outside == 910 * MIB
     assert "others" not in dict(remedies(**half))
     assert remedies(device_total=1822 * MIB)[0] == ("others", 912)
+    denied = msgspec.structs.replace(DENIED, device_total=1822 * MIB)
+    remedy = Suggestion("others", 912 * MIB)
+    assert remedy in autopsy(denied, (Other(77, "serve.py", MIB),)).suggestions
+    assert remedy not in autopsy(denied, ()).suggestions  # it is CUDA's own
 
 
 @pytest.mark.parametrize("phase", ["load", "forward", "outside"])

@@ -3,53 +3,67 @@
 from __future__ import annotations
 
 import pytest
-from fake import FakeProgram, second_period
+from fake import FakeProgram, plain_period
 from msgspec.structs import replace
-from vramtop.accounting.program.room import alike, room
-from vramtop.accounting.program.shapes import Seen, seen
-from vramtop.protocol.observed.record import Input
-from vramtop.protocol.observed.report import StepReport
+from vramtop.accounting.program.report import report
+from vramtop.accounting.program.room import RoomEstimate, alike
+from vramtop.protocol.observed.record import Input, WatchedStep
 from vramtop.protocol.observed.shapes import Room
 
-WEIGHT, ROW, PASSING, UPDATE = 1000, 30, 5, 600
-AVAILABLE = 5000
+MIB = 2**20
+# Each is a segment of its own, so that the allocator rounds nothing up.
+WEIGHT, ROW, PASSING, UPDATE = 1000 * MIB, 30 * MIB, 4 * MIB, 600 * MIB
+AVAILABLE = 5000 * MIB
+FITTING = (AVAILABLE - WEIGHT) // (ROW + PASSING)
 
 
 def inputs(*shapes: tuple[int, ...]) -> tuple[Input, ...]:
     return tuple(Input("float32", shape) for shape in shapes)
 
 
-def step(rows: int, *rest: int, row: int = ROW, update: int = 0, kept: int = 0) -> StepReport:
+def step(
+    rows: int,
+    *rest: int,
+    row: int = ROW,
+    passing: int = PASSING,
+    update: int = 0,
+    kept: int = 0,
+    workspace: int = 0,
+    extra: bool = False,
+) -> WatchedStep:
     """Weights, `row` bytes kept for each row of the batch, and temporaries in backward and update.
 
-    Each row's activations are alive when backward makes `PASSING` bytes for it.
+    Each row's activations are alive when backward makes `passing` bytes for it. `extra` asks the
+    allocator for something once more.
     """
     program = FakeProgram()
     weight = program.hold(WEIGHT)
-    program.hold(kept)
-    with second_period(program):
-        program.see("parameters", weight)
-        with program.call():
-            made = program.take(rows * row)
-        with program.backward():
-            passing = program.take(rows * PASSING)
-            program.give(passing, made)
-        with program.optimizer():
-            if update:
-                program.give(program.take(update))
-    return program.report(inputs=inputs((rows, *rest)))
+    for size in filter(None, (kept, workspace)):
+        program.hold(size)
+    program.period()
+    program.give(program.take(1))
+    program.period()
+    program.see("parameters", weight)
+    with program.call():
+        made = program.take(rows * row)
+        if extra:
+            program.give(program.take(MIB))
+    with program.backward():
+        passed = program.take(rows * passing or 1)
+        program.give(passed, made)
+    with program.optimizer():
+        if update:
+            program.give(program.take(update))
+    program.period()
+    return program.record(inputs=inputs((rows, *rest)), workspace_sizes=(workspace or 1,))
 
 
-def estimates(*steps: StepReport, available: int = AVAILABLE) -> list[Room | None]:
+def estimates(*steps: WatchedStep, available: int = AVAILABLE) -> list[Room | None]:
     """The estimate after each of these steps."""
-    known, found, made = Seen(), None, []
-    highest = steps[0]
+    estimate, made = RoomEstimate(), []
     for each in steps:
-        known = seen(known, each, 0.1, None)
-        if (each.peak.bytes, each.inputs[0].shape) > (highest.peak.bytes, highest.inputs[0].shape):
-            highest = each
-        found = room(found, known.shapes.seen, highest, each.inputs, available)
-        made.append(found)
+        estimate.add(each, report(each, 0).peak.bytes, available)
+        made.append(estimate.room)
     return made
 
 
@@ -57,7 +71,7 @@ def test_from_two_shapes_the_slope_of_the_peak_is_measured() -> None:
     *_, found = estimates(step(12, 16), step(8, 16))
     row = ROW + PASSING
     assert found == Room(
-        inputs=inputs((12, 16)), rows=12, most_rows=(AVAILABLE - WEIGHT) // row,
+        inputs=inputs((12, 16)), rows=12, most_rows=FITTING,
         bytes_per_row=row, by="slope", fewer_rows=8, available=AVAILABLE,
     )  # fmt: skip
 
@@ -73,7 +87,7 @@ def test_from_one_shape_what_belongs_to_the_batch_is_taken_to_grow() -> None:
     (found,) = estimates(step(8, 16))
     row = ROW + PASSING
     assert found == Room(
-        inputs=inputs((8, 16)), rows=8, most_rows=(AVAILABLE - WEIGHT) // row,
+        inputs=inputs((8, 16)), rows=8, most_rows=FITTING,
         bytes_per_row=row, by="proportion", fewer_rows=None, available=AVAILABLE,
     )  # fmt: skip
 
@@ -82,12 +96,12 @@ def test_a_peak_in_the_update_does_not_hide_what_grows() -> None:
     # The update's temporaries are the peak, and stay as they are; forward overtakes them.
     (found,) = estimates(step(8, update=UPDATE))
     assert found is not None
-    assert found.most_rows == (AVAILABLE - WEIGHT) // (ROW + PASSING)
-    # Two shapes with one peak have no slope.
+    assert found.most_rows == FITTING
+    # Two shapes with one peak have a slope all the same.
     *_, found = estimates(step(4, update=UPDATE), step(8, update=UPDATE))
     assert found is not None
-    assert (found.by, found.rows) == ("proportion", 8)
-    assert found.most_rows == (AVAILABLE - WEIGHT) // (ROW + PASSING)
+    assert (found.by, found.rows, found.fewer_rows) == ("slope", 8, 4)
+    assert found.most_rows == FITTING
 
 
 def test_shapes_that_differ_elsewhere_have_no_common_slope() -> None:
@@ -126,7 +140,7 @@ def test_an_estimate_is_proved_by_a_step_with_more_rows_as_far_as_it_went() -> N
     assert first is not None
     assert second is not None
     assert third is not None
-    assert first.most_rows == 114
+    assert first.most_rows == FITTING
     assert [first.proved_rows, second.proved_rows, third.proved_rows] == [None, 20, 20]
     # The estimate of 10 rows says nothing of 12.
     tight = WEIGHT + 10 * (ROW + PASSING)
@@ -147,17 +161,57 @@ def test_inputs_without_a_dimension_have_no_room() -> None:
     assert estimates(scalar) == [None]
 
 
-def test_a_workspace_is_not_available() -> None:
+def test_a_programs_first_step_which_makes_what_stays_is_no_basis() -> None:
     program = FakeProgram()
-    program.hold(512)
-    with second_period(program), program.call():
-        made = program.take(80)
-        program.mark("backward")
-        program.give(made)
-        program.mark("backward_end")
-    reported = program.report(inputs=inputs((8,)), workspace_sizes=(512,))
-    assert reported.allocator is not None
-    assert reported.allocator.workspace == 512
-    (found,) = estimates(reported, available=512 + 200)
+    plain_period(program)
+    program.period()
+    with program.call():
+        program.take(MIB)
+    program.period()
+    assert estimates(program.record(inputs=inputs((8,)))) == [None]
+
+
+def test_a_workspace_is_not_available_and_does_not_grow() -> None:
+    (found,) = estimates(step(8, workspace=8 * ROW))
     assert found is not None
-    assert found.most_rows == 20
+    assert found.most_rows == (AVAILABLE - WEIGHT - 8 * ROW) // (ROW + PASSING)
+
+
+def test_what_the_allocator_rounds_up_takes_its_part() -> None:
+    # A block of 10 MiB and some is given 12 MiB.
+    (found,) = estimates(step(1, row=10 * MIB + 1, passing=0), available=WEIGHT + 23 * MIB)
+    assert found is not None
+    assert found.most_rows == 1
+    (found,) = estimates(step(1, row=10 * MIB, passing=0), available=WEIGHT + 23 * MIB)
+    assert found is not None
+    assert found.most_rows == 2
+
+
+def test_two_steps_that_ask_for_other_things_have_no_common_slope() -> None:
+    *_, found = estimates(step(8, extra=True), step(12))
+    assert found is not None
+    assert (found.by, found.fewer_rows, found.most_rows) == ("proportion", None, FITTING)
+
+
+def test_what_grew_with_the_square_of_the_rows_goes_on_so() -> None:
+    # As the similarities of all pairs of rows do.
+    few, more = (step(rows, row=rows * MIB, passing=0) for rows in (20, 30))
+    *_, found = estimates(few, more)
+    assert found is not None
+    assert (found.by, found.most_rows) == ("slope", 63)
+    assert found.most_rows**2 <= (AVAILABLE - WEIGHT) // MIB < (found.most_rows + 1) ** 2
+
+
+def test_without_more_or_less_memory_the_estimate_stays_and_is_made_anew_with_it() -> None:
+    estimate, known = RoomEstimate(), step(8)
+    peak = report(known, 0).peak.bytes
+    estimate.add(known, peak, None)
+    assert estimate.room is None  # nobody knows how much there is
+    estimate.add(known, peak, AVAILABLE)
+    first = estimate.room
+    estimate.add(known, peak, AVAILABLE - 1)
+    assert estimate.room == first
+    estimate.add(known, peak, AVAILABLE - 1000 * MIB)
+    assert first is not None
+    assert estimate.room is not None
+    assert estimate.room.most_rows == (AVAILABLE - 1000 * MIB - WEIGHT) // (ROW + PASSING)

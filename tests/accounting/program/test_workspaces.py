@@ -46,10 +46,31 @@ def test_owned_memory_of_a_workspaces_size_is_its_owners() -> None:
 def test_what_is_released_or_made_by_the_step_is_no_workspace() -> None:
     program = FakeProgram()
     older = program.hold(A)
-    with second_period(program):
-        program.give(older)
-        with program.call():
-            program.take(B)
+    program.period()
+    program.take(WORKSPACE)
+    program.period()
+    program.give(older)
+    with program.call():
+        program.take(B)
+    program.period()
     step = program.record(workspace_sizes=(A, B))
     assert category_of(step, A) == "other"
     assert category_of(step, B) == "temporaries"
+
+
+def test_a_workspace_that_the_first_step_of_a_program_makes_is_not_of_its_peak() -> None:
+    program = FakeProgram()
+    weight = program.hold(A)
+    with second_period(program):
+        program.see("parameters", weight)
+        with program.call():
+            program.give(program.take(B))
+            program.take(WORKSPACE)
+            output = program.take(WORKSPACE)
+    reported = program.report(workspace_sizes=(WORKSPACE,), tensors=(output,))
+    assert reported.allocator is not None
+    assert reported.allocator.workspace == WORKSPACE
+    assert reported.allocator.requested_peak == A + 2 * WORKSPACE
+    assert reported.unattributed == 0
+    assert reported.peak.bytes == A + WORKSPACE
+    assert len(reported.curve) == 5

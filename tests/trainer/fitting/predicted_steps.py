@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 import torch
+from vramtop.accounting.reductions import sum_buffers
 from vramtop.protocol.lesson.settings import DATASETS, OPTIMIZERS, Settings
 from vramtop.trainer.data.datasets import Library
 from vramtop.trainer.data.sources import SHAPES
 from vramtop.trainer.fitting.gpu_traits import gpu_traits
 from vramtop.trainer.fitting.predictor import predict
-from vramtop.trainer.fitting.reductions import sum_buffers
 from vramtop.trainer.training.training import Training
 
 DEVICE = torch.device("cuda", 0)
@@ -57,7 +57,12 @@ def sums(rows: int, columns: int) -> list[object]:
     peak = torch.cuda.memory_stats(DEVICE)["requested_bytes.all.peak"]
     gpu = gpu_traits(DEVICE)
     assert gpu is not None
-    return [rows, columns, peak - before - result.nbytes, sum(sum_buffers(rows, columns, gpu))]
+    return [
+        rows,
+        columns,
+        peak - before - result.nbytes,
+        sum(sum_buffers(rows, columns, gpu.processors, gpu.threads)),
+    ]
 
 
 if __name__ == "__main__":

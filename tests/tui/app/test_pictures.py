@@ -19,7 +19,8 @@ from typing import Any, Literal, get_args
 import msgspec
 import pytest
 from driver_sums import PROCESS
-from recorded_program import ENTRIES, Running, program_session
+from msgspec.structs import replace
+from recorded_program import ENTRIES, MESSAGES, Running, program_session
 from screens import Silent
 from server import PAST, SERVER, UNKNOWN
 from shapes_seen import SEEN
@@ -32,7 +33,7 @@ from vramtop.tui.app.gpu_app import GpuApp
 from vramtop.tui.app.lesson_app import VramtopApp
 from vramtop.tui.app.program_app import ProgramApp
 from vramtop.tui.terminal.capabilities import Terminal
-from vramtop.tui.worker.link import DriverSaid, Received
+from vramtop.tui.worker.link import DriverSaid, Modules, Received
 
 ROOT = Path(__file__).parents[3]
 
@@ -52,6 +53,13 @@ DOCS = ROOT / "docs"
 RECORDINGS = {name: Reader(DOCS / f"session-{name}.jsonl") for name in ("cpu", "gpu")}
 SESSIONS = {name: list(recording) for name, recording in RECORDINGS.items()}
 
+
+INSIDE = next(each for each in reversed(MESSAGES) if isinstance(each, Modules))
+# As if the program let each block's attention be computed again in backward.
+RECOMPUTED = replace(
+    INSIDE,
+    layers=tuple(replace(layer, recomputed=".attention" in layer.name) for layer in INSIDE.layers),
+)
 
 Look = Literal["dark", "light", "no-color", "ascii"]
 
@@ -115,6 +123,7 @@ SCENES = (
     Scene("program-lines-120x40", (120, 40), keys=("m",), session="program"),
     Scene("program-depth-80x24", (80, 24), keys=("left_square_bracket",) * 3, session="program"),
     Scene("program-tensors-120x40", (120, 40), keys=("up", "up", "up"), session="program"),
+    Scene("program-recomputed-120x40", (120, 40), session="program", more=(RECOMPUTED,)),
     Scene("program-shapes-200x60", (200, 60), session="program", more=(SEEN,)),
     Scene("program-shapes-120x50", (120, 50), session="program", more=(SEEN,)),
     *(

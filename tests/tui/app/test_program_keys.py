@@ -10,6 +10,8 @@ import pytest
 from recorded_app import SIZES, Looking, program
 from recorded_program import REPORT, WATCHED, Running
 from scripted import painted, seen
+from vramtop.protocol.messages import Note, OutOfMemory, Sample
+from vramtop.protocol.split import Split
 from vramtop.tui.app.program_app import ProgramApp
 from vramtop.tui.words import units
 from vramtop.tui.words.keys import (
@@ -21,6 +23,12 @@ from vramtop.tui.words.keys import (
     TYPE_KEY,
 )
 from vramtop.tui.worker.link import AwaitsInput, Parted
+
+OUT_OF_MEMORY = OutOfMemory(
+    phase="forward", operator="head (Linear)", split=Split(), detail="out of memory on cuda:0",
+    wanted=32 << 20, free=2 << 20,
+)  # fmt: skip
+DEAD = Parted("the program has ended with exit code 1", over=True, trouble=True)
 
 
 @pytest.mark.parametrize("size", SIZES[:2])
@@ -176,3 +184,30 @@ async def test_over_a_program_the_gpus_offer_no_move() -> None:
         await pilot.press("enter", "escape")
         await pilot.pause()
         assert "Parameters" in seen(pilot.app)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (80, 12)])
+async def test_a_program_that_died_of_an_out_of_memory_says_so_to_the_end(
+    size: tuple[int, int],
+) -> None:
+    async with program(size, Running()) as pilot:
+        text = await painted(pilot, OUT_OF_MEMORY, DEAD)
+        wanted = " wanted 32.0 MiB, 2.00 MiB free" if size[1] > 12 else ""
+        assert f"! out of memory · forward, head (Linear){wanted}" in text
+        assert "FAILED" in text.splitlines()[0]
+
+
+async def test_a_program_that_went_on_after_an_out_of_memory_has_ended_of_something_else() -> None:
+    async with program(link=Running()) as pilot:
+        went_on = Sample(step=999, phase="zero_grad", step_seconds=0.1, resident=None)
+        text = await painted(pilot, OUT_OF_MEMORY, went_on, DEAD)
+        assert "! the program has ended with exit code 1" in text
+
+
+async def test_a_long_entry_of_the_log_is_begun_where_it_does_not_fit_whole() -> None:
+    async with program((120, 40), Running()) as pilot:
+        long = Note(" ".join(f"word{number}" for number in range(40)))
+        lines = (await painted(pilot, long, Note("the last"))).splitlines()
+        at = next(at for at, line in enumerate(lines) if line.startswith(" the last"))
+        assert lines[at - 1].lstrip().partition("  ")[0].endswith("…")
+        assert any(line.startswith(" word0 ") for line in lines[:at])

@@ -26,12 +26,12 @@ async def test_each_shape_has_its_peak_and_the_room_is_an_estimate(size: tuple[i
         lines = [line.plain for line, *_ in table._drawn]
         assert all(line.rstrip() in text for line in lines)
         assert lines[0].split() == ["shapes", "seen", "watched", "peak", "step", "time"]
-        assert lines[1].split() == ["int64", "16", "×", "256", "41", "1.70G", "38.1", "ms"]
-        assert lines[2].split() == ["int64", "16", "×", "192", "63", "1.36G", "29.2", "ms"]
+        assert lines[1].split() == ["int64", "16", "×", "128", "41", "193M", "20.2", "ms"]
+        assert lines[2].split() == ["int64", "16", "×", "96", "63", "157M", "15.8", "ms"]
         listed = len(lines) - 3
         steps = sum(row.watched for row in ROWS[listed:]) + 7
         assert lines[-2].split() == ["…", "other", "shapes", str(steps)]
-        room = "room for about 74 rows, now 16 (estimate; 24 proved)"
+        room = "room for about 730 rows, now 16 (estimate; 24 proved)"
         assert units.cut(room, table.size.width) == lines[-1]
         assert max(map(len, lines)) <= table.size.width
         assert pilot.app.screen.query_one(InsideList).region.height >= 4
@@ -41,7 +41,7 @@ async def test_an_inference_is_called_so_and_all_are_listed_where_there_is_room(
     async with program((200, 60)) as pilot:
         few = ShapesSeen(Shapes(seen=ROWS[:4]))
         text = await painted(pilot, few)
-        assert "inference int64 64 × 256" in text
+        assert "inference int64 64 × 128" in text
         assert "other shapes" not in text
         assert "estimate)" not in text.split("shapes seen")[1]
 
@@ -66,8 +66,8 @@ async def test_where_they_are_asked_for_the_shapes_have_the_lists_place_at_every
         assert not modules.region.area
         assert text.count("shapes seen") == 1
         if size[1] > 7:
-            assert "int64 16 × 256" in text
-            assert "room for about 74 rows" in text
+            assert "int64 16 × 128" in text
+            assert "room for about 730 rows" in text
         await pilot.press("s")  # they are always sorted by their peaks
         assert await painted(pilot) == text
         await pilot.press("m")
@@ -81,7 +81,7 @@ async def test_one_shape_that_is_asked_for_is_told_and_so_is_none() -> None:
         await pilot.press("m", "m")
         assert "shapes seen" in await painted(pilot)
         one = ShapesSeen(Shapes(seen=ROWS[:1]))
-        assert "int64 16 × 256" in await painted(pilot, one)
+        assert "int64 16 × 128" in await painted(pilot, one)
 
 
 @pytest.mark.parametrize("size", [*ROOMY, *NARROW])

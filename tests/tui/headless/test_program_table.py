@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import re
 
 import msgspec
 import pytest
+from printed_table import lines
 from said import OBSERVED, PROGRESS, denied, inference, rank, training
 from vramtop.protocol.observed.driver import DriverSum
 from vramtop.protocol.observed.program import KindReport, ProgramReport
@@ -21,9 +21,7 @@ from vramtop.protocol.observed.report import (
     Split,
     WhatIf,
 )
-from vramtop.tui.headless.program_table import page
 from vramtop.tui.programs.programs import Program
-from vramtop.tui.terminal.output import drawn
 
 LARGE = Split(
     parameters=13_421_772_800, gradients=13_421_772_800, optimizer_state=26_843_545_600,
@@ -31,19 +29,7 @@ LARGE = Split(
 )  # fmt: skip
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.fixture(autouse=True)
-def eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "dumb")  # no colours
-    monkeypatch.setenv("COLUMNS", "80")
-
-
-def lines(*reports: ProgramReport) -> list[str]:
-    return [line.rstrip() for line in drawn(Terminal(), page(reports)).splitlines()]
+pytestmark = pytest.mark.usefixtures("eighty_columns")
 
 
 def report(*messages: object, observed: object = OBSERVED) -> ProgramReport:
@@ -275,6 +261,19 @@ Suggestion: most is neither parameters, gradients nor optimizer state,
 def test_an_out_of_memory_is_told_in_full() -> None:
     for measured in (report(denied(2)), report(training(), denied(1), denied(2))):
         assert "\n".join(lines(measured)).endswith(f"\n{OUT_OF_MEMORY}")
+
+
+def test_blocks_that_nobody_can_name_are_not_listed() -> None:
+    measured = report(denied())
+    assert measured.out_of_memory is not None
+    nobodys = tuple(
+        msgspec.structs.replace(each, owner=None, line="")
+        for each in measured.out_of_memory.largest
+    )
+    found = msgspec.structs.replace(measured.out_of_memory, largest=nobodys)
+    text = "\n".join(lines(msgspec.structs.replace(measured, out_of_memory=found)))
+    assert "In use" in text
+    assert "allocated at" not in text
 
 
 def test_of_other_processes_an_out_of_memory_is_a_line() -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
 from msgspec.structs import replace
+from printed_table import lines
 from said import OBSERVED, PROGRESS, inference, training
 from vramtop.protocol.observed.program import ProgramReport
 from vramtop.protocol.observed.record import Input, WatchedStep
 from vramtop.protocol.observed.shapes import LeftBehind, Room, Shape, Shapes
-from vramtop.tui.headless.program_table import page
 from vramtop.tui.programs.programs import Program
-from vramtop.tui.terminal.output import drawn
 
 LARGE = 10**13
 ROOM = Room(
@@ -21,15 +18,7 @@ ROOM = Room(
 )  # fmt: skip
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.fixture(autouse=True)
-def eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "dumb")  # no colours
-    monkeypatch.setenv("COLUMNS", "80")
+pytestmark = pytest.mark.usefixtures("eighty_columns")
 
 
 def report(*steps: WatchedStep) -> ProgramReport:
@@ -39,10 +28,6 @@ def report(*steps: WatchedStep) -> ProgramReport:
         program.add(step)
         program.seen.add(step, 40 * number, {})
     return program.reports()[0]
-
-
-def lines(report: ProgramReport) -> list[str]:
-    return [line.rstrip() for line in drawn(Terminal(), page([report])).splitlines()]
 
 
 def of_length(length: int, kept: int) -> WatchedStep:
@@ -86,17 +71,18 @@ def test_shapes_that_have_no_row_are_counted_by_steps() -> None:
         (
             ROOM,
             "Room for about 1,234 rows, now 16 (estimate):\n"
-            "8.77 MiB a row, measured from 8 to 16 rows.",
+            "8.77 MiB a row of int64 16 × 128, measured from 8 to 16 rows.",
         ),
         (
             replace(ROOM, by="proportion", fewer_rows=None, proved_rows=32),
             "Room for about 1,234 rows, now 16 (estimate; 32 proved):\n"
-            "8.77 MiB a row, if batch data, activations and temporaries grow with it.",
+            "8.77 MiB a row of int64 16 × 128, if batch data, activations and temporaries\n"
+            "grow with it.",
         ),
         (
             replace(ROOM, most_rows=16),
             "Room for no more than these 16 rows (estimate):\n"
-            "8.77 MiB a row, measured from 8 to 16 rows.",
+            "8.77 MiB a row of int64 16 × 128, measured from 8 to 16 rows.",
         ),
     ],
 )

@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator
 import pytest
 from heard import Heard
 from msgspec.structs import replace
-from recorded_program import ENTRIES, REPORT, STEPS
+from recorded_program import REPORT, STEPS
 from said import denied, training
+from scripted_viewer import OBSERVED, ScriptedViewer
 from vramtop.protocol.messages import Measured, Note, OutOfMemory, Program, Sample
 from vramtop.protocol.observed.record import (
     Ended,
@@ -20,7 +21,6 @@ from vramtop.protocol.observed.record import (
     Input,
     Level,
     Missing,
-    Observed,
     Progress,
     Removed,
 )
@@ -31,31 +31,6 @@ from vramtop.tui.worker.link import Parted, ShapesSeen, Watched
 
 PASSED = Progress(steps=0, watched=1, step_seconds=0.1, seconds=9.0, watching_seconds=0.09)
 MIB = 2**20
-OBSERVED = next(each.said for each in ENTRIES if isinstance(each.said, Observed))
-
-
-class ScriptedViewer:
-    """A viewer of a program that says what a test lets it say."""
-
-    def __init__(self, rank: int | None = None, *, pid: int = 2**22 - 1) -> None:
-        world = None if rank is None else 2
-        self.observed = replace(OBSERVED, pid=pid, rank=rank, world_size=world)
-        self.said: asyncio.Queue[FromObserver | None] = asyncio.Queue()
-        self.watching = self.closed = False
-        self.asked: list[tuple[str, tuple[int, ...]]] = []
-
-    def watch(self) -> None:
-        self.watching = True
-
-    def ask_who(self, device: str, addresses: tuple[int, ...]) -> None:
-        self.asked.append((device, addresses))
-
-    async def messages(self) -> AsyncIterator[FromObserver]:
-        while (message := await self.said.get()) is not None:
-            yield message
-
-    async def close(self) -> None:
-        self.closed = True
 
 
 @pytest.fixture
@@ -125,7 +100,8 @@ async def test_a_process_that_becomes_another_program_is_shown_on(link: Attached
     after.said.put_nowait(Ended())
     after.said.put_nowait(None)
     await heard.until(Parted, over=True)
-    await link.close()
+    shown = [each.program for each in heard.messages if isinstance(each, Watched)]
+    assert list(dict.fromkeys(shown)) == [OBSERVED.program, "next.py"]
 
 
 async def test_the_next_rank_is_shown_with_its_latest_step_and_stays(link: Attached) -> None:
@@ -268,6 +244,7 @@ async def test_an_out_of_memory_says_what_was_held(link: Attached) -> None:
     heard, program = Heard(link), ScriptedViewer()
     link.follow(program)  # type: ignore[arg-type]
     program.said.put_nowait(denied(count=3))
+    await heard.until(Sample, step=1204)  # so that no later word of that step seems to follow it
     told = await heard.until(OutOfMemory)
     assert isinstance(told, OutOfMemory)
     assert told.phase == "forward"
@@ -338,6 +315,8 @@ async def test_what_grows_by_its_levels_has_a_line_before_another_step_is_watche
     assert (
         line == "memory grows by 1 B a step, from 1010 B after step 10 to 1.09 KiB after step 120"
     )
+    await asyncio.wait_for(program.was_asked.wait(), 10)  # though nobody has pressed a key
+    assert len(program.asked) == 1
 
 
 async def test_another_device_begins_with_its_own_shapes_and_no_new_peak(link: Attached) -> None:

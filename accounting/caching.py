@@ -9,6 +9,9 @@ allocator's options only `roundup_power2_divisions` is simulated.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+
 _BLOCK = 512
 _SMALL = 2**20
 _SMALL_SEGMENT = 2 * 2**20
@@ -44,6 +47,32 @@ class Block:
         return self.previous is None and self.next is None
 
 
+class _FreeBlocks:
+    """The free blocks of small or of large requests, the smallest first."""
+
+    def __init__(self) -> None:
+        self._keys: list[tuple[int, tuple[int, int]]] = []
+        self._blocks: dict[tuple[int, tuple[int, int]], Block] = {}
+
+    def __iter__(self) -> Iterator[Block]:
+        return iter(self._blocks.values())
+
+    def add(self, block: Block) -> None:
+        key = (block.size, block.address)
+        self._blocks[key] = block
+        insort(self._keys, key)
+
+    def remove(self, block: Block) -> None:
+        key = (block.size, block.address)
+        del self._blocks[key]
+        del self._keys[bisect_left(self._keys, key)]
+
+    def smallest(self, size: int) -> Block | None:
+        """The smallest one that is large enough, of several the first."""
+        at = bisect_left(self._keys, (size, (0, 0)))
+        return self._blocks[self._keys[at]] if at < len(self._keys) else None
+
+
 class Allocator:
     """Bytes requested, allocated (rounded up) and reserved from the driver, with their peaks."""
 
@@ -52,13 +81,14 @@ class Allocator:
         self._divisions = divisions
         self.requested = self.allocated = self.reserved = 0
         self.peak_requested = self.peak_allocated = self.peak_reserved = 0
-        self._free: set[Block] = set()
+        self._small, self._large = _FreeBlocks(), _FreeBlocks()
         self._made = 0  # segments so far
 
     @property
     def inactive(self) -> int:
         """Free bytes in segments that also hold live ones."""
-        return sum(block.size for block in self._free if not block.whole)
+        pools = (self._small, self._large)
+        return sum(block.size for free in pools for block in free if not block.whole)
 
     def reset_peaks(self) -> None:
         """Peaks count from now on."""
@@ -68,8 +98,12 @@ class Allocator:
     def take(self, size: int) -> Block:
         """A block for `size` bytes; raises `NoRoom` where that would exceed the limit."""
         rounded = self._rounded(size)
-        block = self._find(rounded) or self._segment(rounded)
-        self._free.discard(block)
+        free = self._small if rounded <= _SMALL else self._large
+        block = free.smallest(rounded)
+        if block is None:
+            block = self._segment(rounded)
+        else:
+            free.remove(block)
         remaining = block.size - rounded
         if remaining >= _BLOCK if block.small else remaining > _SMALL:
             self._split(block, rounded)
@@ -88,17 +122,23 @@ class Allocator:
         block.requested = None
         before, after = block.previous, block.next
         if after is not None and after.requested is None:
+            self._pool(after).remove(after)
             self._merge(block, after)
         if before is not None and before.requested is None:
+            self._pool(before).remove(before)
             self._merge(before, block)
             block = before
-        self._free.add(block)
+        self._pool(block).add(block)
 
     def empty(self) -> None:
         """Give whole free segments back to the driver."""
-        for block in [block for block in self._free if block.whole]:
-            self._free.remove(block)
-            self.reserved -= block.size
+        for free in (self._small, self._large):
+            for block in [block for block in free if block.whole]:
+                free.remove(block)
+                self.reserved -= block.size
+
+    def _pool(self, block: Block) -> _FreeBlocks:
+        return self._small if block.small else self._large
 
     def _rounded(self, size: int) -> int:
         """`size` rounded up to whole blocks, or to a fraction of a power of two.
@@ -112,11 +152,6 @@ class Allocator:
                 part = (1 << (size.bit_length() - 1)) // division
                 return -(-size // part) * part
         return max(_BLOCK, -(-size // _BLOCK) * _BLOCK)
-
-    def _find(self, size: int) -> Block | None:
-        small = size <= _SMALL
-        fitting = (block for block in self._free if block.small == small and block.size >= size)
-        return min(fitting, key=lambda block: (block.size, block.address), default=None)
 
     def _segment(self, size: int) -> Block:
         """A new segment; the cache is emptied first if the limit requires it."""
@@ -144,10 +179,9 @@ class Allocator:
             block.next.previous = rest
         block.next = rest
         block.size = size
-        self._free.add(rest)
+        self._pool(rest).add(rest)
 
     def _merge(self, block: Block, after: Block) -> None:
-        self._free.discard(after)
         block.size += after.size
         block.next = after.next
         if after.next is not None:

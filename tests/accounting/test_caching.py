@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from vramtop.trainer.fitting.caching import Allocator, NoRoom
+from vramtop.accounting.caching import Allocator, NoRoom
 
 MIB = 2**20
 

@@ -8,7 +8,7 @@ summed over the first: the gradient of a bias.
 
 from __future__ import annotations
 
-from .gpu_traits import GpuTraits
+PROCESSORS, THREADS = 132, 2048  # of an H100
 
 _FLOAT_BYTES = 4
 _COUNTER_BYTES = 4
@@ -19,8 +19,13 @@ _LONG = 128  # with one output, more inputs than this are loaded in vectors
 _LEAST, _MOST = 16, 256  # inputs that one thread adds up, where there is a choice
 
 
-def sum_buffers(rows: int, columns: int, gpu: GpuTraits) -> tuple[int, int]:
-    """Bytes of partial sums and of counters that a sum of (rows, columns) over its rows takes."""
+def sum_buffers(
+    rows: int, columns: int, processors: int = PROCESSORS, threads: int = THREADS
+) -> tuple[int, int]:
+    """Bytes of partial sums and of counters that a sum of (rows, columns) over its rows takes.
+
+    The GPU has so many multiprocessors, each of which holds so many threads.
+    """
     vector = 1
     width, height = columns, rows
     along_rows = columns == 1  # then the rows lie side by side in memory
@@ -41,7 +46,7 @@ def sum_buffers(rows: int, columns: int, gpu: GpuTraits) -> tuple[int, int]:
         made *= block_height
     each = _ceil(rows, taken)
     blocks = _ceil(columns // vector, made)
-    room = gpu.processors * (gpu.threads // (block_width * block_height))
+    room = processors * (threads // (block_width * block_height))
     if not over_height or each < _MOST or blocks > room:
         return 0, 0
     parts = max(min(_ceil(room, blocks), _ceil(each, _LEAST)), _ceil(each, _MOST))
