@@ -1,7 +1,7 @@
 """How much a GPU's allocator has given out right after steps, whether they are watched or not.
 
-A reading takes 50 to 100 µs, and empties caches of the processor: the steps after it take longer, by
-several times that in all. So there are as many as cost one part in `_SHARE` of the time alone.
+A reading takes 50 to 100 µs, and empties caches of the processor: the steps after it take longer,
+by several times that in all. Alone the readings take one part in `_SHARE` of the time.
 """
 
 from __future__ import annotations
