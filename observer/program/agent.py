@@ -308,7 +308,8 @@ class Agent:
                 with self._turn:
                     self._fail(error)
                 return
-            self._spend(time.thread_time() - began)
+            # It counts when the next step was watched, and makes that one wait for nothing.
+            self._windows.pacing.spent += time.thread_time() - began
             due = _SOON_SECONDS if self._windows.lacks_hooks else self._windows.pacing.wait()
             self._wake.wait(min(_PROGRESS_SECONDS, due or _PROGRESS_SECONDS))
 

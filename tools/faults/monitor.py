@@ -37,7 +37,7 @@ MONITOR = (
     Fault(
         "ctrl-z does not rest the training",
         "tui/app/lesson_app.py",
-        "lambda _: commands.rest()",
+        "lambda _: self._rest()",
         "lambda _: None",
         ("tests/tui/app/test_app.py",),
     ),

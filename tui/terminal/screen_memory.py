@@ -11,10 +11,11 @@ from .pen import Pen
 
 # Moves, changes of style, ends of lines and text: all that Textual's updates of the screen hold.
 _TOKEN = re.compile(r"\x1b\[(\d+);(\d+)H|\x1b\[([\d;]*)m|\n|([^\x00-\x1f\x7f-\x9f]+)")
-# What changes no cell: modes of the terminal without those that switch screens, bells, and
-# commands that are not for the screen, such as the clipboard's.
+# What changes no cell: modes of the terminal without those that switch screens, bells, pictures
+# that cells name, and commands that are not for the screen, such as the clipboard's.
 _HARMLESS = re.compile(
-    r"(?:\x1b\[\?(?!47[hl]|104[79][hl])[\d;]+(?:[hl]|\$p)|\x07|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\))*"
+    r"(?:\x1b\[\?(?!47[hl]|104[79][hl])[\d;]+(?:[hl]|\$p)|\x07|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"
+    r"|\x1b_G(?:a=T,U=1,|m=)[^\x1b]*\x1b\\)*"
 )
 # So many cells between two changes are sent again rather than jumped over.
 _JUMP = 4

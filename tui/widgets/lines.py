@@ -83,11 +83,10 @@ class Log(Panel[tuple[LogEntry, ...]]):
             pieces = wrap(line, width, subsequent_indent="  ") or [""]
             left = room - len(lines)
             if len(pieces) > left and lines:
-                begun = [
-                    *pieces[: left - 1],
-                    units.cut(" ".join(map(str.strip, pieces[left - 1 :])), width),
-                ]
-                lines = [Text(piece, style) for piece in begun if left > 0] + lines
+                if left > 0:  # an older entry is begun
+                    rest = " ".join(map(str.strip, pieces[left - 1 :]))
+                    pieces = [*pieces[: left - 1], units.cut(rest, width)]
+                    lines = [Text(piece, style) for piece in pieces] + lines
                 break
             lines = [Text(piece, style) for piece in pieces] + lines
         shown_lines = lines[max(0, len(lines) - room) :] if room > 0 else []

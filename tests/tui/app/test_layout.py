@@ -33,8 +33,8 @@ SIZES = [
     (99, 46), (100, 22), (100, 33), (100, 34), (120, 39), (120, 40), (167, 45), (168, 46),
     (200, 60),
 ]  # fmt: skip
-# What may end in an ellipsis: a short reason, and what is still going on.
-MAY_END = re.compile(r"logits…|starting the worker…|measuring batch [\d,]+…")
+# What may end in an ellipsis: a short reason, what is still going on, an older entry of the log.
+MAY_END = re.compile(r"logits…|starting the worker…|measuring batch [\d,]+…|in a proces…")
 
 
 def assert_each_in_its_place(seen: Screen) -> list[Widget]:

@@ -294,19 +294,22 @@ async def test_a_terminal_of_few_characters_or_colours_gets_ascii(app: VramtopAp
             assert drawn == set(" .:-=+*#%@")
 
 
-async def test_a_terminal_with_graphics_gets_the_pixels_once_with_the_first_line(
+async def test_a_terminal_with_graphics_gets_the_pixels_before_the_first_line(
     app: VramtopApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "xterm-kitty")
     async with app.run_test(size=(80, 24)) as pilot:
         await show(pilot)
         panel = app.screen.query_one(PicturePanel)
+        sent = list[str]()
+        monkeypatch.setattr(app._driver, "write", sent.append)
         lines = [panel.render_line(y) for y in range(panel.content_size.height)]
-        sent = [segment for line in lines for segment in line if segment.control]
-        assert [segment.text[:9] for segment in sent] == ["\x1b_Ga=T,U="]
-        assert sent == [next(iter(lines[0]))]
+        assert [commands[:9] for commands in sent] == ["\x1b_Ga=T,U="]
         assert [line.cell_length for line in lines[:14]] == [28] * 14
         assert "\U0010eeee" in seen(app)
-        first = sent[0].text
+        # Of a part of the screen only a part of a line is drawn.
+        assert lines[0].crop(3, 9).cell_length == 6
         await painted(pilot, replace(picture(1), pixels=bytes(784)))
-        assert next(iter(panel.render_line(0))).text != first
+        panel.render_line(0)
+        assert sent[-1].startswith("\x1b_Ga=T,U=")
+        assert sent[-1] != sent[0]

@@ -14,7 +14,6 @@ import zlib
 from base64 import b64encode
 from collections.abc import Mapping
 
-from rich.segment import ControlType, Segment
 from rich.style import Style
 from rich.text import Text
 
@@ -51,8 +50,8 @@ def identity(pixels: Pixels) -> int:
     return zlib.crc32(pixels.values) % 0xFFFFFF + 1
 
 
-def transmission(pixels: Pixels, columns: int, rows: int) -> Segment:
-    """The commands that send the picture for `columns` × `rows` cells, as a segment of no width."""
+def transmission(pixels: Pixels, columns: int, rows: int) -> str:
+    """The commands that send the picture for `columns` × `rows` cells. They draw nothing yet."""
     size = f"s={pixels.width * _DOTS},v={pixels.height * _DOTS},c={columns},r={rows}"
     keys = f"a=T,U=1,q=2,f=24,o=z,i={identity(pixels)},{size}"
     data = b64encode(zlib.compress(_enlarged(pixels))).decode()
@@ -61,7 +60,7 @@ def transmission(pixels: Pixels, columns: int, rows: int) -> Segment:
         more = int(start + _CHUNK < len(data))
         first = f"{keys}," if start == 0 else ""
         commands.append(f"\x1b_G{first}m={more};{data[start : start + _CHUNK]}\x1b\\")
-    return Segment("".join(commands), None, [(ControlType.CURSOR_FORWARD, 0)])
+    return "".join(commands)
 
 
 def placeholders(pixels: Pixels, columns: int, rows: int) -> Text:

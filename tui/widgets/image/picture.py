@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rich.segment import Segment
 from rich.text import Text
 from textual.strip import Strip
 from vramtop.protocol.lesson.messages import Data, Picture
@@ -32,7 +31,7 @@ class PicturePanel(Panel[_Shown]):
     def __init__(self, *, real: bool) -> None:
         super().__init__()
         self._real = real
-        self._sends: list[Segment] = []  # what sends the image, before the first line
+        self._transmission = ""  # the commands that send the image
 
     @property
     def before(self) -> int | None:
@@ -47,7 +46,7 @@ class PicturePanel(Panel[_Shown]):
     def draw(self, shown: _Shown, width: int, height: int) -> Text:
         """Real pixels, or half blocks; without colours or block characters, ASCII characters."""
         (picture, _), colors = shown, self.palette
-        self._sends = []
+        self._transmission = ""
         if picture is None:
             return Text("waiting for an image…", ink(colors.muted))
         pixels = _pixels(picture)
@@ -59,14 +58,20 @@ class PicturePanel(Panel[_Shown]):
         if self._real:
             times = min(times, graphics.MOST // max(pixels.width, pixels.height))
             columns, rows = pixels.width * times, pixels.height * times // 2
-            self._sends = [graphics.transmission(pixels, columns, rows)]
+            self._transmission = graphics.transmission(pixels, columns, rows)
             return graphics.placeholders(pixels, columns, rows)
         return half_blocks(pixels, times)
 
     def render_line(self, y: int) -> Strip:
-        """Line `y`; the first one begins with what sends the image."""
+        """Line `y`; with the first one the image is sent, before that line.
+
+        That can be no part of the line: Textual cuts lines, and would cut commands by their length.
+        """
         strip = super().render_line(y)
-        return Strip([*self._sends, *strip], strip.cell_length) if y == 0 else strip
+        driver = self.app._driver  # Textual has no other way to send what is no cell
+        if y == 0 and self._transmission and driver is not None:
+            driver.write(self._transmission)
+        return strip
 
 
 def _pixels(picture: Picture) -> Pixels:
