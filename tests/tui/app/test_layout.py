@@ -34,7 +34,7 @@ SIZES = [
     (200, 60),
 ]  # fmt: skip
 # What may end in an ellipsis: a short reason, what is still going on, an older entry of the log.
-MAY_END = re.compile(r"logits…|starting the worker…|measuring batch [\d,]+…|in a proces…")
+MAY_END = re.compile(r"logits…|starting the worker…|measuring batch [\d,]+…|on a proces…")
 
 
 def assert_each_in_its_place(seen: Screen) -> list[Widget]:
