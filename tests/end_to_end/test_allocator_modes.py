@@ -52,8 +52,11 @@ async def test_without_an_account_training_goes_on_with_the_ledgers_split_and_no
     assert refused.error == f"nothing can be proved: {reason}"
     assert (short.phase, short.limit, short.restored) == ("load", 6_000_000, 64)
     assert short.needed is not None
-    # Parameters and Adam's moments are there; the batch would come beside them.
-    assert short.needed >= 3 * P + 4096 * 3_136
+    # Parameters and Adam's moments are there; the batch, or what is left of the epoch, would come
+    # beside them.
+    images, rest = divmod(short.needed - 3 * P, 3_136 + 8)
+    assert (rest, images <= 4096) == (0, True)
+    assert short.needed > 6_000_000
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,8 @@ TIGHT: tuple[Case, ...] = (
     ),
     (
         {"hidden": 8192, "optimizer": "sgd", "batch_size": 512, "budget": 180 * MIB},
-        {"accumulation": 4},
-        *("backward", "aten.threshold_backward.default"),
+        {"accumulation": 2, "batch_size": 1600},
+        *("forward", "aten.relu.default"),
     ),
 )
 EVALUATED = {"hidden": 8192, "batch_size": 60, "optimizer": "sgd", "budget": 150 * MIB}

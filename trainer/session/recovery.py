@@ -151,7 +151,7 @@ class Recovery:
     def _place_anew(self, here: Snapshot, facts: OutOfMemoryFacts) -> OutOfMemoryFacts | None:
         """Go on from `here` in the next order of allocation that fits; None if one did.
 
-        Otherwise the facts of the latest failure; the training must be restored then. The first
+        Otherwise the facts of the step's failure; the training must be restored then. The first
         order is that of a training that starts with this batch size, the second the one in which
         the memory was really allocated.
         """
@@ -162,7 +162,7 @@ class Recovery:
             try:
                 self._setup.place(here, self._orders.popleft())
             except RuntimeError as error:
-                facts = out_of_memory_facts(error, None)
+                out_of_memory_facts(error, None)  # any other error is raised again
             else:
                 self.state = State.PLACED
                 self._setup.unsettle()
