@@ -111,12 +111,18 @@ def unwatched(pid: int) -> Window:
     return Window(begin, end, (others(pid) - ran) / 1e9 / (end - begin))
 
 
+def has_split(report: Path) -> bool:
+    """Whether a first step was watched. The report is empty until its monitor is ready."""
+    text = report.read_text() if report.exists() else ""
+    return bool(text) and bool(json.loads(text))
+
+
 def watched(pid: int, report: Path) -> Window:
     """As many seconds in which somebody does, from the first watched step on."""
     report.unlink(missing_ok=True)
     attach = [VRAMTOP, "attach", str(pid), "--headless", "--output", str(report)]
     monitor = subprocess.Popen(attach, stderr=subprocess.DEVNULL)
-    while not report.exists() or not json.loads(report.read_text()):
+    while not has_split(report):
         if monitor.poll() is not None:
             raise SystemExit("no step was watched")
         time.sleep(0.05)
